@@ -1,0 +1,186 @@
+/* json_write.c - values as JSON text. Runs of plain characters are added at once; the walk keeps a
+ * stack of its own, so that depth costs heap only. */
+#include <inttypes.h>
+
+#include "base/json.h"
+#include "base/value_internal.h"
+
+enum { LOCAL_FRAMES = 32 };
+
+/* ---- strings */
+
+/* What follows the backslash; 'u': four hexadecimal digits; 0: written as it is. 127 as in jq. */
+static const char escapes[256] = {
+    ['"'] = '"',  ['\\'] = '\\', ['\b'] = 'b', ['\f'] = 'f', ['\n'] = 'n', ['\r'] = 'r',
+    ['\t'] = 't', [0x00] = 'u',  [0x01] = 'u', [0x02] = 'u', [0x03] = 'u', [0x04] = 'u',
+    [0x05] = 'u', [0x06] = 'u',  [0x07] = 'u', [0x0B] = 'u', [0x0E] = 'u', [0x0F] = 'u',
+    [0x10] = 'u', [0x11] = 'u',  [0x12] = 'u', [0x13] = 'u', [0x14] = 'u', [0x15] = 'u',
+    [0x16] = 'u', [0x17] = 'u',  [0x18] = 'u', [0x19] = 'u', [0x1A] = 'u', [0x1B] = 'u',
+    [0x1C] = 'u', [0x1D] = 'u',  [0x1E] = 'u', [0x1F] = 'u', [0x7F] = 'u',
+};
+
+void pw_json_write_string(pw_buf *buf, pw_str s)
+{
+    static const char hex[] = "0123456789abcdef";
+    pw_buf_char(buf, '"');
+    size_t done = 0;
+    for (size_t i = 0; i < s.len; i++) {
+        unsigned char c = (unsigned char)s.ptr[i];
+        char escape = escapes[c];
+        if (escape == 0)
+            continue;
+        pw_buf_add(buf, s.ptr + done, i - done);
+        done = i + 1;
+        if (escape == 'u') {
+            char text[6] = { '\\', 'u', '0', '0', hex[c >> 4], hex[c & 15] };
+            pw_buf_add(buf, text, sizeof text);
+        } else {
+            char text[2] = { '\\', escape };
+            pw_buf_add(buf, text, sizeof text);
+        }
+    }
+    pw_buf_add(buf, s.ptr + done, s.len - done);
+    pw_buf_char(buf, '"');
+}
+
+/* ---- values */
+
+typedef struct write_frame {
+    pw_value v;
+    uint32_t at;
+    uint8_t order[PW_OBJECT_SMALL]; /* of a small object, when keys are to be sorted */
+} write_frame;
+
+typedef struct writer {
+    pw_buf *buf;
+    pw_stack stack;
+    bool pretty, sorted, canonical;
+} writer;
+
+static void write_line(writer *w, size_t depth)
+{
+    static const char spaces[] = "                                                                ";
+    pw_buf_char(w->buf, '\n');
+    for (size_t left = 2 * depth, part = 0; left && !w->buf->failed; left -= part) {
+        part = left < sizeof spaces - 1 ? left : sizeof spaces - 1;
+        pw_buf_add(w->buf, spaces, part);
+    }
+}
+
+static void write_number(writer *w, pw_value v)
+{
+    if (w->canonical && v.form != PW_FORM_INT) {
+        pw_number_write_canonical(w->buf, v);
+        return;
+    }
+    char room[PW_REAL_SIZE];
+    pw_buf_str(w->buf, pw_number_text(room, v));
+}
+
+/* Writes a value, of a container only what opens it. */
+static void write_one(writer *w, pw_value v)
+{
+    switch ((pw_type)v.type) {
+    case PW_NONE: /* where memory ran out before: not JSON */
+        w->buf->failed = true;
+        return;
+    case PW_NULL:
+        pw_buf_add(w->buf, "null", 4);
+        return;
+    case PW_FALSE:
+        pw_buf_add(w->buf, "false", 5);
+        return;
+    case PW_TRUE:
+        pw_buf_add(w->buf, "true", 4);
+        return;
+    case PW_NUMBER:
+        write_number(w, v);
+        return;
+    case PW_STRING:
+        pw_json_write_string(w->buf, pw_text(v));
+        return;
+    case PW_ARRAY:
+    case PW_OBJECT:
+        break;
+    }
+    if (v.count == 0) {
+        pw_buf_add(w->buf, v.type == PW_ARRAY ? "[]" : "{}", 2);
+        return;
+    }
+    write_frame *frame = pw_stack_push(&w->stack);
+    if (!frame) {
+        w->buf->failed = true;
+        return;
+    }
+    frame->v = v;
+    frame->at = 0;
+    if (v.type == PW_OBJECT && w->sorted && !v.as.object->order)
+        pw_object_order_small(v, frame->order);
+    pw_buf_char(w->buf, v.type == PW_ARRAY ? '[' : '{');
+}
+
+static const pw_member *member_at(const writer *w, const write_frame *frame, uint32_t at)
+{
+    const pw_object *object = frame->v.as.object;
+    if (!w->sorted)
+        return &object->members[at];
+    return &object->members[object->order ? object->order[at] : frame->order[at]];
+}
+
+/* The next part of the innermost container, or what closes it. */
+static void write_step(writer *w)
+{
+    write_frame *frame = pw_stack_top(&w->stack);
+    uint32_t at = frame->at++;
+    if (at == frame->v.count) {
+        char close = frame->v.type == PW_ARRAY ? ']' : '}';
+        w->stack.depth--;
+        if (w->pretty)
+            write_line(w, w->stack.depth);
+        pw_buf_char(w->buf, close);
+        return;
+    }
+    if (at > 0)
+        pw_buf_char(w->buf, ',');
+    if (w->pretty)
+        write_line(w, w->stack.depth);
+    if (frame->v.type == PW_ARRAY) {
+        write_one(w, frame->v.as.items[at]);
+        return;
+    }
+    const pw_member *member = member_at(w, frame, at);
+    pw_json_write_string(w->buf, member->key);
+    pw_buf_add(w->buf, ": ", w->pretty ? 2 : 1);
+    write_one(w, member->value);
+}
+
+void pw_json_write(pw_buf *buf, pw_value v, unsigned style)
+{
+    write_frame local[LOCAL_FRAMES];
+    writer w = { .buf = buf,
+                 .stack = PW_STACK_OF(local),
+                 .pretty = (style & PW_JSON_PRETTY) != 0,
+                 .sorted = (style & (PW_JSON_SORTED | PW_JSON_CANONICAL)) != 0,
+                 .canonical = (style & PW_JSON_CANONICAL) != 0 };
+    write_one(&w, v);
+    while (w.stack.depth && !buf->failed)
+        write_step(&w);
+    pw_stack_done(&w.stack);
+}
+
+pw_str pw_json_text(pw_arena *arena, pw_value v, unsigned style)
+{
+    pw_buf buf;
+    pw_buf_init(&buf, 0);
+    pw_json_write(&buf, v, style);
+    pw_str text = { NULL, 0 };
+    if (!buf.failed) {
+        jmp_buf *guard = pw_arena_guard(arena, NULL); /* a jump would lose the buffer */
+        text = pw_arena_str(arena, pw_buf_view(&buf));
+        (void)pw_arena_guard(arena, guard);
+    }
+    pw_buf_done(&buf);
+    if (!text.ptr)
+        (void)pw_arena_fail(arena, false);
+    return text;
+}
