@@ -1,0 +1,254 @@
+/* core.h - decide: (program, state, event) gives a transition. Pure: no I/O, no clock, no lock, no
+ * randomness but the event's seed. The same arguments give the same transition, byte for byte. */
+#ifndef PW_CORE_H
+#define PW_CORE_H
+
+#include "core/program.h"
+
+#define PW_STATE_FORMAT 1 /* of the stored state; a reader refuses a higher one */
+
+/* ------------------------------------------------------------------ status */
+
+typedef enum pw_status {
+    PW_PENDING,
+    PW_RUNNING,
+    PW_WAITING,
+    PW_SUSPENDED,
+    PW_COMPENSATING,
+    PW_COMPLETED,
+    PW_FAULTED,
+    PW_CANCELLED,
+    PW_COMPENSATED,
+} pw_status;
+#define PW_STATUS_COUNT 9
+
+const char *pw_status_name(pw_status status);       /* "waiting"; never NULL */
+bool pw_status_parse(pw_status *out, pw_str name);
+bool pw_status_ended(pw_status status);             /* completed, faulted, cancelled, compensated */
+bool pw_status_may_move(pw_status from, pw_status to); /* the one table */
+
+/* ------------------------------------------------------------------ events */
+
+typedef enum pw_event_kind {
+    PW_EVENT_START,           /* payload: the input */
+    PW_EVENT_DRIVE,           /* go on: a step that was cut, or recovery */
+    PW_EVENT_TIMER,           /* now_ms has reached wake_at */
+    PW_EVENT_CALL_RESULT,     /* visit, attempt, call */
+    PW_EVENT_ACTIVITY_RESULT, /* visit, attempt, payload: the result, or error */
+    PW_EVENT_ACTIVITY_LOST,   /* visit, attempt: the process died, or took longer than it may be silent */
+    PW_EVENT_RESUME,          /* key, payload, actor */
+    PW_EVENT_CANCEL,          /* actor, reason */
+    PW_EVENT_SUSPEND,         /* actor, reason */
+    PW_EVENT_CONTINUE,        /* actor, reason */
+} pw_event_kind;
+
+const char *pw_event_name(pw_event_kind kind); /* "start", "call-result" ... as in step rows */
+
+typedef struct pw_header {
+    pw_str name, value;
+} pw_header;
+
+/* What an HTTP call came to. */
+typedef struct pw_call_result {
+    bool answered;           /* status, headers and body are there */
+    bool timed_out;          /* not answered: because of the deadline */
+    int32_t status;
+    const pw_header *headers; /* names in lower case */
+    size_t header_count;
+    pw_str body;             /* bytes, not always UTF-8 */
+    pw_str error;            /* not answered: why, in words */
+    uint64_t duration_ms;
+} pw_call_result;
+
+typedef struct pw_event {
+    pw_event_kind kind;
+    uint64_t visit;     /* the wait it answers */
+    uint32_t attempt;
+    int64_t now_ms;     /* the only clock: max(clock, the instance's last step) */
+    uint64_t seed;      /* the only source of jitter and ids */
+    pw_str key;         /* RESUME: bookmark key */
+    pw_str actor;       /* empty: "system" */
+    pw_str reason;
+    pw_value payload;
+    pw_value error;     /* ACTIVITY_RESULT: {status, title, detail}; else PW_NONE */
+    pw_call_result call;
+} pw_event;
+
+/* ------------------------------------------------------------------ transition */
+
+/* One request, rendered. Its JSON text is what the store keeps and what the key is made of. */
+typedef struct pw_call_request {
+    pw_str method, uri;
+    const pw_header *headers; /* without Idempotency-Key: the driver adds it */
+    size_t header_count;
+    pw_str body;              /* empty: none */
+    bool redirect;            /* follow */
+} pw_call_request;
+
+pw_str pw_call_request_text(pw_arena *arena, const pw_call_request *request);
+PAWL_CHECK pawl_code pw_call_request_parse(pw_call_request *out, pw_str text, pw_arena *arena,
+                                           pawl_error *err);
+
+typedef enum pw_bookmark_kind { PW_BOOKMARK_USER, PW_BOOKMARK_TIMER, PW_BOOKMARK_MESSAGE, PW_BOOKMARK_CHILD } pw_bookmark_kind;
+const char *pw_bookmark_kind_name(pw_bookmark_kind kind); /* "user-action", "timer", "external-message", "child" */
+
+typedef struct pw_bookmark {
+    pw_bookmark_kind kind;
+    pw_str task;            /* JSON pointer */
+    uint64_t visit;
+    pw_str key;
+    pw_str assigned_to;     /* USER; empty: nobody in particular */
+    pw_str candidates;      /* USER: JSON {users, groups}; empty: none */
+    pw_str message_type;    /* MESSAGE */
+    int64_t due_at;         /* -1: none */
+    pw_str payload;         /* JSON: title, form, data, priority ...; empty: none */
+} pw_bookmark;
+
+typedef struct pw_bookmark_end {
+    uint64_t visit;
+    pw_str key;
+    bool consumed;          /* false: closed without effect (cancelled, timed out) */
+    pw_str by;              /* the actor */
+    pw_str digest;          /* of the data it was consumed with: a repeat is told from a conflict */
+} pw_bookmark_end;
+
+typedef struct pw_outbox_event {
+    pw_str id;              /* "<instance>-<step>-<ordinal>" */
+    pw_str type, source;
+    pw_str payload;         /* the whole CloudEvent as JSON */
+} pw_outbox_event;
+
+typedef struct pw_call_intent {
+    pw_str task;
+    uint64_t visit;
+    uint32_t attempt;       /* from 1 */
+    pw_str kind;            /* "http" */
+    pw_str endpoint, method; /* for people and metrics: scheme://host/path without query */
+    pw_str request;         /* pw_call_request_text */
+    pw_str key;             /* idempotency key */
+    uint64_t timeout_ms;    /* of this attempt; 0: the driver's default */
+} pw_call_intent;
+
+typedef enum pw_call_state { /* of an external_call row */
+    PW_CALL_PENDING, /* committed, perhaps sent */
+    PW_CALL_COMPLETED,
+    PW_CALL_FAILED,
+    PW_CALL_TIMED_OUT,
+    PW_CALL_ABANDONED, /* nobody waits any more; a late result is only logged */
+    PW_CALL_UNKNOWN,
+} pw_call_state;
+const char *pw_call_state_name(pw_call_state state); /* "pending", "timed-out" ... */
+
+typedef struct pw_call_outcome {
+    uint64_t visit;
+    pw_str key;
+    pw_call_state state;
+    pw_str outcome;         /* JSON {status, headers, body | bodyBase64 | error}; empty: leave */
+    uint64_t duration_ms;
+} pw_call_outcome;
+
+/* An attempt of a C activity that the committed state wants, or does not want any more. */
+typedef struct pw_work {
+    bool cancel;            /* stop this attempt; else: hand it out */
+    uint64_t visit;
+    uint32_t attempt;
+    pw_str task;            /* JSON pointer */
+    pw_str function;
+    pw_str input;           /* JSON */
+    pw_str key;             /* idempotency key */
+} pw_work;
+
+typedef struct pw_inbox_message { /* for another instance */
+    pw_str target, dedupe_key, kind, payload;
+} pw_inbox_message;
+
+typedef struct pw_fault {
+    pw_str task;
+    uint64_t visit;
+    pw_str kind;            /* "startup-fault", "activity-fault", "external-call-fault", "resume-fault" */
+    pw_str error;           /* problem object as JSON */
+    pw_str class_;          /* "transient", "permanent", "unknown-outcome", "business" */
+    uint32_t attempt;
+    pw_str decision;        /* "fault" */
+    pw_str action;          /* what a person should check and type next */
+} pw_fault;
+
+typedef struct pw_state pw_state; /* opaque: the open scopes of an instance, its data */
+
+#define PW_WAKE_NEVER INT64_MIN /* only a bookmark or a command can move it; stored as NULL */
+
+typedef struct pw_transition {
+    bool changed;           /* false: nothing to commit; `code` and `message` say why */
+    pawl_code code;         /* for the caller of a command: PAWL_OK, or why it was refused */
+    pw_str message;
+    pw_status status;
+    pw_state *state;        /* for the next step, once committed */
+    pw_str state_text;      /* the same, for the store; JSON */
+    int64_t wake_at;        /* for the row: 0: needs driving now (calls or activities in flight, or cut); PW_WAKE_NEVER; else ms */
+    int64_t timer_at;       /* for the owner's timers: when to send PW_EVENT_TIMER (a timeout beside a call in
+                             * flight has one while wake_at is 0); PW_WAKE_NEVER: no timer */
+    bool cut;               /* the limit of tasks was reached: send PW_EVENT_DRIVE after the commit */
+    pw_str entries;         /* log entries as a JSON array */
+    pw_str output;          /* JSON; COMPLETED */
+    pw_str error;           /* JSON problem; FAULTED */
+    pw_bookmark *bookmarks;
+    size_t bookmark_count;
+    pw_bookmark_end *bookmark_ends;
+    size_t bookmark_end_count;
+    pw_outbox_event *events;
+    size_t event_count;
+    pw_call_intent *calls;
+    size_t call_count;
+    pw_call_outcome *outcomes;
+    size_t outcome_count;
+    pw_work *work;
+    size_t work_count;
+    pw_inbox_message *messages;
+    size_t message_count;
+    pw_fault *fault;        /* NULL: none */
+} pw_transition;
+
+/* ------------------------------------------------------------------ step */
+
+typedef struct pw_core_settings {
+    pw_str generation;            /* of the store: part of every idempotency key */
+    uint32_t tasks_per_step;      /* 0: 1000; more are left to the next step */
+    uint32_t lost_attempts;       /* an activity may be lost this often before it faults; 0: 3 */
+} pw_core_settings;
+
+/* Who the instance is; from its row. */
+typedef struct pw_identity {
+    pw_str instance;
+    pw_str correlation;
+    uint64_t sequence;            /* of the step being decided: the read token + 1; the first is 1 */
+    int64_t created_ms;
+} pw_identity;
+
+/* One step. `state` NULL: PW_EVENT_START. Everything in *out lives in `arena`, in which `state` must also
+ * live (or outlive it); nothing `state` points to is changed, so on a failed commit the old state is
+ * still good. An expression that fails or an activity's error is part of the transition, not an error
+ * of this function: PAWL_NO_MEMORY; PAWL_CORRUPT: the state does not fit the program. */
+PAWL_CHECK pawl_code pw_core_step(pw_transition *out, const pw_program *program,
+                                  const pw_state *state, const pw_identity *identity,
+                                  const pw_event *event, const pw_core_settings *settings,
+                                  pw_expr_machine *machine, pw_arena *arena, pawl_error *err);
+
+/* Stored text to state and back. PAWL_CORRUPT: not readable, or not of this program; PAWL_SCHEMA: written by a
+ * newer program. */
+PAWL_CHECK pawl_code pw_state_parse(pw_state **out, pw_str text, const pw_program *program,
+                                    pw_arena *arena, pawl_error *err);
+/* A deep copy that shares nothing with the old arena: compaction. */
+PAWL_CHECK pawl_code pw_state_copy(pw_state **out, const pw_state *state, pw_arena *arena, pawl_error *err);
+pw_status pw_state_status(const pw_state *state);
+int64_t pw_state_timer(const pw_state *state); /* as pw_transition.timer_at; after a load */
+bool pw_state_cut(const pw_state *state);      /* tasks are ready to run: send PW_EVENT_DRIVE */
+/* The attempts of activities that the state wants, for recovery; in `arena`. */
+PAWL_CHECK pawl_code pw_state_work(pw_work **out, size_t *count, const pw_state *state,
+                                   const pw_program *program, const pw_identity *identity,
+                                   const pw_core_settings *settings, pw_arena *arena, pawl_error *err);
+/* True if the attempt of this visit is still wanted (its result would change the instance). */
+bool pw_state_wants(const pw_state *state, uint64_t visit, uint32_t attempt);
+/* What the instance waits for: a JSON array as pawl_show documents it. */
+pw_value pw_state_waits(const pw_state *state, const pw_program *program, pw_arena *arena);
+pw_value pw_state_input(const pw_state *state); /* the raw input of the workflow */
+#endif

@@ -1,0 +1,402 @@
+/* flow.c - scopes and order: which task runs next, and who catches an error.
+ *
+ * A task that is to run becomes a READY frame in a queue, so that a step can stop between any two
+ * tasks and go on in the next step. Everything else - finishing a task, which may finish the scopes
+ * around it - is done at once; scopes nest at most PW_SCOPES_MAX deep, which bounds that recursion.
+ */
+#include "core/step.h"
+#include "base/json.h"
+
+/* ------------------------------------------------------------------ frames and the queue */
+
+void pw_flow_enqueue(pw_step *step, pw_frame *frame)
+{
+    if (step->queue_count == step->queue_size) {
+        size_t size = step->queue_size ? step->queue_size * 2 : 16;
+        step->queue =
+            pw_arena_grow(step->arena, step->queue, step->queue_size * sizeof *step->queue,
+                          size * sizeof *step->queue);
+        step->queue_size = size;
+    }
+    step->queue[step->queue_count++] = frame;
+}
+
+pw_frame *pw_flow_spawn(pw_step *step, pw_frame *parent, const pw_task *task, pw_value raw)
+{
+    pw_frame *frame = PW_NEW(step->arena, pw_frame);
+    uint64_t place[3] = { task->index, parent->ordinal++, 0 };
+    if (parent->task && parent->task->kind == PW_TASK_FOR)
+        place[2] = parent->at;
+    frame->parent = parent;
+    frame->task = task;
+    frame->phase = PHASE_READY;
+    frame->visit = ++step->state->visits;
+    frame->path = pw_hash64(parent->path, place, sizeof place);
+    frame->raw = raw;
+    frame->timeout_ms = frame->due_ms = PW_WAKE_NEVER;
+    if (parent->last)
+        parent->last->next = frame;
+    else
+        parent->child = frame;
+    parent->last = frame;
+    pw_flow_enqueue(step, frame);
+    return frame;
+}
+
+static void detach(pw_frame *frame)
+{
+    pw_frame *parent = frame->parent, *before = NULL;
+    for (pw_frame *at = parent->child; at != frame; at = at->next)
+        before = at;
+    if (before)
+        before->next = frame->next;
+    else
+        parent->child = frame->next;
+    if (parent->last == frame)
+        parent->last = before;
+    frame->gone = true;
+}
+
+void pw_flow_run(pw_step *step)
+{
+    while (!step->ended && step->queue_head < step->queue_count) {
+        pw_frame *frame = step->queue[step->queue_head];
+        if (!frame->gone && step->budget == 0) {
+            step->cut = true;
+            return;
+        }
+        step->queue_head++;
+        if (frame->gone)
+            continue;
+        step->budget--;
+        pw_task_begin(step, frame);
+    }
+}
+
+/* ------------------------------------------------------------------ closing without effect */
+
+/* What a frame holds outside of the state: its bookmark, its call, its attempt. */
+static void let_go(pw_step *step, const pw_frame *frame)
+{
+    if (frame->phase == PHASE_CALL) {
+        pw_call_outcome *outcome = PW_PUSH(step, outcomes, pw_call_outcome);
+        outcome->visit = frame->visit;
+        outcome->key = frame->key;
+        outcome->state = PW_CALL_ABANDONED;
+    } else if (frame->phase == PHASE_WORK) {
+        pw_work *work = PW_PUSH(step, work, pw_work);
+        *work = pw_call_work_of(frame, step->arena);
+        work->cancel = true;
+    } else if (frame->phase == PHASE_USER || frame->phase == PHASE_TIMER ||
+               frame->phase == PHASE_RETRY) {
+        pw_bookmark_end *end = PW_PUSH(step, bookmark_ends, pw_bookmark_end);
+        end->visit = frame->visit;
+        end->key = frame->key;
+        end->by = step->event->actor;
+    }
+}
+
+static void close_inside(pw_step *step, pw_frame *scope, const char *why)
+{
+    for (pw_frame *frame = scope->child; frame; frame = pw_frame_walk(frame, scope)) {
+        let_go(step, frame);
+        frame->gone = true;
+        PW_RECORD(step, "task.cancelled", frame,
+                  { PW_LIT("reason"), pw_string_ref(pw_str_of(why)) });
+    }
+    scope->child = scope->last = NULL;
+}
+
+void pw_flow_close(pw_step *step, pw_frame *frame, const char *why)
+{
+    close_inside(step, frame, why);
+    if (!frame->task)
+        return;
+    let_go(step, frame);
+    PW_RECORD(step, "task.cancelled", frame, { PW_LIT("reason"), pw_string_ref(pw_str_of(why)) });
+    detach(frame);
+}
+
+/* ------------------------------------------------------------------ the end of the workflow */
+
+void pw_flow_end(pw_step *step, pw_status status)
+{
+    step->ended = true;
+    step->state->status = status;
+    if (status == PW_FAULTED)
+        return; /* its scopes are kept for who mends it */
+    step->state->root->child = step->state->root->last = NULL;
+    step->state->context = pw_null();
+}
+
+static void complete(pw_step *step, pw_value output)
+{
+    pw_frame *root = step->state->root;
+    if (step->program->output_as &&
+        !pw_eval_template(step, root, step->program->output_as, output, (pw_value){ 0 }, &output)) {
+        pw_flow_raise_within(step, root, step->thrown);
+        return;
+    }
+    step->output = output;
+    PW_RECORD(step, "instance.completed", NULL, { PW_LIT("output"), output });
+    pw_member more[] = { { PW_LIT("output"), output } };
+    pw_record_lifecycle(step, "completed", pw_object_of(step->arena, more, 1));
+    pw_flow_end(step, PW_COMPLETED);
+}
+
+static void fault(pw_step *step, pw_frame *at, pw_value problem)
+{
+    pw_frame *root = step->state->root;
+    for (pw_frame *frame = root->child; frame; frame = pw_frame_walk(frame, root))
+        let_go(step, frame);
+    if (at->task) {
+        close_inside(step, at, "the task failed");
+        at->phase = PHASE_FAULTED;
+    }
+    at->error = problem;
+    at->timeout_ms = at->due_ms = PW_WAKE_NEVER;
+    step->error = problem;
+    PW_RECORD(step, "instance.faulted", NULL, { PW_LIT("error"), problem });
+    pw_member more[] = { { PW_LIT("error"), problem } };
+    pw_record_lifecycle(step, "faulted", pw_object_of(step->arena, more, 1));
+
+    pw_fault *row = PW_NEW(step->arena, pw_fault);
+    pw_str where = at->task ? at->task->pointer : PW_LIT("/");
+    bool call = at->task && at->task->kind == PW_TASK_HTTP;
+    row->task = where;
+    row->visit = at->visit;
+    row->kind = step->event->kind == PW_EVENT_START    ? PW_LIT("startup-fault")
+                : call                                 ? PW_LIT("external-call-fault")
+                : step->event->kind == PW_EVENT_RESUME ? PW_LIT("resume-fault")
+                                                       : PW_LIT("activity-fault");
+    row->error = pw_json_text(step->arena, problem, PW_JSON_COMPACT);
+    row->class_ = pw_str_of(pw_problem_class(problem));
+    row->attempt = at->attempt;
+    row->decision = PW_LIT("fault");
+    row->action = pw_arena_printf(
+        step->arena,
+        "%s '" PW_FMT "' (status %d): read `pawl show " PW_FMT "` and `pawl log " PW_FMT "`",
+        call ? "review the external service that this task calls:"
+             : "check the input and definition of",
+        PW_ARG(where), pw_problem_status(problem), PW_ARG(step->identity->instance),
+        PW_ARG(step->identity->instance));
+    step->fault = row;
+    pw_flow_end(step, PW_FAULTED);
+}
+
+/* ------------------------------------------------------------------ errors */
+
+/* An error came up at `at` (a task that failed, or the scope itself); `from` is the innermost scope
+ * that may catch it. */
+static void propagate(pw_step *step, pw_frame *at, pw_frame *from, pw_value problem)
+{
+    pw_catch decision = { 0 };
+    pw_frame *catcher = from;
+    for (; catcher; catcher = catcher->parent) {
+        bool may =
+            catcher->task && catcher->task->kind == PW_TASK_TRY && catcher->phase == PHASE_BODY;
+        if (may && (decision = pw_catch_decide(step, catcher, &problem)).kind != CATCH_NOT)
+            break;
+    }
+    if (!catcher) {
+        fault(step, at, problem);
+        return;
+    }
+    for (pw_frame *scope = at->parent; at != catcher && scope != catcher; scope = scope->parent)
+        PW_RECORD(step, "task.faulted", scope, { PW_LIT("error"), problem });
+    if (at != catcher) { /* the failing line of frames has its entries; what runs beside it is
+                            cancelled */
+        close_inside(step, at, "the task failed");
+        for (pw_frame *scope = at; scope != catcher;) {
+            pw_frame *parent = scope->parent;
+            detach(scope);
+            if (parent != catcher)
+                close_inside(step, parent, "another branch failed");
+            scope = parent;
+        }
+    }
+    close_inside(step, catcher, "an error was caught");
+    pw_catch_act(step, catcher, &decision, problem);
+}
+
+void pw_flow_raise(pw_step *step, pw_frame *frame, pw_value problem)
+{
+    PW_RECORD(step, "task.faulted", frame, { PW_LIT("error"), problem });
+    if (frame->phase != PHASE_READY && frame->phase != PHASE_PARKED)
+        let_go(step, frame);
+    frame->phase = PHASE_BODY; /* it holds nothing any more */
+    propagate(step, frame, frame->parent, problem);
+}
+
+void pw_flow_raise_within(pw_step *step, pw_frame *frame, pw_value problem)
+{
+    propagate(step, frame, frame, problem);
+}
+
+/* ------------------------------------------------------------------ order */
+
+static void list_done(pw_step *step, pw_frame *scope, pw_value output)
+{
+    if (!scope->task) {
+        complete(step, output);
+    } else if (scope->task->kind == PW_TASK_FOR) {
+        scope->at++;
+        scope->ordinal = 0;
+        pw_task_next_item(step, scope, output);
+    } else if (scope->task->kind == PW_TASK_TRY && scope->phase == PHASE_HANDLER &&
+               scope->task->as.attempt.has_then) {
+        pw_flow_finish_then(step, scope, output, scope->task->as.attempt.then);
+    } else {
+        pw_flow_finish(step, scope, output);
+    }
+}
+
+void pw_flow_start_list(pw_step *step, pw_frame *frame, pw_value data)
+{
+    const pw_list *list = pw_frame_list(frame, step->program);
+    frame->ordinal = 0;
+    if (list->count == 0)
+        list_done(step, frame, data);
+    else
+        pw_flow_spawn(step, frame, list->tasks[0], data);
+}
+
+static void branch_done(pw_step *step, pw_frame *fork, uint32_t branch, pw_value output)
+{
+    pw_value *items = PW_NEW_ARRAY(step->arena, pw_value, fork->items.count);
+    memcpy(items, fork->items.as.items, fork->items.count * sizeof *items);
+    items[branch] = output;
+    fork->items = pw_array_ref(items, fork->items.count);
+    if (--fork->at == 0)
+        pw_flow_finish(step, fork, fork->items);
+}
+
+/* A task of `scope` has ended well, and its frame is gone. */
+static void child_done(pw_step *step, pw_frame *scope, const pw_task *task, pw_value output,
+                       pw_flow then)
+{
+    if (then.kind ==
+        PW_FLOW_END) { /* outward, with each scope's output and export, not its `then` */
+        close_inside(step, scope, "the workflow ends");
+        if (scope->task)
+            pw_flow_finish_then(step, scope, output, then);
+        else
+            complete(step, output);
+        return;
+    }
+    if (scope->task && scope->task->kind == PW_TASK_FUNCTION) {
+        pw_flow_finish(step, scope, output);
+        return;
+    }
+    if (scope->task && scope->task->kind == PW_TASK_FORK) {
+        branch_done(step, scope, task->position, output);
+        return;
+    }
+    const pw_list *list = pw_frame_list(scope, step->program);
+    uint32_t next = then.kind == PW_FLOW_GOTO       ? then.target
+                    : then.kind == PW_FLOW_CONTINUE ? task->position + 1
+                                                    : list->count;
+    if (next < list->count)
+        pw_flow_spawn(step, scope, list->tasks[next], output);
+    else
+        list_done(step, scope, output);
+}
+
+void pw_flow_finish(pw_step *step, pw_frame *frame, pw_value output)
+{
+    pw_flow_finish_then(step, frame, output, frame->task->then);
+}
+
+void pw_flow_finish_then(pw_step *step, pw_frame *frame, pw_value output, pw_flow then)
+{
+    const pw_task *task = frame->task;
+    pw_value raw = output;
+    if (task->output_as &&
+        !pw_eval_template(step, frame, task->output_as, raw, (pw_value){ 0 }, &output)) {
+        pw_flow_raise(step, frame, step->thrown);
+        return;
+    }
+    pw_value context = step->state->context;
+    if (task->export_as &&
+        !pw_eval_template(step, frame, task->export_as, output, output, &context)) {
+        pw_flow_raise(step, frame, step->thrown);
+        return;
+    }
+    step->state->context = context;
+    bool outside =
+        task->kind == PW_TASK_HTTP || task->kind == PW_TASK_ACTIVITY || task->kind == PW_TASK_USER;
+    int64_t took = step->event->now_ms - frame->started_ms;
+    PW_RECORD(step, "task.completed", frame,
+              { PW_LIT("durationMs"), outside || took ? pw_int(took) : (pw_value){ 0 } },
+              { PW_LIT("attempt"),
+                frame->attempt > 1 && outside ? pw_int(frame->attempt) : (pw_value){ 0 } },
+              { PW_LIT("output"), outside ? output : (pw_value){ 0 } });
+    pw_frame *scope = frame->parent;
+    detach(frame);
+    child_done(step, scope, task, output, then);
+}
+
+/* A false `if`: the task has not run, its input goes on, and so does the list. */
+void pw_flow_skip(pw_step *step, pw_frame *frame)
+{
+    pw_frame *scope = frame->parent;
+    PW_RECORD(step, "task.skipped", frame, { PW_LIT("reason"), pw_string_ref(PW_LIT("if")) });
+    detach(frame);
+    child_done(step, scope, frame->task, frame->raw, (pw_flow){ PW_FLOW_CONTINUE, 0 });
+}
+
+/* ------------------------------------------------------------------ time */
+
+static void fire(pw_step *step, pw_frame *frame)
+{
+    bool timed_out = frame->timeout_ms != PW_WAKE_NEVER &&
+                     (frame->due_ms == PW_WAKE_NEVER || frame->timeout_ms < frame->due_ms);
+    if (timed_out) {
+        frame->timeout_ms = PW_WAKE_NEVER;
+        if (!frame->task) {
+            pw_flow_raise_within(step, frame,
+                                 pw_problem(step, frame, "timeout", 408, "the workflow timed out",
+                                            "it did not end within its timeout"));
+            return;
+        }
+        pw_flow_raise(step, frame,
+                      pw_problem(step, frame, "timeout", 408, "the task timed out",
+                                 "'" PW_FMT "' did not end within its timeout",
+                                 PW_ARG(frame->task->name)));
+        return;
+    }
+    frame->due_ms = PW_WAKE_NEVER;
+    if (frame->phase == PHASE_BODY) { /* try: limit.attempt.duration */
+        pw_flow_raise_within(step, frame,
+                             pw_problem(step, frame, "timeout", 408, "an attempt timed out",
+                                        "the tasks of '" PW_FMT
+                                        "' did not end within the limit of one attempt",
+                                        PW_ARG(frame->task->name)));
+        return;
+    }
+    PW_ASSERT(frame->phase == PHASE_TIMER || frame->phase == PHASE_RETRY);
+    pw_bookmark_end *end = PW_PUSH(step, bookmark_ends, pw_bookmark_end);
+    end->visit = frame->visit;
+    end->key = frame->key;
+    end->consumed = true;
+    if (frame->phase == PHASE_TIMER)
+        pw_flow_finish(step, frame, frame->input);
+    else
+        pw_task_retry(step, frame);
+}
+
+void pw_flow_due(pw_step *step)
+{
+    while (!step->ended) {
+        pw_frame *root = step->state->root, *first = NULL;
+        for (pw_frame *frame = root; frame; frame = pw_frame_walk(frame, root)) {
+            int64_t wake = pw_frame_wake(frame);
+            if (wake != PW_WAKE_NEVER && wake <= step->event->now_ms &&
+                (!first || wake < pw_frame_wake(first)))
+                first = frame;
+        }
+        if (!first)
+            return;
+        fire(step, first);
+    }
+}

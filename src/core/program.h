@@ -1,0 +1,219 @@
+/* program.h - a checked workflow definition, ready to be run. Made by lang, read by core.
+ *
+ * Everything lives in the program's arena and is never written after lang returned it, so that
+ * all threads may share it. References are counted.
+ *
+ * Tasks are numbered in the order in which their entries stand in the document, use.functions first,
+ * then do, parents before children. The number is part of the stored state: this
+ * order must not change. */
+#ifndef PW_PROGRAM_H
+#define PW_PROGRAM_H
+
+#include "base/moment.h"
+#include "base/value.h"
+#include "expr/expr.h"
+#include "policy/retry.h"
+
+/* Slots of the expressions' arguments. */
+enum {
+    PW_SLOT_CONTEXT,
+    PW_SLOT_INPUT,
+    PW_SLOT_OUTPUT,
+    PW_SLOT_SECRETS,
+    PW_SLOT_TASK,
+    PW_SLOT_WORKFLOW,
+    PW_SLOT_RUNTIME,
+    PW_SLOT_AUTHORIZATION,
+    PW_SLOT_LEXICAL, /* from here on: for.each, for.at, catch.as by lexical nesting */
+};
+
+#define PW_TASKS_MAX 100000u  /* in one document */
+#define PW_NESTING_MAX 40u    /* of tasks in tasks: two slots each at most */
+#define PW_NAME_MAX 63u       /* namespace, name: DNS label */
+
+typedef struct pw_task pw_task;
+typedef struct pw_program pw_program;
+
+typedef enum pw_flow_kind { PW_FLOW_CONTINUE, PW_FLOW_EXIT, PW_FLOW_END, PW_FLOW_GOTO } pw_flow_kind;
+
+typedef struct pw_flow {
+    pw_flow_kind kind;
+    uint32_t target; /* GOTO: position in the same list */
+} pw_flow;
+
+typedef struct pw_list {
+    const pw_task **tasks;
+    uint32_t count;
+} pw_list;
+
+/* A value some of whose strings are expressions. */
+typedef enum pw_template_kind {
+    PW_TEMPLATE_CONST, /* value */
+    PW_TEMPLATE_EXPR,  /* expr's first output */
+    PW_TEMPLATE_ARRAY, /* items[count] */
+    PW_TEMPLATE_OBJECT /* keys[count]: items[count] */
+} pw_template_kind;
+
+typedef struct pw_template pw_template;
+struct pw_template {
+    pw_template_kind kind;
+    uint32_t count;
+    pw_value value;
+    const pw_expr *expr;
+    const pw_template *items;
+    const pw_str *keys;
+};
+
+/* A duration written in the document, or computed. */
+typedef struct pw_delay {
+    bool given;
+    pw_duration constant;        /* if tmpl is NULL */
+    const pw_template *tmpl; /* gives a string or an object */
+} pw_delay;
+
+typedef struct pw_error_template { /* raise.error */
+    const pw_expr *whole;  /* `error: ${ $error }`: the object to raise; else NULL and: */
+    pw_str type;           /* if it is literal, as written */
+    const pw_expr *type_expr;
+    int32_t status;
+    const pw_template *title, *detail, *instance; /* NULL: absent */
+} pw_error_template;
+
+typedef struct pw_retry_policy {
+    const pw_expr *when, *except_when; /* NULL: always, never; `.` and the catch's variable are the error */
+    pw_delay delay, jitter_from, jitter_to, delay_max, total;
+    pw_delay attempt;       /* limit.attempt.duration: one attempt of the try list */
+    pw_backoff backoff;
+    double factor;
+    uint32_t count;         /* PW_RETRY_UNLIMITED without a limit */
+} pw_retry_policy;
+
+typedef enum pw_task_kind {
+    PW_TASK_DO,
+    PW_TASK_SET,
+    PW_TASK_SWITCH,
+    PW_TASK_FOR,
+    PW_TASK_FORK,
+    PW_TASK_TRY,
+    PW_TASK_RAISE,
+    PW_TASK_WAIT,
+    PW_TASK_EMIT,
+    PW_TASK_HTTP,
+    PW_TASK_USER,     /* call: userTask */
+    PW_TASK_FUNCTION, /* call: a name in use.functions */
+    PW_TASK_ACTIVITY, /* call: anything else: a function registered in the process */
+} pw_task_kind;
+
+typedef enum pw_http_output { PW_HTTP_CONTENT, PW_HTTP_RAW, PW_HTTP_RESPONSE } pw_http_output;
+
+typedef struct pw_case {
+    pw_str name;
+    const pw_expr *when; /* NULL: the default, taken when no other case is, wherever it stands */
+    pw_flow then;
+} pw_case;
+
+typedef struct pw_pair_template {
+    pw_str name;
+    const pw_template *value;
+} pw_pair_template;
+
+struct pw_task {
+    pw_task_kind kind;
+    uint32_t index;      /* in program->tasks */
+    uint32_t position;   /* in its list */
+    uint32_t line, column;
+    pw_str name;
+    pw_str pointer;      /* "/do/0/charge", escaped by RFC 6901 */
+    pw_value definition; /* the task as written, for $task.definition */
+
+    const pw_expr *condition;      /* if; NULL: always */
+    const pw_template *input_from; /* NULL: unchanged; a string in class E is an EXPR */
+    const pw_template *output_as, *export_as;
+    pw_delay timeout;
+    pw_flow then;
+
+    union {
+        pw_list body;              /* DO */
+        const pw_template *set;    /* SET */
+        struct {
+            const pw_case *cases;
+            uint32_t count;
+        } choice;                  /* SWITCH */
+        struct {
+            const pw_template *in;
+            const pw_expr *while_; /* NULL: always */
+            uint32_t each_slot, at_slot;
+            pw_str each, at;       /* names, for the log */
+            pw_list body;
+        } loop;                    /* FOR */
+        struct {
+            pw_list branches;
+            bool compete;          /* lang refuses true in this release */
+        } fork;                    /* FORK */
+        struct {
+            pw_list body;
+            bool has_errors;
+            pw_str type;           /* errors.with members; ptr NULL: not given. type is as written */
+            int32_t status;        /* -1: not given */
+            pw_str title, detail, instance;
+            uint32_t as_slot;
+            pw_str as;
+            const pw_expr *when, *except_when;
+            const pw_retry_policy *retry; /* NULL: none */
+            bool has_handler;
+            pw_list handler;       /* catch.do */
+            pw_flow then;          /* catch.then; CONTINUE without one means the task's own `then` */
+            bool has_then;
+        } attempt;                 /* TRY */
+        pw_error_template error;   /* RAISE */
+        pw_delay wait;             /* WAIT */
+        const pw_template *event;  /* EMIT: event.with, an object */
+        struct {
+            const pw_template *method;   /* constant in the DSL; upper case */
+            const pw_template *endpoint; /* CONST string: a URI template; EXPR: the URI */
+            const pw_template *headers, *query, *body; /* NULL: none */
+            const pw_template *user, *password, *token; /* basic: user and password; bearer: token */
+            pw_http_output output;
+            bool redirect;
+        } http;                    /* HTTP */
+        struct {
+            const pw_template *with; /* NULL: {}; members as in the manual */
+        } user;                    /* USER */
+        struct {
+            pw_str name;
+            const pw_template *with; /* NULL: {} */
+            const pw_task *body;   /* FUNCTION: the task in use.functions; ACTIVITY: NULL */
+        } call;                    /* FUNCTION, ACTIVITY */
+    } as;
+};
+
+struct pw_program {
+    pw_arena arena;
+    unsigned references;     /* by pw_program_ref and unref only */
+    pw_str namespace_, name, version, dsl;
+    pw_str title;
+    pw_str digest;           /* hex SHA-256 of the canonical JSON of the document */
+    pw_value document;       /* as read */
+    pw_str error_base;       /* what error types of ours begin with, in this document's spelling */
+    const pw_template *input_from, *output_as;
+    pw_delay timeout;
+    const pw_task **tasks;   /* by index */
+    uint32_t task_count;
+    pw_list body;            /* do */
+    const pw_str *activities; /* names that need a registered function, each once */
+    uint32_t activity_count;
+};
+
+pw_program *pw_program_new(void);              /* NULL: out of memory; one reference */
+pw_program *pw_program_ref(pw_program *program); /* any thread */
+void pw_program_unref(pw_program *program);    /* any thread; the last one frees; NULL is fine */
+
+/* The standard error types: suffixes of error_base. */
+#define PW_ERROR_HOST "https://open-workflow-specification.org/spec/1.0.0/errors/"
+#define PW_ERROR_HOST_OLD "https://serverlessworkflow.io/spec/1.0.0/errors/"
+/* The suffix ("timeout") if `type` is a standard type in any of its four spellings
+ * ({open-workflow-specification.org, serverlessworkflow.io} x {spec/1.0.0/errors, dsl/errors/types}); else empty. */
+pw_str pw_error_suffix(pw_str type);
+/* Equal as error types: the spellings of one standard type are equal. */
+bool pw_error_type_eq(pw_str a, pw_str b);
+#endif

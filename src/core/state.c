@@ -1,0 +1,566 @@
+/* state.c - the state of an instance as text, and back.
+ *
+ * What is stored is JSON with short names; `f` is the format number. Data that a scope merely
+ * passes on is written once: a frame whose data is its parent's own input carries "=" instead of
+ * it. Reading trusts nothing: a row that does not fit the program is PAWL_CORRUPT, never a crash.
+ * Frames nest at most PW_SCOPES_MAX deep, which bounds the recursion here. */
+#include <stdlib.h>
+#include "core/step.h"
+#include "base/json.h"
+
+/* Phases in which a frame of each kind of task may be stored. */
+static const unsigned phases_of[] = {
+    [PW_TASK_DO] = PW_BIT(PHASE_BODY),
+    [PW_TASK_SET] = 0,
+    [PW_TASK_SWITCH] = 0,
+    [PW_TASK_FOR] = PW_BIT(PHASE_BODY),
+    [PW_TASK_FORK] = PW_BIT(PHASE_BODY),
+    [PW_TASK_TRY] = PW_BIT(PHASE_BODY) | PW_BIT(PHASE_HANDLER) | PW_BIT(PHASE_RETRY),
+    [PW_TASK_RAISE] = 0,
+    [PW_TASK_WAIT] = PW_BIT(PHASE_TIMER),
+    [PW_TASK_EMIT] = 0,
+    [PW_TASK_HTTP] = PW_BIT(PHASE_CALL) | PW_BIT(PHASE_PARKED),
+    [PW_TASK_USER] = PW_BIT(PHASE_USER) | PW_BIT(PHASE_PARKED),
+    [PW_TASK_FUNCTION] = PW_BIT(PHASE_BODY),
+    [PW_TASK_ACTIVITY] = PW_BIT(PHASE_WORK) | PW_BIT(PHASE_PARKED),
+};
+
+static bool same(pw_value a, pw_value b)
+{
+    return memcmp(&a, &b, sizeof a) == 0;
+}
+
+pw_value pw_frame_raw(const pw_frame *frame)
+{
+    return pw_is(frame->raw, PW_NONE) ? frame->input : frame->raw;
+}
+
+const pw_list *pw_frame_list(const pw_frame *frame, const pw_program *program)
+{
+    const pw_task *task = frame->task;
+    if (!task)
+        return &program->body;
+    switch (task->kind) {
+    case PW_TASK_DO:
+        return &task->as.body;
+    case PW_TASK_FOR:
+        return &task->as.loop.body;
+    case PW_TASK_FORK:
+        return &task->as.fork.branches;
+    case PW_TASK_TRY:
+        return frame->phase == PHASE_HANDLER ? &task->as.attempt.handler : &task->as.attempt.body;
+    case PW_TASK_SET:
+    case PW_TASK_SWITCH:
+    case PW_TASK_RAISE:
+    case PW_TASK_WAIT:
+    case PW_TASK_EMIT:
+    case PW_TASK_HTTP:
+    case PW_TASK_USER:
+    case PW_TASK_FUNCTION:
+    case PW_TASK_ACTIVITY:
+        return NULL;
+    }
+    return NULL;
+}
+
+pw_frame *pw_frame_walk(pw_frame *frame, const pw_frame *top)
+{
+    if (frame->child)
+        return frame->child;
+    while (frame != top && !frame->next)
+        frame = frame->parent;
+    return frame == top ? NULL : frame->next;
+}
+
+int64_t pw_frame_wake(const pw_frame *frame)
+{
+    if (frame->timeout_ms == PW_WAKE_NEVER)
+        return frame->due_ms;
+    if (frame->due_ms == PW_WAKE_NEVER || frame->timeout_ms < frame->due_ms)
+        return frame->timeout_ms;
+    return frame->due_ms;
+}
+
+/* ------------------------------------------------------------------ copies */
+
+static void append(pw_frame *parent, pw_frame *child)
+{
+    child->parent = parent;
+    child->next = NULL;
+    if (parent->last)
+        parent->last->next = child;
+    else
+        parent->child = child;
+    parent->last = child;
+}
+
+static pw_frame *clone_frame(const pw_frame *from, pw_frame *parent, pw_arena *arena)
+{
+    pw_frame *frame = PW_NEW(arena, pw_frame);
+    if (!frame)
+        return NULL;
+    *frame = *from;
+    frame->parent = frame->child = frame->last = frame->next = NULL;
+    if (parent)
+        append(parent, frame);
+    for (const pw_frame *child = from->child; child; child = child->next)
+        if (!clone_frame(child, frame, arena))
+            return NULL;
+    return frame;
+}
+
+pw_state *pw_state_clone(const pw_state *state, pw_arena *arena)
+{
+    pw_state *copy = PW_NEW(arena, pw_state);
+    if (!copy)
+        return NULL;
+    *copy = *state;
+    copy->root = clone_frame(state->root, NULL, arena);
+    return copy->root ? copy : NULL;
+}
+
+/* Values that are the same in several frames stay one in the copy: the last few are remembered. */
+typedef struct copier {
+    pw_arena *arena;
+    struct {
+        pw_value from, to;
+    } seen[8];
+    unsigned at;
+} copier;
+
+static pw_value copy_value(copier *c, pw_value v)
+{
+    if (v.type < PW_STRING && !(v.type == PW_NUMBER && v.form == PW_FORM_LITERAL))
+        return v;
+    for (size_t i = 0; i < PW_LENGTH(c->seen); i++)
+        if (!pw_is(c->seen[i].from, PW_NONE) && same(c->seen[i].from, v))
+            return c->seen[i].to;
+    unsigned at = c->at++ % PW_LENGTH(c->seen);
+    c->seen[at].from = v;
+    c->seen[at].to = pw_copy(c->arena, v);
+    return c->seen[at].to;
+}
+
+pawl_code pw_state_copy(pw_state **out, const pw_state *state, pw_arena *arena, pawl_error *err)
+{
+    pw_state *copy = pw_state_clone(state, arena);
+    if (!copy)
+        return pw_no_memory(err);
+    copier c = { .arena = arena };
+    copy->input = copy_value(&c, copy->input);
+    copy->context = copy_value(&c, copy->context);
+    copy->suspended_by = pw_arena_str(arena, copy->suspended_by);
+    copy->suspended_reason = pw_arena_str(arena, copy->suspended_reason);
+    for (pw_frame *frame = copy->root; frame; frame = pw_frame_walk(frame, copy->root)) {
+        pw_value *values[] = { &frame->raw, &frame->input, &frame->items, &frame->error,
+                               &frame->args };
+        for (size_t i = 0; i < PW_LENGTH(values); i++)
+            *values[i] = copy_value(&c, *values[i]);
+        frame->key = pw_arena_str(arena, frame->key);
+    }
+    if (arena->failed)
+        return pw_no_memory(err);
+    *out = copy;
+    return PAWL_OK;
+}
+
+/* ------------------------------------------------------------------ writing */
+
+static void put_name(pw_buf *buf, const char *name)
+{
+    if (buf->len && buf->ptr[buf->len - 1] != '{')
+        pw_buf_char(buf, ',');
+    pw_buf_char(buf, '"');
+    pw_buf_text(buf, name);
+    pw_buf_text(buf, "\":");
+}
+
+static void put_int(pw_buf *buf, const char *name, int64_t value, int64_t unless)
+{
+    if (value == unless)
+        return;
+    put_name(buf, name);
+    pw_json_write(buf, pw_int(value), PW_JSON_COMPACT);
+}
+
+static void put_value(pw_buf *buf, const char *name, pw_value value)
+{
+    if (pw_is(value, PW_NONE))
+        return;
+    put_name(buf, name);
+    pw_json_write(buf, value, PW_JSON_COMPACT);
+}
+
+static void put_text(pw_buf *buf, const char *name, pw_str text)
+{
+    if (text.len)
+        put_value(buf, name, pw_string_ref(text));
+}
+
+static void write_frame(pw_buf *buf, const pw_frame *frame)
+{
+    pw_buf_char(buf, '{');
+    if (frame->task) {
+        put_int(buf, "t", frame->task->index, -1);
+        put_int(buf, "p", frame->phase, -1);
+        put_int(buf, "v", (int64_t)frame->visit, -1);
+        put_int(buf, "x", (int64_t)frame->path, 0);
+    }
+    put_int(buf, "o", frame->ordinal, 0);
+    put_int(buf, "n", frame->attempt, 0);
+    put_int(buf, "i", frame->at, 0);
+    put_int(buf, "s", frame->started_ms, 0);
+    put_int(buf, "s1", frame->first_ms, 0);
+    put_int(buf, "to", frame->timeout_ms, PW_WAKE_NEVER);
+    put_int(buf, "d", frame->due_ms, PW_WAKE_NEVER);
+    pw_value data = frame->phase == PHASE_READY ? frame->raw : frame->input;
+    if (frame->phase != PHASE_READY)
+        put_value(buf, "r", frame->raw);
+    if (frame->parent && same(data, frame->parent->input))
+        put_int(buf, "=", 1, 0);
+    else
+        put_value(buf, "in", data);
+    put_value(buf, "it", frame->items);
+    put_value(buf, "e", frame->error);
+    put_value(buf, "a", frame->args);
+    put_text(buf, "k", frame->key);
+    if (frame->child) {
+        put_name(buf, "c");
+        pw_buf_char(buf, '[');
+        for (const pw_frame *child = frame->child; child; child = child->next) {
+            if (child != frame->child)
+                pw_buf_char(buf, ',');
+            write_frame(buf, child);
+        }
+        pw_buf_char(buf, ']');
+    }
+    pw_buf_char(buf, '}');
+}
+
+pw_str pw_state_write(const pw_state *state, pw_arena *arena)
+{
+    pw_buf buf;
+    pw_buf_init(&buf, 0);
+    pw_buf_char(&buf, '{');
+    put_int(&buf, "f", PW_STATE_FORMAT, 0);
+    put_value(&buf, "s", pw_string_ref(pw_str_of(pw_status_name(state->status))));
+    put_int(&buf, "v", (int64_t)state->visits, -1);
+    put_int(&buf, "t", state->started_ms, -1);
+    put_value(&buf, "i", state->input);
+    put_value(&buf, "x", state->context);
+    put_text(&buf, "by", state->suspended_by);
+    put_text(&buf, "why", state->suspended_reason);
+    put_name(&buf, "r");
+    write_frame(&buf, state->root);
+    pw_buf_char(&buf, '}');
+    pw_str text = { NULL, 0 };
+    if (!buf.failed)
+        text = pw_arena_str(arena, pw_buf_view(&buf));
+    pw_buf_done(&buf);
+    return text;
+}
+
+/* ------------------------------------------------------------------ reading */
+
+static pawl_code corrupt(pawl_error *err, const char *what)
+{
+    return pw_fail(err, PAWL_CORRUPT,
+                   "stored state: %s; restore the store from a backup, or cancel the instance",
+                   what);
+}
+
+static bool get_int(pw_value object, const char *name, int64_t absent, int64_t low, int64_t high,
+                    int64_t *out)
+{
+    pw_value v = pw_get_lit(object, name);
+    if (pw_is(v, PW_NONE)) {
+        *out = absent;
+        return true;
+    }
+    return pw_integer(v, out) && *out >= low && *out <= high;
+}
+
+static bool fits(const pw_frame *parent, const pw_task *task, const pw_program *program)
+{
+    if (parent->task && parent->task->kind == PW_TASK_FUNCTION)
+        return parent->task->as.call.body == task;
+    const pw_list *list = pw_frame_list(parent, program);
+    return list && task->position < list->count && list->tasks[task->position] == task;
+}
+
+/* What the phase promises about the data: later code relies on it. */
+static bool complete(const pw_frame *frame)
+{
+    if (frame->phase == PHASE_READY)
+        return !pw_is(frame->raw, PW_NONE) && !frame->child;
+    if (pw_is(frame->input, PW_NONE))
+        return false;
+    if (!frame->task || frame->phase == PHASE_FAULTED)
+        return frame->phase != PHASE_FAULTED || !pw_is(frame->error, PW_NONE);
+    if (frame->phase != PHASE_BODY && frame->phase != PHASE_HANDLER && frame->child)
+        return false;
+    if (frame->task->kind == PW_TASK_FOR)
+        return pw_is(frame->items, PW_ARRAY) && frame->at < frame->items.count;
+    if (frame->task->kind == PW_TASK_FORK)
+        return pw_is(frame->items, PW_ARRAY) &&
+               frame->items.count == frame->task->as.fork.branches.count;
+    if (frame->phase == PHASE_HANDLER)
+        return !pw_is(frame->error, PW_NONE);
+    if (frame->phase == PHASE_TIMER || frame->phase == PHASE_RETRY)
+        return frame->due_ms != PW_WAKE_NEVER;
+    if (frame->phase == PHASE_WORK)
+        return frame->key.len > 0 && !pw_is(frame->args, PW_NONE);
+    if (frame->phase == PHASE_CALL || frame->phase == PHASE_USER)
+        return frame->key.len > 0;
+    if (frame->phase == PHASE_PARKED)
+        return !pw_is(frame->args, PW_NONE) || !pw_is(frame->error, PW_NONE);
+    return true;
+}
+
+static pawl_code read_frame(pw_frame **out, pw_value v, pw_frame *parent, unsigned depth,
+                            const pw_program *program, pw_arena *arena, pawl_error *err)
+{
+    if (!pw_is(v, PW_OBJECT))
+        return corrupt(err, "a scope is not an object");
+    if (depth > PW_SCOPES_MAX + 1)
+        return corrupt(err, "scopes are nested too deep");
+    pw_frame *frame = PW_NEW(arena, pw_frame);
+    if (!frame)
+        return pw_no_memory(err);
+    int64_t index, phase, visit, path, ordinal, attempt, at, same_data;
+    if (!get_int(v, "t", -1, 0, (int64_t)program->task_count - 1, &index) ||
+        !get_int(v, "p", PHASE_BODY, 0, PHASE_COUNT - 1, &phase) ||
+        !get_int(v, "v", 0, 0, INT64_MAX, &visit) ||
+        !get_int(v, "x", 0, INT64_MIN, INT64_MAX, &path) ||
+        !get_int(v, "o", 0, 0, UINT32_MAX, &ordinal) ||
+        !get_int(v, "n", 0, 0, UINT32_MAX, &attempt) || !get_int(v, "i", 0, 0, UINT32_MAX, &at) ||
+        !get_int(v, "s", 0, 0, INT64_MAX, &frame->started_ms) ||
+        !get_int(v, "s1", 0, 0, INT64_MAX, &frame->first_ms) ||
+        !get_int(v, "to", PW_WAKE_NEVER, 0, INT64_MAX, &frame->timeout_ms) ||
+        !get_int(v, "d", PW_WAKE_NEVER, 0, INT64_MAX, &frame->due_ms) ||
+        !get_int(v, "=", 0, 1, 1, &same_data))
+        return corrupt(err, "a number of a scope is out of range");
+    frame->phase = (pw_phase)phase;
+    frame->visit = (uint64_t)visit;
+    frame->path = (uint64_t)path;
+    frame->ordinal = (uint32_t)ordinal;
+    frame->attempt = (uint32_t)attempt;
+    frame->at = (uint32_t)at;
+    if ((index < 0) != (parent == NULL))
+        return corrupt(err, "a scope has no task");
+    if (parent) {
+        frame->task = program->tasks[index];
+        if (!fits(parent, frame->task, program))
+            return corrupt(err, "a task is not where its scope says");
+        if (frame->phase != PHASE_READY && frame->phase != PHASE_FAULTED &&
+            !(phases_of[frame->task->kind] & PW_BIT(frame->phase)))
+            return corrupt(err, "a task is in a phase that its kind does not have");
+    }
+    pw_value data = same_data && parent ? parent->input : pw_get_lit(v, "in");
+    frame->raw = frame->phase == PHASE_READY ? data : pw_get_lit(v, "r");
+    frame->input = frame->phase == PHASE_READY ? (pw_value){ 0 } : data;
+    frame->items = pw_get_lit(v, "it");
+    frame->error = pw_get_lit(v, "e");
+    frame->args = pw_get_lit(v, "a");
+    frame->key = pw_get_text(v, "k");
+    if (parent)
+        append(parent, frame);
+    pw_value children = pw_get_lit(v, "c");
+    for (size_t i = 0; pw_is(children, PW_ARRAY) && i < children.count; i++) {
+        pw_frame *child;
+        pawl_code code =
+            read_frame(&child, pw_item(children, i), frame, depth + 1, program, arena, err);
+        if (code != PAWL_OK)
+            return code;
+    }
+    if (!complete(frame))
+        return corrupt(err, "a scope lacks its data");
+    *out = frame;
+    return PAWL_OK;
+}
+
+pawl_code pw_state_parse(pw_state **out, pw_str text, const pw_program *program, pw_arena *arena,
+                         pawl_error *err)
+{
+    pw_value v;
+    pawl_code code = pw_json_parse(&v, text, NULL, arena, err);
+    if (code == PAWL_INVALID)
+        return corrupt(err, "it is not JSON");
+    if (code != PAWL_OK)
+        return code;
+    int64_t format;
+    if (!get_int(v, "f", 0, 1, INT64_MAX, &format) || format == 0)
+        return corrupt(err, "no format number");
+    if (format > PW_STATE_FORMAT)
+        return pw_fail(err, PAWL_SCHEMA,
+                       "stored state has format %lld, this program knows %d: use a newer program",
+                       (long long)format, PW_STATE_FORMAT);
+    pw_state *state = PW_NEW(arena, pw_state);
+    if (!state)
+        return pw_no_memory(err);
+    int64_t visits;
+    if (!pw_status_parse(&state->status, pw_get_text(v, "s")) ||
+        !get_int(v, "v", 0, 0, INT64_MAX, &visits) ||
+        !get_int(v, "t", 0, 0, INT64_MAX, &state->started_ms))
+        return corrupt(err, "status, visits or start are missing");
+    state->visits = (uint64_t)visits;
+    state->input = pw_get_lit(v, "i");
+    state->context = pw_get_lit(v, "x");
+    if (pw_is(state->input, PW_NONE) || pw_is(state->context, PW_NONE))
+        return corrupt(err, "input or context are missing");
+    state->suspended_by = pw_get_text(v, "by");
+    state->suspended_reason = pw_get_text(v, "why");
+    code = read_frame(&state->root, pw_get_lit(v, "r"), NULL, 0, program, arena, err);
+    if (code == PAWL_OK)
+        *out = state;
+    return code;
+}
+
+/* ------------------------------------------------------------------ questions */
+
+pw_status pw_state_status(const pw_state *state)
+{
+    return state->status;
+}
+
+pw_value pw_state_input(const pw_state *state)
+{
+    return state->input;
+}
+
+static bool asleep(const pw_state *state)
+{
+    return state->status == PW_SUSPENDED || pw_status_ended(state->status);
+}
+
+int64_t pw_state_timer(const pw_state *state)
+{
+    int64_t earliest = PW_WAKE_NEVER;
+    if (asleep(state))
+        return earliest;
+    for (pw_frame *frame = state->root; frame; frame = pw_frame_walk(frame, state->root)) {
+        int64_t wake = pw_frame_wake(frame);
+        if (wake != PW_WAKE_NEVER && (earliest == PW_WAKE_NEVER || wake < earliest))
+            earliest = wake;
+    }
+    return earliest;
+}
+
+bool pw_state_cut(const pw_state *state)
+{
+    if (asleep(state))
+        return false;
+    for (pw_frame *frame = state->root; frame; frame = pw_frame_walk(frame, state->root))
+        if (frame->phase == PHASE_READY)
+            return true;
+    return false;
+}
+
+bool pw_state_wants(const pw_state *state, uint64_t visit, uint32_t attempt)
+{
+    if (pw_status_ended(state->status))
+        return false;
+    for (pw_frame *frame = state->root; frame; frame = pw_frame_walk(frame, state->root))
+        if (frame->visit == visit && (frame->phase == PHASE_CALL || frame->phase == PHASE_WORK))
+            return frame->attempt == attempt;
+    return false;
+}
+
+pawl_code pw_state_work(pw_work **out, size_t *count, const pw_state *state,
+                        const pw_program *program, const pw_identity *identity,
+                        const pw_core_settings *settings, pw_arena *arena, pawl_error *err)
+{
+    (void)program;
+    (void)identity;
+    (void)settings;
+    size_t wanted = 0;
+    if (!pw_status_ended(state->status))
+        for (pw_frame *frame = state->root; frame; frame = pw_frame_walk(frame, state->root))
+            wanted += frame->phase == PHASE_WORK;
+    pw_work *work = PW_NEW_ARRAY(arena, pw_work, wanted + 1);
+    if (!work)
+        return pw_no_memory(err);
+    size_t n = 0;
+    for (pw_frame *frame = state->root; frame && n < wanted;
+         frame = pw_frame_walk(frame, state->root))
+        if (frame->phase == PHASE_WORK)
+            work[n++] = pw_call_work_of(frame, arena);
+    if (arena->failed)
+        return pw_no_memory(err);
+    *out = work;
+    *count = n;
+    return PAWL_OK;
+}
+
+static const char *wait_kind(const pw_frame *frame)
+{
+    switch (frame->phase) {
+    case PHASE_CALL:
+        return "call";
+    case PHASE_WORK:
+        return "activity";
+    case PHASE_USER:
+        return "user-action";
+    case PHASE_TIMER:
+        return "timer";
+    case PHASE_RETRY:
+        return "retry";
+    case PHASE_PARKED:
+        return "continue";
+    case PHASE_READY:
+        return "ready";
+    case PHASE_FAULTED:
+        return "incident";
+    case PHASE_BODY:
+    case PHASE_HANDLER:
+        return NULL;
+    }
+    return NULL;
+}
+
+pw_value pw_state_waits(const pw_state *state, const pw_program *program, pw_arena *arena)
+{
+    (void)program;
+    pw_array_builder waits = { .arena = arena };
+    if (pw_status_ended(state->status))
+        return pw_array_end(&waits);
+    if (state->status == PW_SUSPENDED) {
+        pw_str by = state->suspended_by.len ? state->suspended_by : PW_LIT("system");
+        pw_str reason = state->suspended_reason;
+        pw_member members[] = {
+            { PW_LIT("kind"), pw_string_ref(PW_LIT("continue")) },
+            { PW_LIT("reason"), pw_text_value(arena, "suspended by " PW_FMT "%s" PW_FMT, PW_ARG(by),
+                                              reason.len ? ": " : "", PW_ARG(reason)) },
+        };
+        pw_array_add(&waits, pw_object_of(arena, members, PW_LENGTH(members)));
+    }
+    for (pw_frame *frame = state->root; frame; frame = pw_frame_walk(frame, state->root)) {
+        const char *kind = wait_kind(frame);
+        if (!kind || !frame->task)
+            continue;
+        bool due = frame->phase == PHASE_TIMER || frame->phase == PHASE_RETRY;
+        bool counts = frame->phase == PHASE_CALL || frame->phase == PHASE_WORK;
+        pw_member members[] = {
+            { PW_LIT("kind"), pw_string_ref(pw_str_of(kind)) },
+            { PW_LIT("task"), pw_string_ref(frame->task->pointer) },
+            { PW_LIT("name"), pw_string_ref(frame->task->name) },
+            { PW_LIT("visit"), pw_int((int64_t)frame->visit) },
+            { PW_LIT("key"),
+              frame->phase == PHASE_USER ? pw_string_ref(frame->key) : (pw_value){ 0 } },
+            { PW_LIT("function"), frame->phase == PHASE_WORK
+                                      ? pw_string_ref(frame->task->as.call.name)
+                                      : (pw_value){ 0 } },
+            { PW_LIT("attempt"), counts ? pw_int(frame->attempt) : (pw_value){ 0 } },
+            { PW_LIT("retries"),
+              frame->phase == PHASE_RETRY ? pw_int(frame->attempt) : (pw_value){ 0 } },
+            { PW_LIT("since"), pw_moment_value(arena, frame->started_ms) },
+            { PW_LIT("dueAt"), due ? pw_moment_value(arena, frame->due_ms) : (pw_value){ 0 } },
+            { PW_LIT("timeoutAt"), frame->timeout_ms != PW_WAKE_NEVER
+                                       ? pw_moment_value(arena, frame->timeout_ms)
+                                       : (pw_value){ 0 } },
+            { PW_LIT("error"), frame->phase == PHASE_RETRY ? frame->error : (pw_value){ 0 } },
+        };
+        pw_array_add(&waits, pw_object_of(arena, members, PW_LENGTH(members)));
+    }
+    return pw_array_end(&waits);
+}

@@ -1,0 +1,337 @@
+/* step.c - one step: an event comes in, a transition goes out.
+ *
+ * The state of before is never written: its frames are copied (values are shared), so a commit that
+ * fails leaves it as it was. All memory is the arena's; running out of it jumps back to
+ * pw_core_step(), which reports it. */
+#include "core/step.h"
+#include "base/json.h"
+
+_Noreturn void pw_step_abort(pw_step *step, pawl_code code, const char *what)
+{
+    step->abort_code = pw_fail(step->err, code, "%s", what);
+    longjmp(*step->guard, 1);
+}
+
+void *pw_step_push(pw_step *step, pw_list_of *list, size_t item_size)
+{
+    if (list->count == list->size) {
+        size_t size = list->size ? list->size * 2 : 4;
+        list->items =
+            pw_arena_grow(step->arena, list->items, list->size * item_size, size * item_size);
+        list->size = size;
+    }
+    void *item = (char *)list->items + list->count++ * item_size;
+    memset(item, 0, item_size);
+    return item;
+}
+
+static pw_frame *find_visit(pw_state *state, uint64_t visit, pw_phase phase)
+{
+    for (pw_frame *frame = state->root; frame; frame = pw_frame_walk(frame, state->root))
+        if (frame->visit == visit && frame->phase == phase)
+            return frame;
+    return NULL;
+}
+
+/* ------------------------------------------------------------------ events */
+
+static void start(pw_step *step)
+{
+    pw_state *state = PW_NEW(step->arena, pw_state);
+    pw_frame *root = PW_NEW(step->arena, pw_frame);
+    step->state = state;
+    state->status = PW_RUNNING;
+    state->started_ms = step->event->now_ms;
+    state->input = pw_copy(step->arena, step->event->payload);
+    state->context = pw_null();
+    state->root = root;
+    root->phase = PHASE_BODY;
+    root->started_ms = state->started_ms;
+    root->input = state->input;
+    root->timeout_ms = root->due_ms = PW_WAKE_NEVER;
+    PW_RECORD(step, "instance.started", NULL, { PW_LIT("input"), state->input });
+    pw_record_lifecycle(step, "started", pw_object_of(step->arena, NULL, 0));
+    if (step->program->timeout.given) {
+        pw_duration timeout;
+        if (!pw_eval_delay(step, root, &step->program->timeout, &timeout)) {
+            pw_flow_raise_within(step, root, step->thrown);
+            return;
+        }
+        root->timeout_ms = pw_duration_after(step->event->now_ms, timeout);
+    }
+    if (step->program->input_from &&
+        !pw_eval_template(step, root, step->program->input_from, state->input, (pw_value){ 0 },
+                          &root->input)) {
+        pw_flow_raise_within(step, root, step->thrown);
+        return;
+    }
+    pw_flow_start_list(step, root, root->input);
+}
+
+/* A command that is refused or has nothing to do: no transition. */
+typedef struct verdict {
+    bool act;
+    pawl_code code;
+    const char *message;
+} verdict;
+
+static verdict ended(pw_status status)
+{
+    static const char *const messages[PW_STATUS_COUNT] = {
+        [PW_COMPLETED] = "the instance has completed",
+        [PW_FAULTED] = "the instance has faulted",
+        [PW_CANCELLED] = "the instance was cancelled",
+        [PW_COMPENSATED] = "the instance was compensated",
+    };
+    return (verdict){ false, PAWL_STATE, messages[status] };
+}
+
+static verdict resume(pw_step *step)
+{
+    pw_state *state = step->state;
+    for (pw_frame *frame = state->root; frame && !pw_status_ended(state->status);
+         frame = pw_frame_walk(frame, state->root))
+        if (frame->phase == PHASE_USER && pw_str_eq(frame->key, step->event->key)) {
+            pw_call_user_result(step, frame, step->event->payload, step->event->actor);
+            return (verdict){ true, PAWL_OK, "" };
+        }
+    return (verdict){ false, PAWL_NOT_FOUND, "no open bookmark has this key" };
+}
+
+static void record_command(pw_step *step, const char *type)
+{
+    pw_str actor = step->event->actor.len ? step->event->actor : PW_LIT("system");
+    pw_value by = pw_string(step->arena, actor);
+    pw_value reason =
+        step->event->reason.len ? pw_string(step->arena, step->event->reason) : (pw_value){ 0 };
+    PW_RECORD(step, type, NULL, { PW_LIT("by"), by }, { PW_LIT("reason"), reason });
+}
+
+static verdict cancel(pw_step *step)
+{
+    pw_state *state = step->state;
+    if (state->status == PW_CANCELLED)
+        return (verdict){ false, PAWL_OK, "it was cancelled before" };
+    if (!pw_status_may_move(state->status, PW_CANCELLED))
+        return ended(state->status);
+    record_command(step, "instance.cancelled");
+    while (state->root->child)
+        pw_flow_close(step, state->root->child, "the instance was cancelled");
+    pw_record_lifecycle(step, "cancelled", pw_object_of(step->arena, NULL, 0));
+    pw_flow_end(step, PW_CANCELLED);
+    return (verdict){ true, PAWL_OK, "" };
+}
+
+static verdict suspend(pw_step *step)
+{
+    pw_state *state = step->state;
+    if (state->status == PW_SUSPENDED)
+        return (verdict){ false, PAWL_OK, "it was suspended before" };
+    if (pw_status_ended(state->status))
+        return ended(state->status);
+    record_command(step, "instance.suspended");
+    pw_record_lifecycle(step, "suspended", pw_object_of(step->arena, NULL, 0));
+    state->status = PW_SUSPENDED;
+    state->suspended_by = pw_arena_str(step->arena, step->event->actor);
+    state->suspended_reason = pw_arena_str(step->arena, step->event->reason);
+    return (verdict){ true, PAWL_OK, "" };
+}
+
+static verdict go_on(pw_step *step)
+{
+    pw_state *state = step->state;
+    if (pw_status_ended(state->status))
+        return ended(state->status);
+    if (state->status != PW_SUSPENDED)
+        return (verdict){ false, PAWL_OK, "it is not suspended" };
+    record_command(step, "instance.resumed");
+    pw_record_lifecycle(step, "resumed", pw_object_of(step->arena, NULL, 0));
+    state->status = PW_RUNNING;
+    state->suspended_by = state->suspended_reason = (pw_str){ 0 };
+    for (pw_frame *frame = state->root; frame && !step->ended;) {
+        if (frame->phase != PHASE_PARKED) {
+            frame = pw_frame_walk(frame, state->root);
+            continue;
+        }
+        pw_call_settle(step, frame, frame->args, frame->error);
+        frame = state->root; /* the tree has changed */
+    }
+    if (!step->ended)
+        pw_flow_due(step);
+    return (verdict){ true, PAWL_OK, "" };
+}
+
+static void call_result(pw_step *step)
+{
+    pw_frame *frame = find_visit(step->state, step->event->visit, PHASE_CALL);
+    bool wanted =
+        frame && frame->attempt == step->event->attempt && !pw_status_ended(step->state->status);
+    if (wanted)
+        pw_call_http_result(step, frame, &step->event->call);
+    else
+        pw_call_http_late(step, step->event);
+}
+
+static void activity_event(pw_step *step)
+{
+    const pw_event *event = step->event;
+    pw_frame *frame = find_visit(step->state, event->visit, PHASE_WORK);
+    bool wanted =
+        frame && frame->attempt == event->attempt && !pw_status_ended(step->state->status);
+    bool lost = event->kind == PW_EVENT_ACTIVITY_LOST;
+    if (wanted && lost)
+        pw_call_activity_lost(step, frame);
+    else if (wanted)
+        pw_call_activity_result(step, frame, event->payload, event->error);
+    else if (!lost)
+        PW_RECORD(step, "activity.late", NULL, { PW_LIT("visit"), pw_int((int64_t)event->visit) },
+                  { PW_LIT("attempt"), pw_int(event->attempt) });
+}
+
+static bool asleep(const pw_state *state)
+{
+    return state->status == PW_SUSPENDED || pw_status_ended(state->status);
+}
+
+static verdict take(pw_step *step)
+{
+    verdict done = { true, PAWL_OK, "" };
+    if (step->event->kind == PW_EVENT_START) {
+        start(step);
+        return done;
+    }
+    if (!asleep(step->state)) /* what an earlier step had no room for goes first */
+        for (pw_frame *f = step->state->root; f; f = pw_frame_walk(f, step->state->root))
+            if (f->phase == PHASE_READY)
+                pw_flow_enqueue(step, f);
+    switch (step->event->kind) {
+    case PW_EVENT_START:
+    case PW_EVENT_DRIVE:
+        return done;
+    case PW_EVENT_TIMER:
+        if (!asleep(step->state))
+            pw_flow_due(step);
+        return done;
+    case PW_EVENT_CALL_RESULT:
+        call_result(step);
+        return done;
+    case PW_EVENT_ACTIVITY_RESULT:
+    case PW_EVENT_ACTIVITY_LOST:
+        activity_event(step);
+        return done;
+    case PW_EVENT_RESUME:
+        return resume(step);
+    case PW_EVENT_CANCEL:
+        return cancel(step);
+    case PW_EVENT_SUSPEND:
+        return suspend(step);
+    case PW_EVENT_CONTINUE:
+        return go_on(step);
+    }
+    return done;
+}
+
+/* ------------------------------------------------------------------ the transition */
+
+static int64_t wake_of(const pw_state *state)
+{
+    if (asleep(state))
+        return PW_WAKE_NEVER;
+    for (pw_frame *frame = state->root; frame; frame = pw_frame_walk(frame, state->root))
+        if (frame->phase == PHASE_READY || frame->phase == PHASE_CALL || frame->phase == PHASE_WORK)
+            return 0;
+    return pw_state_timer(state);
+}
+
+static pw_str text_of(pw_step *step, pw_value v)
+{
+    if (pw_is(v, PW_NONE))
+        return (pw_str){ 0 };
+    pw_str text = pw_json_text(step->arena, v, PW_JSON_COMPACT);
+    if (!text.ptr)
+        pw_step_abort(step, PAWL_NO_MEMORY, "out of memory");
+    return text;
+}
+
+static void conclude(pw_step *step, pw_transition *out, const verdict *v, pw_status before)
+{
+    pw_state *state = step->state;
+    *out = (pw_transition){ .code = v->code, .message = pw_str_of(v->message) };
+    out->changed = v->act && (step->entries.count > 0 || step->bookmark_ends.count > 0);
+    if (!out->changed)
+        return;
+    if (!asleep(state))
+        state->status = step->cut ? PW_RUNNING : PW_WAITING;
+    PW_ASSERT(before == state->status || pw_status_may_move(before, state->status));
+    out->status = state->status;
+    out->state = state;
+    out->state_text = pw_state_write(state, step->arena);
+    if (!out->state_text.ptr)
+        pw_step_abort(step, PAWL_NO_MEMORY, "out of memory");
+    out->wake_at = wake_of(state);
+    out->timer_at = pw_state_timer(state);
+    out->cut = step->cut && !asleep(state);
+    out->entries = text_of(step, pw_array_end(&step->entries));
+    out->output = text_of(step, step->output);
+    out->error = text_of(step, step->error);
+    out->bookmarks = step->bookmarks.items;
+    out->bookmark_count = step->bookmarks.count;
+    out->bookmark_ends = step->bookmark_ends.items;
+    out->bookmark_end_count = step->bookmark_ends.count;
+    out->events = step->events.items;
+    out->event_count = step->events.count;
+    out->calls = step->calls.items;
+    out->call_count = step->calls.count;
+    out->outcomes = step->outcomes.items;
+    out->outcome_count = step->outcomes.count;
+    out->work = step->work.items;
+    out->work_count = step->work.count;
+    out->fault = step->fault;
+}
+
+static void decide(pw_step *step, pw_transition *out, const pw_state *before)
+{
+    if (before) {
+        step->state = pw_state_clone(before, step->arena);
+        pw_status status = before->status;
+        verdict v = take(step);
+        if (v.act && !step->ended && !asleep(step->state))
+            pw_flow_run(step);
+        conclude(step, out, &v, status);
+    } else {
+        verdict v = take(step);
+        if (!step->ended)
+            pw_flow_run(step);
+        conclude(step, out, &v, PW_RUNNING);
+    }
+}
+
+pawl_code pw_core_step(pw_transition *out, const pw_program *program, const pw_state *state,
+                       const pw_identity *identity, const pw_event *event,
+                       const pw_core_settings *settings, pw_expr_machine *machine, pw_arena *arena,
+                       pawl_error *err)
+{
+    PW_ASSERT((state == NULL) == (event->kind == PW_EVENT_START));
+    jmp_buf guard;
+    pw_step step = {
+        .program = program,
+        .identity = identity,
+        .event = event,
+        .settings = settings,
+        .machine = machine,
+        .arena = arena,
+        .seed = event->seed,
+        .budget = settings->tasks_per_step ? settings->tasks_per_step : PW_TASKS_PER_STEP,
+        .entries = { .arena = arena },
+        .guard = &guard,
+        .err = err,
+    };
+    jmp_buf *outer = pw_arena_guard(arena, &guard);
+    pawl_code code = PAWL_OK;
+    if (setjmp(guard) == 0)
+        decide(&step, out, state);
+    else /* an arena that is full jumps here too, without a code */
+        code = step.abort_code != PAWL_OK ? step.abort_code : pw_no_memory(err);
+    pw_arena_guard(arena, outer);
+    return code;
+}

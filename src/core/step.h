@@ -1,0 +1,201 @@
+/* step.h - inside core: the state of an instance, and one step in the making. */
+#ifndef PW_CORE_STEP_H
+#define PW_CORE_STEP_H
+
+#include "core/core.h"
+#include "base/digest.h"
+
+#define PW_SCOPES_MAX 120u      /* frames inside frames: lexical nesting and function calls */
+#define PW_TASKS_PER_STEP 1000u /* default of pw_core_settings */
+#define PW_LOST_ATTEMPTS 3u
+#define PW_LOOP_ITEMS_MAX 1000000u
+
+/* Where a frame stands.
+ *
+ *  READY --begin--> BODY ----------------.            (do, for, fork, try, function)
+ *    |               |  '--fault--> RETRY --due--> BODY       (try)
+ *    |               '--fault--> HANDLER --.                  (try)
+ *    |--> TIMER --due----------------------+--> finished, and gone
+ *    |--> CALL, WORK, USER --result--------'
+ *    |         '--result, suspended--> PARKED --continue--> finished or faulted
+ *    '--> finished at once: set, switch, raise, emit, a false `if`                      */
+typedef enum pw_phase {
+    PHASE_READY,
+    PHASE_BODY,
+    PHASE_HANDLER,
+    PHASE_RETRY,
+    PHASE_TIMER,
+    PHASE_CALL,
+    PHASE_WORK,
+    PHASE_USER,
+    PHASE_PARKED,
+    PHASE_FAULTED, /* nothing caught its error: the instance has faulted; kept for who mends it */
+} pw_phase;
+#define PHASE_COUNT 10
+
+/* One open visit of a task; the root stands for the workflow and has no task. */
+typedef struct pw_frame pw_frame;
+struct pw_frame {
+    pw_frame *parent, *child, *last, *next; /* children in the order in which they began */
+    const pw_task *task;
+    pw_phase phase;
+    uint64_t visit;   /* unique in the instance; the root's is 0 */
+    uint64_t path;    /* names this visit whatever number it has: a task run again by a retry of its
+                       * try has the same path, and so its calls the same idempotency key */
+    uint32_t ordinal; /* children begun in the present run of its list */
+    uint32_t attempt; /* calls and work: from 1; try: retries made */
+    uint32_t at;      /* for: index of the item; fork: branches not yet finished */
+    int64_t started_ms;
+    int64_t first_ms;   /* try: when the first attempt began */
+    int64_t timeout_ms; /* instant; PW_WAKE_NEVER: none */
+    int64_t due_ms;     /* instant of a wait, a retry, or the limit of an attempt; PW_WAKE_NEVER */
+    pw_value raw;       /* as it came; PW_NONE: the same as input */
+    pw_value input;     /* transformed: $input */
+    pw_value items;     /* for: the collection; fork: outputs so far, null where there is none */
+    pw_value error;     /* try: the error being handled; PARKED: the error to raise, or PW_NONE */
+    pw_value args;      /* calls: what was evaluated for them; PARKED: the output */
+    pw_str key;         /* calls: idempotency key; user: bookmark key */
+    bool gone;          /* closed in this step; not stored */
+};
+
+struct pw_state {
+    pw_status status;
+    uint64_t visits; /* given out so far */
+    int64_t started_ms;
+    pw_value input; /* raw input of the workflow */
+    pw_value context;
+    pw_str suspended_by, suspended_reason;
+    pw_frame *root;
+};
+
+/* Growing arrays of the transition. */
+typedef struct pw_list_of {
+    void *items;
+    size_t count, size;
+} pw_list_of;
+
+typedef struct pw_step {
+    const pw_program *program;
+    const pw_identity *identity;
+    const pw_event *event;
+    const pw_core_settings *settings;
+    pw_expr_machine *machine;
+    pw_arena *arena;
+    pw_state *state;
+    uint64_t seed;
+    uint32_t budget; /* tasks that may still begin */
+    bool cut;
+    bool ended;       /* nothing runs any more */
+    pw_frame **queue; /* READY frames, first in first out */
+    size_t queue_head, queue_count, queue_size;
+    pw_array_builder entries;
+    pw_list_of bookmarks, bookmark_ends, events, calls, outcomes, work;
+    pw_fault *fault;
+    pw_value output, error; /* of the workflow, once it ended */
+    pw_value thrown;        /* the problem that the last failed evaluation made */
+    jmp_buf *guard;
+    pawl_code abort_code;
+    pawl_error *err;
+} pw_step;
+
+/* ---- step.c */
+_Noreturn void pw_step_abort(pw_step *step, pawl_code code, const char *what);
+void *pw_step_push(pw_step *step, pw_list_of *list, size_t item_size); /* zeroed */
+#define PW_PUSH(step, list, type) ((type *)pw_step_push((step), &(step)->list, sizeof(type)))
+
+/* ---- flow.c: scopes and order */
+pw_frame *pw_flow_spawn(pw_step *step, pw_frame *parent, const pw_task *task, pw_value raw);
+void pw_flow_run(pw_step *step); /* until nothing is ready, or the budget is spent */
+void pw_flow_enqueue(pw_step *step, pw_frame *frame);
+void pw_flow_start_list(pw_step *step, pw_frame *frame, pw_value data); /* its list by its phase */
+void pw_flow_finish(pw_step *step, pw_frame *frame, pw_value output);   /* raw output */
+void pw_flow_finish_then(pw_step *step, pw_frame *frame, pw_value output, pw_flow then);
+void pw_flow_raise(pw_step *step, pw_frame *frame,
+                   pw_value problem); /* the task of `frame` failed */
+void pw_flow_raise_within(pw_step *step, pw_frame *frame,
+                          pw_value problem);       /* something inside it failed */
+void pw_flow_skip(pw_step *step, pw_frame *frame); /* a false `if` */
+void pw_flow_close(pw_step *step, pw_frame *frame,
+                   const char *why);               /* frame and all inside it: cancelled */
+void pw_flow_end(pw_step *step, pw_status status); /* the workflow has ended */
+void pw_flow_due(pw_step *step);                   /* fires everything due at event->now_ms */
+
+/* ---- tasks.c: what each kind of task does */
+void pw_task_begin(pw_step *step, pw_frame *frame);
+void pw_task_next_item(pw_step *step, pw_frame *frame, pw_value data); /* for */
+void pw_task_retry(pw_step *step, pw_frame *frame);                    /* try: its delay is over */
+
+/* ---- catch.c: what a try makes of an error inside it */
+typedef struct pw_catch {
+    enum { CATCH_NOT, CATCH_RETRY, CATCH_HANDLE, CATCH_GO_ON } kind;
+    uint64_t delay_ms;
+} pw_catch;
+/* Decides without changing anything. *problem becomes another one where a condition itself fails.
+ */
+pw_catch pw_catch_decide(pw_step *step, pw_frame *frame, pw_value *problem);
+void pw_catch_act(pw_step *step, pw_frame *frame, const pw_catch *decision, pw_value problem);
+
+/* ---- call.c: http, activities, people */
+void pw_call_http(pw_step *step, pw_frame *frame);
+void pw_call_http_result(pw_step *step, pw_frame *frame, const pw_call_result *result);
+void pw_call_http_late(pw_step *step, const pw_event *event);
+void pw_call_activity(pw_step *step, pw_frame *frame);
+void pw_call_activity_result(pw_step *step, pw_frame *frame, pw_value result, pw_value error);
+void pw_call_activity_lost(pw_step *step, pw_frame *frame);
+void pw_call_hand_out(pw_step *step, pw_frame *frame);
+void pw_call_user(pw_step *step, pw_frame *frame);
+void pw_call_user_result(pw_step *step, pw_frame *frame, pw_value data, pw_str actor);
+void pw_call_settle(pw_step *step, pw_frame *frame, pw_value output,
+                    pw_value error); /* go on, or park */
+pw_work pw_call_work_of(const pw_frame *frame, pw_arena *arena);
+
+/* ---- http.c */
+bool pw_http_render(pw_step *step, pw_frame *frame, pw_call_request *out); /* false: step->thrown */
+bool pw_http_read(pw_step *step, pw_frame *frame, const pw_call_result *result, pw_value *out);
+pw_value pw_http_request_value(pw_step *step, const pw_call_request *request);
+pw_str pw_http_outcome(pw_step *step, const pw_call_result *result);
+pw_value pw_base64_value(pw_arena *arena, pw_str bytes);
+
+/* ---- eval.c: expressions with their arguments */
+/* False: it failed, and step->thrown is the problem. `output` PW_NONE where $output is not
+ * available. */
+bool pw_eval(pw_step *step, pw_frame *frame, const pw_expr *expr, pw_value dot, pw_value output,
+             pw_value *out);
+bool pw_eval_template(pw_step *step, pw_frame *frame, const pw_template *tmpl, pw_value dot,
+                      pw_value output, pw_value *out);
+bool pw_eval_true(pw_step *step, pw_frame *frame, const pw_expr *expr, pw_value dot, bool *out);
+bool pw_eval_delay(pw_step *step, pw_frame *frame, const pw_delay *delay, pw_duration *out);
+
+/* ---- problem.c */
+pw_value pw_problem(pw_step *step, const pw_frame *frame, const char *suffix, int status,
+                    const char *title, const char *format, ...) PW_PRINTF(6, 7);
+int32_t pw_problem_status(pw_value problem);
+const char *pw_problem_class(pw_value problem);
+
+/* ---- record.c: log entries, events */
+/* {"type":type,"task":...,"visit":...} and `more` (count members, PW_NONE left out). */
+void pw_record(pw_step *step, const char *type, const pw_frame *frame, const pw_member *more,
+               size_t count);
+#define PW_RECORD(step, type, frame, ...)                                                          \
+    do {                                                                                           \
+        const pw_member more_[] = { __VA_ARGS__ };                                                 \
+        pw_record(step, type, frame, more_, PW_LENGTH(more_));                                     \
+    } while (0)
+pw_value pw_text_value(pw_arena *arena, const char *format, ...) PW_PRINTF(2, 3);
+pw_value pw_moment_value(pw_arena *arena, int64_t ms);
+pw_value pw_str_value(pw_str s); /* PW_NONE if empty; borrows */
+/* Puts a CloudEvent into the outbox and gives it back; `with` are its attributes. */
+bool pw_record_event(pw_step *step, pw_frame *frame, pw_value with, pw_value *out);
+void pw_record_lifecycle(pw_step *step, const char *what, pw_value more);
+
+/* ---- state.c */
+pw_state *pw_state_clone(const pw_state *state,
+                         pw_arena *arena); /* frames are new, values shared */
+pw_str pw_state_write(const pw_state *state, pw_arena *arena);
+int64_t pw_frame_wake(const pw_frame *frame); /* earliest of its own instants */
+pw_frame *pw_frame_walk(pw_frame *frame,
+                        const pw_frame *top); /* next in preorder under top; NULL: done */
+pw_value pw_frame_raw(const pw_frame *frame);
+const pw_list *pw_frame_list(const pw_frame *frame,
+                             const pw_program *program); /* the list that it runs */
+#endif

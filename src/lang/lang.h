@@ -1,0 +1,29 @@
+/* lang.h - a workflow document (YAML or JSON) becomes a checked, immutable program. */
+#ifndef PW_LANG_H
+#define PW_LANG_H
+
+#include "core/program.h"
+
+#define PW_DOCUMENT_MAX (16u << 20) /* bytes */
+#define PW_FINDINGS_MAX 100u        /* more are counted, not listed */
+
+typedef struct pw_finding {
+    uint32_t line, column; /* from 1; columns count bytes; 0: not known */
+    bool is_error;
+    pw_str pointer; /* JSON pointer; empty: the whole document */
+    pw_str message; /* what is wrong, and what would be right; NUL-terminated, like pointer */
+} pw_finding;
+
+typedef struct pw_findings {
+    pw_arena *arena;   /* where they live; given by the caller */
+    pw_finding *items; /* in the order of the document */
+    uint32_t count, size;
+    uint32_t errors; /* all, listed or not */
+} pw_findings;
+
+/* Checks the whole document and reports all that is wrong in one pass. PAWL_INVALID: there is an
+ * error (the first one is err's message, as "line L, column C: ..."); *out is untouched. The
+ * program has one reference. */
+PAWL_CHECK pawl_code pw_lang_load(pw_program **out, pw_str text, pw_findings *findings,
+                                  pawl_error *err);
+#endif

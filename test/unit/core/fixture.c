@@ -1,0 +1,179 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include "fixture.h"
+
+void fixture_open(fixture *f, const char *tasks)
+{
+    static const char head[] =
+        "document: { dsl: '1.0.3', namespace: test, name: flow, version: '1.0.0' }\ndo:\n";
+    memset(f, 0, sizeof *f);
+    pw_arena_init(&f->arena, 0);
+    bool whole = strncmp(tasks, "document:", 9) == 0;
+    pw_str text = pw_arena_printf(&f->arena, "%s%s", whole ? "" : head, tasks);
+    pw_findings findings = { .arena = &f->arena };
+    pawl_error err;
+    EXPECT_OK(pw_lang_load(&f->program, text, &findings, &err), err);
+    f->machine = pw_expr_machine_new(NULL);
+    EXPECT(f->machine != NULL);
+    f->settings.generation = PW_LIT("generation");
+    f->now_ms = T0;
+    f->identity =
+        (pw_identity){ .instance = PW_LIT("i1"), .correlation = PW_LIT("i1"), .created_ms = T0 };
+}
+
+void fixture_close(fixture *f)
+{
+    pw_expr_machine_free(f->machine);
+    pw_program_unref(f->program);
+    pw_arena_done(&f->arena);
+}
+
+void fixture_event(fixture *f, const pw_event *event)
+{
+    pawl_error err;
+    f->identity.sequence = f->steps + 1;
+    EXPECT_OK(pw_core_step(&f->t, f->program, f->state, &f->identity, event, &f->settings,
+                           f->machine, &f->arena, &err),
+              err);
+    if (f->t.changed) {
+        f->state = f->t.state;
+        f->steps++;
+    }
+}
+
+static pw_value json(fixture *f, const char *text)
+{
+    pw_value v;
+    pawl_error err;
+    EXPECT_OK(pw_json_parse(&v, pw_str_of(text), NULL, &f->arena, &err), err);
+    return v;
+}
+
+static pw_event event_of(fixture *f, pw_event_kind kind)
+{
+    return (pw_event){ .kind = kind, .now_ms = f->now_ms, .seed = 7 };
+}
+
+void fixture_start(fixture *f, const char *input)
+{
+    pw_event event = event_of(f, PW_EVENT_START);
+    event.payload = json(f, input);
+    fixture_event(f, &event);
+}
+
+void fixture_drive(fixture *f)
+{
+    pw_event event = event_of(f, PW_EVENT_DRIVE);
+    fixture_event(f, &event);
+}
+
+void fixture_timer(fixture *f, int64_t at_ms)
+{
+    f->now_ms = at_ms;
+    pw_event event = event_of(f, PW_EVENT_TIMER);
+    fixture_event(f, &event);
+}
+
+void fixture_answer(fixture *f, uint64_t visit, int status, const char *type, const char *body)
+{
+    pw_header header = { PW_LIT("content-type"), pw_str_of(type) };
+    pw_event event = event_of(f, PW_EVENT_CALL_RESULT);
+    event.visit = visit;
+    event.attempt = 1;
+    event.call = (pw_call_result){ .answered = status > 0,
+                                   .status = status,
+                                   .headers = &header,
+                                   .header_count = 1,
+                                   .body = pw_str_of(body),
+                                   .duration_ms = 12 };
+    if (status == 0)
+        event.call.error = pw_str_of(body);
+    fixture_event(f, &event);
+}
+
+void fixture_result(fixture *f, uint64_t visit, uint32_t attempt, const char *text)
+{
+    pw_event event = event_of(f, PW_EVENT_ACTIVITY_RESULT);
+    event.visit = visit;
+    event.attempt = attempt;
+    event.payload = json(f, text);
+    fixture_event(f, &event);
+}
+
+void fixture_failed(fixture *f, uint64_t visit, uint32_t attempt, const char *error)
+{
+    pw_event event = event_of(f, PW_EVENT_ACTIVITY_RESULT);
+    event.visit = visit;
+    event.attempt = attempt;
+    event.error = json(f, error);
+    fixture_event(f, &event);
+}
+
+void fixture_lost(fixture *f, uint64_t visit, uint32_t attempt)
+{
+    pw_event event = event_of(f, PW_EVENT_ACTIVITY_LOST);
+    event.visit = visit;
+    event.attempt = attempt;
+    fixture_event(f, &event);
+}
+
+void fixture_resume(fixture *f, const char *key, const char *data, const char *actor)
+{
+    pw_event event = event_of(f, PW_EVENT_RESUME);
+    event.key = pw_str_of(key);
+    event.payload = json(f, data);
+    event.actor = pw_str_of(actor);
+    fixture_event(f, &event);
+}
+
+void fixture_command(fixture *f, pw_event_kind kind, const char *actor, const char *reason)
+{
+    pw_event event = event_of(f, kind);
+    event.actor = pw_str_of(actor);
+    event.reason = pw_str_of(reason);
+    fixture_event(f, &event);
+}
+
+void fixture_reload(fixture *f)
+{
+    pawl_error err;
+    pw_str text = pw_arena_str(&f->arena, f->t.state_text);
+    pw_state *state;
+    EXPECT_OK(pw_state_parse(&state, text, f->program, &f->arena, &err), err);
+    f->state = state;
+}
+
+const char *fixture_text(fixture *f, pw_str s)
+{
+    return pw_arena_str(&f->arena, s).ptr;
+}
+
+const char *fixture_entries(fixture *f)
+{
+    pw_value entries = json(f, fixture_text(f, f->t.entries));
+    pw_buf buf;
+    pw_buf_init(&buf, 0);
+    for (uint32_t i = 0; i < entries.count; i++) {
+        pw_value entry = pw_item(entries, i);
+        pw_str type = pw_get_text(entry, "type"), task = pw_get_text(entry, "task");
+        pw_buf_printf(&buf, "%s" PW_FMT "%s" PW_FMT, i ? "; " : "", PW_ARG(type),
+                      task.len ? " " : "", PW_ARG(task));
+    }
+    const char *text = fixture_text(f, pw_buf_view(&buf));
+    pw_buf_done(&buf);
+    return text;
+}
+
+pw_value fixture_entry(fixture *f, size_t at)
+{
+    return pw_item(json(f, fixture_text(f, f->t.entries)), at);
+}
+
+const char *fixture_member(fixture *f, const char *text, const char *member)
+{
+    pw_value v = pw_get_lit(json(f, text), member);
+    if (pw_is(v, PW_NONE))
+        return "(absent)";
+    pw_str out = pw_is(v, PW_STRING) ? pw_text(v) : pw_json_text(&f->arena, v, PW_JSON_COMPACT);
+    return fixture_text(f, out);
+}

@@ -1,0 +1,51 @@
+/* fixture.h - one instance driven by hand: each event is one step, and what it decided is looked at
+ * as text. */
+#ifndef PW_TEST_CORE_FIXTURE_H
+#define PW_TEST_CORE_FIXTURE_H
+
+#include "test.h"
+#include "base/json.h"
+#include "core/core.h"
+#include "lang/lang.h"
+
+#define T0 1790000000000ll /* 2026-09-21T14:13:20.000Z */
+
+typedef struct fixture {
+    pw_program *program;
+    pw_expr_machine *machine;
+    pw_arena arena; /* state and transitions */
+    pw_state *state;
+    pw_identity identity;
+    pw_core_settings settings;
+    pw_transition t; /* of the last step */
+    int64_t now_ms;
+    uint64_t steps;
+} fixture;
+
+/* `tasks` is the YAML under `do:`, each line indented by two more than here; or a whole document
+ * that begins with "document:". */
+void fixture_open(fixture *f, const char *tasks);
+void fixture_close(fixture *f);
+/* Each takes the transition as committed; fails the test if the step itself fails. */
+void fixture_start(fixture *f, const char *input);
+void fixture_event(fixture *f, const pw_event *event);
+void fixture_timer(fixture *f, int64_t at_ms);
+void fixture_answer(fixture *f, uint64_t visit, int status, const char *type, const char *body);
+void fixture_result(fixture *f, uint64_t visit, uint32_t attempt, const char *json);
+void fixture_failed(fixture *f, uint64_t visit, uint32_t attempt, const char *error);
+void fixture_lost(fixture *f, uint64_t visit, uint32_t attempt);
+void fixture_resume(fixture *f, const char *key, const char *data, const char *actor);
+void fixture_command(fixture *f, pw_event_kind kind, const char *actor, const char *reason);
+void fixture_drive(fixture *f);
+/* Stores the state as text and reads it back: what a restart does. */
+void fixture_reload(fixture *f);
+/* NUL-terminated, in the arena. */
+const char *fixture_text(fixture *f, pw_str s);
+/* The types of the last step's entries and their tasks: "task.completed /do/0/a; ..." */
+const char *fixture_entries(fixture *f);
+pw_value fixture_entry(fixture *f, size_t at);
+const char *fixture_member(fixture *f, const char *json, const char *member);
+
+#define EXPECT_STATUS(f, status_) EXPECT_TEXT(pw_status_name((f).t.status), status_)
+#define EXPECT_OUTPUT(f, json_) EXPECT_TEXT(fixture_text(&(f), (f).t.output), json_)
+#endif

@@ -1,0 +1,172 @@
+/* Every example of the language's own repository: it loads, or is refused by the name of what is
+ * not in this release. */
+#include <dirent.h>
+#include <stdlib.h>
+#include "fixture.h"
+
+#define LATER "is valid in the language but not in this release of pawl"
+
+typedef struct example {
+    const char *file;
+    const char *error; /* NULL: loads */
+} example;
+
+/* clang-format off */
+static const example examples[] = {
+    { "accumulate-room-readings.yaml",
+      "line 8, column 7: `listen` " LATER },
+    { "authentication-bearer-uri-format.yaml", NULL },
+    { "authentication-bearer.yaml", NULL },
+    { "authentication-oauth2-secret.yaml",
+      "line 7, column 3: `use.secrets` " LATER },
+    { "authentication-oauth2.yaml",
+      "line 14, column 13: `authentication.oauth2` " LATER },
+    { "authentication-oidc-secret.yaml",
+      "line 7, column 3: `use.secrets` " LATER },
+    { "authentication-oidc.yaml",
+      "line 14, column 13: `authentication.oidc` " LATER },
+    { "authentication-reusable.yaml",
+      "line 7, column 3: `use.authentications` " LATER },
+    { "call-asyncapi-publish.yaml",
+      "line 8, column 13: `call: asyncapi` " LATER },
+    { "call-asyncapi-subscribe-consume-amount.yaml",
+      "line 8, column 13: `call: asyncapi` " LATER },
+    { "call-asyncapi-subscribe-consume-forever-foreach.yaml",
+      "line 8, column 13: `call: asyncapi` " LATER },
+    { "call-asyncapi-subscribe-consume-until.yaml",
+      "line 8, column 13: `call: asyncapi` " LATER },
+    { "call-asyncapi-subscribe-consume-while.yaml",
+      "line 8, column 13: `call: asyncapi` " LATER },
+    { "call-custom-function-cataloged.yaml",
+      "line 8, column 13: `call: <URL of a function>` " LATER },
+    { "call-custom-function-inline.yaml",
+      "line 10, column 9: `input.schema` " LATER },
+    { "call-grpc.yaml",
+      "line 8, column 13: `call: grpc` " LATER },
+    { "call-http-endpoint-interpolation-shorthand.yaml", NULL },
+    { "call-http-endpoint-interpolation.yaml", NULL },
+    { "call-http-query-headers-expressions.yaml",
+      "line 8, column 3: `input.schema` " LATER },
+    { "call-http-query-parameters.yaml",
+      "line 8, column 3: `input.schema` " LATER },
+    { "call-http-redirect.yaml",
+      "line 8, column 3: `input.schema` " LATER },
+    { "call-mcp.yaml",
+      "line 8, column 13: `call: mcp` " LATER },
+    { "call-openapi-redirect.yaml",
+      "line 8, column 13: `call: openapi` " LATER },
+    { "call-openapi.yaml",
+      "line 8, column 13: `call: openapi` " LATER },
+    { "conditional-task.yaml", NULL },
+    { "do-multiple.yaml", NULL },
+    { "do-single.yaml", NULL },
+    { "emit.yaml", NULL },
+    { "for-inline-array.yaml", NULL },
+    { "for.yaml",
+      "line 15, column 13: `listen` " LATER },
+    { "fork.yaml",
+      "line 9, column 18: `fork.compete: true` " LATER },
+    { "listen-to-all read-envelope.yaml",
+      "line 8, column 7: `listen` " LATER },
+    { "listen-to-all.yaml",
+      "line 8, column 7: `listen` " LATER },
+    { "listen-to-any-filter.yaml",
+      "line 8, column 7: `listen` " LATER },
+    { "listen-to-any-forever-foreach.yaml",
+      "line 8, column 7: `listen` " LATER },
+    { "listen-to-any-until-condition.yaml",
+      "line 8, column 7: `listen` " LATER },
+    { "listen-to-any-until-consumed.yaml",
+      "line 8, column 7: `listen` " LATER },
+    { "listen-to-any.yaml",
+      "line 8, column 7: `listen` " LATER },
+    { "listen-to-one.yaml",
+      "line 8, column 7: `listen` " LATER },
+    { "mock-service-extension.yaml",
+      "line 7, column 3: `use.extensions` " LATER },
+    { "raise-inline.yaml", NULL },
+    { "raise-reusable.yaml", NULL },
+    { "run-container-cleanup-always.yaml",
+      "line 8, column 7: `run` " LATER },
+    { "run-container-cleanup-eventually.yaml",
+      "line 8, column 7: `run` " LATER },
+    { "run-container-stdin-and-arguments.yaml",
+      "line 13, column 7: `run` " LATER },
+    { "run-container-with-name.yaml",
+      "line 8, column 7: `run` " LATER },
+    { "run-container-with-pull-policy.yaml",
+      "line 8, column 7: `run` " LATER },
+    { "run-container.yaml",
+      "line 8, column 7: `run` " LATER },
+    { "run-return-all.yaml",
+      "line 8, column 7: `run` " LATER },
+    { "run-return-code.yaml",
+      "line 8, column 7: `run` " LATER },
+    { "run-return-none.yaml",
+      "line 8, column 7: `run` " LATER },
+    { "run-return-stderr.yaml",
+      "line 8, column 7: `run` " LATER },
+    { "run-script-with-stdin-and-arguments.yaml",
+      "line 8, column 7: `run` " LATER },
+    { "run-shell-stdin-and-arguments.yaml",
+      "line 13, column 7: `run` " LATER },
+    { "run-subflow.yaml",
+      "line 8, column 7: `run` " LATER },
+    { "schedule-cron.yaml",
+      "line 6, column 1: `schedule` " LATER },
+    { "schedule-event-driven.yaml",
+      "line 6, column 1: `schedule` " LATER },
+    { "set-expression.yaml",
+      "line 6, column 1: `schedule` " LATER },
+    { "set.yaml",
+      "line 6, column 1: `schedule` " LATER },
+    { "star-wars-homeworld.yaml",
+      "line 8, column 3: `input.schema` " LATER },
+    { "switch-then-string.yaml", NULL },
+    { "try-catch-retry-inline.yaml", NULL },
+    { "try-catch-retry-reusable.yaml", NULL },
+    { "try-catch-then-directive.yaml", NULL },
+    { "try-catch-then.yaml", NULL },
+    { "try-catch.yaml", NULL },
+    { "wait-duration-inline.yaml", NULL },
+    { "wait-duration-iso8601.yaml", NULL },
+};
+/* clang-format on */
+
+static void check(const char *folder, const example *e)
+{
+    char path[600];
+    size_t len;
+    (void)snprintf(path, sizeof path, "%s/%s", folder, e->file);
+    char *text = pw_test_read(path, &len);
+    loaded l;
+    load_text(&l, (pw_str){ text, len });
+    if (e->error && l.code != PAWL_INVALID)
+        fail_msg("%s is not refused", e->file);
+    if (!e->error && l.code != PAWL_OK)
+        fail_msg("%s: %s", e->file, l.err.message);
+    if (e->error)
+        EXPECT_TEXT(l.err.message, e->error);
+    unload(&l);
+    free(text);
+}
+
+TEST(examples, each_loads_or_is_refused_by_name)
+{
+    if (!pw_test_shared())
+        pw_test_skip("the data folder is not there");
+    char folder[512];
+    (void)snprintf(folder, sizeof folder, "%s/serverless-workflow/examples", pw_test_shared());
+    DIR *dir = opendir(folder);
+    if (!dir)
+        pw_test_skip("the examples are not there");
+    size_t files = 0;
+    for (struct dirent *entry = readdir(dir); entry; entry = readdir(dir))
+        files += strstr(entry->d_name, ".yaml") != NULL;
+    (void)closedir(dir);
+    EXPECT_INT(files, PW_LENGTH(examples));
+    for (size_t i = 0; i < PW_LENGTH(examples); i++)
+        check(folder, &examples[i]);
+}
+
+TEST_MAIN()
