@@ -1,0 +1,463 @@
+/* memory.c - a store that is gone with its process: for `memory:`, tests and simulation.
+ *
+ * It means what the SQLite store means, in little code: sorted lists of rows under one lock. A row
+ * is one block of memory, its texts behind it, and is never changed: a change puts a new row in its
+ * place. So a transaction is a list of places with what was there before, and undoing it - one
+ * poison item, or a batch for which memory ran out - is to put that back.
+ *
+ * Everything is in a defined order, so that a simulation with the same seed sees the same. */
+#include "store/memory/memory_internal.h"
+
+/* ---- commit
+ *
+ * Each of these gives false when memory ran out; the item's own verdict is in item->code. */
+
+static void refuse(pw_commit_item *item, const char *what, pw_str key)
+{
+    item->code = pw_fail(
+        &item->error, PAWL_INVALID, "instance '" PW_FMT "': refused by the store: %s '%.*s'",
+        PW_ARG(item->instance), what, (int)(key.len > 150 ? 150 : key.len), key.len ? key.ptr : "");
+}
+
+static void apply_transition(pw_instance_row *row, const pw_commit_item *item)
+{
+    const pw_transition *t = item->transition;
+    bool ended = pw_status_ended(t->status);
+    row->token = item->token + 1;
+    row->status = t->status;
+    row->state = t->state_text;
+    row->updated_ms = item->now_ms;
+    row->ended_ms = ended ? item->now_ms : -1;
+    row->wake_at = ended ? PW_WAKE_NEVER : t->wake_at;
+    row->output = t->output;
+    row->error = t->error;
+}
+
+static bool create_instance(pw_memory *m, pw_commit_item *item, pw_mem_instance **out)
+{
+    const pw_instance_new *n = item->create;
+    bool found = false;
+    size_t at = pw_mem_find(&m->instances, pw_mem_compare_instance, &item->instance, &found);
+    if (found) {
+        (void)pw_store_lost_race(item, true);
+        return true;
+    }
+    pw_definition key = { .namespace_ = n->namespace_, .name = n->name, .version = n->version };
+    (void)pw_mem_find(&m->definitions, pw_mem_compare_definition, &key, &found);
+    if (!found) {
+        refuse(item, "there is no such definition", n->name);
+        return true;
+    }
+    pw_instance_row row = { .id = item->instance,
+                            .namespace_ = n->namespace_,
+                            .name = n->name,
+                            .version = n->version,
+                            .business_key = n->business_key,
+                            .input_digest = n->input_digest,
+                            .correlation = n->correlation,
+                            .labels = n->labels,
+                            .parent = n->parent,
+                            .created_ms = item->now_ms };
+    apply_transition(&row, item);
+    pw_mem_instance *in = pw_zalloc(sizeof *in);
+    if (!in)
+        return false;
+    in->row.items = pw_alloc(sizeof *in->row.items);
+    if (!in->row.items || !(in->row.items[0] = pw_mem_row_new(&pw_mem_instance_shape, &row))) {
+        pw_mem_instance_free(in);
+        return false;
+    }
+    in->row.count = in->row.room = 1;
+    *out = in;
+    return pw_mem_put(m, &m->instances, at, in);
+}
+
+static bool guarded_write(pw_memory *m, pw_commit_item *item, pw_mem_instance **out)
+{
+    if (item->create)
+        return create_instance(m, item, out);
+    pw_mem_instance *in = pw_mem_instance_of(m, item->instance);
+    if (!in || pw_mem_row_of(in)->token != item->token) {
+        (void)pw_store_lost_race(item, false);
+        return true;
+    }
+    pw_instance_row row = *pw_mem_row_of(in);
+    apply_transition(&row, item);
+    *out = in;
+    return pw_mem_replace(m, &in->row, 0, pw_mem_row_new(&pw_mem_instance_shape, &row));
+}
+
+static bool put_step(pw_memory *m, pw_mem_instance *in, const pw_commit_item *item)
+{
+    pw_str entries = item->transition->entries;
+    pw_step_row row = { .sequence = item->token + 1,
+                        .event = pw_str_of(pw_event_name(item->event)),
+                        .actor = item->actor.len ? item->actor : PW_LIT("system"),
+                        .correlation = pw_mem_row_of(in)->correlation,
+                        .at_ms = item->now_ms,
+                        .entries = entries.len ? entries : PW_LIT("[]") };
+    return pw_mem_put(m, &in->steps, in->steps.count, pw_mem_row_new(&pw_mem_step_shape, &row));
+}
+
+static bool put_bookmark(pw_memory *m, pw_mem_instance *in, pw_commit_item *item,
+                         const pw_bookmark *b)
+{
+    bool found = false;
+    size_t at = pw_mem_find(&in->bookmarks, pw_mem_compare_bookmark, b, &found);
+    if (found) {
+        refuse(item, "this visit has the bookmark already:", b->key);
+        return true;
+    }
+    pw_bookmark_row row = {
+        .bookmark = *b, .open = true, .created_ms = item->now_ms, .ended_ms = -1
+    };
+    if (row.bookmark.due_at < 0)
+        row.bookmark.due_at = -1;
+    return pw_mem_put(m, &in->bookmarks, at, pw_mem_row_new(&pw_mem_bookmark_shape, &row));
+}
+
+static bool end_bookmark(pw_memory *m, pw_mem_instance *in, pw_commit_item *item,
+                         const pw_bookmark_end *end)
+{
+    bool found = false;
+    pw_bookmark key = { .visit = end->visit, .key = end->key };
+    size_t at = pw_mem_find(&in->bookmarks, pw_mem_compare_bookmark, &key, &found);
+    if (!found || !((const pw_bookmark_row *)in->bookmarks.items[at])->open) {
+        (void)pw_store_bookmark_not_open(item, end);
+        return true;
+    }
+    pw_bookmark_row row = *(const pw_bookmark_row *)in->bookmarks.items[at];
+    row.open = false;
+    row.consumed = end->consumed;
+    row.ended_ms = item->now_ms;
+    row.by = end->by;
+    row.digest = end->digest;
+    return pw_mem_replace(m, &in->bookmarks, at, pw_mem_row_new(&pw_mem_bookmark_shape, &row));
+}
+
+static bool end_call(pw_memory *m, pw_mem_instance *in, pw_commit_item *item,
+                     const pw_call_outcome *o)
+{
+    bool found = false;
+    size_t at = pw_mem_find(&in->calls, pw_mem_compare_call, &o->key, &found);
+    pw_call_row row = { .attempts = 0 };
+    if (found)
+        row = *(const pw_call_row *)in->calls.items[at];
+    if (!found || row.intent.visit < o->visit) {
+        (void)pw_store_no_such_call(item, o);
+        return true;
+    }
+    if (row.intent.visit > o->visit)
+        return true; /* a later visit has taken the row over */
+    if (row.state != PW_CALL_ABANDONED)
+        row.state = o->state;
+    if (o->outcome.len > 0)
+        row.outcome = o->outcome;
+    if (row.ended_ms < 0)
+        row.ended_ms = item->now_ms;
+    if (o->duration_ms > row.duration_ms)
+        row.duration_ms = o->duration_ms;
+    return pw_mem_replace(m, &in->calls, at, pw_mem_row_new(&pw_mem_call_shape, &row));
+}
+
+static bool put_call(pw_memory *m, pw_mem_instance *in, const pw_commit_item *item,
+                     const pw_call_intent *c)
+{
+    bool found = false;
+    size_t at = pw_mem_find(&in->calls, pw_mem_compare_call, &c->key, &found);
+    pw_call_row row = { .intent = *c,
+                        .state = PW_CALL_PENDING,
+                        .attempts = 1,
+                        .created_ms = item->now_ms,
+                        .ended_ms = -1 };
+    if (found) {
+        const pw_call_row *before = in->calls.items[at];
+        row.attempts = before->attempts + 1;
+        row.created_ms = before->created_ms;
+        return pw_mem_replace(m, &in->calls, at, pw_mem_row_new(&pw_mem_call_shape, &row));
+    }
+    return pw_mem_put(m, &in->calls, at, pw_mem_row_new(&pw_mem_call_shape, &row));
+}
+
+static bool put_outbox(pw_memory *m, pw_mem_instance *in, pw_commit_item *item,
+                       const pw_outbox_event *event)
+{
+    pw_mem_place place = { item->instance, item->token + 1, 0 };
+    bool found = false,
+         good = pw_outbox_ordinal(&place.ordinal, event->id, item->instance, place.step);
+    PW_ASSERT(good); /* checked at entry */
+    size_t at = pw_mem_find(&in->outbox, pw_mem_compare_outbox, &place, &found);
+    if (found) {
+        refuse(item, "this step has the event already:", event->id);
+        return true;
+    }
+    pw_outbox_row row = { .instance = item->instance,
+                          .sequence = place.step,
+                          .event = *event,
+                          .created_ms = item->now_ms };
+    return pw_mem_put(m, &in->outbox, at, pw_mem_row_new(&pw_mem_outbox_shape, &row));
+}
+
+static bool put_fault(pw_memory *m, pw_mem_instance *in, const pw_commit_item *item,
+                      const pw_fault *fault)
+{
+    pw_fault_row row = {
+        .sequence = item->token + 1, .fault = *fault, .open = true, .created_ms = item->now_ms
+    };
+    return pw_mem_put(m, &in->faults, in->faults.count, pw_mem_row_new(&pw_mem_fault_shape, &row));
+}
+
+static bool use_inbox(pw_memory *m, pw_commit_item *item)
+{
+    const pw_inbox_use *use = &item->inbox;
+    pw_inbox_row row = { .target = item->instance,
+                         .key = use->key,
+                         .kind = use->kind,
+                         .payload = use->payload,
+                         .actor = use->actor,
+                         .created_ms = item->now_ms };
+    bool found = false;
+    size_t at = pw_mem_find(&m->inbox, pw_mem_compare_inbox, &row, &found);
+    if (found != use->stored ||
+        (found && ((const pw_inbox_row *)m->inbox.items[at])->consumed_step > 0)) {
+        (void)pw_store_inbox_used(item);
+        return true;
+    }
+    if (found)
+        row = *(const pw_inbox_row *)m->inbox.items[at];
+    row.consumed_step = item->token + 1;
+    row.answer = use->answer;
+    void *made = pw_mem_row_new(&pw_mem_inbox_shape, &row);
+    return found ? pw_mem_replace(m, &m->inbox, at, made) : pw_mem_put(m, &m->inbox, at, made);
+}
+
+static bool put_message(pw_memory *m, const pw_commit_item *item, const pw_inbox_message *message)
+{
+    pw_inbox_row row = { .target = message->target,
+                         .key = message->dedupe_key,
+                         .kind = message->kind,
+                         .payload = message->payload,
+                         .created_ms = item->now_ms };
+    bool found = false;
+    size_t at = pw_mem_find(&m->inbox, pw_mem_compare_inbox, &row, &found);
+    return found || pw_mem_put(m, &m->inbox, at,
+                               pw_mem_row_new(&pw_mem_inbox_shape, &row)); /* it was sent before */
+}
+
+static bool write_item(pw_memory *m, pw_commit_item *item)
+{
+    const pw_transition *t = item->transition;
+    pw_mem_instance *in = NULL;
+    bool good = guarded_write(m, item, &in);
+    if (!good || item->code != PAWL_OK)
+        return good;
+    good = put_step(m, in, item);
+    for (size_t i = 0; good && item->code == PAWL_OK && i < t->bookmark_count; i++)
+        good = put_bookmark(m, in, item, &t->bookmarks[i]);
+    for (size_t i = 0; good && item->code == PAWL_OK && i < t->bookmark_end_count; i++)
+        good = end_bookmark(m, in, item, &t->bookmark_ends[i]);
+    for (size_t i = 0; good && item->code == PAWL_OK && i < t->outcome_count; i++)
+        good = end_call(m, in, item, &t->outcomes[i]);
+    for (size_t i = 0; good && item->code == PAWL_OK && i < t->call_count; i++)
+        good = put_call(m, in, item, &t->calls[i]);
+    for (size_t i = 0; good && item->code == PAWL_OK && i < t->event_count; i++)
+        good = put_outbox(m, in, item, &t->events[i]);
+    if (good && item->code == PAWL_OK && t->fault)
+        good = put_fault(m, in, item, t->fault);
+    if (good && item->code == PAWL_OK && item->inbox.key.ptr)
+        good = use_inbox(m, item);
+    for (size_t i = 0; good && item->code == PAWL_OK && i < t->message_count; i++)
+        good = put_message(m, item, &t->messages[i]);
+    return good;
+}
+
+static pawl_code broken(pawl_error *err)
+{
+    return pw_fail(err, PAWL_IO,
+                   "'memory:': the store failed (made to by a test): it must be opened again");
+}
+
+static pawl_code commit_locked(pw_memory *m, pw_commit_item *items, size_t count, pawl_error *err)
+{
+    if (m->broken)
+        return broken(err);
+    bool fail = m->fail_in > 0 && --m->fail_in == 0;
+    m->broken = fail;
+    if (fail && !m->fail_applied)
+        return broken(err);
+    pw_store_counts before = m->counts;
+    for (size_t i = 0; i < count; i++) {
+        size_t mark = m->change_count;
+        if (items[i].code != PAWL_OK)
+            continue; /* refused before it came here */
+        if (!write_item(m, &items[i])) {
+            pw_mem_undo(m, 0);
+            m->counts = before;
+            return pw_no_memory(err);
+        }
+        if (items[i].code != PAWL_OK) {
+            m->counts.bisections += m->change_count > mark ? 1 : 0;
+            pw_mem_undo(m, mark);
+        }
+        m->counts.items += items[i].code == PAWL_OK ? 1 : 0;
+        m->counts.conflicts += items[i].code == PAWL_CONFLICT ? 1 : 0;
+    }
+    pw_mem_keep(m);
+    m->counts.commits++;
+    m->counts.syncs++;
+    return fail ? broken(err) : PAWL_OK;
+}
+
+static pawl_code memory_commit(pw_store *base, pw_commit_item *items, size_t count, pawl_error *err)
+{
+    pw_memory *m = pw_memory_of(base);
+    size_t left = 0;
+    for (size_t i = 0; i < count; i++)
+        left += items[i].code == PAWL_OK ? 1 : 0;
+    if (left == 0)
+        return PAWL_OK;
+    pthread_mutex_lock(&m->lock);
+    pawl_code code = commit_locked(m, items, count, err);
+    pthread_mutex_unlock(&m->lock);
+    return code;
+}
+
+void pw_memory_fail_commit(pw_store *store, uint64_t nth, bool applied)
+{
+    pw_memory *m = pw_memory_of(store);
+    pthread_mutex_lock(&m->lock);
+    m->fail_in = nth;
+    m->fail_applied = applied;
+    pthread_mutex_unlock(&m->lock);
+}
+
+/* ---- definitions and inbox: one change each */
+
+static pawl_code finish(pw_memory *m, bool good, pawl_error *err)
+{
+    if (good)
+        pw_mem_keep(m);
+    else
+        pw_mem_undo(m, 0);
+    pthread_mutex_unlock(&m->lock);
+    return good ? PAWL_OK : pw_no_memory(err);
+}
+
+static pawl_code memory_definition_put(pw_store *base, const pw_definition *definition,
+                                       bool *created, pawl_error *err)
+{
+    pw_memory *m = pw_memory_of(base);
+    pthread_mutex_lock(&m->lock);
+    bool found = false;
+    size_t at = pw_mem_find(&m->definitions, pw_mem_compare_definition, definition, &found);
+    if (found) {
+        bool same = pw_str_eq(((const pw_definition *)m->definitions.items[at])->digest,
+                              definition->digest);
+        pthread_mutex_unlock(&m->lock);
+        if (!same)
+            return pw_store_definition_conflict(err, definition);
+        *created = false;
+        return PAWL_OK;
+    }
+    pawl_code code = finish(
+        m, pw_mem_put(m, &m->definitions, at, pw_mem_row_new(&pw_mem_definition_shape, definition)),
+        err);
+    if (code == PAWL_OK)
+        *created = true;
+    return code;
+}
+
+static pawl_code memory_inbox_put(pw_store *base, const pw_inbox_row *given, pawl_error *err)
+{
+    pw_memory *m = pw_memory_of(base);
+    pw_inbox_row row = *given;
+    row.consumed_step = 0;
+    row.answer = (pw_str){ "", 0 };
+    pthread_mutex_lock(&m->lock);
+    if (!pw_mem_instance_of(m, row.target)) {
+        pthread_mutex_unlock(&m->lock);
+        return pw_store_not_found(err, "instance", row.target);
+    }
+    bool found = false;
+    size_t at = pw_mem_find(&m->inbox, pw_mem_compare_inbox, &row, &found);
+    if (found) {
+        const pw_inbox_row *there = m->inbox.items[at];
+        bool same = pw_str_eq(there->kind, row.kind) && pw_str_eq(there->payload, row.payload);
+        pthread_mutex_unlock(&m->lock);
+        return same ? PAWL_OK : pw_store_inbox_conflict(err, given);
+    }
+    return finish(m, pw_mem_put(m, &m->inbox, at, pw_mem_row_new(&pw_mem_inbox_shape, &row)), err);
+}
+
+/* ---- the store */
+
+static void memory_count(const pw_store *base, pw_store_counts *out)
+{
+    pw_memory *m = (pw_memory *)(uintptr_t)base; /* for its lock */
+    pthread_mutex_lock(&m->lock);
+    *out = m->counts;
+    pthread_mutex_unlock(&m->lock);
+}
+
+static void memory_close(pw_store *base)
+{
+    pw_memory *m = pw_memory_of(base);
+    pw_mem_list *all[] = { &m->definitions, &m->instances, &m->inbox };
+    for (size_t i = 0; i < PW_LENGTH(all); i++) {
+        for (size_t j = 0; j < all[i]->count; j++)
+            pw_mem_item_free(m, all[i], all[i]->items[j]);
+        pw_free(all[i]->items);
+    }
+    pw_free(m->changes);
+    pthread_mutex_destroy(&m->lock);
+    pw_free(m);
+}
+
+static pawl_code memory_reopen(pw_store *base, pawl_error *err)
+{
+    (void)err;
+    pw_memory *m = pw_memory_of(base);
+    pthread_mutex_lock(&m->lock);
+    m->broken = false;
+    pthread_mutex_unlock(&m->lock);
+    return PAWL_OK;
+}
+
+static const pw_store_ops memory_ops = {
+    .close = memory_close,
+    .reopen = memory_reopen,
+    .definition_put = memory_definition_put,
+    .definition_get = pw_memory_definition_get,
+    .definition_versions = pw_memory_definition_versions,
+    .commit = memory_commit,
+    .instance_get = pw_memory_instance_get,
+    .instance_list = pw_memory_instance_list,
+    .due = pw_memory_due,
+    .next_due = pw_memory_next_due,
+    .steps = pw_memory_steps,
+    .bookmarks = pw_memory_bookmarks,
+    .bookmark_by_key = pw_memory_bookmark_by_key,
+    .calls = pw_memory_calls,
+    .outbox = pw_memory_outbox,
+    .faults = pw_memory_faults,
+    .inbox_put = memory_inbox_put,
+    .inbox_get = pw_memory_inbox_get,
+    .inbox_pending = pw_memory_inbox_pending,
+    .count = memory_count,
+};
+
+pawl_code pw_memory_open(pw_store **out, pawl_error *err)
+{
+    pw_memory *m = pw_zalloc(sizeof *m);
+    if (!m)
+        return pw_no_memory(err);
+    m->base.ops = &memory_ops;
+    m->base.path = (pw_str){ "", 0 };
+    /* Always the same: nothing outlives it that could be confused, and a simulation repeats itself.
+     */
+    memcpy(m->generation, "00000000000000000000000000000000", sizeof m->generation);
+    m->base.generation = pw_str_of(m->generation);
+    pthread_mutex_init(&m->lock, NULL);
+    *out = &m->base;
+    return PAWL_OK;
+}

@@ -1,0 +1,147 @@
+/* memory_internal.h - the memory store's rows, lists and transactions (lists.c), its reads
+ * (read.c). */
+#ifndef PW_MEMORY_INTERNAL_H
+#define PW_MEMORY_INTERNAL_H
+
+#include <pthread.h>
+
+#include "store/memory/memory.h"
+#include "store/store_internal.h"
+
+/* ---- rows: which of their members are texts */
+
+#define TEXTS(...)                                                                                 \
+    (const size_t[])                                                                               \
+    {                                                                                              \
+        __VA_ARGS__                                                                                \
+    }
+typedef struct pw_mem_shape {
+    size_t size, count;
+    const size_t *texts; /* offsets of pw_str members */
+} pw_mem_shape;
+#define SHAPE(type, ...)                                                                           \
+    {                                                                                              \
+        sizeof(type), sizeof(TEXTS(__VA_ARGS__)) / sizeof(size_t), TEXTS(__VA_ARGS__)              \
+    }
+#define IN(type, member) offsetof(type, member)
+
+extern const pw_mem_shape pw_mem_definition_shape;
+extern const pw_mem_shape pw_mem_instance_shape;
+extern const pw_mem_shape pw_mem_step_shape;
+extern const pw_mem_shape pw_mem_bookmark_shape;
+extern const pw_mem_shape pw_mem_call_shape;
+extern const pw_mem_shape pw_mem_outbox_shape;
+extern const pw_mem_shape pw_mem_fault_shape;
+extern const pw_mem_shape pw_mem_inbox_shape;
+
+/* A copy of the row with its texts behind it, in one block; NULL: out of memory. */
+void *pw_mem_row_new(const pw_mem_shape *kind, const void *from);
+/* Into the caller's memory; an arena that ran out is seen by the caller. */
+void pw_mem_row_copy(const pw_mem_shape *kind, void *to, const void *from, pw_arena *arena);
+
+/* ---- lists */
+
+typedef struct pw_mem_list {
+    void **items;
+    size_t count, room;
+} pw_mem_list;
+
+typedef struct pw_mem_instance {
+    pw_mem_list row; /* one */
+    pw_mem_list steps;
+    pw_mem_list bookmarks; /* by (visit, key) */
+    pw_mem_list calls;     /* by key */
+    pw_mem_list outbox;    /* by (step, ordinal) */
+    pw_mem_list faults;
+} pw_mem_instance;
+
+typedef struct pw_mem_change {
+    pw_mem_list *list;
+    size_t at;
+    void *old; /* NULL: there was none */
+} pw_mem_change;
+
+typedef struct pw_memory {
+    pw_store base;
+    char generation[33];
+    pthread_mutex_t lock;
+    pw_mem_list definitions; /* by (namespace, name, version) */
+    pw_mem_list instances;   /* by id */
+    pw_mem_list inbox;       /* by (target, key) */
+    pw_mem_change *changes;  /* of the transaction */
+    size_t change_count, change_room;
+    pw_store_counts counts;
+    uint64_t fail_in; /* commits until one fails; 0: none */
+    bool fail_applied, broken;
+} pw_memory;
+
+typedef struct pw_mem_place {
+    pw_str instance;
+    uint64_t step;
+    int64_t ordinal;
+} pw_mem_place;
+
+static inline pw_memory *pw_memory_of(pw_store *store)
+{
+    return (pw_memory *)store; /* base is its first member */
+}
+
+static inline const pw_instance_row *pw_mem_row_of(const pw_mem_instance *in)
+{
+    return in->row.items[0];
+}
+
+/* Puts an item (NULL: out of memory, all of these pass it on) at its place, and takes it over. */
+bool pw_mem_put(pw_memory *m, pw_mem_list *to, size_t at, void *item);
+bool pw_mem_replace(pw_memory *m, pw_mem_list *in, size_t at, void *item);
+void pw_mem_undo(pw_memory *m, size_t mark); /* back to when there were `mark` changes */
+void pw_mem_keep(pw_memory *m);
+void pw_mem_item_free(pw_memory *m, const pw_mem_list *of, void *item);
+void pw_mem_instance_free(pw_mem_instance *in);
+
+/* The place of the first item that is not below the key; *found: it is equal. */
+size_t pw_mem_find(const pw_mem_list *in, int (*compare)(const void *item, const void *key),
+                   const void *key, bool *found);
+int pw_mem_by_number(uint64_t a, uint64_t b);
+int pw_mem_compare_definition(const void *item, const void *key);   /* key: pw_definition */
+int pw_mem_compare_instance(const void *item, const void *key);     /* pw_str, its id */
+int pw_mem_compare_bookmark(const void *item, const void *key);     /* pw_bookmark */
+int pw_mem_compare_call(const void *item, const void *key);         /* pw_str, its key */
+int pw_mem_compare_outbox(const void *item, const void *key);       /* pw_mem_place */
+int pw_mem_compare_inbox(const void *item, const void *key);        /* pw_inbox_row */
+pw_mem_instance *pw_mem_instance_of(const pw_memory *m, pw_str id); /* NULL: none */
+
+/* ---- read.c */
+
+pawl_code pw_memory_definition_get(pw_store *base, pw_str namespace_, pw_str name, pw_str version,
+                                   pw_definition *out, pw_arena *arena, pawl_error *err);
+pawl_code pw_memory_definition_versions(pw_store *base, pw_str namespace_, pw_str name,
+                                        pw_definition **out, size_t *count, pw_arena *arena,
+                                        pawl_error *err);
+pawl_code pw_memory_instance_get(pw_store *base, pw_str id, bool with_state, pw_instance_row *out,
+                                 pw_arena *arena, pawl_error *err);
+pawl_code pw_memory_instance_list(pw_store *base, const pw_instance_filter *filter,
+                                  int64_t created_ms, pw_str id, uint32_t limit,
+                                  pw_instance_row **out, size_t *count, pw_arena *arena,
+                                  pawl_error *err);
+pawl_code pw_memory_due(pw_store *base, int64_t until_ms, int64_t after_ms, pw_str after_id,
+                        uint32_t limit, pw_due **out, size_t *count, pw_arena *arena,
+                        pawl_error *err);
+pawl_code pw_memory_next_due(pw_store *base, int64_t until_ms, int64_t *out, pawl_error *err);
+pawl_code pw_memory_steps(pw_store *base, pw_str id, uint64_t from, uint32_t limit,
+                          pw_step_row **out, size_t *count, pw_arena *arena, pawl_error *err);
+pawl_code pw_memory_bookmarks(pw_store *base, pw_str id, bool open_only, pw_bookmark_row **out,
+                              size_t *count, pw_arena *arena, pawl_error *err);
+pawl_code pw_memory_bookmark_by_key(pw_store *base, pw_str id, pw_str key, pw_bookmark_row *out,
+                                    pw_arena *arena, pawl_error *err);
+pawl_code pw_memory_calls(pw_store *base, pw_str id, bool pending_only, pw_call_row **out,
+                          size_t *count, pw_arena *arena, pawl_error *err);
+pawl_code pw_memory_outbox(pw_store *base, pw_str id, int64_t step, int64_t ordinal, uint32_t limit,
+                           pw_outbox_row **out, size_t *count, pw_arena *arena, pawl_error *err);
+pawl_code pw_memory_faults(pw_store *base, pw_str id, pw_fault_row **out, size_t *count,
+                           pw_arena *arena, pawl_error *err);
+pawl_code pw_memory_inbox_get(pw_store *base, pw_str target, pw_str key, pw_inbox_row *out,
+                              pw_arena *arena, pawl_error *err);
+pawl_code pw_memory_inbox_pending(pw_store *base, uint32_t limit, pw_inbox_row **out, size_t *count,
+                                  pw_arena *arena, pawl_error *err);
+#endif

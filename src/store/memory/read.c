@@ -1,0 +1,309 @@
+/* read.c - what is in the memory store, copied into the caller's arena. */
+#include <stdlib.h>
+
+#include "store/memory/memory_internal.h"
+
+typedef struct rows {
+    const pw_mem_shape *shape;
+    pw_arena *arena;
+    char *items;
+    size_t count, room;
+} rows;
+
+static void *add(rows *out, const void *row)
+{
+    if (out->count == out->room) {
+        size_t room = out->room ? out->room * 2 : 16;
+        out->items = pw_arena_grow(out->arena, out->items, out->room * out->shape->size,
+                                   room * out->shape->size);
+        if (!out->items) {
+            out->count = out->room = 0;
+            return NULL;
+        }
+        out->room = room;
+    }
+    void *item = out->items + out->count++ * out->shape->size;
+    pw_mem_row_copy(out->shape, item, row, out->arena);
+    return item;
+}
+
+/* Gives the lock back and the rows out. */
+static pawl_code give(pw_memory *m, rows *from, void *out, size_t *count, pawl_error *err)
+{
+    pthread_mutex_unlock(&m->lock);
+    if (from->arena->failed)
+        return pw_no_memory(err);
+    memcpy(out, &from->items, sizeof from->items);
+    *count = from->count;
+    return PAWL_OK;
+}
+
+/* One row, or NULL: not found. */
+static pawl_code give_one(pw_memory *m, const pw_mem_shape *kind, void *out, const void *row,
+                          const char *what, pw_str key, pw_arena *arena, pawl_error *err)
+{
+    if (row)
+        pw_mem_row_copy(kind, out, row, arena);
+    pthread_mutex_unlock(&m->lock);
+    if (!row)
+        return pw_store_not_found(err, what, key);
+    return arena->failed ? pw_no_memory(err) : PAWL_OK;
+}
+
+pawl_code pw_memory_definition_get(pw_store *base, pw_str namespace_, pw_str name, pw_str version,
+                                   pw_definition *out, pw_arena *arena, pawl_error *err)
+{
+    pw_memory *m = pw_memory_of(base);
+    pthread_mutex_lock(&m->lock);
+    pw_definition key = { .namespace_ = namespace_, .name = name, .version = version };
+    bool found = false;
+    size_t at = pw_mem_find(&m->definitions, pw_mem_compare_definition, &key, &found);
+    return give_one(m, &pw_mem_definition_shape, out, found ? m->definitions.items[at] : NULL,
+                    "definition", name, arena, err);
+}
+
+pawl_code pw_memory_definition_versions(pw_store *base, pw_str namespace_, pw_str name,
+                                        pw_definition **out, size_t *count, pw_arena *arena,
+                                        pawl_error *err)
+{
+    pw_memory *m = pw_memory_of(base);
+    rows r = { .shape = &pw_mem_definition_shape, .arena = arena };
+    pthread_mutex_lock(&m->lock);
+    for (size_t i = 0; i < m->definitions.count; i++) {
+        const pw_definition *d = m->definitions.items[i];
+        if (pw_str_eq(d->name, name) &&
+            (namespace_.len == 0 || pw_str_eq(d->namespace_, namespace_)))
+            (void)add(&r, d);
+    }
+    return give(m, &r, out, count, err);
+}
+
+pawl_code pw_memory_instance_get(pw_store *base, pw_str id, bool with_state, pw_instance_row *out,
+                                 pw_arena *arena, pawl_error *err)
+{
+    pw_memory *m = pw_memory_of(base);
+    pthread_mutex_lock(&m->lock);
+    const pw_mem_instance *in = pw_mem_instance_of(m, id);
+    pw_instance_row row;
+    if (in) {
+        row = *pw_mem_row_of(in);
+        if (!with_state)
+            row.state = (pw_str){ "", 0 };
+    }
+    return give_one(m, &pw_mem_instance_shape, out, in ? &row : NULL, "instance", id, arena, err);
+}
+
+static int newest_first(const void *a, const void *b)
+{
+    const pw_instance_row *x = a, *y = b;
+    if (x->created_ms != y->created_ms)
+        return x->created_ms > y->created_ms ? -1 : 1;
+    return pw_str_cmp(y->id, x->id);
+}
+
+pawl_code pw_memory_instance_list(pw_store *base, const pw_instance_filter *filter,
+                                  int64_t created_ms, pw_str id, uint32_t limit,
+                                  pw_instance_row **out, size_t *count, pw_arena *arena,
+                                  pawl_error *err)
+{
+    pw_memory *m = pw_memory_of(base);
+    rows r = { .shape = &pw_mem_instance_shape, .arena = arena };
+    pw_instance_row place = { .created_ms = created_ms, .id = id };
+    pthread_mutex_lock(&m->lock);
+    for (size_t i = 0; i < m->instances.count; i++) {
+        pw_instance_row row = *pw_mem_row_of(m->instances.items[i]);
+        if ((filter->by_status && row.status != filter->status) ||
+            (filter->namespace_.len > 0 && !pw_str_eq(row.namespace_, filter->namespace_)) ||
+            (filter->name.len > 0 && !pw_str_eq(row.name, filter->name)) ||
+            newest_first(&place, &row) >= 0)
+            continue;
+        row.state = (pw_str){ "", 0 };
+        (void)add(&r, &row);
+    }
+    if (r.count > 1)
+        qsort(r.items, r.count, sizeof(pw_instance_row), newest_first);
+    r.count = r.count > limit ? limit : r.count;
+    return give(m, &r, out, count, err);
+}
+
+static int earliest_first(const void *a, const void *b)
+{
+    const pw_due *x = a, *y = b;
+    if (x->wake_at != y->wake_at)
+        return x->wake_at < y->wake_at ? -1 : 1;
+    return pw_str_cmp(x->id, y->id);
+}
+
+static const pw_mem_shape due_shape = SHAPE(pw_due, IN(pw_due, id));
+
+pawl_code pw_memory_due(pw_store *base, int64_t until_ms, int64_t after_ms, pw_str after_id,
+                        uint32_t limit, pw_due **out, size_t *count, pw_arena *arena,
+                        pawl_error *err)
+{
+    pw_memory *m = pw_memory_of(base);
+    rows r = { .shape = &due_shape, .arena = arena };
+    pw_due after = { after_id, after_ms };
+    pthread_mutex_lock(&m->lock);
+    for (size_t i = 0; i < m->instances.count; i++) {
+        const pw_instance_row *row = pw_mem_row_of(m->instances.items[i]);
+        pw_due due = { row->id, row->wake_at };
+        if (row->wake_at != PW_WAKE_NEVER && row->wake_at <= until_ms &&
+            earliest_first(&after, &due) < 0)
+            (void)add(&r, &due);
+    }
+    if (r.count > 1)
+        qsort(r.items, r.count, sizeof(pw_due), earliest_first);
+    r.count = r.count > limit ? limit : r.count;
+    return give(m, &r, out, count, err);
+}
+
+pawl_code pw_memory_next_due(pw_store *base, int64_t until_ms, int64_t *out, pawl_error *err)
+{
+    (void)err;
+    pw_memory *m = pw_memory_of(base);
+    int64_t next = PW_WAKE_NEVER;
+    pthread_mutex_lock(&m->lock);
+    for (size_t i = 0; i < m->instances.count; i++) {
+        int64_t wake_at = pw_mem_row_of(m->instances.items[i])->wake_at;
+        if (wake_at != PW_WAKE_NEVER && wake_at > until_ms &&
+            (next == PW_WAKE_NEVER || wake_at < next))
+            next = wake_at;
+    }
+    pthread_mutex_unlock(&m->lock);
+    *out = next;
+    return PAWL_OK;
+}
+
+pawl_code pw_memory_steps(pw_store *base, pw_str id, uint64_t from, uint32_t limit,
+                          pw_step_row **out, size_t *count, pw_arena *arena, pawl_error *err)
+{
+    pw_memory *m = pw_memory_of(base);
+    rows r = { .shape = &pw_mem_step_shape, .arena = arena };
+    pthread_mutex_lock(&m->lock);
+    const pw_mem_instance *in = pw_mem_instance_of(m, id);
+    for (size_t i = 0; in && i < in->steps.count && r.count < limit; i++) {
+        const pw_step_row *row = in->steps.items[i];
+        if (row->sequence >= from)
+            (void)add(&r, row);
+    }
+    return give(m, &r, out, count, err);
+}
+
+pawl_code pw_memory_bookmarks(pw_store *base, pw_str id, bool open_only, pw_bookmark_row **out,
+                              size_t *count, pw_arena *arena, pawl_error *err)
+{
+    pw_memory *m = pw_memory_of(base);
+    rows r = { .shape = &pw_mem_bookmark_shape, .arena = arena };
+    pthread_mutex_lock(&m->lock);
+    const pw_mem_instance *in = pw_mem_instance_of(m, id);
+    for (size_t i = 0; in && i < in->bookmarks.count; i++) {
+        const pw_bookmark_row *row = in->bookmarks.items[i];
+        if (row->open || !open_only)
+            (void)add(&r, row);
+    }
+    return give(m, &r, out, count, err);
+}
+
+pawl_code pw_memory_bookmark_by_key(pw_store *base, pw_str id, pw_str key, pw_bookmark_row *out,
+                                    pw_arena *arena, pawl_error *err)
+{
+    pw_memory *m = pw_memory_of(base);
+    pthread_mutex_lock(&m->lock);
+    const pw_mem_instance *in = pw_mem_instance_of(m, id);
+    const pw_bookmark_row *newest = NULL;
+    for (size_t i = 0; in && i < in->bookmarks.count; i++) {
+        const pw_bookmark_row *row = in->bookmarks.items[i];
+        if (pw_str_eq(row->bookmark.key, key))
+            newest = row; /* they are in the order of visits */
+    }
+    return give_one(m, &pw_mem_bookmark_shape, out, newest, "bookmark", key, arena, err);
+}
+
+static int by_visit(const void *a, const void *b)
+{
+    const pw_call_intent *x = &((const pw_call_row *)a)->intent,
+                         *y = &((const pw_call_row *)b)->intent;
+    int order = pw_mem_by_number(x->visit, y->visit);
+    return order ? order : pw_str_cmp(x->key, y->key);
+}
+
+pawl_code pw_memory_calls(pw_store *base, pw_str id, bool pending_only, pw_call_row **out,
+                          size_t *count, pw_arena *arena, pawl_error *err)
+{
+    pw_memory *m = pw_memory_of(base);
+    rows r = { .shape = &pw_mem_call_shape, .arena = arena };
+    pthread_mutex_lock(&m->lock);
+    const pw_mem_instance *in = pw_mem_instance_of(m, id);
+    for (size_t i = 0; in && i < in->calls.count; i++) {
+        const pw_call_row *row = in->calls.items[i];
+        if (row->state == PW_CALL_PENDING || !pending_only)
+            (void)add(&r, row);
+    }
+    if (r.count > 1)
+        qsort(r.items, r.count, sizeof(pw_call_row), by_visit);
+    return give(m, &r, out, count, err);
+}
+
+pawl_code pw_memory_outbox(pw_store *base, pw_str id, int64_t step, int64_t ordinal, uint32_t limit,
+                           pw_outbox_row **out, size_t *count, pw_arena *arena, pawl_error *err)
+{
+    pw_memory *m = pw_memory_of(base);
+    rows r = { .shape = &pw_mem_outbox_shape, .arena = arena };
+    pw_mem_place after = { id, (uint64_t)step, ordinal };
+    pthread_mutex_lock(&m->lock);
+    const pw_mem_instance *in = pw_mem_instance_of(m, id);
+    for (size_t i = 0; in && i < in->outbox.count && r.count < limit; i++) {
+        if (pw_mem_compare_outbox(in->outbox.items[i], &after) > 0)
+            (void)add(&r, in->outbox.items[i]);
+    }
+    return give(m, &r, out, count, err);
+}
+
+pawl_code pw_memory_faults(pw_store *base, pw_str id, pw_fault_row **out, size_t *count,
+                           pw_arena *arena, pawl_error *err)
+{
+    pw_memory *m = pw_memory_of(base);
+    rows r = { .shape = &pw_mem_fault_shape, .arena = arena };
+    pthread_mutex_lock(&m->lock);
+    const pw_mem_instance *in = pw_mem_instance_of(m, id);
+    for (size_t i = 0; in && i < in->faults.count; i++)
+        (void)add(&r, in->faults.items[i]);
+    return give(m, &r, out, count, err);
+}
+
+pawl_code pw_memory_inbox_get(pw_store *base, pw_str target, pw_str key, pw_inbox_row *out,
+                              pw_arena *arena, pawl_error *err)
+{
+    pw_memory *m = pw_memory_of(base);
+    pw_inbox_row place = { .target = target, .key = key };
+    bool found = false;
+    pthread_mutex_lock(&m->lock);
+    size_t at = pw_mem_find(&m->inbox, pw_mem_compare_inbox, &place, &found);
+    return give_one(m, &pw_mem_inbox_shape, out, found ? m->inbox.items[at] : NULL, "command", key,
+                    arena, err);
+}
+
+static int oldest_first(const void *a, const void *b)
+{
+    const pw_inbox_row *x = a, *y = b;
+    if (x->created_ms != y->created_ms)
+        return x->created_ms < y->created_ms ? -1 : 1;
+    return pw_mem_compare_inbox(x, y);
+}
+
+pawl_code pw_memory_inbox_pending(pw_store *base, uint32_t limit, pw_inbox_row **out, size_t *count,
+                                  pw_arena *arena, pawl_error *err)
+{
+    pw_memory *m = pw_memory_of(base);
+    rows r = { .shape = &pw_mem_inbox_shape, .arena = arena };
+    pthread_mutex_lock(&m->lock);
+    for (size_t i = 0; i < m->inbox.count; i++) {
+        const pw_inbox_row *row = m->inbox.items[i];
+        if (row->consumed_step == 0)
+            (void)add(&r, row);
+    }
+    if (r.count > 1)
+        qsort(r.items, r.count, sizeof(pw_inbox_row), oldest_first);
+    r.count = r.count > limit ? limit : r.count;
+    return give(m, &r, out, count, err);
+}

@@ -1,0 +1,101 @@
+/* checkpoint.c - moves committed pages from the write-ahead log into the database, off the writer.
+ *
+ * SQLite's own autocheckpoint runs inside the commit that fills the log: that commit would wait for
+ * hundreds of random writes and a second fsync. Here a thread with a connection of its own does it,
+ * PASSIVE: it waits for nobody and nobody waits for it.
+ *
+ * Under steady commits a passive checkpoint never catches up entirely, so the log could not begin
+ * again and would grow for ever. Once it is longer than RESET_FRAMES, the thread runs a second,
+ * short checkpoint with the writer held: what is left by then is what was committed during the
+ * first, and the next commit begins the log again. A reader that stays open keeps the log from
+ * beginning again; reads here end with their call.
+ *
+ * A failed checkpoint loses nothing: the log keeps what it holds, and the next one tries again; a
+ * disk that fails is reported by the commits. */
+#include <errno.h>
+
+#include "store/sqlite/sqlite_internal.h"
+
+enum {
+    PASSIVE_FRAMES = 1000, /* pages of 4 KiB, as SQLite's default */
+    RESET_FRAMES = 8000,   /* 32 MiB */
+};
+
+/* SQLite calls it after each commit of the writer, still in its thread. */
+static int after_commit(void *context, sqlite3 *db, const char *name, int frames)
+{
+    (void)db;
+    (void)name;
+    pw_checkpointer *checkpointer = context;
+    pthread_mutex_lock(&checkpointer->lock);
+    checkpointer->frames = frames;
+    if (frames >= PASSIVE_FRAMES)
+        pthread_cond_signal(&checkpointer->wake);
+    pthread_mutex_unlock(&checkpointer->lock);
+    return SQLITE_OK;
+}
+
+static void checkpoint(pw_sqlite *store, sqlite3 *db, int frames)
+{
+    int left = 0, moved = 0;
+    if (sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_PASSIVE, &left, &moved) !=
+            SQLITE_OK ||
+        frames < RESET_FRAMES)
+        return;
+    pthread_mutex_lock(&store->write_lock);
+    (void)sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_PASSIVE, &left, &moved);
+    pthread_mutex_unlock(&store->write_lock);
+}
+
+static void *checkpointer_main(void *context)
+{
+    pw_sqlite *store = context;
+    pw_checkpointer *checkpointer = &store->checkpointer;
+    pw_connection connection;
+    memset(&connection, 0, sizeof connection);
+    pthread_mutex_lock(&checkpointer->lock);
+    while (!checkpointer->stop) {
+        if (checkpointer->frames < PASSIVE_FRAMES) {
+            pthread_cond_wait(&checkpointer->wake, &checkpointer->lock);
+            continue;
+        }
+        int frames = checkpointer->frames;
+        checkpointer->frames = 0; /* the next commit says how many there are then */
+        pthread_mutex_unlock(&checkpointer->lock);
+        if (connection.db ||
+            pw_connection_open(&connection, store->path, PW_CONNECT_WRITE, NULL) == PAWL_OK)
+            checkpoint(store, connection.db, frames);
+        pthread_mutex_lock(&checkpointer->lock);
+    }
+    pthread_mutex_unlock(&checkpointer->lock);
+    pw_connection_close(&connection);
+    return NULL;
+}
+
+pawl_code pw_checkpointer_start(pw_sqlite *store, pawl_error *err)
+{
+    pw_checkpointer *checkpointer = &store->checkpointer;
+    checkpointer->stop = false;
+    checkpointer->frames = 0;
+    int reason = pthread_create(&checkpointer->thread, NULL, checkpointer_main, store);
+    if (reason != 0)
+        return pw_fail_native(err, reason == ENOMEM ? PAWL_NO_MEMORY : PAWL_IO, reason,
+                              "cannot start a thread: %s", strerror(reason));
+    (void)pthread_setname_np(checkpointer->thread, "pawl-checkpoint");
+    checkpointer->running = true;
+    (void)sqlite3_wal_hook(store->writer.db, after_commit, checkpointer);
+    return PAWL_OK;
+}
+
+void pw_checkpointer_stop(pw_sqlite *store)
+{
+    pw_checkpointer *checkpointer = &store->checkpointer;
+    if (!checkpointer->running)
+        return;
+    pthread_mutex_lock(&checkpointer->lock);
+    checkpointer->stop = true;
+    pthread_cond_signal(&checkpointer->wake);
+    pthread_mutex_unlock(&checkpointer->lock);
+    pthread_join(checkpointer->thread, NULL);
+    checkpointer->running = false;
+}

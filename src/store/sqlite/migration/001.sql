@@ -1,0 +1,325 @@
+-- Schema 1. Never edited after a release: a change is the next number.
+--
+-- Conventions
+--   *_ms         milliseconds since the Unix epoch, UTC; NULL: not yet, never, none
+--   JSON         text, checked by the program, never by the database: a check here would read it again
+--                at every write
+--   NULL         an absent text; the empty text is not stored where the program cannot tell them apart
+--   WITHOUT ROWID where the key leads with the instance, so that what belongs together lies together and
+--                a row costs one tree; not for large rows
+--   ON DELETE CASCADE below instance: what belongs to an instance goes with it, in the transaction
+--                that deletes it. RESTRICT where the other side would lose its meaning.
+-- Length limits are repeated from the program (store.c), as the last line of defence.
+
+CREATE TABLE migration (
+    version INTEGER NOT NULL PRIMARY KEY,
+    applied_ms INTEGER NOT NULL,
+    program TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE store_info (
+    one INTEGER NOT NULL PRIMARY KEY CHECK (one = 1),
+    generation TEXT NOT NULL CHECK (length(generation) = 32), -- changed when a backup is restored
+    created_ms INTEGER NOT NULL
+) STRICT;
+
+---- definitions
+
+CREATE TABLE definition (
+    namespace TEXT NOT NULL CHECK (length(namespace) BETWEEN 1 AND 256),
+    name TEXT NOT NULL CHECK (length(name) BETWEEN 1 AND 256),
+    version TEXT NOT NULL CHECK (length(version) BETWEEN 1 AND 256),
+    digest TEXT NOT NULL CHECK (length(digest) BETWEEN 1 AND 128),
+    level INTEGER NOT NULL CHECK (level >= 0), -- the evaluator's, when it was published
+    status TEXT NOT NULL CHECK (status IN ('draft', 'published', 'deprecated', 'archived')),
+    created_ms INTEGER NOT NULL,
+    document TEXT NOT NULL,
+    PRIMARY KEY (namespace, name, version)
+) STRICT;
+CREATE INDEX definition_by_name ON definition (name, namespace, version);
+
+-- Running instances depend on it, so what was published stays as it is; only its status may move on.
+CREATE TRIGGER definition_is_immutable
+BEFORE UPDATE OF namespace, name, version, digest, level, created_ms, document ON definition
+WHEN old.status <> 'draft'
+BEGIN
+    SELECT RAISE(ABORT, 'a published definition cannot be changed: publish a new version');
+END;
+
+---- instances
+
+-- state is last: what is before it is read without touching its pages. Rows of up to megabytes: a
+-- rowid table. parent has no foreign key: a child may outlive its parent's row.
+CREATE TABLE instance (
+    id TEXT NOT NULL PRIMARY KEY CHECK (length(id) BETWEEN 1 AND 128),
+    partition INTEGER NOT NULL CHECK (partition BETWEEN 0 AND 63), -- a hash of id: who owns it
+    namespace TEXT NOT NULL,
+    name TEXT NOT NULL,
+    version TEXT NOT NULL,
+    status TEXT NOT NULL CHECK (status IN ('pending', 'running', 'waiting', 'suspended', 'compensating',
+                                           'completed', 'faulted', 'cancelled', 'compensated')),
+    token INTEGER NOT NULL CHECK (token >= 1), -- the sequence of its last step
+    created_ms INTEGER NOT NULL,
+    updated_ms INTEGER NOT NULL,
+    ended_ms INTEGER,
+    wake_at INTEGER CHECK (wake_at >= 0), -- 0: needs driving now; NULL: only a command can move it
+    business_key TEXT CHECK (length(business_key) BETWEEN 1 AND 512),
+    input_digest TEXT NOT NULL CHECK (length(input_digest) <= 128),
+    correlation TEXT CHECK (length(correlation) BETWEEN 1 AND 512),
+    labels TEXT,
+    parent TEXT CHECK (length(parent) BETWEEN 1 AND 128),
+    output TEXT,
+    error TEXT,
+    state_format INTEGER NOT NULL CHECK (state_format >= 1),
+    state TEXT NOT NULL,
+    FOREIGN KEY (namespace, name, version) REFERENCES definition ON DELETE RESTRICT,
+    CHECK ((ended_ms IS NULL) = (status NOT IN ('completed', 'faulted', 'cancelled', 'compensated'))),
+    CHECK (ended_ms IS NULL OR wake_at IS NULL)
+) STRICT;
+CREATE INDEX instance_wake ON instance (wake_at, id) WHERE wake_at IS NOT NULL;
+CREATE INDEX instance_created ON instance (created_ms, id);
+CREATE INDEX instance_status ON instance (status, created_ms, id);
+CREATE INDEX instance_name ON instance (name, created_ms, id);
+
+-- The audit trail: rows are added, never changed, and go only together with their instance.
+CREATE TABLE step (
+    instance TEXT NOT NULL REFERENCES instance (id) ON DELETE CASCADE,
+    sequence INTEGER NOT NULL CHECK (sequence >= 1),
+    event TEXT NOT NULL CHECK (length(event) BETWEEN 1 AND 64),
+    at_ms INTEGER NOT NULL,
+    actor TEXT NOT NULL CHECK (length(actor) BETWEEN 1 AND 512),
+    correlation TEXT CHECK (length(correlation) BETWEEN 1 AND 512), -- NULL: the instance's
+    entries TEXT NOT NULL, -- JSON array
+    PRIMARY KEY (instance, sequence)
+) STRICT, WITHOUT ROWID;
+
+CREATE TRIGGER step_is_never_changed BEFORE UPDATE ON step
+BEGIN
+    SELECT RAISE(ABORT, 'the execution log is append-only');
+END;
+
+-- The cascade deletes after the instance itself, so it passes.
+CREATE TRIGGER step_is_never_deleted_alone BEFORE DELETE ON step
+WHEN EXISTS (SELECT 1 FROM instance WHERE id = old.instance)
+BEGIN
+    SELECT RAISE(ABORT, 'the execution log is append-only: it goes only with its instance');
+END;
+
+CREATE VIEW execution_log AS
+SELECT step.instance, step.sequence, entry.key AS ordinal, step.at_ms, step.event, step.actor,
+       coalesce(step.correlation, instance.correlation) AS correlation, entry.value AS entry
+FROM step JOIN instance ON instance.id = step.instance, json_each(step.entries) AS entry;
+
+CREATE TABLE payload (
+    instance TEXT NOT NULL REFERENCES instance (id) ON DELETE CASCADE,
+    digest TEXT NOT NULL CHECK (length(digest) BETWEEN 1 AND 128),
+    value TEXT NOT NULL,
+    PRIMARY KEY (instance, digest)
+) STRICT;
+
+CREATE TRIGGER payload_is_never_changed BEFORE UPDATE ON payload
+BEGIN
+    SELECT RAISE(ABORT, 'a payload is named by its content and cannot be changed');
+END;
+
+-- A visit belongs to one task, so (instance, visit, key) is unique where (instance, task, visit, key) is.
+CREATE TABLE bookmark (
+    instance TEXT NOT NULL REFERENCES instance (id) ON DELETE CASCADE,
+    visit INTEGER NOT NULL CHECK (visit >= 0),
+    key TEXT NOT NULL CHECK (length(key) BETWEEN 1 AND 1024),
+    kind TEXT NOT NULL CHECK (kind IN ('user-action', 'timer', 'external-message', 'child')),
+    task TEXT NOT NULL,
+    assigned_to TEXT,
+    candidates TEXT,
+    message_type TEXT,
+    message_correlation TEXT, -- hash of what a message must carry
+    due_at INTEGER,
+    payload TEXT,
+    claimed_by TEXT,
+    claimed_until INTEGER,
+    created_ms INTEGER NOT NULL,
+    ended_ms INTEGER,
+    consumed INTEGER NOT NULL DEFAULT 0 CHECK (consumed IN (0, 1)),
+    ended_by TEXT,
+    digest TEXT,
+    PRIMARY KEY (instance, visit, key),
+    CHECK (ended_ms IS NOT NULL OR consumed = 0)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX bookmark_by_key ON bookmark (instance, key, visit);
+CREATE INDEX bookmark_open ON bookmark (instance, visit, key) WHERE ended_ms IS NULL;
+
+CREATE TABLE external_call (
+    instance TEXT NOT NULL REFERENCES instance (id) ON DELETE CASCADE,
+    key TEXT NOT NULL CHECK (length(key) BETWEEN 1 AND 1024), -- idempotency key, the same over retries
+    visit INTEGER NOT NULL CHECK (visit >= 0), -- the newest that wants it
+    revision INTEGER NOT NULL DEFAULT 0,
+    attempt INTEGER NOT NULL CHECK (attempt >= 0),
+    attempts INTEGER NOT NULL CHECK (attempts >= 1), -- how often it was committed as pending
+    state TEXT NOT NULL CHECK (state IN ('pending', 'completed', 'failed', 'timed-out', 'abandoned', 'unknown')),
+    created_ms INTEGER NOT NULL,
+    ended_ms INTEGER,
+    duration_ms INTEGER NOT NULL DEFAULT 0,
+    timeout_ms INTEGER NOT NULL,
+    task TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    endpoint TEXT NOT NULL,
+    method TEXT NOT NULL,
+    request TEXT NOT NULL,
+    outcome TEXT,
+    PRIMARY KEY (instance, key)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX external_call_pending ON external_call (instance, visit, key) WHERE state = 'pending';
+
+CREATE TABLE compensation (
+    instance TEXT NOT NULL REFERENCES instance (id) ON DELETE CASCADE,
+    ordinal INTEGER NOT NULL CHECK (ordinal >= 1), -- of completion; carried out from the highest down
+    task TEXT NOT NULL,
+    visit INTEGER NOT NULL,
+    arguments TEXT,
+    state TEXT NOT NULL CHECK (state IN ('registered', 'running', 'done', 'failed', 'skipped', 'unknown')),
+    created_ms INTEGER NOT NULL,
+    ended_ms INTEGER,
+    error TEXT,
+    PRIMARY KEY (instance, ordinal)
+) STRICT, WITHOUT ROWID;
+
+-- An incident that needs a person while it is open.
+CREATE TABLE fault (
+    instance TEXT NOT NULL REFERENCES instance (id) ON DELETE CASCADE,
+    step INTEGER NOT NULL CHECK (step >= 1),
+    task TEXT NOT NULL,
+    visit INTEGER NOT NULL CHECK (visit >= 0),
+    kind TEXT NOT NULL,
+    class TEXT NOT NULL,
+    attempt INTEGER NOT NULL CHECK (attempt >= 0),
+    decision TEXT NOT NULL,
+    action TEXT NOT NULL, -- what a person should check and do next
+    error TEXT NOT NULL,
+    created_ms INTEGER NOT NULL,
+    resolved_ms INTEGER,
+    resolved_by TEXT,
+    resolution TEXT,
+    PRIMARY KEY (instance, step)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX fault_open ON fault (created_ms, instance) WHERE resolved_ms IS NULL;
+
+---- events out
+
+CREATE TABLE outbox (
+    instance TEXT NOT NULL REFERENCES instance (id) ON DELETE CASCADE,
+    step INTEGER NOT NULL CHECK (step >= 1),
+    ordinal INTEGER NOT NULL CHECK (ordinal >= 0), -- the event's id is instance-step-ordinal
+    type TEXT NOT NULL,
+    source TEXT NOT NULL,
+    created_ms INTEGER NOT NULL,
+    payload TEXT NOT NULL, -- the CloudEvent
+    PRIMARY KEY (instance, step, ordinal)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE outbox_delivery (
+    instance TEXT NOT NULL,
+    step INTEGER NOT NULL,
+    ordinal INTEGER NOT NULL,
+    sink TEXT NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('pending', 'published', 'dead', 'discarded')),
+    attempts INTEGER NOT NULL DEFAULT 0,
+    next_at INTEGER,
+    leased_by TEXT,
+    leased_until INTEGER,
+    error TEXT,
+    PRIMARY KEY (instance, step, ordinal, sink),
+    FOREIGN KEY (instance, step, ordinal) REFERENCES outbox ON DELETE CASCADE
+) STRICT, WITHOUT ROWID;
+
+---- events in
+
+-- target has no foreign key: the row that starts a child is there before the child.
+CREATE TABLE inbox (
+    target TEXT NOT NULL CHECK (length(target) BETWEEN 1 AND 128),
+    dedupe_key TEXT NOT NULL CHECK (length(dedupe_key) BETWEEN 1 AND 1024),
+    kind TEXT NOT NULL CHECK (length(kind) BETWEEN 1 AND 64),
+    actor TEXT,
+    created_ms INTEGER NOT NULL,
+    consumed_step INTEGER CHECK (consumed_step >= 1), -- in which it had its effect
+    payload TEXT,
+    answer TEXT, -- what the sender was told; a repeat is told the same
+    PRIMARY KEY (target, dedupe_key)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX inbox_pending ON inbox (created_ms, target, dedupe_key) WHERE consumed_step IS NULL;
+
+CREATE TABLE message (
+    source TEXT NOT NULL,
+    id TEXT NOT NULL,
+    type TEXT NOT NULL,
+    correlation TEXT, -- hash of canonical JSON
+    received_ms INTEGER NOT NULL,
+    expires_ms INTEGER,
+    body TEXT NOT NULL,
+    PRIMARY KEY (source, id)
+) STRICT;
+
+CREATE TABLE delivery (
+    instance TEXT NOT NULL,
+    visit INTEGER NOT NULL,
+    key TEXT NOT NULL,
+    source TEXT NOT NULL,
+    id TEXT NOT NULL,
+    created_ms INTEGER NOT NULL,
+    consumed_step INTEGER,
+    PRIMARY KEY (instance, visit, key, source, id), -- a message reaches a bookmark once
+    FOREIGN KEY (instance, visit, key) REFERENCES bookmark ON DELETE CASCADE,
+    FOREIGN KEY (source, id) REFERENCES message ON DELETE RESTRICT
+) STRICT, WITHOUT ROWID;
+CREATE INDEX delivery_message ON delivery (source, id); -- for the foreign key
+
+---- services, schedules, nodes, people
+
+CREATE TABLE breaker (
+    service TEXT NOT NULL PRIMARY KEY,
+    state TEXT NOT NULL CHECK (state IN ('closed', 'open', 'half-open')),
+    epoch INTEGER NOT NULL CHECK (epoch >= 0), -- compare-and-set
+    open_until INTEGER,
+    forced TEXT CHECK (forced IN ('open', 'closed')),
+    probe_by TEXT,
+    probe_until INTEGER
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE schedule (
+    namespace TEXT NOT NULL,
+    name TEXT NOT NULL,
+    version TEXT NOT NULL,
+    kind TEXT NOT NULL CHECK (kind IN ('every', 'cron', 'after', 'on')),
+    expression TEXT NOT NULL,
+    active INTEGER NOT NULL DEFAULT 1 CHECK (active IN (0, 1)),
+    last_at INTEGER,
+    next_at INTEGER,
+    PRIMARY KEY (namespace, name),
+    FOREIGN KEY (namespace, name, version) REFERENCES definition ON DELETE RESTRICT
+) STRICT, WITHOUT ROWID;
+CREATE INDEX schedule_next ON schedule (next_at) WHERE next_at IS NOT NULL AND active = 1;
+CREATE INDEX schedule_definition ON schedule (namespace, name, version); -- for the foreign key
+
+CREATE TABLE node (
+    id TEXT NOT NULL PRIMARY KEY,
+    started_ms INTEGER NOT NULL,
+    seen_ms INTEGER NOT NULL,
+    address TEXT,
+    state_format INTEGER NOT NULL -- the highest it can read
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE partition (
+    number INTEGER NOT NULL PRIMARY KEY CHECK (number BETWEEN 0 AND 63),
+    epoch INTEGER NOT NULL DEFAULT 0 CHECK (epoch >= 0), -- fencing: rises at every take-over
+    node TEXT REFERENCES node (id) ON DELETE SET NULL,
+    leased_until INTEGER
+) STRICT;
+CREATE INDEX partition_node ON partition (node); -- for the foreign key
+
+CREATE TABLE principal (
+    name TEXT NOT NULL PRIMARY KEY CHECK (length(name) BETWEEN 1 AND 512),
+    kind TEXT NOT NULL CHECK (kind IN ('user', 'group', 'service')),
+    roles TEXT NOT NULL, -- JSON array
+    secret_digest TEXT, -- never the secret
+    created_ms INTEGER NOT NULL,
+    disabled_ms INTEGER
+) STRICT, WITHOUT ROWID;

@@ -1,0 +1,561 @@
+/* read.c - what was committed, as the rows of store.h.
+ *
+ * Each call takes a reader, runs one statement to its end, and gives the reader back: no read
+ * transaction outlives a call. What a damaged or foreign row may hold is checked here and comes
+ * back as PAWL_CORRUPT with the row's name; it never stops the process. */
+#include "store/sqlite/sqlite_internal.h"
+
+/* ---- one read */
+
+typedef struct reading {
+    pw_sqlite *store;
+    pw_sqlite_reader *reader;
+    pw_query query;
+    pw_arena *arena;
+    pawl_error *err;
+    pawl_code code; /* of what a row holds */
+} reading;
+
+static pawl_code read_begin(reading *r, pw_store *base, pw_sqlite_sql sql, pw_arena *arena,
+                            pawl_error *err)
+{
+    *r = (reading){ .store = pw_sqlite_of(base), .arena = arena, .err = err };
+    pawl_code code = pw_sqlite_reader_take(r->store, &r->reader, err);
+    if (code == PAWL_OK)
+        r->query = pw_query_begin(&r->reader->connection, sql);
+    return code;
+}
+
+static pawl_code read_end(reading *r)
+{
+    int rc = pw_query_end(&r->query);
+    pawl_code code = r->code;
+    if (rc != SQLITE_OK)
+        code = pw_sqlite_fail(&r->reader->connection, rc, "read", r->err);
+    else if (code == PAWL_OK && r->arena && r->arena->failed)
+        code = pw_no_memory(r->err);
+    pw_sqlite_reader_give(r->store, r->reader, rc == SQLITE_OK);
+    return code;
+}
+
+/* The next row; false at the end, and after a row that cannot be read. */
+static bool next(reading *r)
+{
+    return r->code == PAWL_OK && (!r->arena || !r->arena->failed) && pw_query_row(&r->query);
+}
+
+static pw_str text(reading *r, int at)
+{
+    return pw_column_text(&r->query, at, r->arena);
+}
+
+static int64_t integer(reading *r, int at)
+{
+    return pw_column_int(&r->query, at, 0);
+}
+
+static void bad_row(reading *r, const char *table, pw_str key, const char *what)
+{
+    if (r->code == PAWL_OK && !r->arena->failed) /* a text that found no room is no bad row */
+        r->code = pw_fail(r->err, PAWL_CORRUPT,
+                          "'%s' is damaged: table %s, row '%.*s': %s: restore it from a backup",
+                          r->reader->connection.shown, table, (int)(key.len > 128 ? 128 : key.len),
+                          key.len ? key.ptr : "", what);
+}
+
+/* A number that the program keeps as unsigned. */
+static uint64_t natural(reading *r, int at, const char *table, pw_str key, const char *what)
+{
+    int64_t n = integer(r, at);
+    if (n < 0)
+        bad_row(r, table, key, what);
+    return n < 0 ? 0 : (uint64_t)n;
+}
+
+static uint32_t small(reading *r, int at, const char *table, pw_str key, const char *what)
+{
+    uint64_t n = natural(r, at, table, key, what);
+    if (n > UINT32_MAX)
+        bad_row(r, table, key, what);
+    return (uint32_t)n;
+}
+
+/* ---- arrays of rows that grow as they come */
+
+typedef struct rows {
+    void *items;
+    size_t count, room, size; /* size: of one */
+} rows;
+
+/* Zeroed room for one more; NULL: the arena has failed, and next() ends. */
+static void *add(reading *r, rows *list)
+{
+    if (list->count == list->room) {
+        size_t room = list->room ? list->room * 2 : 16;
+        void *grown =
+            pw_arena_grow(r->arena, list->items, list->room * list->size, room * list->size);
+        if (!grown)
+            return NULL;
+        list->items = grown;
+        list->room = room;
+    }
+    void *item = (char *)list->items + list->count++ * list->size;
+    memset(item, 0, list->size);
+    return item;
+}
+
+/* ---- definitions */
+
+pawl_code pw_sqlite_definition_get(pw_store *base, pw_str namespace_, pw_str name, pw_str version,
+                                   pw_definition *out, pw_arena *arena, pawl_error *err)
+{
+    reading r;
+    pawl_code code = read_begin(&r, base, PW_SQLITE_SQL_DEFINITION_GET, arena, err);
+    if (code != PAWL_OK)
+        return code;
+    pw_bind_text(&r.query, 1, namespace_);
+    pw_bind_text(&r.query, 2, name);
+    pw_bind_text(&r.query, 3, version);
+    bool found = next(&r);
+    pw_definition d = { .level = 0 };
+    if (found) {
+        d.namespace_ = text(&r, 0);
+        d.name = text(&r, 1);
+        d.version = text(&r, 2);
+        d.digest = text(&r, 3);
+        d.document = text(&r, 4);
+        d.level = small(&r, 5, "definition", name, "level is out of range");
+        d.created_ms = integer(&r, 6);
+    }
+    code = read_end(&r);
+    if (code == PAWL_OK && !found)
+        return pw_store_not_found(err, "definition", name);
+    if (code == PAWL_OK)
+        *out = d;
+    return code;
+}
+
+pawl_code pw_sqlite_definition_versions(pw_store *base, pw_str namespace_, pw_str name,
+                                        pw_definition **out, size_t *count, pw_arena *arena,
+                                        pawl_error *err)
+{
+    reading r;
+    pawl_code code = read_begin(&r, base, PW_SQLITE_SQL_DEFINITION_VERSIONS, arena, err);
+    if (code != PAWL_OK)
+        return code;
+    rows list = { .size = sizeof(pw_definition) };
+    pw_bind_optional(&r.query, 1, namespace_);
+    pw_bind_text(&r.query, 2, name);
+    while (next(&r)) {
+        pw_definition *d = add(&r, &list);
+        if (!d)
+            break;
+        d->namespace_ = text(&r, 0);
+        d->version = text(&r, 1);
+    }
+    code = read_end(&r);
+    *out = list.items;
+    *count = list.count;
+    return code;
+}
+
+/* ---- instances */
+
+static void read_instance(reading *r, pw_instance_row *row)
+{
+    static const char table[] = "instance";
+    row->id = text(r, 0);
+    row->namespace_ = text(r, 1);
+    row->name = text(r, 2);
+    row->version = text(r, 3);
+    pw_str status = text(r, 4);
+    if (!pw_status_parse(&row->status, status))
+        bad_row(r, table, row->id, "its status is none that this program knows");
+    row->token = natural(r, 5, table, row->id, "its token is negative");
+    row->business_key = text(r, 6);
+    row->input_digest = text(r, 7);
+    row->correlation = text(r, 8);
+    row->labels = text(r, 9);
+    row->parent = text(r, 10);
+    row->created_ms = integer(r, 11);
+    row->updated_ms = integer(r, 12);
+    row->ended_ms = pw_column_int(&r->query, 13, -1);
+    row->wake_at = pw_column_int(&r->query, 14, PW_WAKE_NEVER);
+    if (row->wake_at < 0 && row->wake_at != PW_WAKE_NEVER)
+        bad_row(r, table, row->id, "its wake_at is negative");
+    row->output = text(r, 15);
+    row->error = text(r, 16);
+    row->state = text(r, 17);
+}
+
+pawl_code pw_sqlite_instance_get(pw_store *base, pw_str id, bool with_state, pw_instance_row *out,
+                                 pw_arena *arena, pawl_error *err)
+{
+    reading r;
+    pawl_code code = read_begin(&r, base, PW_SQLITE_SQL_INSTANCE_GET, arena, err);
+    if (code != PAWL_OK)
+        return code;
+    pw_bind_text(&r.query, 1, id);
+    pw_bind_int(&r.query, 2, with_state);
+    pw_instance_row row = { .token = 0 };
+    bool found = next(&r);
+    if (found)
+        read_instance(&r, &row);
+    code = read_end(&r);
+    if (code == PAWL_OK && !found)
+        return pw_store_not_found(err, "instance", id);
+    if (code == PAWL_OK)
+        *out = row;
+    return code;
+}
+
+pawl_code pw_sqlite_instance_list(pw_store *base, const pw_instance_filter *filter,
+                                  int64_t created_ms, pw_str id, uint32_t limit,
+                                  pw_instance_row **out, size_t *count, pw_arena *arena,
+                                  pawl_error *err)
+{
+    static const pw_sqlite_sql which[2][2] = {
+        { PW_SQLITE_SQL_INSTANCE_LIST, PW_SQLITE_SQL_INSTANCE_LIST_NAME },
+        { PW_SQLITE_SQL_INSTANCE_LIST_STATUS, PW_SQLITE_SQL_INSTANCE_LIST_STATUS_NAME },
+    };
+    reading r;
+    pawl_code code =
+        read_begin(&r, base, which[filter->by_status][filter->name.len > 0], arena, err);
+    if (code != PAWL_OK)
+        return code;
+    pw_bind_int(&r.query, 1, created_ms);
+    pw_bind_text(&r.query, 2, id);
+    pw_bind_int(&r.query, 3, limit);
+    pw_bind_optional(&r.query, 4, filter->namespace_);
+    int at = 5;
+    if (filter->by_status)
+        pw_bind_text(&r.query, at++, pw_str_of(pw_status_name(filter->status)));
+    if (filter->name.len > 0)
+        pw_bind_text(&r.query, at, filter->name);
+    rows list = { .size = sizeof(pw_instance_row) };
+    while (next(&r)) {
+        pw_instance_row *row = add(&r, &list);
+        if (row)
+            read_instance(&r, row);
+    }
+    code = read_end(&r);
+    *out = list.items;
+    *count = list.count;
+    return code;
+}
+
+pawl_code pw_sqlite_due(pw_store *base, int64_t until_ms, int64_t after_ms, pw_str after_id,
+                        uint32_t limit, pw_due **out, size_t *count, pw_arena *arena,
+                        pawl_error *err)
+{
+    reading r;
+    pawl_code code = read_begin(&r, base, PW_SQLITE_SQL_DUE, arena, err);
+    if (code != PAWL_OK)
+        return code;
+    pw_bind_int(&r.query, 1, until_ms);
+    pw_bind_int(&r.query, 2, after_ms);
+    pw_bind_text(&r.query, 3, after_id);
+    pw_bind_int(&r.query, 4, limit);
+    rows list = { .size = sizeof(pw_due) };
+    while (next(&r)) {
+        pw_due *due = add(&r, &list);
+        if (!due)
+            break;
+        due->id = text(&r, 0);
+        due->wake_at = (int64_t)natural(&r, 1, "instance", due->id, "its wake_at is negative");
+    }
+    code = read_end(&r);
+    *out = list.items;
+    *count = list.count;
+    return code;
+}
+
+pawl_code pw_sqlite_next_due(pw_store *base, int64_t until_ms, int64_t *out, pawl_error *err)
+{
+    reading r;
+    pawl_code code = read_begin(&r, base, PW_SQLITE_SQL_NEXT_DUE, NULL, err);
+    if (code != PAWL_OK)
+        return code;
+    pw_bind_int(&r.query, 1, until_ms);
+    int64_t next_ms = next(&r) ? pw_column_int(&r.query, 0, PW_WAKE_NEVER) : PW_WAKE_NEVER;
+    code = read_end(&r);
+    if (code == PAWL_OK)
+        *out = next_ms;
+    return code;
+}
+
+pawl_code pw_sqlite_steps(pw_store *base, pw_str instance, uint64_t from, uint32_t limit,
+                          pw_step_row **out, size_t *count, pw_arena *arena, pawl_error *err)
+{
+    reading r;
+    pawl_code code = read_begin(&r, base, PW_SQLITE_SQL_STEPS, arena, err);
+    if (code != PAWL_OK)
+        return code;
+    pw_bind_text(&r.query, 1, instance);
+    pw_bind_int(&r.query, 2, (int64_t)from);
+    pw_bind_int(&r.query, 3, limit);
+    rows list = { .size = sizeof(pw_step_row) };
+    while (next(&r)) {
+        pw_step_row *row = add(&r, &list);
+        if (!row)
+            break;
+        row->sequence = natural(&r, 0, "step", instance, "its sequence is negative");
+        row->event = text(&r, 1);
+        row->actor = text(&r, 2);
+        row->correlation = text(&r, 3);
+        row->at_ms = integer(&r, 4);
+        row->entries = text(&r, 5);
+    }
+    code = read_end(&r);
+    *out = list.items;
+    *count = list.count;
+    return code;
+}
+
+/* ---- what an instance has open */
+
+static bool bookmark_kind_parse(pw_bookmark_kind *out, pw_str name)
+{
+    for (unsigned kind = PW_BOOKMARK_USER; kind <= PW_BOOKMARK_CHILD; kind++) {
+        if (pw_str_is(name, pw_bookmark_kind_name((pw_bookmark_kind)kind))) {
+            *out = (pw_bookmark_kind)kind;
+            return true;
+        }
+    }
+    return false;
+}
+
+static void read_bookmark(reading *r, pw_str instance, pw_bookmark_row *row)
+{
+    static const char table[] = "bookmark";
+    pw_bookmark *b = &row->bookmark;
+    if (!bookmark_kind_parse(&b->kind, text(r, 0)))
+        bad_row(r, table, instance, "its kind is none that this program knows");
+    b->task = text(r, 1);
+    b->visit = natural(r, 2, table, instance, "its visit is negative");
+    b->key = text(r, 3);
+    b->assigned_to = text(r, 4);
+    b->candidates = text(r, 5);
+    b->message_type = text(r, 6);
+    b->due_at = pw_column_int(&r->query, 7, -1);
+    b->payload = text(r, 8);
+    row->created_ms = integer(r, 9);
+    row->ended_ms = pw_column_int(&r->query, 10, -1);
+    row->open = row->ended_ms == -1;
+    row->consumed = integer(r, 11) != 0;
+    row->by = text(r, 12);
+    row->digest = text(r, 13);
+}
+
+pawl_code pw_sqlite_bookmarks(pw_store *base, pw_str instance, bool open_only,
+                              pw_bookmark_row **out, size_t *count, pw_arena *arena,
+                              pawl_error *err)
+{
+    reading r;
+    pawl_code code = read_begin(
+        &r, base, open_only ? PW_SQLITE_SQL_BOOKMARKS_OPEN : PW_SQLITE_SQL_BOOKMARKS, arena, err);
+    if (code != PAWL_OK)
+        return code;
+    pw_bind_text(&r.query, 1, instance);
+    rows list = { .size = sizeof(pw_bookmark_row) };
+    while (next(&r)) {
+        pw_bookmark_row *row = add(&r, &list);
+        if (row)
+            read_bookmark(&r, instance, row);
+    }
+    code = read_end(&r);
+    *out = list.items;
+    *count = list.count;
+    return code;
+}
+
+pawl_code pw_sqlite_bookmark_by_key(pw_store *base, pw_str instance, pw_str key,
+                                    pw_bookmark_row *out, pw_arena *arena, pawl_error *err)
+{
+    reading r;
+    pawl_code code = read_begin(&r, base, PW_SQLITE_SQL_BOOKMARK_BY_KEY, arena, err);
+    if (code != PAWL_OK)
+        return code;
+    pw_bind_text(&r.query, 1, instance);
+    pw_bind_text(&r.query, 2, key);
+    pw_bookmark_row row = { .open = false };
+    bool found = next(&r);
+    if (found)
+        read_bookmark(&r, instance, &row);
+    code = read_end(&r);
+    if (code == PAWL_OK && !found)
+        return pw_store_not_found(err, "bookmark", key);
+    if (code == PAWL_OK)
+        *out = row;
+    return code;
+}
+
+static bool call_state_parse(pw_call_state *out, pw_str name)
+{
+    for (unsigned state = PW_CALL_PENDING; state <= PW_CALL_UNKNOWN; state++) {
+        if (pw_str_is(name, pw_call_state_name((pw_call_state)state))) {
+            *out = (pw_call_state)state;
+            return true;
+        }
+    }
+    return false;
+}
+
+pawl_code pw_sqlite_calls(pw_store *base, pw_str instance, bool pending_only, pw_call_row **out,
+                          size_t *count, pw_arena *arena, pawl_error *err)
+{
+    static const char table[] = "external_call";
+    reading r;
+    pawl_code code = read_begin(
+        &r, base, pending_only ? PW_SQLITE_SQL_CALLS_PENDING : PW_SQLITE_SQL_CALLS, arena, err);
+    if (code != PAWL_OK)
+        return code;
+    pw_bind_text(&r.query, 1, instance);
+    rows list = { .size = sizeof(pw_call_row) };
+    while (next(&r)) {
+        pw_call_row *row = add(&r, &list);
+        if (!row)
+            break;
+        pw_call_intent *c = &row->intent;
+        c->task = text(&r, 0);
+        c->visit = natural(&r, 1, table, instance, "its visit is negative");
+        c->attempt = small(&r, 2, table, instance, "its attempt is out of range");
+        c->kind = text(&r, 3);
+        c->endpoint = text(&r, 4);
+        c->method = text(&r, 5);
+        c->request = text(&r, 6);
+        c->key = text(&r, 7);
+        c->timeout_ms = natural(&r, 8, table, instance, "its timeout is negative");
+        if (!call_state_parse(&row->state, text(&r, 9)))
+            bad_row(&r, table, instance, "its state is none that this program knows");
+        row->attempts = small(&r, 10, table, instance, "its attempts are out of range");
+        row->outcome = text(&r, 11);
+        row->created_ms = integer(&r, 12);
+        row->ended_ms = pw_column_int(&r.query, 13, -1);
+        row->duration_ms = natural(&r, 14, table, instance, "its duration is negative");
+    }
+    code = read_end(&r);
+    *out = list.items;
+    *count = list.count;
+    return code;
+}
+
+pawl_code pw_sqlite_outbox(pw_store *base, pw_str instance, int64_t step, int64_t ordinal,
+                           uint32_t limit, pw_outbox_row **out, size_t *count, pw_arena *arena,
+                           pawl_error *err)
+{
+    reading r;
+    pawl_code code = read_begin(&r, base, PW_SQLITE_SQL_OUTBOX, arena, err);
+    if (code != PAWL_OK)
+        return code;
+    pw_bind_text(&r.query, 1, instance);
+    pw_bind_int(&r.query, 2, step);
+    pw_bind_int(&r.query, 3, ordinal);
+    pw_bind_int(&r.query, 4, limit);
+    rows list = { .size = sizeof(pw_outbox_row) };
+    while (next(&r)) {
+        pw_outbox_row *row = add(&r, &list);
+        if (!row)
+            break;
+        row->instance = text(&r, 0);
+        row->sequence = natural(&r, 1, "outbox", instance, "its step is negative");
+        uint64_t at = natural(&r, 2, "outbox", instance, "its ordinal is negative");
+        row->event.id = pw_arena_printf(arena, PW_FMT "-%llu-%llu", PW_ARG(row->instance),
+                                        (unsigned long long)row->sequence, (unsigned long long)at);
+        row->event.type = text(&r, 3);
+        row->event.source = text(&r, 4);
+        row->event.payload = text(&r, 5);
+        row->created_ms = integer(&r, 6);
+    }
+    code = read_end(&r);
+    *out = list.items;
+    *count = list.count;
+    return code;
+}
+
+pawl_code pw_sqlite_faults(pw_store *base, pw_str instance, pw_fault_row **out, size_t *count,
+                           pw_arena *arena, pawl_error *err)
+{
+    reading r;
+    pawl_code code = read_begin(&r, base, PW_SQLITE_SQL_FAULTS, arena, err);
+    if (code != PAWL_OK)
+        return code;
+    pw_bind_text(&r.query, 1, instance);
+    rows list = { .size = sizeof(pw_fault_row) };
+    while (next(&r)) {
+        pw_fault_row *row = add(&r, &list);
+        if (!row)
+            break;
+        pw_fault *f = &row->fault;
+        row->sequence = natural(&r, 0, "fault", instance, "its step is negative");
+        f->task = text(&r, 1);
+        f->visit = natural(&r, 2, "fault", instance, "its visit is negative");
+        f->kind = text(&r, 3);
+        f->error = text(&r, 4);
+        f->class_ = text(&r, 5);
+        f->attempt = small(&r, 6, "fault", instance, "its attempt is out of range");
+        f->decision = text(&r, 7);
+        f->action = text(&r, 8);
+        row->open = pw_column_int(&r.query, 9, -1) == -1;
+        row->created_ms = integer(&r, 10);
+    }
+    code = read_end(&r);
+    *out = list.items;
+    *count = list.count;
+    return code;
+}
+
+/* ---- inbox */
+
+static void read_inbox(reading *r, pw_inbox_row *row)
+{
+    row->target = text(r, 0);
+    row->key = text(r, 1);
+    row->kind = text(r, 2);
+    row->payload = text(r, 3);
+    row->actor = text(r, 4);
+    row->answer = text(r, 5);
+    row->created_ms = integer(r, 6);
+    row->consumed_step = natural(r, 7, "inbox", row->target, "its step is negative");
+}
+
+pawl_code pw_sqlite_inbox_get(pw_store *base, pw_str target, pw_str key, pw_inbox_row *out,
+                              pw_arena *arena, pawl_error *err)
+{
+    reading r;
+    pawl_code code = read_begin(&r, base, PW_SQLITE_SQL_INBOX_GET, arena, err);
+    if (code != PAWL_OK)
+        return code;
+    pw_bind_text(&r.query, 1, target);
+    pw_bind_text(&r.query, 2, key);
+    pw_inbox_row row = { .created_ms = 0 };
+    bool found = next(&r);
+    if (found)
+        read_inbox(&r, &row);
+    code = read_end(&r);
+    if (code == PAWL_OK && !found)
+        return pw_store_not_found(err, "command", key);
+    if (code == PAWL_OK)
+        *out = row;
+    return code;
+}
+
+pawl_code pw_sqlite_inbox_pending(pw_store *base, uint32_t limit, pw_inbox_row **out, size_t *count,
+                                  pw_arena *arena, pawl_error *err)
+{
+    reading r;
+    pawl_code code = read_begin(&r, base, PW_SQLITE_SQL_INBOX_PENDING, arena, err);
+    if (code != PAWL_OK)
+        return code;
+    pw_bind_int(&r.query, 1, limit);
+    rows list = { .size = sizeof(pw_inbox_row) };
+    while (next(&r)) {
+        pw_inbox_row *row = add(&r, &list);
+        if (row)
+            read_inbox(&r, row);
+    }
+    code = read_end(&r);
+    *out = list.items;
+    *count = list.count;
+    return code;
+}

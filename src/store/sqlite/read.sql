@@ -1,0 +1,120 @@
+-- What readers run: one statement a call, so that no read transaction outlives it.
+
+-- name: info_get
+SELECT generation FROM store_info;
+
+-- name: definition_get
+-- ?1 namespace  ?2 name  ?3 version
+SELECT namespace, name, version, digest, document, level, created_ms FROM definition
+WHERE namespace = ?1 AND name = ?2 AND version = ?3;
+
+-- name: definition_versions
+-- All that a name may mean; the newest version is chosen by the program.
+-- ?1 namespace, NULL: any  ?2 name
+SELECT namespace, version FROM definition
+WHERE name = ?2 AND (?1 IS NULL OR namespace = ?1) ORDER BY namespace, version;
+
+-- name: instance_get
+-- ?1 id  ?2 with state
+SELECT id, namespace, name, version, status, token, business_key, input_digest, correlation, labels,
+       parent, created_ms, updated_ms, ended_ms, wake_at, output, error,
+       CASE WHEN ?2 THEN state END
+FROM instance WHERE id = ?1;
+
+-- name: instance_list
+-- Newest first, behind (?1 created, ?2 id); ?3 limit  ?4 namespace, NULL: any
+SELECT id, namespace, name, version, status, token, business_key, input_digest, correlation, labels,
+       parent, created_ms, updated_ms, ended_ms, wake_at, output, error, NULL
+FROM instance WHERE (created_ms, id) < (?1, ?2) AND (?4 IS NULL OR namespace = ?4)
+ORDER BY created_ms DESC, id DESC LIMIT ?3;
+
+-- name: instance_list_status
+-- ... ?5 status
+SELECT id, namespace, name, version, status, token, business_key, input_digest, correlation, labels,
+       parent, created_ms, updated_ms, ended_ms, wake_at, output, error, NULL
+FROM instance WHERE status = ?5 AND (created_ms, id) < (?1, ?2) AND (?4 IS NULL OR namespace = ?4)
+ORDER BY created_ms DESC, id DESC LIMIT ?3;
+
+-- name: instance_list_name
+-- ... ?5 name
+SELECT id, namespace, name, version, status, token, business_key, input_digest, correlation, labels,
+       parent, created_ms, updated_ms, ended_ms, wake_at, output, error, NULL
+FROM instance WHERE name = ?5 AND (created_ms, id) < (?1, ?2) AND (?4 IS NULL OR namespace = ?4)
+ORDER BY created_ms DESC, id DESC LIMIT ?3;
+
+-- name: instance_list_status_name
+-- ... ?5 status  ?6 name, which has no index of its own together with the status
+SELECT id, namespace, name, version, status, token, business_key, input_digest, correlation, labels,
+       parent, created_ms, updated_ms, ended_ms, wake_at, output, error, NULL
+FROM instance
+WHERE status = ?5 AND name = ?6 AND (created_ms, id) < (?1, ?2) AND (?4 IS NULL OR namespace = ?4)
+ORDER BY created_ms DESC, id DESC LIMIT ?3;
+
+-- name: due
+-- ?1 until  ?2 after wake_at  ?3 after id  ?4 limit
+SELECT id, wake_at FROM instance
+WHERE wake_at IS NOT NULL AND wake_at <= ?1 AND (wake_at, id) > (?2, ?3)
+ORDER BY wake_at, id LIMIT ?4;
+
+-- name: next_due
+-- ?1 until
+SELECT min(wake_at) FROM instance WHERE wake_at IS NOT NULL AND wake_at > ?1;
+
+-- name: steps
+-- ?1 instance  ?2 from  ?3 limit
+SELECT step.sequence, step.event, step.actor, coalesce(step.correlation, instance.correlation),
+       step.at_ms, step.entries
+FROM step JOIN instance ON instance.id = step.instance
+WHERE step.instance = ?1 AND step.sequence >= ?2 ORDER BY step.sequence LIMIT ?3;
+
+-- name: bookmarks
+-- ?1 instance
+SELECT kind, task, visit, key, assigned_to, candidates, message_type, due_at, payload,
+       created_ms, ended_ms, consumed, ended_by, digest
+FROM bookmark WHERE instance = ?1 ORDER BY visit, key;
+
+-- name: bookmarks_open
+-- ?1 instance
+SELECT kind, task, visit, key, assigned_to, candidates, message_type, due_at, payload,
+       created_ms, ended_ms, consumed, ended_by, digest
+FROM bookmark INDEXED BY bookmark_open
+WHERE instance = ?1 AND ended_ms IS NULL ORDER BY visit, key;
+
+-- name: bookmark_by_key
+-- ?1 instance  ?2 key
+SELECT kind, task, visit, key, assigned_to, candidates, message_type, due_at, payload,
+       created_ms, ended_ms, consumed, ended_by, digest
+FROM bookmark INDEXED BY bookmark_by_key
+WHERE instance = ?1 AND key = ?2 ORDER BY visit DESC LIMIT 1;
+
+-- name: calls
+-- ?1 instance
+SELECT task, visit, attempt, kind, endpoint, method, request, key, timeout_ms,
+       state, attempts, outcome, created_ms, ended_ms, duration_ms
+FROM external_call WHERE instance = ?1 ORDER BY visit, key;
+
+-- name: calls_pending
+-- ?1 instance
+SELECT task, visit, attempt, kind, endpoint, method, request, key, timeout_ms,
+       state, attempts, outcome, created_ms, ended_ms, duration_ms
+FROM external_call WHERE instance = ?1 AND state = 'pending' ORDER BY visit, key;
+
+-- name: outbox
+-- ?1 instance  ?2 after step  ?3 after ordinal  ?4 limit
+SELECT instance, step, ordinal, type, source, payload, created_ms FROM outbox
+WHERE instance = ?1 AND (step, ordinal) > (?2, ?3) ORDER BY step, ordinal LIMIT ?4;
+
+-- name: faults
+-- ?1 instance
+SELECT step, task, visit, kind, error, class, attempt, decision, action, resolved_ms, created_ms
+FROM fault WHERE instance = ?1 ORDER BY step;
+
+-- name: inbox_get
+-- ?1 target  ?2 key
+SELECT target, dedupe_key, kind, payload, actor, answer, created_ms, consumed_step FROM inbox
+WHERE target = ?1 AND dedupe_key = ?2;
+
+-- name: inbox_pending
+-- ?1 limit
+SELECT target, dedupe_key, kind, payload, actor, answer, created_ms, consumed_step FROM inbox
+WHERE consumed_step IS NULL ORDER BY created_ms, target, dedupe_key LIMIT ?1;

@@ -1,0 +1,176 @@
+/* sqlite_internal.h - the SQLite store's parts: connections (connection.c), opening and the schema
+ * (open.c), the owner's lock (lock.c), committing (commit.c), checkpoints (checkpoint.c), reading
+ * (read.c). */
+#ifndef PW_SQLITE_INTERNAL_H
+#define PW_SQLITE_INTERNAL_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <sqlite3.h>
+
+#include "store/store_internal.h"
+#include "sqlite_sql.h"
+
+#define PW_SQLITE_APPLICATION_ID 0x5041574c /* "PAWL" */
+#define PW_SQLITE_READERS 8u                /* connections; more readers wait for one */
+#define PW_SQLITE_BUSY_MS 5000              /* for another program's write lock */
+
+/* ---- connections */
+
+/* One thread at a time uses a connection; its statements are prepared once. */
+typedef struct pw_connection {
+    sqlite3 *db;
+    sqlite3_stmt *statements[PW_SQLITE_SQL_COUNT];
+    int reason;      /* errno of the last statement whose input or output failed; 0: none */
+    char shown[204]; /* the path as messages show it: the end of a long one */
+} pw_connection;
+
+typedef enum pw_connection_mode {
+    PW_CONNECT_CREATE, /* read and write; makes an empty file if there is none */
+    PW_CONNECT_WRITE,
+    PW_CONNECT_READ,
+    PW_CONNECT_IMMUTABLE, /* nobody else may write: a closed store in a directory that cannot be
+                             written */
+} pw_connection_mode;
+
+/* Opens the file and sets what holds for each connection; says nothing about what is in it. */
+pawl_code pw_connection_open(pw_connection *connection, const char *path, pw_connection_mode mode,
+                             pawl_error *err);
+void pw_connection_close(pw_connection *connection);
+/* All statements, so that a schema that does not fit is noticed now. */
+pawl_code pw_connection_prepare_all(pw_connection *connection, pawl_error *err);
+pawl_code pw_connection_exec(pw_connection *connection, const char *sql, pawl_error *err);
+/* `PRAGMA name` as a number. */
+pawl_code pw_connection_pragma(pw_connection *connection, const char *sql, int64_t *out,
+                               pawl_error *err);
+/* What a result code of SQLite means here, with the way out. `doing`: "commit", "open" ... */
+pawl_code pw_sqlite_fail(const pw_connection *connection, int rc, const char *doing,
+                         pawl_error *err);
+pawl_code pw_sqlite_code(int rc);
+/* True: the failure is of the row that was written, and the transaction is still good. */
+bool pw_sqlite_is_row_failure(int rc);
+
+/* ---- one run of a statement: binds, steps, reads; the first failure sticks in rc */
+
+typedef struct pw_query {
+    pw_connection *connection;
+    sqlite3_stmt *statement;
+    int rc; /* SQLITE_OK, SQLITE_ROW, SQLITE_DONE, or what failed */
+} pw_query;
+
+pw_query pw_query_begin(pw_connection *connection, pw_sqlite_sql sql);
+void pw_bind_text(pw_query *query, int at, pw_str text);     /* borrowed until pw_query_end */
+void pw_bind_optional(pw_query *query, int at, pw_str text); /* empty: NULL */
+void pw_bind_int(pw_query *query, int at, int64_t n);
+void pw_bind_null(pw_query *query, int at);
+bool pw_query_row(pw_query *query); /* true: a row is there; false: done, or failed */
+int pw_query_end(pw_query *query);  /* SQLITE_OK, or what failed */
+pw_str pw_column_text(pw_query *query, int at, pw_arena *arena); /* a copy; NULL gives empty */
+int64_t pw_column_int(pw_query *query, int at, int64_t if_null);
+
+/* ---- the store */
+
+typedef struct pw_sqlite_reader {
+    pw_connection connection;
+    bool open, taken;
+} pw_sqlite_reader;
+
+typedef struct pw_checkpointer {
+    pthread_t thread;
+    bool running;
+    pthread_mutex_t lock;
+    pthread_cond_t wake;
+    bool stop;
+    int frames; /* in the write-ahead log, after the last commit */
+} pw_checkpointer;
+
+typedef struct pw_sqlite {
+    pw_store base;
+    char *path; /* absolute, links resolved: SQLite names its own files after that */
+    pw_store_mode mode;
+    bool immutable;
+    int lock_fd; /* -1: not owner */
+    char generation[40];
+
+    pthread_mutex_t write_lock; /* over writer and broken */
+    pw_connection writer;
+    bool broken; /* the outcome of a commit is unknown: only reopen helps */
+
+    pthread_mutex_t read_lock; /* over readers and closed */
+    pthread_cond_t reader_free;
+    pw_sqlite_reader readers[PW_SQLITE_READERS];
+    size_t taken;
+    bool closed; /* between closing and opening again: readers wait */
+
+    pw_checkpointer checkpointer;
+
+    /* Counters for tests and metrics: no order between them is promised. */
+    _Atomic uint64_t commits, items, statements, rows, syncs, conflicts, bisections;
+} pw_sqlite;
+
+static inline pw_sqlite *pw_sqlite_of(pw_store *store)
+{
+    return (pw_sqlite *)store; /* base is its first member */
+}
+
+/* Gives *fd, or PAWL_BUSY with the owner's process id. The kernel frees the lock when the process
+ * is gone. */
+pawl_code pw_sqlite_lock(int *fd, const char *path, pawl_error *err);
+void pw_sqlite_unlock(int fd);
+
+pawl_code pw_checkpointer_start(pw_sqlite *store, pawl_error *err);
+void pw_checkpointer_stop(pw_sqlite *store);
+
+pawl_code pw_sqlite_reader_take(pw_sqlite *store, pw_sqlite_reader **out, pawl_error *err);
+void pw_sqlite_reader_give(pw_sqlite *store, pw_sqlite_reader *reader, bool healthy);
+void pw_sqlite_readers_close(pw_sqlite *store); /* waits until none is taken; later ones wait */
+void pw_sqlite_readers_open(pw_sqlite *store);
+
+/* The transaction around writes other than a commit of steps. */
+pawl_code pw_sqlite_begin(pw_sqlite *store, pawl_error *err); /* takes write_lock if PAWL_OK */
+pawl_code pw_sqlite_end(pw_sqlite *store, pawl_code code,
+                        pawl_error *err); /* commits if PAWL_OK; gives it back */
+/* Runs a statement that gives no rows; counts it. *changes may be NULL. */
+int pw_sqlite_write(pw_sqlite *store, pw_query *query, int *changes);
+
+void pw_sqlite_close(pw_store *base);
+pawl_code pw_sqlite_reopen(pw_store *base, pawl_error *err);
+pawl_code pw_sqlite_commit(pw_store *base, pw_commit_item *items, size_t count, pawl_error *err);
+pawl_code pw_sqlite_definition_put(pw_store *base, const pw_definition *definition, bool *created,
+                                   pawl_error *err);
+pawl_code pw_sqlite_inbox_put(pw_store *base, const pw_inbox_row *row, pawl_error *err);
+/* read.c */
+pawl_code pw_sqlite_definition_get(pw_store *base, pw_str namespace_, pw_str name, pw_str version,
+                                   pw_definition *out, pw_arena *arena, pawl_error *err);
+pawl_code pw_sqlite_definition_versions(pw_store *base, pw_str namespace_, pw_str name,
+                                        pw_definition **out, size_t *count, pw_arena *arena,
+                                        pawl_error *err);
+pawl_code pw_sqlite_instance_get(pw_store *base, pw_str id, bool with_state, pw_instance_row *out,
+                                 pw_arena *arena, pawl_error *err);
+pawl_code pw_sqlite_instance_list(pw_store *base, const pw_instance_filter *filter,
+                                  int64_t created_ms, pw_str id, uint32_t limit,
+                                  pw_instance_row **out, size_t *count, pw_arena *arena,
+                                  pawl_error *err);
+pawl_code pw_sqlite_due(pw_store *base, int64_t until_ms, int64_t after_ms, pw_str after_id,
+                        uint32_t limit, pw_due **out, size_t *count, pw_arena *arena,
+                        pawl_error *err);
+pawl_code pw_sqlite_next_due(pw_store *base, int64_t until_ms, int64_t *out, pawl_error *err);
+pawl_code pw_sqlite_steps(pw_store *base, pw_str instance, uint64_t from, uint32_t limit,
+                          pw_step_row **out, size_t *count, pw_arena *arena, pawl_error *err);
+pawl_code pw_sqlite_bookmarks(pw_store *base, pw_str instance, bool open_only,
+                              pw_bookmark_row **out, size_t *count, pw_arena *arena,
+                              pawl_error *err);
+pawl_code pw_sqlite_bookmark_by_key(pw_store *base, pw_str instance, pw_str key,
+                                    pw_bookmark_row *out, pw_arena *arena, pawl_error *err);
+pawl_code pw_sqlite_calls(pw_store *base, pw_str instance, bool pending_only, pw_call_row **out,
+                          size_t *count, pw_arena *arena, pawl_error *err);
+pawl_code pw_sqlite_outbox(pw_store *base, pw_str instance, int64_t step, int64_t ordinal,
+                           uint32_t limit, pw_outbox_row **out, size_t *count, pw_arena *arena,
+                           pawl_error *err);
+pawl_code pw_sqlite_faults(pw_store *base, pw_str instance, pw_fault_row **out, size_t *count,
+                           pw_arena *arena, pawl_error *err);
+pawl_code pw_sqlite_inbox_get(pw_store *base, pw_str target, pw_str key, pw_inbox_row *out,
+                              pw_arena *arena, pawl_error *err);
+pawl_code pw_sqlite_inbox_pending(pw_store *base, uint32_t limit, pw_inbox_row **out, size_t *count,
+                                  pw_arena *arena, pawl_error *err);
+#endif

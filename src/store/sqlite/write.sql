@@ -1,0 +1,135 @@
+-- What the writer runs. Values are bound, never printed into the text; the clock is a parameter.
+
+-- name: begin
+BEGIN IMMEDIATE;
+
+-- name: commit
+COMMIT;
+
+-- name: rollback
+ROLLBACK;
+
+-- name: savepoint
+-- Around each item, once a batch has failed without: see commit.c.
+SAVEPOINT item;
+
+-- name: savepoint_undo
+ROLLBACK TO item;
+
+-- name: savepoint_done
+RELEASE item;
+
+-- name: instance_create
+-- The guarded write of a first step. No row changed: the id is there already.
+-- ?1 id  ?2 partition  ?3 namespace  ?4 name  ?5 version  ?6 status  ?7 now  ?8 ended  ?9 wake_at
+-- ?10 business key  ?11 input digest  ?12 correlation  ?13 labels  ?14 parent  ?15 output  ?16 error
+-- ?17 state format  ?18 state
+INSERT INTO instance (id, partition, namespace, name, version, status, token, created_ms, updated_ms,
+                      ended_ms, wake_at, business_key, input_digest, correlation, labels, parent,
+                      output, error, state_format, state)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, 1, ?7, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)
+ON CONFLICT (id) DO NOTHING;
+
+-- name: instance_save_same
+-- The guarded write of a step that leaves status and wake_at as they are: most do, and it need not touch
+-- the indexes that hold them. No row changed: try instance_save.
+-- ?1 id  ?2 token that was read  ?3 now  ?4 state format  ?5 state  ?6 status  ?7 wake_at
+UPDATE instance SET token = ?2 + 1, updated_ms = ?3, state_format = ?4, state = ?5
+WHERE id = ?1 AND token = ?2 AND status = ?6 AND wake_at IS ?7 AND output IS NULL AND error IS NULL;
+
+-- name: instance_save
+-- The guarded write of a step. No row changed: somebody wrote first.
+-- ?1 id  ?2 token that was read  ?3 now  ?4 state format  ?5 state  ?6 status  ?7 wake_at
+-- ?8 ended  ?9 output  ?10 error
+UPDATE instance SET token = ?2 + 1, updated_ms = ?3, state_format = ?4, state = ?5, status = ?6,
+                    wake_at = ?7, ended_ms = ?8, output = ?9, error = ?10
+WHERE id = ?1 AND token = ?2;
+
+-- name: step_put
+-- ?1 instance  ?2 sequence  ?3 event  ?4 now  ?5 actor  ?6 entries
+INSERT INTO step (instance, sequence, event, at_ms, actor, entries) VALUES (?1, ?2, ?3, ?4, ?5, ?6);
+
+-- name: bookmark_put
+-- ?1 instance  ?2 visit  ?3 key  ?4 kind  ?5 task  ?6 assigned to  ?7 candidates  ?8 message type
+-- ?9 due  ?10 payload  ?11 now
+INSERT INTO bookmark (instance, visit, key, kind, task, assigned_to, candidates, message_type, due_at,
+                      payload, created_ms)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11);
+
+-- name: bookmark_end
+-- No row changed: it is not open.
+-- ?1 instance  ?2 visit  ?3 key  ?4 now  ?5 consumed  ?6 by  ?7 digest
+UPDATE bookmark SET ended_ms = ?4, consumed = ?5, ended_by = ?6, digest = ?7
+WHERE instance = ?1 AND visit = ?2 AND key = ?3 AND ended_ms IS NULL;
+
+-- name: call_put
+-- The same request again, by a retry, is the same row: pending once more, for the newest visit.
+-- ?1 instance  ?2 key  ?3 visit  ?4 attempt  ?5 now  ?6 timeout  ?7 task  ?8 kind  ?9 endpoint
+-- ?10 method  ?11 request
+INSERT INTO external_call (instance, key, visit, attempt, attempts, state, created_ms, timeout_ms, task,
+                           kind, endpoint, method, request)
+VALUES (?1, ?2, ?3, ?4, 1, 'pending', ?5, ?6, ?7, ?8, ?9, ?10, ?11)
+ON CONFLICT (instance, key) DO UPDATE SET
+    visit = excluded.visit, attempt = excluded.attempt, attempts = attempts + 1, state = 'pending',
+    ended_ms = NULL, duration_ms = 0, timeout_ms = excluded.timeout_ms, task = excluded.task,
+    kind = excluded.kind, endpoint = excluded.endpoint, method = excluded.method,
+    request = excluded.request, outcome = NULL;
+
+-- name: call_end
+-- A late result of an abandoned call is recorded, and the call stays abandoned. No row changed: see call_visit.
+-- ?1 instance  ?2 key  ?3 visit  ?4 state  ?5 outcome or NULL: as it is  ?6 now  ?7 duration
+UPDATE external_call SET
+    state = CASE state WHEN 'abandoned' THEN state ELSE ?4 END,
+    outcome = coalesce(?5, outcome), ended_ms = coalesce(ended_ms, ?6),
+    duration_ms = max(duration_ms, ?7)
+WHERE instance = ?1 AND key = ?2 AND visit = ?3;
+
+-- name: call_visit
+-- ?1 instance  ?2 key
+SELECT visit FROM external_call WHERE instance = ?1 AND key = ?2;
+
+-- name: outbox_put
+-- ?1 instance  ?2 step  ?3 ordinal  ?4 type  ?5 source  ?6 now  ?7 payload
+INSERT INTO outbox (instance, step, ordinal, type, source, created_ms, payload)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7);
+
+-- name: fault_put
+-- ?1 instance  ?2 step  ?3 task  ?4 visit  ?5 kind  ?6 class  ?7 attempt  ?8 decision  ?9 action
+-- ?10 error  ?11 now
+INSERT INTO fault (instance, step, task, visit, kind, class, attempt, decision, action, error, created_ms)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11);
+
+-- name: inbox_use
+-- The command of this step was stored before. No row changed: another step has consumed it.
+-- ?1 target  ?2 key  ?3 step  ?4 answer
+UPDATE inbox SET consumed_step = ?3, answer = ?4
+WHERE target = ?1 AND dedupe_key = ?2 AND consumed_step IS NULL;
+
+-- name: inbox_put
+-- No row changed: the key is there.
+-- ?1 target  ?2 key  ?3 kind  ?4 payload  ?5 actor  ?6 now  ?7 step or NULL  ?8 answer
+INSERT INTO inbox (target, dedupe_key, kind, payload, actor, created_ms, consumed_step, answer)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+ON CONFLICT (target, dedupe_key) DO NOTHING;
+
+-- name: instance_exists
+-- ?1 id
+SELECT 1 FROM instance WHERE id = ?1;
+
+-- name: definition_put
+-- ?1 namespace  ?2 name  ?3 version  ?4 digest  ?5 level  ?6 now  ?7 document
+INSERT INTO definition (namespace, name, version, digest, level, status, created_ms, document)
+VALUES (?1, ?2, ?3, ?4, ?5, 'published', ?6, ?7)
+ON CONFLICT (namespace, name, version) DO NOTHING;
+
+-- name: definition_digest
+-- ?1 namespace  ?2 name  ?3 version
+SELECT digest FROM definition WHERE namespace = ?1 AND name = ?2 AND version = ?3;
+
+-- name: migration_put
+-- ?1 version  ?2 now  ?3 program
+INSERT INTO migration (version, applied_ms, program) VALUES (?1, ?2, ?3);
+
+-- name: info_put
+-- ?1 generation  ?2 now
+INSERT INTO store_info (one, generation, created_ms) VALUES (1, ?1, ?2);

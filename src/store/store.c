@@ -1,0 +1,563 @@
+/* store.c - one interface, several stores: chooses the store by its URI, checks what every store
+ * must refuse in the same words, and passes the rest on.
+ *
+ * What is checked here: names and keys fit their columns, numbers fit 64 signed bits, an outbox id
+ * is of its step, an instance is in a batch once. What needs the stored rows to decide (does it
+ * exist, is it open, who was first) is each store's own.
+ *
+ * An arena handed to a read may have a guard set, which would jump out past a store that holds a
+ * reader: so the guard is taken off for the time of the call, and a failed arena comes back as
+ * PAWL_NO_MEMORY. */
+#include "store/store_internal.h"
+
+/* ---- URIs */
+
+static bool is_scheme_char(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '+' || c == '-';
+}
+
+/* The "postgresql" of "postgresql://..."; empty: a plain path. One letter is no scheme. */
+static pw_str scheme_of(pw_str uri)
+{
+    size_t len = 0;
+    while (len < uri.len && is_scheme_char(uri.ptr[len]))
+        len++;
+    if (len < 2 || len >= uri.len || uri.ptr[len] != ':')
+        return (pw_str){ "", 0 };
+    return (pw_str){ uri.ptr, len };
+}
+
+pawl_code pw_store_uri_path(pw_str *out, pw_str uri, pawl_error *err)
+{
+    if (uri.len == 0)
+        return pw_fail(err, PAWL_INVALID, "no store is named: give a file, as in 'sqlite:work.db'");
+    if (memchr(uri.ptr, '\0', uri.len))
+        return pw_fail(err, PAWL_INVALID, "the store's name contains a NUL byte");
+    pw_str scheme = scheme_of(uri);
+    pw_str path = uri;
+    if (pw_str_is(scheme, "memory")) {
+        if (!pw_str_is(uri, "memory:"))
+            return pw_fail(err, PAWL_INVALID,
+                           "'" PW_FMT "': a store in memory has no name: write "
+                           "'memory:'",
+                           PW_ARG(uri));
+        *out = (pw_str){ "", 0 };
+        return PAWL_OK;
+    }
+    if (pw_str_is(scheme, "sqlite"))
+        path = (pw_str){ uri.ptr + 7, uri.len - 7 };
+    else if (scheme.len > 0)
+        return pw_fail(err, PAWL_INVALID,
+                       "'" PW_FMT "': this program knows no '" PW_FMT ":' stores: "
+                       "write 'sqlite:PATH', a path, or 'memory:'",
+                       PW_ARG(uri), PW_ARG(scheme));
+    if (path.len == 0)
+        return pw_fail(err, PAWL_INVALID, "'" PW_FMT "' names no file: write 'sqlite:PATH'",
+                       PW_ARG(uri));
+    *out = path;
+    return PAWL_OK;
+}
+
+pawl_code pw_store_open(pw_store **out, const pw_store_options *options, pawl_error *err)
+{
+    pw_str path;
+    pawl_code code = pw_store_uri_path(&path, options->uri, err);
+    if (code != PAWL_OK)
+        return code;
+    if (path.len > 0)
+        return pw_sqlite_open(out, path, options->mode, options->create, err);
+    if (options->mode == PW_STORE_READ)
+        return pw_fail(err, PAWL_NOT_FOUND, "'memory:' is empty: there is nothing to read");
+    return pw_memory_open(out, err);
+}
+
+pawl_code pw_store_migrate(pw_str uri, int *from, int *to, pawl_error *err)
+{
+    pw_str path;
+    pawl_code code = pw_store_uri_path(&path, uri, err);
+    if (code != PAWL_OK)
+        return code;
+    int versions[2] = { PW_SCHEMA_VERSION, PW_SCHEMA_VERSION };
+    if (path.len > 0 &&
+        (code = pw_sqlite_migrate(path, &versions[0], &versions[1], err)) != PAWL_OK)
+        return code;
+    if (from)
+        *from = versions[0];
+    if (to)
+        *to = versions[1];
+    return PAWL_OK;
+}
+
+void pw_store_close(pw_store *store)
+{
+    if (store)
+        store->ops->close(store);
+}
+
+pawl_code pw_store_reopen(pw_store *store, pawl_error *err)
+{
+    return store->ops->reopen(store, err);
+}
+
+pw_str pw_store_generation(const pw_store *store)
+{
+    return store->generation;
+}
+
+pw_str pw_store_path(const pw_store *store)
+{
+    return store->path;
+}
+
+void pw_store_count(const pw_store *store, pw_store_counts *out)
+{
+    store->ops->count(store, out);
+}
+
+/* ---- what all stores say in the same words */
+
+/* For messages, which hold 479 bytes. */
+static pw_str cut(pw_str s, size_t max)
+{
+    return (pw_str){ s.len ? s.ptr : "", s.len > max ? max : s.len };
+}
+
+pawl_code pw_store_lost_race(pw_commit_item *item, bool create)
+{
+    item->code = create ? pw_fail(&item->error, PAWL_CONFLICT,
+                                  "instance '" PW_FMT "' exists already", PW_ARG(item->instance))
+                        : pw_fail(&item->error, PAWL_CONFLICT,
+                                  "instance '" PW_FMT "' has moved on from "
+                                  "step %llu: read it again",
+                                  PW_ARG(item->instance), (unsigned long long)item->token);
+    return item->code;
+}
+
+pawl_code pw_store_bookmark_not_open(pw_commit_item *item, const pw_bookmark_end *end)
+{
+    item->code =
+        pw_fail(&item->error, PAWL_CORRUPT,
+                "instance '" PW_FMT "': bookmark '" PW_FMT "' of visit %llu is "
+                "not open: its state and its rows do not agree",
+                PW_ARG(item->instance), PW_ARG(cut(end->key, 150)), (unsigned long long)end->visit);
+    return item->code;
+}
+
+pawl_code pw_store_no_such_call(pw_commit_item *item, const pw_call_outcome *outcome)
+{
+    item->code = pw_fail(&item->error, PAWL_CORRUPT,
+                         "instance '" PW_FMT "': no call '" PW_FMT "' of visit %llu: its "
+                         "state and its rows do not agree",
+                         PW_ARG(item->instance), PW_ARG(cut(outcome->key, 150)),
+                         (unsigned long long)outcome->visit);
+    return item->code;
+}
+
+pawl_code pw_store_inbox_used(pw_commit_item *item)
+{
+    item->code = pw_fail(&item->error, PAWL_CONFLICT,
+                         "instance '" PW_FMT "': the command '" PW_FMT "' has had its "
+                         "effect already",
+                         PW_ARG(item->instance), PW_ARG(cut(item->inbox.key, 150)));
+    return item->code;
+}
+
+pawl_code pw_store_not_found(pawl_error *err, const char *what, pw_str name)
+{
+    return pw_fail(err, PAWL_NOT_FOUND, "no %s '" PW_FMT "'", what, PW_ARG(cut(name, 256)));
+}
+
+pawl_code pw_store_definition_conflict(pawl_error *err, const pw_definition *definition)
+{
+    return pw_fail(
+        err, PAWL_CONFLICT,
+        "definition '" PW_FMT "/" PW_FMT "' has a version " PW_FMT
+        " with other content: published versions never change, so raise document.version",
+        PW_ARG(cut(definition->namespace_, 100)), PW_ARG(cut(definition->name, 100)),
+        PW_ARG(cut(definition->version, 100)));
+}
+
+pawl_code pw_store_inbox_conflict(pawl_error *err, const pw_inbox_row *row)
+{
+    return pw_fail(err, PAWL_CONFLICT,
+                   "instance '" PW_FMT "' has another command under the key '" PW_FMT "': use a "
+                   "new key",
+                   PW_ARG(row->target), PW_ARG(cut(row->key, 200)));
+}
+
+/* ---- ids of outbox events */
+
+/* A decimal number without leading zeros, up to INT64_MAX, from the end of *s; takes it and the '-'
+ * before it away. */
+static bool take_last_number(int64_t *out, pw_str *s)
+{
+    size_t at = s->len;
+    while (at > 0 && s->ptr[at - 1] != '-')
+        at--;
+    size_t len = s->len - at;
+    if (at < 2 || len == 0 || len > 19 || (len > 1 && s->ptr[at] == '0'))
+        return false;
+    uint64_t n = 0;
+    for (size_t i = at; i < s->len; i++) {
+        if (s->ptr[i] < '0' || s->ptr[i] > '9')
+            return false;
+        n = n * 10 + (uint64_t)(s->ptr[i] - '0'); /* 19 digits fit 64 bits */
+    }
+    if (n > INT64_MAX)
+        return false;
+    *out = (int64_t)n;
+    s->len = at - 1;
+    return true;
+}
+
+static bool outbox_id(int64_t *step, int64_t *ordinal, pw_str id, pw_str instance)
+{
+    return take_last_number(ordinal, &id) && take_last_number(step, &id) && pw_str_eq(id, instance);
+}
+
+bool pw_outbox_ordinal(int64_t *out, pw_str id, pw_str instance, uint64_t step)
+{
+    int64_t id_step = 0;
+    return outbox_id(&id_step, out, id, instance) && (uint64_t)id_step == step;
+}
+
+/* ---- definitions */
+
+static bool fits(pw_str s, size_t min, size_t max)
+{
+    return s.len >= min && s.len <= max && (s.len == 0 || !memchr(s.ptr, '\0', s.len));
+}
+
+pawl_code pw_store_definition_put(pw_store *store, const pw_definition *definition, bool *created,
+                                  pawl_error *err)
+{
+    if (!fits(definition->namespace_, 1, 256) || !fits(definition->name, 1, 256) ||
+        !fits(definition->version, 1, 256))
+        return pw_fail(err, PAWL_INVALID,
+                       "a definition's namespace, name and version must have 1 to 256 bytes");
+    if (!fits(definition->digest, 1, 128))
+        return pw_fail(err, PAWL_INVALID, "a definition's digest must have 1 to 128 bytes");
+    return store->ops->definition_put(store, definition, created, err);
+}
+
+/* Calls back from here leave the arena's guard as it was; a failed arena is PAWL_NO_MEMORY. */
+typedef struct arena_call {
+    pw_arena *arena;
+    jmp_buf *guard;
+} arena_call;
+
+static arena_call arena_enter(pw_arena *arena)
+{
+    return (arena_call){ arena, pw_arena_guard(arena, NULL) };
+}
+
+static pawl_code arena_leave(arena_call call, pawl_code code, pawl_error *err)
+{
+    (void)pw_arena_guard(call.arena, call.guard);
+    if (!call.arena->failed || (code != PAWL_OK && code != PAWL_NO_MEMORY))
+        return code;
+    if (call.arena->over_limit)
+        return pw_fail(err, PAWL_NO_MEMORY,
+                       "what was read from the store is larger than the %zu bytes allowed",
+                       call.arena->limit);
+    return pw_no_memory(err);
+}
+
+/* The newest version of `name`, in the one namespace that has it. */
+static pawl_code newest(pw_store *store, pw_str *namespace_, pw_str name, pw_str *version,
+                        pw_arena *arena, pawl_error *err)
+{
+    pw_definition *all = NULL;
+    size_t count = 0;
+    pawl_code code =
+        store->ops->definition_versions(store, *namespace_, name, &all, &count, arena, err);
+    if (code != PAWL_OK)
+        return code;
+    if (count == 0)
+        return pw_store_not_found(err, "definition", name);
+    const pw_definition *best = NULL;
+    for (size_t i = 0; i < count; i++) {
+        if (!pw_str_eq(all[i].namespace_, all[0].namespace_))
+            return pw_fail(err, PAWL_CONFLICT,
+                           "'" PW_FMT "' is in the namespaces '" PW_FMT "' and '" PW_FMT "': write "
+                           "namespace/name",
+                           PW_ARG(cut(name, 100)), PW_ARG(all[0].namespace_),
+                           PW_ARG(all[i].namespace_));
+        if (version->len > 0 ? pw_str_eq(all[i].version, *version)
+                             : !best || pw_version_cmp(all[i].version, best->version) > 0)
+            best = &all[i];
+    }
+    if (!best)
+        return pw_fail(err, PAWL_NOT_FOUND, "definition '" PW_FMT "' has no version '" PW_FMT "'",
+                       PW_ARG(cut(name, 100)), PW_ARG(cut(*version, 100)));
+    *namespace_ = best->namespace_;
+    *version = best->version;
+    return PAWL_OK;
+}
+
+pawl_code pw_store_definition_get(pw_store *store, pw_str namespace_, pw_str name, pw_str version,
+                                  pw_definition *out, pw_arena *arena, pawl_error *err)
+{
+    arena_call call = arena_enter(arena);
+    pawl_code code = PAWL_OK;
+    if (namespace_.len == 0 || version.len == 0)
+        code = newest(store, &namespace_, name, &version, arena, err);
+    if (code == PAWL_OK)
+        code = store->ops->definition_get(store, namespace_, name, version, out, arena, err);
+    return arena_leave(call, code, err);
+}
+
+/* ---- commit */
+
+static pawl_code refuse(pw_commit_item *item, const char *what)
+{
+    pw_str id = item->instance;
+    item->code = pw_fail(&item->error, PAWL_INVALID, "instance '" PW_FMT "': %s",
+                         PW_ARG(cut(id, PW_ID_MAX)), what);
+    return item->code;
+}
+
+static pawl_code check_rows(pw_commit_item *item)
+{
+    const pw_transition *t = item->transition;
+    for (size_t i = 0; i < t->bookmark_count; i++) {
+        if (!fits(t->bookmarks[i].key, 1, PW_KEY_MAX) || t->bookmarks[i].visit > INT64_MAX)
+            return refuse(item, "a bookmark's key must have 1 to 1024 bytes and no NUL");
+    }
+    for (size_t i = 0; i < t->bookmark_end_count; i++) {
+        if (t->bookmark_ends[i].visit > INT64_MAX)
+            return refuse(item, "a visit is beyond 63 bits");
+    }
+    for (size_t i = 0; i < t->event_count; i++) {
+        int64_t ordinal = 0;
+        if (!pw_outbox_ordinal(&ordinal, t->events[i].id, item->instance, item->token + 1))
+            return refuse(item, "an outbox event's id is not instance-step-ordinal");
+    }
+    for (size_t i = 0; i < t->call_count; i++) {
+        const pw_call_intent *intent = &t->calls[i];
+        if (!fits(intent->key, 1, PW_KEY_MAX) || intent->visit > INT64_MAX ||
+            intent->timeout_ms > INT64_MAX)
+            return refuse(item, "a call's key must have 1 to 1024 bytes and no NUL");
+    }
+    for (size_t i = 0; i < t->outcome_count; i++) {
+        if (t->outcomes[i].visit > INT64_MAX || t->outcomes[i].duration_ms > INT64_MAX)
+            return refuse(item, "an outcome's visit or duration is beyond 63 bits");
+    }
+    for (size_t i = 0; i < t->message_count; i++) {
+        const pw_inbox_message *message = &t->messages[i];
+        if (!fits(message->target, 1, PW_ID_MAX) || !fits(message->dedupe_key, 1, PW_KEY_MAX) ||
+            !fits(message->kind, 1, 64))
+            return refuse(item, "a message's target, key or kind is empty or too long");
+    }
+    if (t->fault && t->fault->visit > INT64_MAX)
+        return refuse(item, "a visit is beyond 63 bits");
+    return PAWL_OK;
+}
+
+static pawl_code check_item(pw_commit_item *item)
+{
+    item->code = PAWL_OK;
+    const pw_transition *t = item->transition;
+    if (!fits(item->instance, 1, PW_ID_MAX))
+        return refuse(item, "an instance's id must have 1 to 128 bytes and no NUL");
+    if (item->token >= INT64_MAX || (item->token == 0) != (item->create != NULL))
+        return refuse(item, "token 0 is for the first step, and only for it");
+    if (!t->changed)
+        return refuse(item, "the transition changes nothing");
+    if (t->wake_at < 0 && t->wake_at != PW_WAKE_NEVER)
+        return refuse(item, "wake_at is before 1970");
+    if ((unsigned)t->status >= PW_STATUS_COUNT)
+        return refuse(item, "the status is none");
+    if (item->actor.len > 0 && !fits(item->actor, 1, 512))
+        return refuse(item, "an actor's name must have at most 512 bytes and no NUL");
+    if (item->create) {
+        const pw_instance_new *n = item->create;
+        if (!fits(n->business_key, 0, PW_BUSINESS_KEY_MAX))
+            return refuse(item, "a business key must have at most 512 bytes and no NUL");
+        if (!fits(n->correlation, 0, 512) || !fits(n->parent, 0, PW_ID_MAX) ||
+            !fits(n->input_digest, 0, 128))
+            return refuse(
+                item, "its correlation id (512 bytes), parent (128) or digest (128) is too long");
+    }
+    if (item->inbox.key.ptr && (!fits(item->inbox.key, 1, PW_KEY_MAX) ||
+                                (!item->inbox.stored && !fits(item->inbox.kind, 1, 64))))
+        return refuse(item, "a command's key must have 1 to 1024 bytes and its kind 1 to 64");
+    return check_rows(item);
+}
+
+pawl_code pw_store_commit(pw_store *store, pw_commit_item *items, size_t count, pawl_error *err)
+{
+    for (size_t i = 0; i < count; i++) {
+        (void)check_item(&items[i]);
+#ifdef PW_CHECKS
+        for (size_t j = 0; j < i; j++)
+            PW_INVARIANT(!pw_str_eq(items[i].instance, items[j].instance));
+#endif
+    }
+    return store->ops->commit(store, items, count, err);
+}
+
+/* ---- reading */
+
+pawl_code pw_store_instance_get(pw_store *store, pw_str id, bool with_state, pw_instance_row *out,
+                                pw_arena *arena, pawl_error *err)
+{
+    arena_call call = arena_enter(arena);
+    pawl_code code = store->ops->instance_get(store, id, with_state, out, arena, err);
+    return arena_leave(call, code, err);
+}
+
+/* A cursor is the place of the last row given: "1-<created_ms>-<id>". The 1 is its format. */
+static bool cursor_parse(int64_t *created_ms, pw_str *id, pw_str cursor)
+{
+    if (!pw_str_starts(cursor, PW_LIT("1-")))
+        return false;
+    size_t at = 2;
+    bool negative = at < cursor.len && cursor.ptr[at] == '-';
+    if (negative)
+        at++;
+    size_t digits = 0;
+    int64_t ms = 0;
+    for (; at < cursor.len && cursor.ptr[at] >= '0' && cursor.ptr[at] <= '9'; at++) {
+        if (++digits > 18)
+            return false;
+        ms = ms * 10 + (cursor.ptr[at] - '0');
+    }
+    if (digits == 0 || at + 1 >= cursor.len || cursor.ptr[at] != '-')
+        return false;
+    *created_ms = negative ? -ms : ms;
+    *id = (pw_str){ cursor.ptr + at + 1, cursor.len - at - 1 };
+    return true;
+}
+
+pawl_code pw_store_instance_list(pw_store *store, const pw_instance_filter *filter,
+                                 pw_instance_row **out, size_t *count, pw_str *next,
+                                 pw_arena *arena, pawl_error *err)
+{
+    if (filter->limit < 1 || filter->limit > PW_PAGE_MAX)
+        return pw_fail(err, PAWL_INVALID, "a page has 1 to %u rows, not %u", PW_PAGE_MAX,
+                       filter->limit);
+    int64_t created_ms = INT64_MAX;
+    pw_str id = { "", 0 };
+    if (filter->after.len > 0 && !cursor_parse(&created_ms, &id, filter->after))
+        return pw_fail(err, PAWL_INVALID, "'" PW_FMT "' is not the \"next\" of a page before",
+                       PW_ARG(cut(filter->after, 100)));
+    arena_call call = arena_enter(arena);
+    pw_instance_row *rows = NULL;
+    size_t got = 0;
+    /* One more than asked tells whether there is a next page. */
+    pawl_code code = store->ops->instance_list(store, filter, created_ms, id, filter->limit + 1,
+                                               &rows, &got, arena, err);
+    pw_str cursor = { "", 0 };
+    if (code == PAWL_OK && got > filter->limit) {
+        got = filter->limit;
+        cursor = pw_arena_printf(arena, "1-%lld-" PW_FMT, (long long)rows[got - 1].created_ms,
+                                 PW_ARG(rows[got - 1].id));
+    }
+    code = arena_leave(call, code, err);
+    if (code != PAWL_OK)
+        return code;
+    *out = rows;
+    *count = got;
+    *next = cursor;
+    return PAWL_OK;
+}
+
+pawl_code pw_store_due(pw_store *store, int64_t until_ms, int64_t after_ms, pw_str after_id,
+                       uint32_t limit, pw_due **out, size_t *count, pw_arena *arena,
+                       pawl_error *err)
+{
+    arena_call call = arena_enter(arena);
+    pawl_code code =
+        store->ops->due(store, until_ms, after_ms, after_id, limit, out, count, arena, err);
+    return arena_leave(call, code, err);
+}
+
+pawl_code pw_store_next_due(pw_store *store, int64_t until_ms, int64_t *out, pawl_error *err)
+{
+    return store->ops->next_due(store, until_ms, out, err);
+}
+
+pawl_code pw_store_steps(pw_store *store, pw_str instance, uint64_t from, uint32_t limit,
+                         pw_step_row **out, size_t *count, pw_arena *arena, pawl_error *err)
+{
+    if (from > INT64_MAX)
+        from = INT64_MAX; /* behind every step */
+    arena_call call = arena_enter(arena);
+    pawl_code code = store->ops->steps(store, instance, from, limit, out, count, arena, err);
+    return arena_leave(call, code, err);
+}
+
+pawl_code pw_store_bookmarks(pw_store *store, pw_str instance, bool open_only,
+                             pw_bookmark_row **out, size_t *count, pw_arena *arena, pawl_error *err)
+{
+    arena_call call = arena_enter(arena);
+    pawl_code code = store->ops->bookmarks(store, instance, open_only, out, count, arena, err);
+    return arena_leave(call, code, err);
+}
+
+pawl_code pw_store_bookmark_by_key(pw_store *store, pw_str instance, pw_str key,
+                                   pw_bookmark_row *out, pw_arena *arena, pawl_error *err)
+{
+    arena_call call = arena_enter(arena);
+    pawl_code code = store->ops->bookmark_by_key(store, instance, key, out, arena, err);
+    return arena_leave(call, code, err);
+}
+
+pawl_code pw_store_calls(pw_store *store, pw_str instance, bool pending_only, pw_call_row **out,
+                         size_t *count, pw_arena *arena, pawl_error *err)
+{
+    arena_call call = arena_enter(arena);
+    pawl_code code = store->ops->calls(store, instance, pending_only, out, count, arena, err);
+    return arena_leave(call, code, err);
+}
+
+pawl_code pw_store_outbox(pw_store *store, pw_str instance, pw_str after, uint32_t limit,
+                          pw_outbox_row **out, size_t *count, pw_arena *arena, pawl_error *err)
+{
+    int64_t step = 0, ordinal = 0;
+    if (after.len > 0 && !outbox_id(&step, &ordinal, after, instance))
+        return pw_fail(err, PAWL_INVALID, "'" PW_FMT "' is not an event of instance '" PW_FMT "'",
+                       PW_ARG(cut(after, 150)), PW_ARG(cut(instance, PW_ID_MAX)));
+    arena_call call = arena_enter(arena);
+    pawl_code code =
+        store->ops->outbox(store, instance, step, ordinal, limit, out, count, arena, err);
+    return arena_leave(call, code, err);
+}
+
+pawl_code pw_store_faults(pw_store *store, pw_str instance, pw_fault_row **out, size_t *count,
+                          pw_arena *arena, pawl_error *err)
+{
+    arena_call call = arena_enter(arena);
+    pawl_code code = store->ops->faults(store, instance, out, count, arena, err);
+    return arena_leave(call, code, err);
+}
+
+/* ---- inbox */
+
+pawl_code pw_store_inbox_put(pw_store *store, const pw_inbox_row *row, pawl_error *err)
+{
+    if (!fits(row->target, 1, PW_ID_MAX) || !fits(row->key, 1, PW_KEY_MAX) ||
+        !fits(row->kind, 1, 64))
+        return pw_fail(err, PAWL_INVALID,
+                       "a command's target must have 1 to 128 bytes, its key 1 to 1024, "
+                       "its kind 1 to 64");
+    return store->ops->inbox_put(store, row, err);
+}
+
+pawl_code pw_store_inbox_get(pw_store *store, pw_str target, pw_str key, pw_inbox_row *out,
+                             pw_arena *arena, pawl_error *err)
+{
+    arena_call call = arena_enter(arena);
+    pawl_code code = store->ops->inbox_get(store, target, key, out, arena, err);
+    return arena_leave(call, code, err);
+}
+
+pawl_code pw_store_inbox_pending(pw_store *store, uint32_t limit, pw_inbox_row **out, size_t *count,
+                                 pw_arena *arena, pawl_error *err)
+{
+    arena_call call = arena_enter(arena);
+    pawl_code code = store->ops->inbox_pending(store, limit, out, count, arena, err);
+    return arena_leave(call, code, err);
+}

@@ -1,0 +1,89 @@
+/* store_internal.h - what a store must be able to do, and what all stores share. */
+#ifndef PW_STORE_INTERNAL_H
+#define PW_STORE_INTERNAL_H
+
+#include "store/store.h"
+
+/* The functions of store.h, without the store's prefix. Arguments are checked by store.c before. */
+typedef struct pw_store_ops {
+    void (*close)(pw_store *store);
+    pawl_code (*reopen)(pw_store *store, pawl_error *err);
+    pawl_code (*definition_put)(pw_store *store, const pw_definition *definition, bool *created,
+                                pawl_error *err);
+    /* Both texts given. */
+    pawl_code (*definition_get)(pw_store *store, pw_str namespace_, pw_str name, pw_str version,
+                                pw_definition *out, pw_arena *arena, pawl_error *err);
+    /* All (namespace, version) of a name, by bytes; namespace empty: of any. */
+    pawl_code (*definition_versions)(pw_store *store, pw_str namespace_, pw_str name,
+                                     pw_definition **out, size_t *count, pw_arena *arena,
+                                     pawl_error *err);
+    /* Items whose code is not PAWL_OK on entry are left out. */
+    pawl_code (*commit)(pw_store *store, pw_commit_item *items, size_t count, pawl_error *err);
+    pawl_code (*instance_get)(pw_store *store, pw_str id, bool with_state, pw_instance_row *out,
+                              pw_arena *arena, pawl_error *err);
+    /* Up to `limit` rows behind the place (created_ms, id), newest first. */
+    pawl_code (*instance_list)(pw_store *store, const pw_instance_filter *filter,
+                               int64_t created_ms, pw_str id, uint32_t limit, pw_instance_row **out,
+                               size_t *count, pw_arena *arena, pawl_error *err);
+    pawl_code (*due)(pw_store *store, int64_t until_ms, int64_t after_ms, pw_str after_id,
+                     uint32_t limit, pw_due **out, size_t *count, pw_arena *arena, pawl_error *err);
+    pawl_code (*next_due)(pw_store *store, int64_t until_ms, int64_t *out, pawl_error *err);
+    pawl_code (*steps)(pw_store *store, pw_str instance, uint64_t from, uint32_t limit,
+                       pw_step_row **out, size_t *count, pw_arena *arena, pawl_error *err);
+    pawl_code (*bookmarks)(pw_store *store, pw_str instance, bool open_only, pw_bookmark_row **out,
+                           size_t *count, pw_arena *arena, pawl_error *err);
+    pawl_code (*bookmark_by_key)(pw_store *store, pw_str instance, pw_str key, pw_bookmark_row *out,
+                                 pw_arena *arena, pawl_error *err);
+    pawl_code (*calls)(pw_store *store, pw_str instance, bool pending_only, pw_call_row **out,
+                       size_t *count, pw_arena *arena, pawl_error *err);
+    /* Behind (step, ordinal). */
+    pawl_code (*outbox)(pw_store *store, pw_str instance, int64_t step, int64_t ordinal,
+                        uint32_t limit, pw_outbox_row **out, size_t *count, pw_arena *arena,
+                        pawl_error *err);
+    pawl_code (*faults)(pw_store *store, pw_str instance, pw_fault_row **out, size_t *count,
+                        pw_arena *arena, pawl_error *err);
+    pawl_code (*inbox_put)(pw_store *store, const pw_inbox_row *row, pawl_error *err);
+    pawl_code (*inbox_get)(pw_store *store, pw_str target, pw_str key, pw_inbox_row *out,
+                           pw_arena *arena, pawl_error *err);
+    pawl_code (*inbox_pending)(pw_store *store, uint32_t limit, pw_inbox_row **out, size_t *count,
+                               pw_arena *arena, pawl_error *err);
+    void (*count)(const pw_store *store, pw_store_counts *out);
+} pw_store_ops;
+
+struct pw_store { /* first member of each store's own struct */
+    const pw_store_ops *ops;
+    pw_str generation;
+    pw_str path;
+};
+
+PAWL_CHECK pawl_code pw_sqlite_open(pw_store **out, pw_str path, pw_store_mode mode, bool create,
+                                    pawl_error *err);
+PAWL_CHECK pawl_code pw_sqlite_migrate(pw_str path, int *from, int *to, pawl_error *err);
+PAWL_CHECK pawl_code pw_memory_open(pw_store **out, pawl_error *err);
+
+/* What each store says in the same words. */
+pawl_code pw_store_lost_race(pw_commit_item *item,
+                             bool create); /* sets the item's code, returns it */
+/* The same for rows that its state says are there, and are not: PAWL_CORRUPT. */
+pawl_code pw_store_bookmark_not_open(pw_commit_item *item, const pw_bookmark_end *end);
+pawl_code pw_store_no_such_call(pw_commit_item *item, const pw_call_outcome *outcome);
+/* The command of the step has had its effect in another step: PAWL_CONFLICT. */
+pawl_code pw_store_inbox_used(pw_commit_item *item);
+pawl_code pw_store_not_found(pawl_error *err, const char *what, pw_str name);
+pawl_code pw_store_definition_conflict(pawl_error *err, const pw_definition *definition);
+pawl_code pw_store_inbox_conflict(pawl_error *err, const pw_inbox_row *row);
+/* The ordinal at the end of "<instance>-<step>-<ordinal>"; false: not an id of that step. */
+bool pw_outbox_ordinal(int64_t *out, pw_str id, pw_str instance, uint64_t step);
+
+static inline uint32_t pw_partition_of(uint64_t hash)
+{
+    return (uint32_t)(hash % PW_PARTITIONS);
+}
+
+#define PW_KEY_MAX 1024u /* bookmark, idempotency and dedupe keys */
+#define PW_ID_MAX 128u   /* of an instance */
+
+/* Order of versions by Semantic Versioning 2.0.0; what is no semantic version is below all that
+ * are, and equal ones are ordered by bytes, so that the order is total. */
+int pw_version_cmp(pw_str a, pw_str b);
+#endif

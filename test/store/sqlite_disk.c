@@ -1,0 +1,524 @@
+/* sqlite_disk.c - a disk that fills up or fails, memory that runs out inside SQLite, many threads,
+ * and what each statement costs. The disk is SQLite's own file system with a layer over it that
+ * fails on demand. */
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <unistd.h>
+#include <sqlite3.h>
+
+#include "fixture.h"
+#include "sqlite_sql.h"
+
+/* ---- a file system that fails */
+
+static struct {
+    _Atomic int sync_in, write_in; /* the nth from now fails, and all after it; 0: none */
+    _Atomic int write_code;
+    _Atomic unsigned syncs; /* of write-ahead logs */
+} disk;
+
+static int (*real_open)(sqlite3_vfs *, const char *, sqlite3_file *, int, int *);
+
+typedef struct layer_file {
+    sqlite3_file base;
+    bool log;
+    sqlite3_file *real; /* behind this struct */
+} layer_file;
+
+static sqlite3_file *real_of(sqlite3_file *file)
+{
+    return ((layer_file *)file)->real;
+}
+
+static bool fails(_Atomic int *counter)
+{
+    int left = atomic_load(counter);
+    if (left == 0)
+        return false;
+    if (left > 1)
+        atomic_store(counter, left - 1);
+    return left == 1;
+}
+
+static int layer_close(sqlite3_file *f)
+{
+    return real_of(f)->pMethods->xClose(real_of(f));
+}
+static int layer_read(sqlite3_file *f, void *to, int n, sqlite3_int64 at)
+{
+    return real_of(f)->pMethods->xRead(real_of(f), to, n, at);
+}
+static int layer_write(sqlite3_file *f, const void *from, int n, sqlite3_int64 at)
+{
+    if (fails(&disk.write_in))
+        return atomic_load(&disk.write_code);
+    return real_of(f)->pMethods->xWrite(real_of(f), from, n, at);
+}
+static int layer_truncate(sqlite3_file *f, sqlite3_int64 size)
+{
+    return real_of(f)->pMethods->xTruncate(real_of(f), size);
+}
+static int layer_sync(sqlite3_file *f, int flags)
+{
+    if (((layer_file *)f)->log)
+        atomic_fetch_add(&disk.syncs, 1);
+    if (fails(&disk.sync_in))
+        return SQLITE_IOERR_FSYNC;
+    return real_of(f)->pMethods->xSync(real_of(f), flags);
+}
+static int layer_size(sqlite3_file *f, sqlite3_int64 *size)
+{
+    return real_of(f)->pMethods->xFileSize(real_of(f), size);
+}
+static int layer_lock(sqlite3_file *f, int level)
+{
+    return real_of(f)->pMethods->xLock(real_of(f), level);
+}
+static int layer_unlock(sqlite3_file *f, int level)
+{
+    return real_of(f)->pMethods->xUnlock(real_of(f), level);
+}
+static int layer_reserved(sqlite3_file *f, int *out)
+{
+    return real_of(f)->pMethods->xCheckReservedLock(real_of(f), out);
+}
+static int layer_control(sqlite3_file *f, int op, void *arg)
+{
+    return real_of(f)->pMethods->xFileControl(real_of(f), op, arg);
+}
+static int layer_sector(sqlite3_file *f)
+{
+    return real_of(f)->pMethods->xSectorSize(real_of(f));
+}
+static int layer_device(sqlite3_file *f)
+{
+    return real_of(f)->pMethods->xDeviceCharacteristics(real_of(f));
+}
+static int layer_map(sqlite3_file *f, int page, int size, int extend, void volatile **out)
+{
+    return real_of(f)->pMethods->xShmMap(real_of(f), page, size, extend, out);
+}
+static int layer_shm_lock(sqlite3_file *f, int offset, int n, int flags)
+{
+    return real_of(f)->pMethods->xShmLock(real_of(f), offset, n, flags);
+}
+static void layer_barrier(sqlite3_file *f)
+{
+    real_of(f)->pMethods->xShmBarrier(real_of(f));
+}
+static int layer_unmap(sqlite3_file *f, int delete)
+{
+    return real_of(f)->pMethods->xShmUnmap(real_of(f), delete);
+}
+
+static const sqlite3_io_methods layer_methods = {
+    .iVersion = 2,
+    .xClose = layer_close,
+    .xRead = layer_read,
+    .xWrite = layer_write,
+    .xTruncate = layer_truncate,
+    .xSync = layer_sync,
+    .xFileSize = layer_size,
+    .xLock = layer_lock,
+    .xUnlock = layer_unlock,
+    .xCheckReservedLock = layer_reserved,
+    .xFileControl = layer_control,
+    .xSectorSize = layer_sector,
+    .xDeviceCharacteristics = layer_device,
+    .xShmMap = layer_map,
+    .xShmLock = layer_shm_lock,
+    .xShmBarrier = layer_barrier,
+    .xShmUnmap = layer_unmap,
+};
+
+static sqlite3_vfs *real_vfs, layer_vfs;
+
+static int layer_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int flags, int *out)
+{
+    (void)vfs;
+    layer_file *layer = (layer_file *)file;
+    layer->base.pMethods = NULL;
+    layer->log = (flags & SQLITE_OPEN_WAL) != 0;
+    layer->real = (sqlite3_file *)(void *)(layer + 1);
+    int rc = real_open(real_vfs, name, layer->real, flags, out);
+    if (layer->real->pMethods)
+        layer->base.pMethods = &layer_methods;
+    return rc;
+}
+
+__attribute__((constructor)) static void put_layer(void)
+{
+    real_vfs = sqlite3_vfs_find(NULL);
+    real_open = real_vfs->xOpen;
+    layer_vfs = *real_vfs;
+    layer_vfs.zName = "failing";
+    layer_vfs.szOsFile = (int)sizeof(layer_file) + real_vfs->szOsFile;
+    layer_vfs.xOpen = layer_open;
+    (void)sqlite3_vfs_register(&layer_vfs, 1);
+}
+
+static void disk_is_well(void)
+{
+    atomic_store(&disk.sync_in, 0);
+    atomic_store(&disk.write_in, 0);
+}
+
+static pawl_code try_step(fixture *f, const char *id, uint64_t token)
+{
+    pw_transition t = transition(PW_WAITING, PW_WAKE_NEVER, "{\"next\":1}");
+    pw_commit_item item = item_of(id, token, &t, 2000);
+    return pw_store_commit(f->store, &item, 1, &f->err);
+}
+
+static fixture f; /* of the running test */
+
+static void begin(void)
+{
+    disk_is_well();
+    fixture_open(&f, true);
+    have_definition(&f);
+    have_instance(&f, "i1", 1000);
+}
+
+/* ---- the disk */
+
+TEST(disk, a_failed_sync_makes_the_outcome_unknown_until_the_store_is_opened_again)
+{
+    begin();
+    atomic_store(&disk.sync_in, 1);
+    EXPECT_INT(try_step(&f, "i1", 1), PAWL_IO);
+    EXPECT_CONTAINS(f.err.message, "the disk failed");
+    disk_is_well();
+    EXPECT_INT(try_step(&f, "i1", 1), PAWL_IO); /* never retried on the same files */
+    EXPECT_CONTAINS(f.err.message, "the disk failed before: the store must be opened again");
+    bool created = false;
+    EXPECT_INT(put_definition(&f, "a", "b", "1.0.0", "d", &created), PAWL_IO);
+    EXPECT_OK(pw_store_reopen(f.store, &f.err), f.err);
+    uint64_t token =
+        get(&f, "i1").token; /* either is right; it must be one of them, with its step */
+    EXPECT(token == 1 || token == 2);
+    pw_step_row *steps = NULL;
+    size_t count = 0;
+    EXPECT_OK(pw_store_steps(f.store, S("i1"), 1, 10, &steps, &count, &f.arena, &f.err), f.err);
+    EXPECT_INT(count, token);
+    EXPECT_INT(try_step(&f, "i1", token), PAWL_OK);
+    restart(&f);
+    EXPECT_INT(get(&f, "i1").token, token + 1);
+    fixture_done(&f);
+}
+
+TEST(disk, a_full_disk_at_any_write_of_a_commit_commits_nothing)
+{
+    begin();
+    bool committed = false;
+    int failures = 0;
+    for (int n = 1; n < 50 && !committed; n++) {
+        atomic_store(&disk.write_code, SQLITE_FULL);
+        atomic_store(&disk.write_in, n);
+        pawl_code code = try_step(&f, "i1", 1);
+        disk_is_well();
+        if (code == PAWL_OK) {
+            committed = true;
+            break;
+        }
+        failures++;
+        EXPECT_INT(code, PAWL_IO);
+        EXPECT_CONTAINS(
+            f.err.message,
+            "test.db': commit: the disk is full: free space and run the command again; nothing "
+            "was committed");
+        EXPECT_OK(pw_store_reopen(f.store, &f.err), f.err);
+        EXPECT_INT(get(&f, "i1").token, 1);
+    }
+    EXPECT(committed);
+    EXPECT(failures >= 3);
+    EXPECT_INT(get(&f, "i1").token, 2);
+    fixture_done(&f);
+}
+
+TEST(disk, a_store_cannot_be_made_on_a_full_or_failing_disk_and_later_can)
+{
+    static const int codes[] = { SQLITE_FULL, SQLITE_IOERR_WRITE };
+    char name[600];
+    pw_store *store = NULL;
+    pawl_error err;
+    for (size_t i = 0; i < PW_LENGTH(codes); i++) {
+        bool made = false;
+        for (int n = 1; n < 400 && !made; n += n < 20 ? 1 : 17) {
+            (void)snprintf(name, sizeof name, "%s/%zu-%d.db", pw_test_dir(), i, n);
+            pw_store_options options = { S(name), PW_STORE_OWN, true };
+            atomic_store(&disk.write_code, codes[i]);
+            atomic_store(&disk.write_in, n);
+            pawl_code code = pw_store_open(&store, &options, &err);
+            disk_is_well();
+            made = code == PAWL_OK;
+            if (!made) {
+                EXPECT_INT(code, PAWL_IO);
+                EXPECT_CONTAINS(err.message,
+                                codes[i] == SQLITE_FULL ? "the disk is full" : "the disk failed");
+                EXPECT_OK(pw_store_open(&store, &options, &err), err);
+            }
+            pw_store_close(store);
+        }
+        EXPECT(made);
+    }
+}
+
+TEST(disk, a_failed_reopen_can_be_repeated)
+{
+    begin();
+    atomic_store(&disk.sync_in, 1);
+    EXPECT_INT(try_step(&f, "i1", 1), PAWL_IO);
+    EXPECT_INT(pw_store_reopen(f.store, &f.err), PAWL_IO); /* its sync fails still */
+    EXPECT_INT(try_step(&f, "i1", 1), PAWL_IO);
+    disk_is_well();
+    EXPECT_OK(pw_store_reopen(f.store, &f.err), f.err);
+    EXPECT(get(&f, "i1").token >= 1);
+    fixture_done(&f);
+}
+
+TEST(disk, a_commit_is_one_sync)
+{
+    begin();
+    EXPECT_INT(try_step(&f, "i1", 1), PAWL_OK); /* the log has begun */
+    unsigned before = atomic_load(&disk.syncs);
+    uint64_t counted = counts(&f).syncs;
+    EXPECT_INT(try_step(&f, "i1", 2), PAWL_OK);
+    EXPECT_INT(try_step(&f, "i1", 3), PAWL_OK);
+    EXPECT_INT(atomic_load(&disk.syncs) - before, 2);
+    EXPECT_INT(counts(&f).syncs - counted, 2);
+    fixture_done(&f);
+}
+
+/* The log's header counts how often it began anew (bytes 12 to 15). */
+static uint32_t log_began(void)
+{
+    char name[600];
+    uint8_t header[16] = { 0 };
+    (void)snprintf(name, sizeof name, "%s-wal", f.uri + strlen("sqlite:"));
+    FILE *in = fopen(name, "rbe");
+    EXPECT(in != NULL);
+    EXPECT_INT(fread(header, 1, sizeof header, in), sizeof header);
+    (void)fclose(in);
+    return (uint32_t)header[12] << 24 | (uint32_t)header[13] << 16 | (uint32_t)header[14] << 8 |
+           header[15];
+}
+
+TEST(disk, under_steady_commits_the_log_begins_anew_and_does_not_grow_for_ever)
+{
+    begin();
+    static char large[400000];
+    memset(large, 's', sizeof large);
+    uint32_t first = log_began();
+    uint64_t token = 1;
+    while (log_began() == first && token < 5000) { /* 32 MiB is some 80 of them */
+        pw_transition t = transition(PW_WAITING, PW_WAKE_NEVER, "");
+        t.state_text = (pw_str){ large, sizeof large };
+        step(&f, "i1", token++, &t, 2000);
+    }
+    EXPECT(log_began() > first);
+    EXPECT_INT(get(&f, "i1").token, token);
+    fixture_done(&f);
+}
+
+/* ---- SQLite's memory */
+
+static sqlite3_mem_methods real_memory;
+static _Atomic int memory_in; /* the nth allocation from now fails, and all after it; 0: none */
+
+static void *failing_malloc(int n)
+{
+    return fails(&memory_in) ? NULL : real_memory.xMalloc(n);
+}
+static void *failing_realloc(void *old, int n)
+{
+    return fails(&memory_in) ? NULL : real_memory.xRealloc(old, n);
+}
+
+TEST(disk, memory_that_runs_out_inside_sqlite_is_reported)
+{
+    EXPECT_INT(sqlite3_shutdown(), SQLITE_OK);
+    EXPECT_INT(sqlite3_config(SQLITE_CONFIG_GETMALLOC, &real_memory), SQLITE_OK);
+    sqlite3_mem_methods failing = real_memory;
+    failing.xMalloc = failing_malloc;
+    failing.xRealloc = failing_realloc;
+    EXPECT_INT(sqlite3_config(SQLITE_CONFIG_MALLOC, &failing), SQLITE_OK);
+    EXPECT_INT(sqlite3_initialize(), SQLITE_OK);
+    real_vfs = sqlite3_vfs_find("unix");
+    (void)sqlite3_vfs_register(&layer_vfs, 1);
+    begin();
+    pw_store_options options = { S(f.uri), PW_STORE_OWN, true };
+    unsigned failures = 0;
+    bool opened = false;
+    pw_store_close(f.store);
+    for (int n = 1; n < 20000 && !opened; n += n < 100 ? 1 : n / 30) {
+        atomic_store(&memory_in, n);
+        pawl_code code = pw_store_open(&f.store, &options, &f.err);
+        atomic_store(&memory_in, 0);
+        opened = code == PAWL_OK;
+        failures += opened ? 0 : 1;
+        if (!opened && code != PAWL_NO_MEMORY)
+            fail_msg("at allocation %d: %s", n, f.err.message);
+    }
+    EXPECT(opened);
+    EXPECT(failures > 50);
+    uint64_t token = 1;
+    failures = 0;
+    for (int n = 1; n < 2000; n++) {
+        atomic_store(&memory_in, n);
+        pawl_code code = try_step(&f, "i1", token);
+        atomic_store(&memory_in, 0);
+        if (code == PAWL_OK)
+            break;
+        failures++;
+        EXPECT(code == PAWL_NO_MEMORY || code == PAWL_IO); /* IO: in the COMMIT itself */
+        EXPECT_OK(pw_store_reopen(f.store, &f.err), f.err);
+        token = get(&f, "i1").token;
+    }
+    EXPECT(failures > 0);
+    fixture_done(&f);
+}
+
+/* ---- threads */
+
+enum { READERS = 12, STEPS = 150 };
+
+static _Atomic bool stop_reading;
+
+static void *read_all_the_time(void *context)
+{
+    fixture *shared = context;
+    uintptr_t problems = 0;
+    uint64_t last = 0;
+    while (!atomic_load(&stop_reading)) {
+        pw_arena arena;
+        pw_arena_init(&arena, 0);
+        pw_instance_row row;
+        pawl_error err;
+        pawl_code code = pw_store_instance_get(shared->store, S("i1"), true, &row, &arena, &err);
+        if (code != PAWL_OK || row.token < last)
+            problems++;
+        last = row.token;
+        pw_arena_done(&arena);
+    }
+    return (void *)problems;
+}
+
+TEST(disk, many_readers_see_each_step_in_order_while_the_writer_commits_and_reopens)
+{
+    begin();
+    static char large[200000]; /* so that checkpoints run meanwhile */
+    memset(large, 's', sizeof large);
+    pthread_t threads[READERS];
+    atomic_store(&stop_reading, false);
+    for (size_t i = 0; i < READERS; i++)
+        EXPECT_INT(pthread_create(&threads[i], NULL, read_all_the_time, &f), 0);
+    for (uint64_t token = 1; token <= STEPS; token++) {
+        pw_transition t = transition(PW_WAITING, PW_WAKE_NEVER, "");
+        t.state_text = (pw_str){ large, sizeof large };
+        step(&f, "i1", token, &t, 2000);
+        if (token % 50 == 0)
+            EXPECT_OK(pw_store_reopen(f.store, &f.err), f.err);
+    }
+    atomic_store(&stop_reading, true);
+    for (size_t i = 0; i < READERS; i++) {
+        void *problems = NULL;
+        EXPECT_INT(pthread_join(threads[i], &problems), 0);
+        EXPECT(problems == NULL);
+    }
+    EXPECT_INT(get(&f, "i1").token, STEPS + 1);
+    fixture_done(&f);
+}
+
+/* ---- costs */
+
+TEST(disk, a_simple_step_is_four_statements)
+{
+    begin();
+    pw_store_counts before = counts(&f);
+    EXPECT_INT(try_step(&f, "i1", 1), PAWL_OK); /* begin, update, insert, commit */
+    pw_store_counts after = counts(&f);
+    EXPECT_INT(after.statements - before.statements, 4);
+    EXPECT_INT(after.rows - before.rows, 2);
+    pw_transition t = transition(PW_RUNNING, 0, "{}"); /* status and wake_at change: one more try */
+    step(&f, "i1", 2, &t, 3000);
+    EXPECT_INT(counts(&f).statements - after.statements, 5);
+    EXPECT_INT(counts(&f).rows - after.rows, 2);
+    fixture_done(&f);
+}
+
+TEST(disk, a_poison_item_costs_one_more_pass)
+{
+    begin();
+    pw_bookmark twice[2] = {
+        { .kind = PW_BOOKMARK_USER, .task = S("/"), .visit = 1, .key = S("k"), .due_at = -1 },
+        { .kind = PW_BOOKMARK_USER, .task = S("/"), .visit = 1, .key = S("k"), .due_at = -1 }
+    };
+    pw_transition t = transition(PW_WAITING, PW_WAKE_NEVER, "{}");
+    t.bookmarks = twice;
+    t.bookmark_count = 2;
+    pw_commit_item item = item_of("i1", 1, &t, 2000);
+    EXPECT_INT(commit_one(&f, &item), PAWL_INVALID);
+    EXPECT_INT(counts(&f).bisections, 1);
+    EXPECT_CONTAINS(item.error.message, "instance 'i1': '");
+    EXPECT_CONTAINS(item.error.message,
+                    "UNIQUE constraint failed: bookmark.instance, bookmark.visit, bookmark.key");
+    fixture_done(&f);
+}
+
+/* The plan of every statement is a search by an index; what may scan is listed, with the reason. */
+TEST(disk, every_statement_finds_its_rows_by_an_index)
+{
+    begin();
+    fixture_done(&f);
+    sqlite3 *db = NULL;
+    EXPECT_INT(sqlite3_open(f.uri + strlen("sqlite:"), &db), SQLITE_OK);
+    size_t looked_at = 0;
+    for (size_t i = 0; i < PW_SQLITE_SQL_COUNT; i++) {
+        char sql[4096];
+        (void)snprintf(sql, sizeof sql, "EXPLAIN QUERY PLAN %s", pw_sqlite_sql_text[i]);
+        if (strncmp(pw_sqlite_sql_text[i], "SELECT", 6) != 0 &&
+            strncmp(pw_sqlite_sql_text[i], "UPDATE", 6) != 0)
+            continue;
+        sqlite3_stmt *statement = NULL;
+        EXPECT_INT(sqlite3_prepare_v2(db, sql, -1, &statement, NULL), SQLITE_OK);
+        while (sqlite3_step(statement) == SQLITE_ROW) {
+            const char *plan = (const char *)sqlite3_column_text(statement, 3);
+            bool allowed =
+                strncmp(plan, "SEARCH ", 7) == 0 || i == PW_SQLITE_SQL_INFO_GET || /* one row */
+                strcmp(plan, "SCAN inbox USING INDEX inbox_pending") ==
+                    0 || /* in its order, to the limit */
+                (i == PW_SQLITE_SQL_CALLS &&
+                 strcmp(plan, "USE TEMP B-TREE FOR ORDER BY") == 0); /* of one instance */
+            if (!allowed)
+                fail_msg("%s: %s", pw_sqlite_sql_name[i], plan);
+            looked_at++;
+        }
+        EXPECT_INT(sqlite3_finalize(statement), SQLITE_OK);
+    }
+    EXPECT_INT(sqlite3_close(db), SQLITE_OK);
+    EXPECT(looked_at >= 25);
+}
+
+/* Recovery and the timer window must not read the instances that sleep or have ended. */
+TEST(disk, due_instances_are_found_in_their_own_index)
+{
+    begin();
+    fixture_done(&f);
+    sqlite3 *db = NULL;
+    sqlite3_stmt *statement = NULL;
+    char sql[1024];
+    (void)snprintf(sql, sizeof sql, "EXPLAIN QUERY PLAN %s", pw_sqlite_sql_text[PW_SQLITE_SQL_DUE]);
+    EXPECT_INT(sqlite3_open(f.uri + strlen("sqlite:"), &db), SQLITE_OK);
+    EXPECT_INT(sqlite3_prepare_v2(db, sql, -1, &statement, NULL), SQLITE_OK);
+    EXPECT_INT(sqlite3_step(statement), SQLITE_ROW);
+    EXPECT_TEXT(
+        (const char *)sqlite3_column_text(statement, 3),
+        "SEARCH instance USING COVERING INDEX instance_wake ((wake_at,id)>(?,?) AND wake_at<?)");
+    EXPECT_INT(sqlite3_step(statement), SQLITE_DONE); /* and no sorting */
+    EXPECT_INT(sqlite3_finalize(statement), SQLITE_OK);
+    EXPECT_INT(sqlite3_close(db), SQLITE_OK);
+}
+
+TEST_MAIN()
