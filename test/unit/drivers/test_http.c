@@ -1,0 +1,877 @@
+/* The HTTP driver against a real service on loopback. */
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <time.h>
+#include "test.h"
+#include "drivers/http.h"
+#include "http/service.h"
+
+enum { WAIT_S = 60, CALLS_MAX = 1024 };
+
+/* A driver, a service, and the calls that have come back. */
+typedef struct fixture {
+    service *service;
+    pw_http *http;
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    pw_http_call *done[CALLS_MAX];
+    unsigned count;
+} fixture;
+
+static void on_done(void *context, pw_http_call *call)
+{
+    fixture *f = context;
+    (void)pthread_mutex_lock(&f->lock);
+    if (f->count < CALLS_MAX)
+        f->done[f->count] = call;
+    f->count++;
+    (void)pthread_cond_broadcast(&f->changed);
+    (void)pthread_mutex_unlock(&f->lock);
+}
+
+static fixture *open_with(pw_http_options options)
+{
+    pawl_error err;
+    fixture *f = calloc(1, sizeof *f);
+    assert_non_null(f);
+    pthread_condattr_t monotonic;
+    (void)pthread_condattr_init(&monotonic);
+    (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    (void)pthread_mutex_init(&f->lock, NULL);
+    (void)pthread_cond_init(&f->changed, &monotonic);
+    (void)pthread_condattr_destroy(&monotonic);
+    f->service = service_new();
+    EXPECT_OK(pw_http_new(&f->http, &options, on_done, f, &err), err);
+    return f;
+}
+
+static fixture *open_all(void)
+{
+    return open_with((pw_http_options){ 0 });
+}
+
+static void close_all(fixture *f)
+{
+    pw_http_free(f->http);
+    service_free(f->service);
+    for (unsigned i = 0; i < f->count; i++)
+        pw_http_call_free(f->done[i]);
+    (void)pthread_cond_destroy(&f->changed);
+    (void)pthread_mutex_destroy(&f->lock);
+    free(f);
+}
+
+static void wait_done(fixture *f, unsigned count)
+{
+    struct timespec until;
+    (void)clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += WAIT_S;
+    int code = 0;
+    (void)pthread_mutex_lock(&f->lock);
+    while (f->count < count && code == 0)
+        code = pthread_cond_timedwait(&f->changed, &f->lock, &until);
+    unsigned have = f->count;
+    (void)pthread_mutex_unlock(&f->lock);
+    if (have < count)
+        fail_msg("%u of %u calls have come back after %d s", have, count, WAIT_S);
+}
+
+static pw_http_call *new_call(uint64_t visit, const char *method, const char *uri)
+{
+    pw_http_call *call = pw_http_call_new();
+    assert_non_null(call);
+    call->instance = PW_LIT("order-1");
+    call->visit = visit;
+    call->attempt = 1;
+    call->request.method = pw_arena_str(&call->arena, pw_str_of(method));
+    call->request.uri = pw_arena_str(&call->arena, pw_str_of(uri));
+    return call;
+}
+
+static pw_http_call *to(fixture *f, const char *method, const char *path)
+{
+    return new_call(1, method, service_url(f->service, path));
+}
+
+static void add_header(pw_http_call *call, pw_str name, pw_str value)
+{
+    pw_header *headers = PW_NEW_ARRAY(&call->arena, pw_header, call->request.header_count + 1);
+    if (call->request.header_count)
+        memcpy(headers, call->request.headers, call->request.header_count * sizeof *headers);
+    headers[call->request.header_count++] = (pw_header){ name, value };
+    call->request.headers = headers;
+}
+
+/* Sends one call and waits for it. */
+static const pw_call_result *send(fixture *f, pw_http_call *call)
+{
+    unsigned before = f->count;
+    pw_http_start(f->http, call);
+    wait_done(f, before + 1);
+    EXPECT(f->done[before] == call);
+    return &call->result;
+}
+
+static const char *header(const pw_call_result *result, const char *name)
+{
+    static char value[1024];
+    for (size_t i = 0; i < result->header_count; i++) {
+        if (pw_str_is(result->headers[i].name, name)) {
+            (void)snprintf(value, sizeof value, PW_FMT, PW_ARG(result->headers[i].value));
+            return value;
+        }
+    }
+    return NULL;
+}
+
+static const char *error_text(const pw_call_result *result)
+{
+    static char text[1024];
+    (void)snprintf(text, sizeof text, PW_FMT, PW_ARG(result->error));
+    return text;
+}
+
+/* "connection refused by 127.0.0.1:%d" with the service's port */
+static const char *with_port(const char *format, int port)
+{
+    static char text[1024];
+    const char *at = strstr(format, "%d");
+    (void)snprintf(text, sizeof text, "%.*s%d%s", (int)(at - format), format, port, at + 2);
+    return text;
+}
+
+/* ------------------------------------------------------------------ answers */
+
+TEST(http, an_answer_has_status_headers_in_lower_case_and_body)
+{
+    fixture *f = open_all();
+    service_on(f->service, "/reserve",
+               (service_answer){ .status = 201,
+                                 .headers = "Content-Type: application/json\r\nX-Trace:   a b \r\n",
+                                 .body = "{\"reserved\":true}" });
+    const pw_call_result *result = send(f, to(f, "GET", "/reserve?order=7"));
+    EXPECT(result->answered);
+    EXPECT(!result->timed_out);
+    EXPECT_INT(result->status, 201);
+    EXPECT_STR(result->body, "{\"reserved\":true}");
+    EXPECT_STR(result->error, "");
+    EXPECT_INT(result->header_count, 3);
+    EXPECT_TEXT(header(result, "content-type"), "application/json");
+    EXPECT_TEXT(header(result, "x-trace"), "a b");
+    EXPECT_TEXT(header(result, "content-length"), "17");
+    EXPECT_TEXT(service_request_at(f->service, 0)->path, "/reserve?order=7");
+    EXPECT_INT(f->done[0]->cancelled, false);
+    close_all(f);
+}
+
+TEST(http, every_status_is_an_answer)
+{
+    static const int statuses[] = { 200, 204, 302, 304, 400, 401, 404, 409, 429, 500, 503, 599 };
+    fixture *f = open_all();
+    for (size_t i = 0; i < PW_LENGTH(statuses); i++)
+        service_on(f->service, "/",
+                   (service_answer){ .status = statuses[i], .body = "x", .times = 1 });
+    for (size_t i = 0; i < PW_LENGTH(statuses); i++) {
+        const pw_call_result *result = send(f, to(f, "GET", "/"));
+        EXPECT(result->answered);
+        EXPECT_INT(result->status, statuses[i]);
+        EXPECT_STR(result->body, statuses[i] == 204 || statuses[i] == 304 ? "" : "x");
+    }
+    close_all(f);
+}
+
+TEST(http, a_binary_body_goes_both_ways_unchanged)
+{
+    char bytes[256];
+    for (int i = 0; i < 256; i++)
+        bytes[i] = (char)i;
+    fixture *f = open_all();
+    service_on(f->service, "/", (service_answer){ .body = bytes, .body_len = sizeof bytes });
+    pw_http_call *call = to(f, "POST", "/");
+    call->request.body = (pw_str){ bytes, sizeof bytes };
+    const pw_call_result *result = send(f, call);
+    EXPECT_INT(result->body.len, 256);
+    EXPECT(memcmp(result->body.ptr, bytes, sizeof bytes) == 0);
+    const service_request *request = service_request_at(f->service, 0);
+    EXPECT_INT(request->body_len, 256);
+    EXPECT(memcmp(request->body, bytes, sizeof bytes) == 0);
+    close_all(f);
+}
+
+TEST(http, chunked_and_unmeasured_bodies_arrive_whole)
+{
+    fixture *f = open_all();
+    service_on(f->service, "/chunked",
+               (service_answer){ .manner = SERVICE_CHUNKED, .body = "one two three four five" });
+    service_on(f->service, "/open",
+               (service_answer){ .manner = SERVICE_UNTIL_CLOSE, .body = "until the end" });
+    EXPECT_STR(send(f, to(f, "GET", "/chunked"))->body, "one two three four five");
+    EXPECT_STR(send(f, to(f, "GET", "/open"))->body, "until the end");
+    close_all(f);
+}
+
+TEST(http, a_compressed_body_comes_decompressed)
+{
+    /* printf hello | gzip -n */
+    static const char gzip[] =
+        "\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\xcb\x48\xcd\xc9\xc9\x07\x00\x86\xa6"
+        "\x10\x36\x05\x00\x00\x00";
+    fixture *f = open_all();
+    service_on(f->service, "/",
+               (service_answer){ .headers = "Content-Encoding: gzip\r\n",
+                                 .body = gzip,
+                                 .body_len = sizeof gzip - 1 });
+    EXPECT_STR(send(f, to(f, "GET", "/"))->body, "hello");
+    EXPECT_CONTAINS(
+        service_header(f->service, service_request_at(f->service, 0), "accept-encoding"), "gzip");
+    close_all(f);
+}
+
+TEST(http, header_values_that_are_not_utf8_are_read_as_latin_1)
+{
+    fixture *f = open_all();
+    service_on(f->service, "/",
+               (service_answer){ .headers = "X-Name: Andr\xe9\r\nX-Utf: Andr\xc3\xa9\r\n" });
+    const pw_call_result *result = send(f, to(f, "GET", "/"));
+    EXPECT_TEXT(header(result, "x-name"), "Andr\xc3\xa9");
+    EXPECT_TEXT(header(result, "x-utf"), "Andr\xc3\xa9");
+    close_all(f);
+}
+
+TEST(http, headers_of_the_same_name_are_kept_in_order)
+{
+    fixture *f = open_all();
+    service_on(f->service, "/",
+               (service_answer){ .headers = "Set-Cookie: a=1\r\nSet-Cookie: b=2\r\n" });
+    const pw_call_result *result = send(f, to(f, "GET", "/"));
+    EXPECT_STR(result->headers[0].name, "set-cookie");
+    EXPECT_STR(result->headers[0].value, "a=1");
+    EXPECT_STR(result->headers[1].value, "b=2");
+    close_all(f);
+}
+
+/* ------------------------------------------------------------------ requests */
+
+TEST(http, the_idempotency_key_and_the_headers_are_sent)
+{
+    fixture *f = open_all();
+    service_on(f->service, "/charge", (service_answer){ .status = 200 });
+    pw_http_call *call = to(f, "post", "/charge");
+    call->key = PW_LIT("0123456789abcdef");
+    call->request.body = PW_LIT("{\"amount\":5}");
+    add_header(call, PW_LIT("Content-Type"), PW_LIT("application/json"));
+    add_header(call, PW_LIT("X-Empty"), PW_LIT(""));
+    add_header(call, PW_LIT("Content-Length"), PW_LIT("3"));
+    EXPECT_INT(send(f, call)->status, 200);
+    const service_request *request = service_request_at(f->service, 0);
+    EXPECT_TEXT(request->method, "POST");
+    EXPECT_TEXT(request->body, "{\"amount\":5}");
+    EXPECT_TEXT(service_header(f->service, request, "Idempotency-Key"), "0123456789abcdef");
+    EXPECT_TEXT(service_header(f->service, request, "Content-Type"), "application/json");
+    EXPECT_TEXT(service_header(f->service, request, "X-Empty"), "");
+    EXPECT_TEXT(service_header(f->service, request, "User-Agent"), "pawl/" PAWL_VERSION);
+    EXPECT_INT(service_header_count(request, "Content-Length"), 1);
+    EXPECT_TEXT(service_header(f->service, request, "Content-Length"), "12");
+    EXPECT(service_header(f->service, request, "Expect") == NULL);
+    close_all(f);
+}
+
+TEST(http, a_key_named_by_the_request_is_the_only_one)
+{
+    fixture *f = open_all();
+    pw_http_call *call = to(f, "POST", "/");
+    call->key = PW_LIT("ours");
+    add_header(call, PW_LIT("idempotency-key"), PW_LIT("theirs"));
+    EXPECT_INT(send(f, call)->status, 404);
+    EXPECT_INT(service_header_count(service_request_at(f->service, 0), "idempotency-key"), 1);
+    EXPECT_TEXT(service_header(f->service, service_request_at(f->service, 0), "idempotency-key"),
+                "theirs");
+    close_all(f);
+}
+
+TEST(http, methods_send_what_they_should)
+{
+    static const struct {
+        const char *method, *body, *sent_length, *answered;
+    } cases[] = {
+        { "GET", "", NULL, "yes" },     { "HEAD", "", NULL, "" },
+        { "DELETE", "", NULL, "yes" },  { "POST", "", "0", "yes" },
+        { "PUT", "", "0", "yes" },      { "PATCH", "x=1", "3", "yes" },
+        { "PUT", "x=1", "3", "yes" },   { "DELETE", "x=1", "3", "yes" },
+        { "OPTIONS", "", NULL, "yes" }, { "GET", "x=1", "3", "yes" },
+        { "PURGE", "", NULL, "yes" },
+    };
+    fixture *f = open_all();
+    service_on(f->service, "/", (service_answer){ .body = "yes" });
+    for (unsigned i = 0; i < PW_LENGTH(cases); i++) {
+        pw_http_call *call = to(f, cases[i].method, "/");
+        call->request.body = pw_str_of(cases[i].body);
+        const pw_call_result *result = send(f, call);
+        EXPECT_INT(result->status, 200);
+        EXPECT_STR(result->body, cases[i].answered);
+        const service_request *request = service_request_at(f->service, i);
+        EXPECT_TEXT(request->method, cases[i].method);
+        EXPECT_TEXT(request->body, cases[i].body);
+        const char *length = service_header(f->service, request, "Content-Length");
+        EXPECT((length == NULL) == (cases[i].sent_length == NULL));
+        if (length)
+            EXPECT_TEXT(length, cases[i].sent_length);
+        EXPECT(service_header(f->service, request, "Content-Type") == NULL);
+    }
+    close_all(f);
+}
+
+TEST(http, a_large_body_is_sent_without_expect)
+{
+    fixture *f = open_all();
+    service_on(f->service, "/", (service_answer){ .body = "got it" });
+    pw_http_call *call = to(f, "PUT", "/");
+    size_t len = (size_t)2 << 20;
+    char *body = pw_arena_alloc(&call->arena, len);
+    memset(body, 'b', len);
+    call->request.body = (pw_str){ body, len };
+    EXPECT_STR(send(f, call)->body, "got it");
+    EXPECT_INT(service_request_at(f->service, 0)->body_len, len);
+    EXPECT(service_header(f->service, service_request_at(f->service, 0), "Expect") == NULL);
+    close_all(f);
+}
+
+TEST(http, what_could_inject_a_header_is_refused_before_anything_is_sent)
+{
+    static const struct {
+        const char *name, *value, *error;
+    } cases[] = {
+        { "X-A", "1\r\nX-B: 2",
+          "header 'X-A': its value holds a line break or a control character" },
+        { "X-A", "1\nX-B: 2", "header 'X-A': its value holds a line break or a control character" },
+        { "X-A\r\nX-B", "1", "header 1: its name is no header name" },
+        { "X A", "1", "header 1: its name is no header name" },
+        { "X-A:", "1", "header 1: its name is no header name" },
+        { "", "1", "header 1: its name is no header name" },
+    };
+    fixture *f = open_all();
+    for (size_t i = 0; i < PW_LENGTH(cases); i++) {
+        pw_http_call *call = to(f, "GET", "/");
+        add_header(call, pw_str_of(cases[i].name), pw_str_of(cases[i].value));
+        const pw_call_result *result = send(f, call);
+        EXPECT(!result->answered);
+        EXPECT_STR(result->error, cases[i].error);
+    }
+    pw_http_call *nul = to(f, "GET", "/");
+    add_header(nul, PW_LIT("X-A"), PW_LIT("1\0002"));
+    EXPECT_STR(send(f, nul)->error,
+               "header 'X-A': its value holds a line break or a control character");
+    pw_http_call *key = to(f, "GET", "/");
+    key->key = PW_LIT("k\r\nX-B: 2");
+    EXPECT_STR(send(f, key)->error,
+               "the idempotency key holds a line break or a control character");
+    EXPECT_STR(send(f, to(f, "GET / HTTP/1.1\r\nX-B: 2\r\n\r\nGET", "/"))->error,
+               "the method is no HTTP method: it must be 1 to 64 letters");
+    EXPECT_STR(send(f, to(f, "GET", "/ HTTP/1.1\r\nX-B: 2"))->error,
+               "the URI holds a space or a control character: write it percent-encoded");
+    EXPECT_INT(service_requests(f->service), 0);
+    close_all(f);
+}
+
+TEST(http, only_absolute_http_uris_are_called)
+{
+    static const struct {
+        const char *uri, *error;
+    } cases[] = {
+        { "ftp://127.0.0.1/x", "'ftp://127.0.0.1/x' is neither http nor https" },
+        { "file:///etc/hostname", "'file:///etc/hostname' is neither http nor https" },
+        { "/reserve", "'/reserve' is no absolute http or https URI" },
+        { "example.com/x", "'example.com/x' is no absolute http or https URI" },
+        { "http://", "'http://' is no absolute http or https URI" },
+        { "", "'' is no absolute http or https URI" },
+    };
+    fixture *f = open_all();
+    for (size_t i = 0; i < PW_LENGTH(cases); i++) {
+        const pw_call_result *result = send(f, new_call(1, "GET", cases[i].uri));
+        EXPECT(!result->answered);
+        EXPECT_CONTAINS(error_text(result), cases[i].error);
+    }
+    close_all(f);
+}
+
+TEST(http, loopback_is_reached_without_the_proxy_of_the_environment)
+{
+    char proxy[64];
+    (void)snprintf(proxy, sizeof proxy, "http://127.0.0.1:%d", service_dead_port());
+    (void)setenv("http_proxy", proxy, 1);
+    fixture *f = open_all();
+    service_on(f->service, "/", (service_answer){ .body = "direct" });
+    const pw_call_result *direct = send(f, to(f, "GET", "/"));
+    const pw_call_result *proxied = send(f, new_call(2, "GET", "http://service.invalid/"));
+    (void)unsetenv("http_proxy");
+    EXPECT_STR(direct->body, "direct");
+    EXPECT(!proxied->answered);
+    EXPECT_CONTAINS(error_text(proxied),
+                    "connection refused by the proxy for service.invalid:80: ");
+    close_all(f);
+}
+
+/* ------------------------------------------------------------------ redirects */
+
+TEST(http, a_redirect_is_an_answer_unless_the_request_follows)
+{
+    fixture *f = open_all();
+    service_on(f->service, "/old",
+               (service_answer){
+                   .status = 302, .headers = "Location: /new\r\nX-Old: 1\r\n", .body = "moved" });
+    service_on(f->service, "/new", (service_answer){ .headers = "X-New: 1\r\n", .body = "here" });
+    const pw_call_result *stays = send(f, to(f, "GET", "/old"));
+    EXPECT_INT(stays->status, 302);
+    EXPECT_TEXT(header(stays, "location"), "/new");
+    EXPECT_STR(stays->body, "moved");
+    pw_http_call *call = to(f, "GET", "/old");
+    call->request.redirect = true;
+    const pw_call_result *follows = send(f, call);
+    EXPECT_INT(follows->status, 200);
+    EXPECT_STR(follows->body, "here");
+    EXPECT_TEXT(header(follows, "x-new"), "1");
+    EXPECT(header(follows, "x-old") == NULL);
+    close_all(f);
+}
+
+TEST(http, redirects_keep_or_change_the_method_as_browsers_do)
+{
+    static const struct {
+        int status;
+        const char *method, *then, *body;
+    } cases[] = {
+        { 301, "POST", "GET", "" },       { 302, "POST", "GET", "" },
+        { 303, "POST", "GET", "" },       { 307, "POST", "POST", "b" },
+        { 308, "POST", "POST", "b" },     { 301, "PUT", "PUT", "b" },
+        { 302, "PATCH", "PATCH", "b" },   { 303, "PUT", "GET", "" },
+        { 307, "PUT", "PUT", "b" },       { 303, "DELETE", "GET", "" },
+        { 308, "DELETE", "DELETE", "b" },
+    };
+    fixture *f = open_all();
+    service_on(f->service, "/new", (service_answer){ .body = "here" });
+    for (unsigned i = 0; i < PW_LENGTH(cases); i++) {
+        service_on(f->service, "/old",
+                   (service_answer){
+                       .status = cases[i].status, .headers = "Location: new\r\n", .times = 1 });
+        pw_http_call *call = to(f, cases[i].method, "/old");
+        call->request.redirect = true;
+        call->request.body = PW_LIT("b");
+        EXPECT_STR(send(f, call)->body, "here");
+        const service_request *request = service_request_at(f->service, 2 * i + 1);
+        EXPECT_TEXT(request->method, cases[i].then);
+        EXPECT_TEXT(request->body, cases[i].body);
+        EXPECT_TEXT(request->path, "/new");
+    }
+    close_all(f);
+}
+
+TEST(http, head_stays_head_after_see_other)
+{
+    fixture *f = open_all();
+    service_on(f->service, "/old",
+               (service_answer){ .status = 303, .headers = "Location: /new\r\n" });
+    service_on(f->service, "/new", (service_answer){ .body = "here" });
+    pw_http_call *call = to(f, "HEAD", "/old");
+    call->request.redirect = true;
+    EXPECT_INT(send(f, call)->status, 200);
+    EXPECT_TEXT(service_request_at(f->service, 1)->method, "HEAD");
+    close_all(f);
+}
+
+TEST(http, authorization_is_not_sent_to_another_host)
+{
+    fixture *f = open_all();
+    service *other = service_new();
+    service_on(other, "/there", (service_answer){ .body = "there" });
+    char location[128];
+    (void)snprintf(location, sizeof location, "Location: %s\r\n", service_url(other, "/there"));
+    service_on(f->service, "/here",
+               (service_answer){ .status = 307, .headers = "Location: /again\r\n" });
+    service_on(f->service, "/again", (service_answer){ .status = 307, .headers = location });
+    pw_http_call *call = to(f, "POST", "/here");
+    call->request.redirect = true;
+    call->key = PW_LIT("k1");
+    add_header(call, PW_LIT("Authorization"), PW_LIT("Bearer secret"));
+    add_header(call, PW_LIT("Cookie"), PW_LIT("session=secret"));
+    EXPECT_STR(send(f, call)->body, "there");
+    EXPECT_TEXT(service_header(f->service, service_request_at(f->service, 1), "Authorization"),
+                "Bearer secret");
+    const service_request *last = service_request_at(other, 0);
+    EXPECT(service_header(other, last, "Authorization") == NULL);
+    EXPECT(service_header(other, last, "Cookie") == NULL);
+    EXPECT_TEXT(service_header(other, last, "Idempotency-Key"), "k1");
+    service_free(other);
+    close_all(f);
+}
+
+TEST(http, a_loop_of_redirects_ends)
+{
+    fixture *f = open_all();
+    service_on(f->service, "/a", (service_answer){ .status = 302, .headers = "Location: /b\r\n" });
+    service_on(f->service, "/b", (service_answer){ .status = 302, .headers = "Location: /a\r\n" });
+    pw_http_call *call = to(f, "GET", "/a");
+    call->request.redirect = true;
+    const pw_call_result *result = send(f, call);
+    EXPECT(!result->answered);
+    EXPECT_STR(result->error, with_port("more than 10 redirects, the last by 127.0.0.1:%d",
+                                        service_port(f->service)));
+    EXPECT_INT(service_requests(f->service), 11);
+    close_all(f);
+}
+
+TEST(http, a_redirect_to_another_protocol_is_refused)
+{
+    fixture *f = open_all();
+    service_on(
+        f->service, "/",
+        (service_answer){ .status = 302, .headers = "Location: ftp://127.0.0.1/secret\r\n" });
+    pw_http_call *call = to(f, "GET", "/");
+    call->request.redirect = true;
+    const pw_call_result *result = send(f, call);
+    EXPECT(!result->answered);
+    EXPECT_STR(result->error, "redirected to ftp://127.0.0.1, which is neither http nor https");
+    close_all(f);
+}
+
+/* ------------------------------------------------------------------ failures */
+
+TEST(http, a_refused_connection_names_the_host)
+{
+    fixture *f = open_all();
+    int port = service_dead_port();
+    const pw_call_result *result =
+        send(f, new_call(1, "GET", with_port("http://127.0.0.1:%d/", port)));
+    EXPECT(!result->answered);
+    EXPECT(!result->timed_out);
+    EXPECT_STR(result->error, with_port("connection refused by 127.0.0.1:%d", port));
+    close_all(f);
+}
+
+TEST(http, a_service_that_does_not_answer_in_time_is_timed_out)
+{
+    fixture *f = open_all();
+    service_on(f->service, "/never", (service_answer){ .hold = true });
+    service_on(f->service, "/half",
+               (service_answer){ .manner = SERVICE_STALL, .body = "half and half" });
+    static const char *const paths[] = { "/never", "/half" };
+    for (size_t i = 0; i < PW_LENGTH(paths); i++) {
+        pw_http_call *call = to(f, "GET", paths[i]);
+        call->timeout_ms = 100;
+        const pw_call_result *result = send(f, call);
+        EXPECT(!result->answered);
+        EXPECT(result->timed_out);
+        EXPECT_INT(result->status, 0);
+        EXPECT_INT(result->header_count, 0);
+        EXPECT(result->duration_ms >= 90);
+        EXPECT_STR(result->error, with_port("no complete answer from 127.0.0.1:%d within 100 ms",
+                                            service_port(f->service)));
+    }
+    close_all(f);
+}
+
+TEST(http, the_drivers_timeout_holds_for_calls_without_their_own)
+{
+    fixture *f = open_with((pw_http_options){ .timeout_ms = 50 });
+    service_on(f->service, "/never", (service_answer){ .hold = true });
+    EXPECT(send(f, to(f, "GET", "/never"))->timed_out);
+    close_all(f);
+}
+
+TEST(http, broken_answers_are_failures_that_say_what_happened)
+{
+    static const struct {
+        service_answer answer;
+        const char *error; /* behind the host */
+    } cases[] = {
+        { { .manner = SERVICE_CLOSE }, "127.0.0.1:%d closed the connection without an answer" },
+        { { .manner = SERVICE_CLOSE_MIDWAY, .body = "12345678" },
+          "127.0.0.1:%d closed the connection in the middle of its answer" },
+        { { .manner = SERVICE_GARBAGE, .body = "\x16\x03\x01 this is not HTTP\r\n\r\n" },
+          "127.0.0.1:%d answered with something that is not HTTP" },
+        { { .manner = SERVICE_GARBAGE, .body = "HTTP/1.1 abc\r\n\r\n" }, "127.0.0.1:%d " },
+        { { .manner = SERVICE_GARBAGE, .body = "HTTP/1.1 200 OK\r\nContent-Length: 10\r\nX-Cut" },
+          "127.0.0.1:%d" },
+        { { .headers = "Content-Encoding: gzip\r\n", .body = "this is no gzip" },
+          "call of 127.0.0.1:%d failed: " },
+    };
+    fixture *f = open_all();
+    for (size_t i = 0; i < PW_LENGTH(cases); i++) {
+        char path[16];
+        (void)snprintf(path, sizeof path, "/%zu", i);
+        service_on(f->service, path, cases[i].answer);
+        const pw_call_result *result = send(f, to(f, "POST", path));
+        EXPECT(!result->answered);
+        EXPECT(!result->timed_out);
+        EXPECT_INT(result->status, 0);
+        EXPECT_CONTAINS(error_text(result), with_port(cases[i].error, service_port(f->service)));
+    }
+    close_all(f);
+}
+
+TEST(http, a_reset_in_the_middle_is_a_failure)
+{
+    fixture *f = open_all();
+    service_on(f->service, "/",
+               (service_answer){ .manner = SERVICE_RESET_MIDWAY, .body = "12345678" });
+    const pw_call_result *result = send(f, to(f, "GET", "/"));
+    EXPECT(!result->answered);
+    EXPECT_CONTAINS(error_text(result),
+                    with_port("the connection to 127.0.0.1:%d broke: ", service_port(f->service)));
+    close_all(f);
+}
+
+TEST(http, an_endless_answer_ends_at_the_limit)
+{
+    fixture *f = open_with((pw_http_options){ .response_max = 100000 });
+    service_on(f->service, "/body", (service_answer){ .manner = SERVICE_ENDLESS_BODY });
+    service_on(f->service, "/headers", (service_answer){ .manner = SERVICE_ENDLESS_HEADERS });
+    const pw_call_result *body = send(f, to(f, "GET", "/body"));
+    EXPECT(!body->answered);
+    EXPECT_STR(body->error, with_port("the answer of 127.0.0.1:%d is longer than 100000 bytes",
+                                      service_port(f->service)));
+    const pw_call_result *headers = send(f, to(f, "GET", "/headers"));
+    EXPECT(!headers->answered);
+    EXPECT_STR(headers->error,
+               with_port("the headers of 127.0.0.1:%d's answer are longer than 262144 bytes",
+                         service_port(f->service)));
+    EXPECT(!headers->timed_out);
+    close_all(f);
+}
+
+TEST(http, a_body_at_the_limit_is_taken_and_one_byte_more_is_not)
+{
+    fixture *f = open_with((pw_http_options){ .response_max = 8 });
+    service_on(f->service, "/8", (service_answer){ .body = "12345678" });
+    service_on(f->service, "/9", (service_answer){ .body = "123456789" });
+    EXPECT_STR(send(f, to(f, "GET", "/8"))->body, "12345678");
+    EXPECT(!send(f, to(f, "GET", "/9"))->answered);
+    close_all(f);
+}
+
+/* ------------------------------------------------------------------ many at once */
+
+TEST(http, calls_one_after_the_other_use_one_connection)
+{
+    fixture *f = open_all();
+    service_on(f->service, "/", (service_answer){ .body = "ok" });
+    for (int i = 0; i < 50; i++)
+        EXPECT_INT(send(f, to(f, "POST", "/"))->status, 200);
+    EXPECT_INT(service_requests(f->service), 50);
+    EXPECT_INT(service_connections(f->service), 1);
+    close_all(f);
+}
+
+TEST(http, two_hundred_calls_at_once_keep_to_the_limit_of_requests_in_flight)
+{
+    fixture *f = open_with((pw_http_options){ .in_flight = 20 });
+    service_on(f->service, "/", (service_answer){ .body = "ok", .hold = true });
+    for (uint64_t i = 0; i < 200; i++)
+        pw_http_start(f->http, new_call(i, "POST", service_url(f->service, "/")));
+    EXPECT_INT(pw_http_in_flight(f->http), 200);
+    service_wait_held(f->service, 20);
+    service_release(f->service, 200);
+    wait_done(f, 200);
+    EXPECT_INT(pw_http_in_flight(f->http), 0);
+    EXPECT_INT(service_at_once_max(f->service), 20);
+    EXPECT_INT(service_requests(f->service), 200);
+    EXPECT_INT(service_connections(f->service), 20);
+    for (unsigned i = 0; i < 200; i++)
+        EXPECT_INT(f->done[i]->result.status, 200);
+    close_all(f);
+}
+
+TEST(http, calls_of_a_service_are_sent_in_order)
+{
+    fixture *f = open_with((pw_http_options){ .in_flight = 1 });
+    for (uint64_t i = 0; i < 20; i++) {
+        char path[16];
+        (void)snprintf(path, sizeof path, "/%llu", (unsigned long long)i);
+        pw_http_start(f->http, new_call(i, "GET", service_url(f->service, path)));
+    }
+    wait_done(f, 20);
+    for (unsigned i = 0; i < 20; i++) {
+        EXPECT_INT(f->done[i]->visit, i);
+        EXPECT_INT(atol(service_request_at(f->service, i)->path + 1), i);
+    }
+    close_all(f);
+}
+
+TEST(http, a_slow_service_does_not_hold_up_another)
+{
+    fixture *f = open_with((pw_http_options){ .in_flight = 8, .per_host = 4 });
+    service *fast = service_new();
+    service_on(fast, "/", (service_answer){ .body = "fast" });
+    service_on(f->service, "/", (service_answer){ .body = "slow", .hold = true });
+    for (uint64_t i = 0; i < 40; i++)
+        pw_http_start(f->http, new_call(i, "GET", service_url(f->service, "/")));
+    service_wait_held(f->service, 4);
+    for (uint64_t i = 40; i < 60; i++)
+        pw_http_start(f->http, new_call(i, "GET", service_url(fast, "/")));
+    wait_done(f, 20); /* the fast ones, while all of the slow ones wait */
+    for (unsigned i = 0; i < 20; i++)
+        EXPECT_STR(f->done[i]->result.body, "fast");
+    EXPECT_INT(service_requests(f->service), 4);
+    service_release(f->service, 40);
+    wait_done(f, 60);
+    EXPECT_INT(service_at_once_max(f->service), 4);
+    service_free(fast);
+    close_all(f);
+}
+
+/* ------------------------------------------------------------------ cancel and free */
+
+TEST(http, a_call_in_flight_is_cancelled)
+{
+    fixture *f = open_all();
+    service_on(f->service, "/", (service_answer){ .hold = true });
+    pw_http_call *call = new_call(7, "GET", service_url(f->service, "/"));
+    pw_http_start(f->http, call);
+    service_wait_held(f->service, 1);
+    pw_http_cancel(f->http, PW_LIT("order-1"), 8);
+    pw_http_cancel(f->http, PW_LIT("order-2"), 7);
+    EXPECT_INT(pw_http_in_flight(f->http), 1);
+    pw_http_cancel(f->http, PW_LIT("order-1"), 7);
+    wait_done(f, 1);
+    EXPECT(f->done[0] == call);
+    EXPECT(call->cancelled);
+    EXPECT(!call->result.answered);
+    EXPECT_STR(call->result.error, "cancelled before an answer came");
+    EXPECT_INT(pw_http_in_flight(f->http), 0);
+    close_all(f);
+}
+
+TEST(http, a_queued_call_is_cancelled_and_never_sent)
+{
+    fixture *f = open_with((pw_http_options){ .in_flight = 1 });
+    service_on(f->service, "/", (service_answer){ .body = "ok", .hold = true });
+    for (uint64_t i = 0; i < 4; i++)
+        pw_http_start(f->http, new_call(i, "GET", service_url(f->service, "/")));
+    service_wait_held(f->service, 1);
+    pw_http_cancel(f->http, PW_LIT("order-1"), 2);
+    wait_done(f, 1);
+    EXPECT_INT(f->done[0]->visit, 2);
+    EXPECT(f->done[0]->cancelled);
+    service_release(f->service, 3);
+    wait_done(f, 4);
+    EXPECT_INT(service_requests(f->service), 3);
+    EXPECT_INT(f->done[1]->visit, 0);
+    EXPECT_INT(f->done[2]->visit, 1);
+    EXPECT_INT(f->done[3]->visit, 3);
+    EXPECT(!f->done[3]->cancelled);
+    close_all(f);
+}
+
+TEST(http, a_cancel_of_what_is_not_there_changes_nothing)
+{
+    fixture *f = open_all();
+    service_on(f->service, "/", (service_answer){ .body = "ok" });
+    pw_http_cancel(f->http, PW_LIT("order-1"), 1);
+    EXPECT_INT(send(f, to(f, "GET", "/"))->status, 200);
+    pw_http_cancel(f->http, PW_LIT("order-1"), 1);
+    EXPECT_INT(f->count, 1);
+    close_all(f);
+}
+
+TEST(http, cancels_from_other_threads_race_with_answers_and_every_call_comes_back_once)
+{
+    fixture *f = open_with((pw_http_options){ .in_flight = 8 });
+    service_on(f->service, "/", (service_answer){ .body = "ok" });
+    for (uint64_t i = 0; i < 500; i++) {
+        pw_http_start(f->http, new_call(i, "GET", service_url(f->service, "/")));
+        if (i % 3 == 0)
+            pw_http_cancel(f->http, PW_LIT("order-1"), i);
+        if (i >= 20 && i % 7 == 0)
+            pw_http_cancel(f->http, PW_LIT("order-1"), i - 20);
+    }
+    wait_done(f, 500);
+    bool seen[500] = { false };
+    for (unsigned i = 0; i < 500; i++) {
+        EXPECT(!seen[f->done[i]->visit]);
+        seen[f->done[i]->visit] = true;
+        EXPECT(f->done[i]->cancelled || f->done[i]->result.status == 200);
+    }
+    EXPECT_INT(pw_http_in_flight(f->http), 0);
+    close_all(f);
+}
+
+TEST(http, free_calls_back_for_every_call_in_flight_and_in_the_queue)
+{
+    fixture *f = open_with((pw_http_options){ .in_flight = 4 });
+    service_on(f->service, "/", (service_answer){ .hold = true });
+    for (uint64_t i = 0; i < 100; i++)
+        pw_http_start(f->http, new_call(i, "GET", service_url(f->service, "/")));
+    service_wait_held(f->service, 4);
+    pw_http_free(f->http);
+    f->http = NULL;
+    EXPECT_INT(f->count, 100);
+    for (unsigned i = 0; i < 100; i++)
+        EXPECT(f->done[i]->cancelled);
+    close_all(f);
+}
+
+static void start_another(void *context, pw_http_call *call)
+{
+    fixture *f = context;
+    if (call->visit < 3) {
+        call->visit++;
+        pw_http_start(f->http, call);
+        return;
+    }
+    on_done(context, call);
+}
+
+TEST(http, a_callback_may_start_the_next_attempt_even_while_the_driver_ends)
+{
+    pawl_error err;
+    fixture *f = open_all();
+    pw_http_free(f->http);
+    EXPECT_OK(pw_http_new(&f->http, NULL, start_another, f, &err), err);
+    service_on(f->service, "/", (service_answer){ .body = "ok" });
+    pw_http_start(f->http, new_call(0, "GET", service_url(f->service, "/")));
+    wait_done(f, 1);
+    EXPECT_INT(service_requests(f->service), 4);
+    EXPECT_STR(f->done[0]->result.body, "ok");
+    pw_http_start(f->http, new_call(0, "GET", service_url(f->service, "/")));
+    pw_http_free(f->http);
+    f->http = NULL;
+    EXPECT_INT(f->count, 2);
+    close_all(f);
+}
+
+/* ------------------------------------------------------------------ memory */
+
+TEST(http, running_out_of_memory_is_an_error_or_a_failed_call_never_a_lost_one)
+{
+    unsigned opened = 0;
+    for (uint64_t nth = 1; nth < 40; nth++) {
+        fixture *f = open_all();
+        pw_http_free(f->http);
+        f->http = NULL;
+        service_on(f->service, "/", (service_answer){ .headers = "X-A: 1\r\n", .body = "ok" });
+        const char *url = service_url(f->service, "/");
+        pw_alloc_fail_after(nth);
+        pawl_error err;
+        pawl_code code = pw_http_new(&f->http, NULL, on_done, f, &err);
+        pw_http_call *call = code == PAWL_OK ? pw_http_call_new() : NULL;
+        if (call) {
+            call->instance = PW_LIT("order-1");
+            call->request.method = PW_LIT("POST");
+            call->request.uri = pw_str_of(url);
+            call->key = PW_LIT("key");
+            pw_http_start(f->http, call);
+            wait_done(f, 1);
+        }
+        pw_alloc_fail_after(0);
+        if (call && call->result.answered)
+            opened++;
+        else if (call)
+            EXPECT_STR(call->result.error, "out of memory");
+        else if (code != PAWL_OK)
+            EXPECT_INT(code, PAWL_NO_MEMORY);
+        close_all(f);
+    }
+    EXPECT(opened > 0 && opened < 39);
+}
+
+TEST_MAIN()
