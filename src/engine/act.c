@@ -1,0 +1,303 @@
+/* act.c - carry out what was committed. All memory that it needs is got before the commit
+ * (prepare), so that a committed intent is always started. What was started is known as a flight
+ * until its answer has been dealt with. */
+#include "engine/engine.h"
+
+/* ------------------------------------------------------------------ making */
+
+static pw_http_call *make_call(const pw_live *live, const pw_call_intent *intent, pawl_error *err)
+{
+    pw_http_call *call = pw_http_call_new();
+    if (!call) {
+        (void)pw_no_memory(err);
+        return NULL;
+    }
+    call->instance = pw_arena_str(&call->arena, pw_live_id(live));
+    call->visit = intent->visit;
+    call->attempt = intent->attempt;
+    call->key = pw_arena_str(&call->arena, intent->key);
+    call->timeout_ms = intent->timeout_ms;
+    pawl_code code = pw_call_request_parse(&call->request, intent->request, &call->arena, err);
+    if (code == PAWL_OK && (!call->instance.ptr || !call->key.ptr))
+        code = pw_no_memory(err);
+    if (code == PAWL_OK)
+        return call;
+    pw_http_call_free(call);
+    return NULL;
+}
+
+static pw_job *make_job(const pw_live *live, const pw_work *work,
+                        const pawl_activity_options *activity, pawl_error *err)
+{
+    pw_job *job = pw_job_new();
+    if (!job) {
+        (void)pw_no_memory(err);
+        return NULL;
+    }
+    job->instance = pw_arena_str(&job->arena, pw_live_id(live));
+    job->visit = work->visit;
+    job->attempt = work->attempt;
+    job->task = pw_arena_str(&job->arena, work->task);
+    job->key = pw_arena_str(&job->arena, work->key);
+    job->input = pw_arena_str(&job->arena, work->input);
+    job->activity = *activity;
+    if (job->instance.ptr && job->task.ptr && job->key.ptr && job->input.ptr)
+        return job;
+    pw_job_release(job);
+    (void)pw_no_memory(err);
+    return NULL;
+}
+
+/* The report of a step for on_step. */
+static pawl_code make_report(pw_commit *commit, const pw_live *live, pawl_error *err)
+{
+    const pw_transition *t = &commit->transition;
+    pw_buf buf;
+    pw_buf_init(&buf, 0);
+    char at[PW_MOMENT_SIZE];
+    pw_moment_write(at, commit->item.now_ms);
+    pw_buf_printf(&buf,
+                  "{\"instance\":\"" PW_FMT
+                  "\",\"sequence\":%llu,\"at\":\"%s\",\"status\":\"%s\",\"entries\":",
+                  PW_ARG(pw_live_id(live)), (unsigned long long)commit->item.token + 1, at,
+                  pw_status_name(t->status));
+    pw_buf_str(&buf, t->entries.len ? t->entries : PW_LIT("[]"));
+    pw_buf_char(&buf, '}');
+    commit->report = pw_buf_take(&buf);
+    pw_buf_done(&buf);
+    return commit->report ? PAWL_OK : pw_no_memory(err);
+}
+
+void pw_act_drop(pw_commit *commit)
+{
+    for (pw_http_call *call = commit->calls, *next = NULL; call; call = next) {
+        next = call->next;
+        pw_http_call_free(call);
+    }
+    for (pw_job *job = commit->jobs, *next = NULL; job; job = next) {
+        next = job->next;
+        pw_job_release(job);
+    }
+    commit->calls = NULL;
+    commit->jobs = NULL;
+    pw_free(commit->report);
+    commit->report = NULL;
+}
+
+pawl_code pw_act_prepare(pw_shard *shard, pw_live *live, pawl_error *err)
+{
+    pw_commit *commit = &live->commit;
+    const pw_transition *t = &commit->transition;
+    pw_http_call **last_call = &commit->calls;
+    pw_job **last_job = &commit->jobs;
+    pawl_code code = pw_live_reserve_flights(live, t->call_count + t->work_count, err);
+    pawl_error error = { .code = PAWL_OK };
+    for (size_t i = 0; i < t->call_count && code == PAWL_OK; i++) {
+        pw_http_call *call = make_call(live, &t->calls[i], &error);
+        if (!call) {
+            code = error.code;
+            break;
+        }
+        *last_call = call;
+        last_call = &call->next;
+        call->next = NULL;
+    }
+    for (size_t i = 0; i < t->work_count && code == PAWL_OK; i++) {
+        pawl_activity_options activity;
+        if (t->work[i].cancel ||
+            !pw_registry_find(shard->engine->registry, t->work[i].function, &activity))
+            continue;
+        pw_job *job = make_job(live, &t->work[i], &activity, &error);
+        if (!job) {
+            code = error.code;
+            break;
+        }
+        *last_job = job;
+        last_job = &job->next;
+        job->next = NULL;
+    }
+    if (code == PAWL_OK && shard->engine->on_step)
+        code = make_report(commit, live, &error);
+    if (code == PAWL_OK)
+        return PAWL_OK;
+    pw_act_drop(commit);
+    if (err && error.code != PAWL_OK)
+        *err = error;
+    return code;
+}
+
+/* ------------------------------------------------------------------ starting and stopping */
+
+static void forget_visit(pw_live *live, uint64_t visit, pw_flight_kind kind)
+{
+    for (uint32_t i = live->flight_count; i-- > 0;)
+        if (live->flights[i].visit == visit && live->flights[i].kind == kind)
+            pw_live_remove_flight(live, &live->flights[i]);
+}
+
+/* Nobody waits for these any more. What they still answer is dropped or only logged. */
+static void cancel(pw_shard *shard, pw_live *live, const pw_transition *t)
+{
+    pw_str id = pw_live_id(live);
+    for (size_t i = 0; i < t->outcome_count; i++) {
+        if (t->outcomes[i].state != PW_CALL_ABANDONED)
+            continue;
+        pw_http_cancel(shard->engine->http, id, t->outcomes[i].visit);
+        forget_visit(live, t->outcomes[i].visit, PW_FLIGHT_CALL);
+    }
+    for (size_t i = 0; i < t->work_count; i++) {
+        if (!t->work[i].cancel)
+            continue;
+        pw_pool_cancel(shard->engine->pool, id, t->work[i].visit);
+        forget_visit(live, t->work[i].visit, PW_FLIGHT_JOB);
+        forget_visit(live, t->work[i].visit, PW_FLIGHT_HELD);
+    }
+}
+
+static void start_call(pw_shard *shard, pw_live *live, pw_http_call *call)
+{
+    pw_live_add_flight(live, (pw_flight){ call->visit, call->attempt, PW_FLIGHT_CALL });
+    pw_http_start(shard->engine->http, call);
+}
+
+static void start_job(pw_shard *shard, pw_live *live, pw_job *job)
+{
+    pw_live_add_flight(live, (pw_flight){ job->visit, job->attempt, PW_FLIGHT_JOB });
+    pw_pool_submit(shard->engine->pool, job);
+}
+
+/* Attempts whose function is not registered here: held, and looked at again when one is. */
+static void hold(pw_shard *shard, pw_live *live, const pw_transition *t)
+{
+    for (size_t i = 0; i < t->work_count; i++) {
+        const pw_work *work = &t->work[i];
+        if (work->cancel || pw_live_find_flight(live, work->visit, work->attempt))
+            continue;
+        pw_live_add_flight(live, (pw_flight){ work->visit, work->attempt, PW_FLIGHT_HELD });
+        live->wants_function = true;
+        /* it may have been registered between the decision and now */
+        if (pw_registry_find(shard->engine->registry, work->function, NULL))
+            live->check_work = true;
+    }
+}
+
+void pw_act(pw_shard *shard, pw_live *live)
+{
+    pw_commit *commit = &live->commit;
+    const pw_transition *t = &commit->transition;
+    if (commit->report)
+        shard->engine->on_step(shard->engine->on_step_context, commit->report);
+    if (!shard->closing) { /* else the next open starts them, with the same keys */
+        PW_FAULT("engine-before-act");
+        cancel(shard, live, t);
+        while (commit->calls) {
+            pw_http_call *call = commit->calls;
+            commit->calls = call->next;
+            start_call(shard, live, call);
+        }
+        while (commit->jobs) {
+            pw_job *job = commit->jobs;
+            commit->jobs = job->next;
+            start_job(shard, live, job);
+        }
+        hold(shard, live, t);
+        PW_FAULT("engine-after-act");
+    }
+    pw_act_drop(commit);
+}
+
+/* ------------------------------------------------------------------ what is committed and nobody
+ * is at */
+
+/* Sends every pending call that is not in flight, with the key that was committed. */
+static pawl_code check_calls(pw_shard *shard, pw_live *live, pw_arena *arena, pawl_error *err)
+{
+    pw_call_row *rows = NULL;
+    size_t count = 0;
+    pawl_code code =
+        pw_store_calls(shard->engine->store, pw_live_id(live), true, &rows, &count, arena, err);
+    if (code == PAWL_OK)
+        code = pw_live_reserve_flights(live, count, err);
+    for (size_t i = 0; i < count && code == PAWL_OK; i++) {
+        const pw_call_intent *intent = &rows[i].intent;
+        if (pw_live_find_flight(live, intent->visit, intent->attempt) ||
+            !pw_state_wants(live->state, intent->visit, intent->attempt))
+            continue;
+        pawl_error error = { .code = PAWL_OK };
+        pw_http_call *call = make_call(live, intent, &error);
+        if (!call) {
+            if (err)
+                *err = error;
+            return error.code;
+        }
+        start_call(shard, live, call);
+    }
+    if (code == PAWL_OK)
+        live->check_calls = false;
+    return code;
+}
+
+/* Hands out attempts that were held; the first one that is wanted and that nobody is at was lost.
+ */
+static pawl_code check_work(pw_shard *shard, pw_live *live, pw_arena *arena, uint64_t *lost_visit,
+                            uint32_t *lost_attempt, pawl_error *err)
+{
+    pw_work *work = NULL;
+    size_t count = 0;
+    const pw_identity identity = { pw_live_id(live), live->correlation, live->token + 1,
+                                   live->created_ms };
+    pawl_code code = pw_state_work(&work, &count, live->state, live->program, &identity,
+                                   &shard->engine->settings, arena, err);
+    if (code == PAWL_OK)
+        code = pw_live_reserve_flights(live, count, err);
+    if (code != PAWL_OK)
+        return code;
+    live->wants_function = false;
+    for (size_t i = 0; i < count; i++) {
+        pw_flight *flight = pw_live_find_flight(live, work[i].visit, work[i].attempt);
+        if (flight && flight->kind != PW_FLIGHT_HELD)
+            continue;
+        pawl_activity_options activity;
+        if (!pw_registry_find(shard->engine->registry, work[i].function, &activity)) {
+            live->wants_function = true;
+            continue;
+        }
+        if (!flight) { /* some process may have run it: a lost attempt is committed before the next
+                        */
+            *lost_visit = work[i].visit;
+            *lost_attempt = work[i].attempt;
+            return PAWL_OK; /* the rest when that is committed */
+        }
+        pawl_error error = { .code = PAWL_OK };
+        pw_job *job = make_job(live, &work[i], &activity, &error);
+        if (!job) {
+            if (err)
+                *err = error;
+            return error.code;
+        }
+        pw_live_remove_flight(live, flight);
+        start_job(shard, live, job);
+    }
+    live->check_work = false;
+    return PAWL_OK;
+}
+
+pawl_code pw_act_check(pw_shard *shard, pw_live *live, uint64_t *lost_visit, uint32_t *lost_attempt,
+                       pawl_error *err)
+{
+    *lost_visit = 0;
+    *lost_attempt = 0;
+    if (shard->closing || live->status == PW_SUSPENDED || pw_status_ended(live->status)) {
+        live->check_calls = live->check_work = false; /* CONTINUE looks again */
+        return PAWL_OK;
+    }
+    pw_arena arena;
+    pw_arena_init(&arena, 0);
+    pawl_code code = PAWL_OK;
+    if (live->check_calls)
+        code = check_calls(shard, live, &arena, err);
+    if (code == PAWL_OK && live->check_work)
+        code = check_work(shard, live, &arena, lost_visit, lost_attempt, err);
+    pw_arena_done(&arena);
+    return code;
+}

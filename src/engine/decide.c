@@ -1,0 +1,630 @@
+/* decide.c - one event after the other becomes a transition; what the committer says decides what
+ * becomes of it.
+ *
+ * At most one transition of an instance is uncommitted. Memory changes only after the commit has
+ * answered: until then the state of before is whole, and the arena can be rewound to it. An event
+ * is given up only when it was committed, or when core says that it changes nothing. A command that
+ * fails goes back to its caller; anything else stays in its queue and is tried again after a while
+ * that grows, with the reason kept for people to see. */
+#include "engine/engine.h"
+#include "base/json.h"
+
+enum {
+    CONFLICTS_MAX = 5,
+    RETRY_FIRST_MS = 100,
+    RETRY_MAX_MS = 5000, /* out of memory: somebody may give some back any time */
+    TROUBLE_FIRST_MS = 1000,
+    TROUBLE_MAX_MS = 60000,
+};
+
+/* What is decided next. */
+typedef struct cause {
+    pw_event_kind kind;
+    pw_command *command;
+    pw_http_call *call;
+    pw_job *job;
+    uint64_t visit; /* ACTIVITY_LOST */
+    uint32_t attempt;
+} cause;
+
+/* ------------------------------------------------------------------ queues */
+
+#define TAKE_FIRST(live, list, last)                                                               \
+    do {                                                                                           \
+        (live)->list = (live)->list->next;                                                         \
+        if (!(live)->list)                                                                         \
+            (live)->last = &(live)->list;                                                          \
+    } while (0)
+
+#define PUT_FIRST(live, list, last, item)                                                          \
+    do {                                                                                           \
+        (item)->next = (live)->list;                                                               \
+        (live)->list = (item);                                                                     \
+        if (!(item)->next)                                                                         \
+            (live)->last = &(item)->next;                                                          \
+    } while (0)
+
+static bool take_from(pw_live *live, unsigned queue, cause *out)
+{
+    if (queue == 0 && live->commands) {
+        *out = (cause){ .kind = live->commands->event.kind, .command = live->commands };
+        TAKE_FIRST(live, commands, last_command);
+        return true;
+    }
+    if (queue == 1 && live->calls) {
+        *out = (cause){ .kind = PW_EVENT_CALL_RESULT, .call = live->calls };
+        TAKE_FIRST(live, calls, last_call);
+        return true;
+    }
+    if (queue == 2 && live->jobs) {
+        *out = (cause){ .kind = PW_EVENT_ACTIVITY_RESULT, .job = live->jobs };
+        TAKE_FIRST(live, jobs, last_job);
+        return true;
+    }
+    return false;
+}
+
+/* The queues take turns, so that none waits for ever. */
+static bool take_queued(pw_live *live, cause *out)
+{
+    for (unsigned i = 0; i < 3; i++)
+        if (take_from(live, (live->turn + i) % 3, out)) {
+            live->turn = (uint8_t)((live->turn + i + 1) % 3);
+            return true;
+        }
+    return false;
+}
+
+static void give_back(pw_live *live, const cause *c)
+{
+    if (c->command)
+        PUT_FIRST(live, commands, last_command, c->command);
+    if (c->call)
+        PUT_FIRST(live, calls, last_call, c->call);
+    if (c->job)
+        PUT_FIRST(live, jobs, last_job, c->job);
+    if (c->kind == PW_EVENT_DRIVE)
+        live->drive = true;
+    /* a timer is still due, and a lost attempt is found again */
+}
+
+/* The event has been dealt with. */
+static void finish(pw_live *live, const cause *c)
+{
+    uint64_t visit = c->call ? c->call->visit : c->job ? c->job->visit : 0;
+    uint32_t attempt = c->call ? c->call->attempt : c->job ? c->job->attempt : 0;
+    pw_flight *flight = visit ? pw_live_find_flight(live, visit, attempt) : NULL;
+    if (flight)
+        pw_live_remove_flight(live, flight);
+    if (c->call)
+        pw_http_call_free(c->call);
+    if (c->job)
+        pw_job_release(c->job);
+}
+
+/* ------------------------------------------------------------------ failure */
+
+void pw_answer(pw_command *command, pawl_code code, const pawl_error *err)
+{
+    command->code = code;
+    if (code != PAWL_OK && err)
+        command->error = *err;
+    PW_FAULT("engine-before-answer");
+    command->answered(command);
+}
+
+static void progress(pw_shard *shard, pw_live *live)
+{
+    live->tries = 0;
+    if (live->trouble.code == PAWL_OK)
+        return;
+    live->trouble = (pawl_error){ .code = PAWL_OK };
+    pw_engine_set_trouble(shard->engine, pw_live_id(live), &live->trouble);
+}
+
+void pw_retry_later(pw_shard *shard, pw_live *live, const pawl_error *err)
+{
+    bool memory = err->code == PAWL_NO_MEMORY;
+    uint64_t delay = memory ? RETRY_FIRST_MS : TROUBLE_FIRST_MS;
+    uint64_t most = memory ? RETRY_MAX_MS : TROUBLE_MAX_MS;
+    for (uint32_t i = 0; i < live->tries && delay < most; i++)
+        delay *= 2;
+    live->tries++;
+    if (!memory) {
+        live->trouble = *err;
+        pw_engine_set_trouble(shard->engine, pw_live_id(live), err);
+    }
+    if (live->retry_ns == 0) {
+        live->retry_next = shard->retries;
+        shard->retries = live;
+    }
+    live->retry_ns = pw_monotonic_ns() + (delay < most ? delay : most) * 1000000u;
+}
+
+static void fail(pw_shard *shard, pw_live *live, const cause *c, const pawl_error *err)
+{
+    if (c->command) {
+        pw_answer(c->command, err->code, err);
+        return;
+    }
+    give_back(live, c);
+    pw_retry_later(shard, live, err);
+}
+
+/* ------------------------------------------------------------------ commands that change nothing
+ */
+
+/* A start whose id is taken: the same key. */
+static void answer_existing(pw_shard *shard, pw_live *live, pw_command *command)
+{
+    pw_arena arena;
+    pw_arena_init(&arena, 0);
+    pw_instance_row row = { 0 };
+    pawl_error err = { .code = PAWL_OK };
+    pawl_code code =
+        pw_store_instance_get(shard->engine->store, pw_live_id(live), false, &row, &arena, &err);
+    if (code == PAWL_OK && !pw_str_eq(row.input_digest, command->create->input_digest))
+        code =
+            pw_fail(&err, PAWL_CONFLICT,
+                    "the key '" PW_FMT "' was used before, with another input, by instance " PW_FMT
+                    "; use another key, or the same input",
+                    PW_ARG(command->create->business_key), PW_ARG(row.id));
+    command->existed = code == PAWL_OK;
+    pw_arena_done(&arena);
+    pw_answer(command, code, &err);
+}
+
+/* A resume that found no open bookmark: a repeat, a contradiction, or a mistake. */
+static pawl_code judge_resume(pw_shard *shard, const pw_live *live, const pw_command *command,
+                              pawl_error *err)
+{
+    pw_arena arena;
+    pw_arena_init(&arena, 0);
+    pw_bookmark_row row = { 0 };
+    pw_str key = command->event.key;
+    pawl_code code =
+        pw_store_bookmark_by_key(shard->engine->store, pw_live_id(live), key, &row, &arena, err);
+    if (code == PAWL_OK && row.consumed && !pw_str_eq(row.digest, command->data_digest))
+        code = pw_fail(err, PAWL_CONFLICT,
+                       "'" PW_FMT "' was answered before by '" PW_FMT "', with other data",
+                       PW_ARG(key), PW_ARG(row.by));
+    else if (code == PAWL_OK && !row.consumed && pw_status_ended(live->status))
+        code = pw_fail(err, PAWL_STATE, "the instance has ended as %s; '" PW_FMT "' is closed",
+                       pw_status_name(live->status), PW_ARG(key));
+    else if (code == PAWL_OK && !row.consumed)
+        code = pw_fail(err, PAWL_STATE,
+                       "'" PW_FMT "' is not open any more: it was cancelled or its time was up",
+                       PW_ARG(key));
+    else if (code == PAWL_NOT_FOUND && pw_status_ended(live->status))
+        code =
+            pw_fail(err, PAWL_STATE, "the instance has ended as %s", pw_status_name(live->status));
+    else if (code == PAWL_NOT_FOUND)
+        code = pw_fail(err, PAWL_NOT_FOUND,
+                       "the instance waits for nothing with the key '" PW_FMT
+                       "'; `pawl show` lists the keys",
+                       PW_ARG(key));
+    pw_arena_done(&arena);
+    return code;
+}
+
+/* ------------------------------------------------------------------ one event */
+
+static pw_event make_event(pw_shard *shard, const pw_live *live, const cause *c)
+{
+    pw_event event = { .kind = c->kind };
+    if (c->command)
+        event = c->command->event;
+    event.now_ms = pw_engine_now(shard->engine);
+    if (event.now_ms < live->last_ms)
+        event.now_ms = live->last_ms;
+    event.seed = pw_seed_next(&shard->seed);
+    event.visit = c->visit;
+    event.attempt = c->attempt;
+    if (c->call) {
+        event.visit = c->call->visit;
+        event.attempt = c->call->attempt;
+        event.call = c->call->result;
+    }
+    if (c->job) {
+        event.visit = c->job->visit;
+        event.attempt = c->job->attempt;
+        if (c->job->end == PW_JOB_RETURNED)
+            event.payload = c->job->result;
+        else
+            event.error = c->job->error;
+    }
+    return event;
+}
+
+/* The commit outlives the command: what it needs of it is copied. */
+static pawl_code copy_command(pw_live *live, const pw_command *command, pawl_error *err)
+{
+    pw_commit_item *item = &live->commit.item;
+    pw_arena *arena = &live->arena;
+    item->actor = pw_arena_str(arena, command->event.actor);
+    if (command->create) {
+        pw_instance_new *create = PW_NEW(arena, pw_instance_new);
+        if (!create)
+            return pw_no_memory(err);
+        const pw_instance_new *from = command->create;
+        *create = (pw_instance_new){
+            .namespace_ = pw_arena_str(arena, from->namespace_),
+            .name = pw_arena_str(arena, from->name),
+            .version = pw_arena_str(arena, from->version),
+            .input_digest = pw_arena_str(arena, from->input_digest),
+            .correlation = pw_arena_str(arena, from->correlation),
+            .labels = pw_arena_str(arena, from->labels),
+            .parent = pw_arena_str(arena, from->parent),
+        };
+        if (from->business_key.ptr)
+            create->business_key = pw_arena_str(arena, from->business_key);
+        item->create = create;
+    }
+    if (command->inbox.key.ptr)
+        item->inbox = (pw_inbox_use){
+            .key = pw_arena_str(arena, command->inbox.key),
+            .kind = pw_arena_str(arena, command->inbox.kind),
+            .payload = pw_arena_str(arena, command->inbox.payload),
+            .actor = pw_arena_str(arena, command->inbox.actor),
+            .answer = pw_arena_str(arena, command->inbox.answer),
+            .stored = command->inbox.stored,
+        };
+    return arena->failed ? pw_no_memory(err) : PAWL_OK;
+}
+
+/* Core decides; a change is made ready to be committed. */
+static pawl_code step(pw_shard *shard, pw_live *live, const cause *c, const pw_event *event,
+                      pawl_error *err)
+{
+    pw_commit *commit = &live->commit;
+    const pw_str correlation =
+        c->command && c->command->create ? c->command->create->correlation : live->correlation;
+    const pw_identity identity = {
+        .instance = pw_live_id(live),
+        .correlation = correlation,
+        .sequence = live->token + 1,
+        .created_ms = live->state ? live->created_ms : event->now_ms,
+    };
+    PW_FAULT("engine-before-decide");
+    pawl_code code = pw_core_step(&commit->transition, live->program, live->state, &identity, event,
+                                  &shard->engine->settings, shard->machine, &live->arena, err);
+    PW_FAULT("engine-after-decide");
+    if (code != PAWL_OK || !commit->transition.changed)
+        return code;
+    commit->item = (pw_commit_item){
+        .instance = pw_live_id(live),
+        .token = live->token,
+        .transition = &commit->transition,
+        .event = event->kind,
+        .now_ms = event->now_ms,
+    };
+    if (c->command && (code = copy_command(live, c->command, err)) != PAWL_OK)
+        return code;
+    return pw_act_prepare(shard, live, err);
+}
+
+static void send(pw_shard *shard, pw_live *live, const cause *c)
+{
+    pw_commit *commit = &live->commit;
+    commit->from_command = c->command != NULL;
+    commit->command = c->command;
+    commit->call = c->call;
+    commit->job = c->job;
+    live->committing = true;
+    live->drove = c->kind == PW_EVENT_DRIVE;
+    shard->uncommitted++;
+    pw_committer_push(shard->engine->committer, commit);
+}
+
+/* A command from the inbox that changes nothing is consumed all the same, by a step that says why.
+ */
+static pawl_code refuse_stored(pw_shard *shard, pw_live *live, const cause *c,
+                               const pawl_error *why, pawl_error *err)
+{
+    pw_commit *commit = &live->commit;
+    pw_arena *arena = &live->arena;
+    pw_instance_row row = { 0 };
+    pawl_code code =
+        pw_store_instance_get(shard->engine->store, pw_live_id(live), true, &row, arena, err);
+    if (code != PAWL_OK)
+        return code;
+    pw_str reason = pw_arena_str(arena, pw_str_of(why->code == PAWL_OK ? "" : why->message));
+    const pw_member entry[] = {
+        { PW_LIT("type"), pw_string_ref(PW_LIT("command.without-effect")) },
+        { PW_LIT("key"), pw_string_ref(c->command->inbox.key) },
+        { PW_LIT("kind"), pw_string_ref(c->command->inbox.kind) },
+        { PW_LIT("code"), pw_string_ref(pw_str_of(pawl_code_name(why->code))) },
+        { PW_LIT("message"), reason.len ? pw_string_ref(reason) : (pw_value){ 0 } },
+    };
+    pw_value entries = pw_object_of(arena, entry, PW_LENGTH(entry));
+    int64_t now = pw_engine_now(shard->engine);
+    commit->transition = (pw_transition){
+        .changed = true,
+        .status = live->status,
+        .state = live->state,
+        .state_text = row.state,
+        .wake_at = row.wake_at,
+        .timer_at = live->timer_at,
+        .cut = live->drive,
+        .entries = pw_json_text(arena, pw_array_ref(&entries, 1), PW_JSON_COMPACT),
+    };
+    commit->item = (pw_commit_item){
+        .instance = pw_live_id(live),
+        .token = live->token,
+        .transition = &commit->transition,
+        .event = c->kind,
+        .now_ms = now < live->last_ms ? live->last_ms : now,
+    };
+    code = copy_command(live, c->command, err);
+    if (code != PAWL_OK)
+        return code;
+    if (why->code != PAWL_OK) {
+        const pw_member parts[] = { { PW_LIT("code"),
+                                      pw_string_ref(pw_str_of(pawl_code_name(why->code))) },
+                                    { PW_LIT("message"), pw_string_ref(reason) } };
+        const pw_member answer[] = { { PW_LIT("error"),
+                                       pw_object_of(arena, parts, PW_LENGTH(parts)) } };
+        commit->item.inbox.answer =
+            pw_json_text(arena, pw_object_of(arena, answer, 1), PW_JSON_COMPACT);
+    }
+    if (arena->failed)
+        return pw_no_memory(err);
+    code = pw_act_prepare(shard, live, err);
+    if (code == PAWL_OK)
+        send(shard, live, c);
+    return code;
+}
+
+static void answer_unchanged(pw_shard *shard, pw_live *live, const cause *c, pawl_code code,
+                             pawl_error *err)
+{
+    if (!c->command->inbox.key.ptr || code == PAWL_IO || code == PAWL_NO_MEMORY) {
+        pw_answer(c->command, code, err);
+        return;
+    }
+    pawl_error failure = { .code = PAWL_OK };
+    err->code = code;
+    if (refuse_stored(shard, live, c, err, &failure) == PAWL_OK)
+        return;
+    pw_arena_rewind(&live->arena, live->commit.mark);
+    pw_answer(c->command, failure.code, &failure);
+}
+
+static void unchanged(pw_shard *shard, pw_live *live, const cause *c, pawl_code code,
+                      pw_str message)
+{
+    pawl_error err = { .code = PAWL_OK };
+    if (c->command && c->kind == PW_EVENT_RESUME && code == PAWL_NOT_FOUND)
+        code = judge_resume(shard, live, c->command, &err);
+    else if (code != PAWL_OK)
+        (void)pw_fail(&err, code, PW_FMT, PW_ARG(message));
+    if (c->command) {
+        answer_unchanged(shard, live, c, code, &err);
+        return;
+    }
+    finish(live, c);
+    bool again = false; /* it would be decided at once again, and for ever */
+    if (c->kind == PW_EVENT_TIMER) {
+        live->timer_at = pw_state_timer(live->state);
+        again = live->timer_at != PW_WAKE_NEVER && live->timer_at <= pw_engine_now(shard->engine);
+    } else if (c->kind == PW_EVENT_DRIVE) {
+        again = live->drive = pw_state_cut(live->state);
+    } else if (c->kind == PW_EVENT_ACTIVITY_LOST) {
+        again = true;
+    }
+    if (again) {
+        (void)pw_fail(&err, PAWL_CORRUPT, "the event '%s' was due and changed nothing",
+                      pw_event_name(c->kind));
+        pw_retry_later(shard, live, &err);
+    }
+}
+
+static void decide(pw_shard *shard, pw_live *live, const cause *c)
+{
+    bool start = c->kind == PW_EVENT_START;
+    if (start && live->state) {
+        answer_existing(shard, live, c->command);
+        return;
+    }
+    if (start) {
+        pw_program_unref(live->program);
+        live->program = pw_program_ref(c->command->program);
+        live->token = 0;
+        live->last_ms = 0;
+    }
+    pw_live_compact(live);
+    pw_commit *commit = &live->commit;
+    *commit = (pw_commit){ .shard = shard, .live = live, .mark = pw_arena_at(&live->arena) };
+    pawl_error err = { .code = PAWL_OK };
+    if (c->command && c->command->refused) {
+        err = c->command->error;
+        answer_unchanged(shard, live, c, err.code, &err);
+        return;
+    }
+    pw_event event = make_event(shard, live, c);
+    pawl_code code = step(shard, live, c, &event, &err);
+    if (code != PAWL_OK && err.code == PAWL_OK)
+        (void)pw_fail(&err, code, "the event '%s' could not be decided", pw_event_name(c->kind));
+    if (code == PAWL_OK && commit->transition.changed) {
+        send(shard, live, c);
+        return;
+    }
+    /* the message is copied before the arena that holds it is rewound */
+    char text[sizeof err.message];
+    size_t length =
+        commit->transition.message.len < sizeof text ? commit->transition.message.len : sizeof text;
+    if (length)
+        memcpy(text, commit->transition.message.ptr, length);
+    pawl_code refused = commit->transition.code;
+    pw_arena_rewind(&live->arena, commit->mark);
+    if (start) {
+        pw_program_unref(live->program);
+        live->program = NULL;
+    }
+    if (code != PAWL_OK)
+        fail(shard, live, c, &err);
+    else
+        unchanged(shard, live, c, refused, (pw_str){ text, length });
+}
+
+/* ------------------------------------------------------------------ what comes next */
+
+/* Answers every waiting command with what kept the instance from being read. */
+static void refuse_commands(pw_live *live, const pawl_error *err)
+{
+    cause c;
+    while (take_from(live, 0, &c))
+        pw_answer(c.command, err->code, err);
+}
+
+/* False: it cannot be read now. */
+static bool make_loaded(pw_shard *shard, pw_live *live)
+{
+    pawl_error err = { .code = PAWL_OK };
+    pawl_code code = pw_live_load(live, shard->engine->store, shard->engine->programs, &err);
+    if (code == PAWL_OK) {
+        live->load = false;
+        progress(shard, live);
+        return true;
+    }
+    if (code == PAWL_NOT_FOUND) {
+        (void)pw_fail(&err, PAWL_NOT_FOUND, "there is no instance " PW_FMT,
+                      PW_ARG(pw_live_id(live)));
+        live->load = false;
+    }
+    refuse_commands(live, &err);
+    cause c;
+    while (code == PAWL_NOT_FOUND && take_queued(live, &c))
+        finish(live, &c); /* an answer for an instance that is not there */
+    if (code != PAWL_NOT_FOUND && live->retry_ns == 0)
+        pw_retry_later(shard, live, &err);
+    return false;
+}
+
+/* True: something is lost that the state wants, or could not be started. */
+static bool check(pw_shard *shard, pw_live *live, cause *out)
+{
+    pawl_error err = { .code = PAWL_OK };
+    cause c = { .kind = PW_EVENT_ACTIVITY_LOST };
+    if (pw_act_check(shard, live, &c.visit, &c.attempt, &err) != PAWL_OK) {
+        pw_retry_later(shard, live, &err);
+        return false;
+    }
+    *out = c;
+    return c.visit != 0;
+}
+
+static bool next(pw_shard *shard, pw_live *live, cause *out)
+{
+    if (live->retry_ns) /* something cannot be done now; a command may help */
+        return take_from(live, 0, out);
+    if ((live->check_calls || live->check_work) && check(shard, live, out))
+        return true;
+    if (live->retry_ns)
+        return take_from(live, 0, out);
+    bool drive = live->drive;
+    if (!(drive && !live->drove) && take_queued(live, out))
+        return true;
+    if (drive) {
+        live->drive = false;
+        *out = (cause){ .kind = PW_EVENT_DRIVE };
+        return true;
+    }
+    live->drove = false;
+    *out = (cause){ .kind = PW_EVENT_TIMER };
+    return live->timer_at != PW_WAKE_NEVER && live->timer_at <= pw_engine_now(shard->engine);
+}
+
+void pw_decide(pw_shard *shard, pw_live *live)
+{
+    while (!live->committing && !shard->closing) {
+        if (!live->state) {
+            bool start = live->commands && live->commands->event.kind == PW_EVENT_START;
+            bool queued = live->commands || live->calls || live->jobs || live->load;
+            if (!start &&
+                (!queued || (live->retry_ns && !live->commands) || !make_loaded(shard, live)))
+                return;
+        }
+        cause c;
+        if (!live->state ? !take_from(live, 0, &c) : !next(shard, live, &c))
+            return;
+        decide(shard, live, &c);
+    }
+}
+
+/* ------------------------------------------------------------------ the commit has answered */
+
+static void adopt(pw_shard *shard, pw_live *live, const cause *c)
+{
+    const pw_commit *commit = &live->commit;
+    const pw_transition *t = &commit->transition;
+    if (commit->item.create) {
+        live->correlation = commit->item.create->correlation;
+        live->created_ms = commit->item.now_ms;
+        live->compact_at = 64 * 1024 + 4 * live->arena.used;
+    }
+    live->state = t->state;
+    live->status = t->status;
+    live->token = commit->item.token + 1;
+    live->last_ms = commit->item.now_ms;
+    live->timer_at = t->timer_at;
+    live->drive = t->cut;
+    live->load = false;
+    if (c->kind == PW_EVENT_CONTINUE) /* what came to nothing while it was suspended */
+        live->check_calls = live->check_work = true;
+    progress(shard, live);
+    finish(live, c);
+    pw_act(shard, live);
+    if (c->command)
+        pw_answer(c->command, PAWL_OK, NULL);
+}
+
+static void undo(pw_shard *shard, pw_live *live, const cause *c, pawl_code code)
+{
+    pw_commit *commit = &live->commit;
+    pawl_error err = commit->item.error;
+    if (err.code != code)
+        (void)pw_fail(&err, code, "the step could not be committed");
+    pw_act_drop(commit);
+    pw_arena_rewind(&live->arena, commit->mark);
+    bool start = c->kind == PW_EVENT_START;
+    if (start) {
+        pw_program_unref(live->program);
+        live->program = NULL;
+    }
+    if (!start && code == PAWL_CONFLICT && live->tries < CONFLICTS_MAX && !shard->closing) {
+        live->tries++; /* what is in memory is not what is stored: read it, and decide again */
+        pw_live_forget(live);
+        live->load = true;
+        if (c->command || !commit->from_command)
+            give_back(live, c);
+        return;
+    }
+    if (commit->from_command && !c->command)
+        return; /* its caller was told */
+    if (start && code == PAWL_CONFLICT)
+        answer_existing(shard, live, c->command);
+    else if (shard->closing && !c->command)
+        finish(live, c); /* the next open finds it again */
+    else
+        fail(shard, live, c, &err);
+}
+
+void pw_decided(pw_shard *shard, pw_commit *commit)
+{
+    pw_live *live = commit->live;
+    cause c = { .kind = commit->item.event,
+                .command = commit->command,
+                .call = commit->call,
+                .job = commit->job };
+    PW_ASSERT(live->committing && shard->uncommitted > 0);
+    live->committing = false;
+    shard->uncommitted--;
+    commit->command = NULL;
+    commit->call = NULL;
+    commit->job = NULL;
+    if (commit->item.code == PAWL_OK)
+        adopt(shard, live, &c);
+    else
+        undo(shard, live, &c, commit->item.code);
+}

@@ -1,0 +1,162 @@
+/* deploy.c - checks a document, and publishes it; makes a store current. */
+#include "engine/engine.h"
+#include "base/json.h"
+#include "lang/lang.h"
+
+static void report(const pw_findings *findings, pawl_finding_fn on_finding, void *context)
+{
+    for (uint32_t i = 0; on_finding && i < findings->count; i++) {
+        const pw_finding *from = &findings->items[i];
+        const pawl_finding finding = { .line = (int)from->line,
+                                       .column = (int)from->column,
+                                       .is_error = from->is_error,
+                                       .pointer = from->pointer.len ? from->pointer.ptr : "",
+                                       .message = from->message.len ? from->message.ptr : "" };
+        on_finding(context, &finding);
+    }
+}
+
+static pawl_code load(pw_program **out, const char *text, size_t length, pawl_finding_fn on_finding,
+                      void *context, pawl_error *err)
+{
+    if (!text)
+        return pw_fail(err, PAWL_INVALID, "the document is NULL");
+    pw_arena arena;
+    pw_arena_init(&arena, 0);
+    pw_findings findings = { .arena = &arena };
+    pawl_code code = pw_lang_load(out, (pw_str){ text, length }, &findings, err);
+    report(&findings, on_finding, context);
+    pw_arena_done(&arena);
+    return code;
+}
+
+pawl_code pawl_validate(const char *text, size_t length, pawl_finding_fn on_finding, void *context,
+                        pawl_error *err)
+{
+    pw_program *program = NULL;
+    pawl_code code = load(&program, text, length, on_finding, context, err);
+    pw_program_unref(program);
+    return code;
+}
+
+/* Every function that is called must be one of this process: nobody else could run it. */
+static pawl_code check_functions(pawl *p, const pw_program *program, pawl_finding_fn on_finding,
+                                 void *context, pawl_error *err)
+{
+    pawl_code code = PAWL_OK;
+    for (uint32_t i = 0; i < program->task_count; i++) {
+        const pw_task *task = program->tasks[i];
+        if (task->kind != PW_TASK_ACTIVITY ||
+            pw_registry_find(p->registry, task->as.call.name, NULL))
+            continue;
+        pawl_error error;
+        (void)pw_fail(&error, PAWL_INVALID,
+                      "function '" PW_FMT
+                      "' is not registered in this process, and this release has "
+                      "no workers",
+                      PW_ARG(task->as.call.name));
+        char *pointer = pw_strdup(task->pointer);
+        if (!pointer)
+            return pw_no_memory(err);
+        const pawl_finding finding = { .line = (int)task->line,
+                                       .column = (int)task->column,
+                                       .is_error = 1,
+                                       .pointer = pointer,
+                                       .message = error.message };
+        if (on_finding)
+            on_finding(context, &finding);
+        if (code == PAWL_OK)
+            code = pw_fail(err, PAWL_INVALID, "line %u, column %u: %s", task->line, task->column,
+                           error.message);
+        pw_free(pointer);
+    }
+    return code;
+}
+
+static char *deploy_answer(const pw_program *program, bool created)
+{
+    pw_buf buf;
+    pw_buf_init(&buf, 0);
+    pw_buf_text(&buf, "{\"namespace\":");
+    pw_json_write_string(&buf, program->namespace_);
+    pw_buf_text(&buf, ",\"name\":");
+    pw_json_write_string(&buf, program->name);
+    pw_buf_text(&buf, ",\"version\":");
+    pw_json_write_string(&buf, program->version);
+    pw_buf_text(&buf, ",\"digest\":");
+    pw_json_write_string(&buf, program->digest);
+    pw_buf_printf(&buf, ",\"created\":%s}", created ? "true" : "false");
+    char *text = pw_buf_take(&buf);
+    pw_buf_done(&buf);
+    return text;
+}
+
+static pawl_code publish(pawl *p, const pw_program *program, pw_str document, bool *created,
+                         pawl_error *err)
+{
+    const pw_definition definition = {
+        .namespace_ = program->namespace_,
+        .name = program->name,
+        .version = program->version,
+        .digest = program->digest,
+        .document = document,
+        .level = PW_EXPR_LEVEL,
+        .created_ms = pw_engine_now(p),
+    };
+    pawl_error error = { .code = PAWL_OK };
+    PW_FAULT("deploy-before-commit");
+    pawl_code code = pw_store_definition_put(p->store, &definition, created, &error);
+    PW_FAULT("deploy-after-commit");
+    if (code == PAWL_IO)
+        pw_committer_suspect(p->committer, &error);
+    if (code != PAWL_OK && err)
+        *err = error;
+    return code;
+}
+
+pawl_code pawl_deploy(pawl *p, const char *text, size_t length, pawl_finding_fn on_finding,
+                      void *context, char **out, pawl_error *err)
+{
+    pawl_code code = pw_engine_may_write(p, err);
+    if (code != PAWL_OK)
+        return code;
+    pw_program *program = NULL;
+    code = load(&program, text, length, on_finding, context, err);
+    if (code != PAWL_OK)
+        return code;
+    bool created = false;
+    code = check_functions(p, program, on_finding, context, err);
+    /* both answers are made before: what is committed must be told */
+    char *answers[2] = { NULL, NULL };
+    for (int i = 0; i < 2 && code == PAWL_OK && out; i++)
+        if (!(answers[i] = deploy_answer(program, i == 1)))
+            code = pw_no_memory(err);
+    if (code == PAWL_OK)
+        code = publish(p, program, (pw_str){ text, length }, &created, err);
+    if (code == PAWL_OK)
+        pw_programs_changed(p->programs);
+    if (code == PAWL_OK && out) {
+        *out = answers[created];
+        answers[created] = NULL;
+    }
+    pw_free(answers[0]);
+    pw_free(answers[1]);
+    pw_program_unref(program);
+    return code;
+}
+
+/* ------------------------------------------------------------------ the store */
+
+pawl_code pawl_migrate(const char *store, int *from, int *to, pawl_error *err)
+{
+    if (!store || !store[0])
+        return pw_fail(err, PAWL_INVALID,
+                       "migrate: the store is missing; \"sqlite:PATH\" or a path");
+    int before = 0, after = 0;
+    pawl_code code = pw_store_migrate(pw_str_of(store), &before, &after, err);
+    if (code == PAWL_OK && from)
+        *from = before;
+    if (code == PAWL_OK && to)
+        *to = after;
+    return code;
+}

@@ -1,0 +1,392 @@
+/* engine.c - opening and closing, and what the parts share.
+ *
+ * Closing goes against the stream, so that nobody is left with a message for somebody who is gone:
+ * recovery first, then the shards once their last transitions are committed, then the committer,
+ * the drivers, and the store. What was in flight is dropped without an outcome: the next open
+ * repeats it with the same key. */
+#include <errno.h>
+#include <sys/random.h>
+#include <time.h>
+#include <unistd.h>
+#include "engine/engine.h"
+
+enum { ACTIVITY_THREADS_MAX = 1024, HTTP_IN_FLIGHT_MAX = 100000 };
+
+static uint64_t system_clock_ms(void *clock)
+{
+    (void)clock;
+    struct timespec now;
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    return (uint64_t)now.tv_sec * 1000u + (uint64_t)now.tv_nsec / 1000000u;
+}
+
+int64_t pw_engine_now(const pawl *p)
+{
+    uint64_t now = p->now_ms(p->clock);
+    return now > INT64_MAX ? INT64_MAX : (int64_t)now;
+}
+
+const char *pw_engine_store(const pawl *p)
+{
+    pw_str path = pw_store_path(p->store);
+    return path.len > 0 ? path.ptr : "";
+}
+
+pw_shard *pw_engine_shard_of(pawl *p, pw_str id)
+{
+    uint64_t partition = pw_hash64(0, id.ptr, id.len) % PW_PARTITIONS;
+    return p->shards[partition % p->shard_count];
+}
+
+void pw_engine_busy(pawl *p, bool more)
+{
+    if (more) {
+        atomic_fetch_add(&p->busy, 1);
+        return;
+    }
+    if (atomic_fetch_sub(&p->busy, 1) != 1)
+        return;
+    (void)pthread_mutex_lock(&p->lock); /* whoever looked before waits by now */
+    (void)pthread_cond_broadcast(&p->quiet);
+    (void)pthread_mutex_unlock(&p->lock);
+}
+
+bool pw_engine_degraded(pawl *p, pawl_error *err)
+{
+    if (!atomic_load(&p->degraded))
+        return false;
+    (void)pthread_mutex_lock(&p->lock);
+    bool degraded = atomic_load(&p->degraded);
+    if (degraded && err)
+        *err = p->health;
+    (void)pthread_mutex_unlock(&p->lock);
+    return degraded;
+}
+
+static void on_health(void *context, pawl_code code, const pawl_error *err)
+{
+    pawl *p = context;
+    (void)pthread_mutex_lock(&p->lock);
+    if (code != PAWL_OK)
+        p->health = *err;
+    atomic_store(&p->degraded, code != PAWL_OK);
+    (void)pthread_cond_broadcast(&p->quiet);
+    (void)pthread_mutex_unlock(&p->lock);
+    for (uint32_t i = 0; i < p->shard_count && code != PAWL_OK; i++)
+        pw_mailbox_signal(&p->shards[i]->mailbox, PW_SIGNAL_DEGRADED);
+    if (code == PAWL_OK)
+        pw_recovery_wake(p->recovery);
+}
+
+void pw_engine_set_trouble(pawl *p, pw_str id, const pawl_error *error)
+{
+    pw_trouble *fresh = error->code != PAWL_OK ? pw_zalloc(sizeof *fresh) : NULL;
+    (void)pthread_mutex_lock(&p->lock);
+    pw_trouble **at = &p->troubles;
+    while (*at && memcmp((*at)->id, id.ptr, PW_ID_LENGTH) != 0)
+        at = &(*at)->next;
+    pw_trouble *old = *at;
+    if (error->code == PAWL_OK && old) {
+        *at = old->next;
+    } else if (error->code != PAWL_OK && old) {
+        old->error = *error;
+        old = fresh;
+    } else if (fresh) { /* without memory only the reason is not shown */
+        memcpy(fresh->id, id.ptr, PW_ID_LENGTH);
+        fresh->error = *error;
+        fresh->next = p->troubles;
+        p->troubles = fresh;
+    }
+    (void)pthread_mutex_unlock(&p->lock);
+    pw_free(old);
+}
+
+bool pw_engine_trouble(pawl *p, pw_str id, pawl_error *out)
+{
+    (void)pthread_mutex_lock(&p->lock);
+    const pw_trouble *t = p->troubles;
+    while (t && (id.len != PW_ID_LENGTH || memcmp(t->id, id.ptr, PW_ID_LENGTH) != 0))
+        t = t->next;
+    if (t)
+        *out = t->error;
+    (void)pthread_mutex_unlock(&p->lock);
+    return t != NULL;
+}
+
+pawl_code pw_engine_may_write(pawl *p, pawl_error *err)
+{
+    if (!p)
+        return pw_fail(err, PAWL_INVALID, "the pawl is NULL");
+    if (p->mode != PAWL_OWN)
+        return pw_fail(
+            err, PAWL_INVALID,
+            "this pawl was opened with PAWL_READ, to look only; open it with PAWL_OWN, or "
+            "send the command to the owner");
+    if (atomic_load(&p->closing))
+        return pw_fail(err, PAWL_BUSY, "closing");
+    return PAWL_OK;
+}
+
+void pw_engine_clock_moved(pawl *p)
+{
+    pw_recovery_wake(p->recovery);
+    for (uint32_t i = 0; i < p->shard_count; i++)
+        pw_mailbox_signal(&p->shards[i]->mailbox, PW_SIGNAL_CLOCK);
+}
+
+/* ------------------------------------------------------------------ answers of the drivers */
+
+static void on_call(void *context, pw_http_call *call)
+{
+    pawl *p = context;
+    pw_mailbox_call(&pw_engine_shard_of(p, call->instance)->mailbox, call);
+}
+
+static void on_job(void *context, pw_job *job)
+{
+    pawl *p = context;
+    pw_mailbox_job(&pw_engine_shard_of(p, job->instance)->mailbox, job);
+}
+
+/* ------------------------------------------------------------------ open */
+
+static pawl_code read_options(pawl_options *out, const pawl_options *given, pawl_error *err)
+{
+    if (!given || given->struct_size == 0)
+        return pw_fail(err, PAWL_INVALID,
+                       "options: struct_size is 0; begin with pawl_options_default()");
+    *out = (pawl_options){ .struct_size = sizeof *out };
+    size_t known = given->struct_size < sizeof *out ? given->struct_size : sizeof *out;
+    memcpy(out, given, known);
+    if (!out->store || !out->store[0])
+        return pw_fail(err, PAWL_INVALID,
+                       "options: store is missing; \"sqlite:PATH\", a path, or \"memory:\"");
+    if (out->mode != PAWL_OWN && out->mode != PAWL_READ)
+        return pw_fail(err, PAWL_INVALID, "options: mode must be PAWL_OWN or PAWL_READ, not %d",
+                       (int)out->mode);
+    if (out->step_threads > PW_SHARDS_MAX)
+        return pw_fail(err, PAWL_INVALID, "options: step_threads must be at most %u, not %u",
+                       PW_SHARDS_MAX, out->step_threads);
+    if (out->activity_threads > ACTIVITY_THREADS_MAX)
+        return pw_fail(err, PAWL_INVALID, "options: activity_threads must be at most %d, not %u",
+                       ACTIVITY_THREADS_MAX, out->activity_threads);
+    if (out->http_in_flight > HTTP_IN_FLIGHT_MAX)
+        return pw_fail(err, PAWL_INVALID, "options: http_in_flight must be at most %d, not %u",
+                       HTTP_IN_FLIGHT_MAX, out->http_in_flight);
+    if (out->activity_count > 0 && !out->activities)
+        return pw_fail(err, PAWL_INVALID, "options: activity_count is %zu but activities is NULL",
+                       out->activity_count);
+    return PAWL_OK;
+}
+
+static uint32_t count_shards(const pawl_options *options)
+{
+    if (options->step_threads)
+        return options->step_threads;
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    return cores < 1 ? 1 : cores > (long)PW_SHARDS_MAX ? PW_SHARDS_MAX : (uint32_t)cores;
+}
+
+/* What an owner has and a reader has not. */
+static pawl_code start_owner(pawl *p, const pawl_options *options, pawl_error *err)
+{
+    const uint8_t *entry = (const uint8_t *)options->activities;
+    for (size_t i = 0; i < options->activity_count; i++) {
+        /* an array of the caller's size of entry, which each entry states */
+        const pawl_activity_options *activity = (const void *)entry;
+        pawl_code code = pw_registry_add(p->registry, activity, err);
+        if (code != PAWL_OK)
+            return code;
+        entry += activity->struct_size;
+    }
+    uint64_t seed;
+    if (getrandom(&seed, sizeof seed, 0) != (ssize_t)sizeof seed)
+        return pw_fail_native(err, PAWL_IO, errno, "no random numbers from the system");
+    pawl_code code = pw_recovery_new(&p->recovery, p, err);
+    uint32_t shards = count_shards(options);
+    for (uint32_t i = 0; i < shards && code == PAWL_OK; i++) {
+        code = pw_shard_new(&p->shards[i], p, i, pw_seed_next(&seed), err);
+        if (code == PAWL_OK)
+            p->shard_count++;
+    }
+    const pw_committer_hooks hooks = { .context = p, .on_health = on_health };
+    if (code == PAWL_OK)
+        code = pw_committer_new(&p->committer, p->store, &hooks, err);
+    const pw_http_options http = { .in_flight = options->http_in_flight,
+                                   .timeout_ms = options->http_timeout_ms };
+    if (code == PAWL_OK)
+        code = pw_http_new(&p->http, &http, on_call, p, err);
+    const pw_pool_options pool = { .threads = options->activity_threads };
+    if (code == PAWL_OK)
+        code = pw_pool_new(&p->pool, &pool, on_job, p, err);
+    return code == PAWL_OK ? pw_threads_start(&p->threads, p, err) : code;
+}
+
+static pawl_code make_shared(pawl *p, pawl_error *err)
+{
+    int failed = pthread_mutex_init(&p->lock, NULL);
+    if (failed)
+        return pw_fail_native(err, PAWL_NO_MEMORY, failed, "out of memory");
+    pawl_code code = pw_condition_init(&p->quiet, err);
+    if (code != PAWL_OK)
+        (void)pthread_mutex_destroy(&p->lock);
+    return code;
+}
+
+pawl_code pawl_open(pawl **out, const pawl_options *given, pawl_error *err)
+{
+    pawl_options options;
+    if (!out)
+        return pw_fail(err, PAWL_INVALID, "out is NULL");
+    pawl_code code = read_options(&options, given, err);
+    if (code != PAWL_OK)
+        return code;
+    pawl *p = pw_zalloc(sizeof *p);
+    if (!p)
+        return pw_no_memory(err);
+    p->mode = options.mode;
+    p->now_ms = options.now_ms ? options.now_ms : system_clock_ms;
+    p->clock = options.clock;
+    p->on_step = options.on_step;
+    p->on_step_context = options.on_step_context;
+    code = make_shared(p, err);
+    if (code != PAWL_OK) {
+        pw_free(p);
+        return code;
+    }
+    const pw_store_options store = { .uri = pw_str_of(options.store),
+                                     .mode = p->mode == PAWL_OWN ? PW_STORE_OWN : PW_STORE_READ,
+                                     .create = p->mode == PAWL_OWN && options.create != 0 };
+    code = pw_store_open(&p->store, &store, err);
+    if (code == PAWL_OK)
+        code = pw_programs_new(&p->programs, err);
+    if (code == PAWL_OK)
+        code = pw_registry_new(&p->registry, err);
+    if (code == PAWL_OK)
+        p->settings.generation = pw_store_generation(p->store);
+    if (code == PAWL_OK && p->mode == PAWL_OWN)
+        code = start_owner(p, &options, err);
+    if (code != PAWL_OK) {
+        pawl_close(p);
+        return code;
+    }
+    *out = p;
+    return PAWL_OK;
+}
+
+/* ------------------------------------------------------------------ close */
+
+void pawl_close(pawl *p)
+{
+    if (!p)
+        return;
+    atomic_store(&p->closing, true);
+    (void)pthread_mutex_lock(&p->lock);
+    (void)pthread_cond_broadcast(&p->quiet);
+    (void)pthread_mutex_unlock(&p->lock);
+    if (p->committer)
+        pw_committer_closing(p->committer);
+    pw_threads_stop_recovery(p->threads);
+    for (uint32_t i = 0; i < p->shard_count; i++)
+        pw_mailbox_signal(&p->shards[i]->mailbox, PW_SIGNAL_CLOSE);
+    pw_threads_join_shards(p->threads);
+    pw_threads_stop_committer(p->threads);
+    pw_http_free(
+        p->http); /* their last answers go to mailboxes that nobody empties but the next line */
+    pw_pool_free(p->pool);
+    for (uint32_t i = 0; i < p->shard_count; i++)
+        pw_shard_free(p->shards[i]);
+    pw_committer_free(p->committer);
+    pw_recovery_free(p->recovery);
+    pw_threads_free(p->threads);
+    pw_registry_free(p->registry);
+    pw_programs_free(p->programs);
+    if (p->store)
+        pw_store_close(p->store);
+    while (p->troubles) {
+        pw_trouble *next = p->troubles->next;
+        pw_free(p->troubles);
+        p->troubles = next;
+    }
+    (void)pthread_cond_destroy(&p->quiet);
+    (void)pthread_mutex_destroy(&p->lock);
+    pw_free(p);
+}
+
+/* ------------------------------------------------------------------ functions */
+
+/* Sends a notice to each shard in turn and waits until it has been dealt with. */
+static pawl_code notify(pawl *p, pw_message_kind kind, pawl_error *err)
+{
+    for (uint32_t i = 0; i < p->shard_count; i++) {
+        pw_notice notice = { .message.kind = kind };
+        pawl_code code = pw_reply_init(&notice.reply, err);
+        if (code != PAWL_OK)
+            return code;
+        pw_mailbox_message(&p->shards[i]->mailbox, &notice.message);
+        (void)pw_reply_wait(&notice.reply, UINT64_MAX);
+        pw_reply_done(&notice.reply);
+    }
+    return PAWL_OK;
+}
+
+pawl_code pawl_register(pawl *p, const pawl_activity_options *activity, pawl_error *err)
+{
+    pawl_code code = pw_engine_may_write(p, err);
+    if (code == PAWL_OK)
+        code = pw_registry_add(p->registry, activity, err);
+    if (code != PAWL_OK)
+        return code;
+    pw_recovery_again(
+        p->recovery); /* also instances that are not in memory; those that are: at once */
+    return notify(p, PW_MESSAGE_REGISTERED, err);
+}
+
+/* ------------------------------------------------------------------ drain */
+
+/* Every timer that is due has been handed to its instance. */
+static pawl_code look_at_clock(pawl *p, uint64_t deadline_ns, bool *whole, pawl_error *err)
+{
+    pawl_code code = pw_recovery_round(p->recovery, deadline_ns, whole, err);
+    return code == PAWL_OK ? notify(p, PW_MESSAGE_LOOK, err) : code;
+}
+
+/* Until nobody is busy. */
+static pawl_code wait_quiet(pawl *p, uint64_t deadline_ns, pawl_error *err)
+{
+    bool in_time = true;
+    (void)pthread_mutex_lock(&p->lock);
+    while (atomic_load(&p->busy) > 0 && !atomic_load(&p->degraded) && !atomic_load(&p->closing) &&
+           in_time)
+        in_time = pw_condition_wait(&p->quiet, &p->lock, deadline_ns);
+    (void)pthread_mutex_unlock(&p->lock);
+    if (pw_engine_degraded(p, err))
+        return err ? err->code : PAWL_IO;
+    if (atomic_load(&p->closing))
+        return pw_fail(err, PAWL_BUSY, "closing");
+    if (atomic_load(&p->busy) > 0)
+        return pw_fail(err, PAWL_TIMEOUT, "%llu instances still have something to do",
+                       (unsigned long long)atomic_load(&p->busy));
+    return PAWL_OK;
+}
+
+pawl_code pawl_drain(pawl *p, uint64_t timeout_ms, pawl_error *err)
+{
+    pawl_code code = pw_engine_may_write(p, err);
+    if (code != PAWL_OK)
+        return code;
+    uint64_t now = pw_monotonic_ns();
+    uint64_t deadline =
+        timeout_ms > (UINT64_MAX - now) / 1000000u ? UINT64_MAX - 1 : now + timeout_ms * 1000000u;
+    /* A round makes busy whatever is due; when nobody is busy right after one, nothing was due. */
+    for (;;) {
+        bool whole = false;
+        code = look_at_clock(p, deadline, &whole, err);
+        if (code == PAWL_OK && whole && atomic_load(&p->busy) == 0)
+            return PAWL_OK;
+        if (code == PAWL_OK)
+            code = wait_quiet(p, deadline, err);
+        if (code != PAWL_OK)
+            return code;
+    }
+}

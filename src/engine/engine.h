@@ -1,0 +1,72 @@
+/* engine.h - the whole: what an open pawl is made of. */
+#ifndef PW_ENGINE_H
+#define PW_ENGINE_H
+
+#include "engine/recover.h"
+#include "engine/registry.h"
+#include "engine/shard.h"
+
+#define PW_SHARDS_MAX 64u
+#define PW_JSON_INPUT_MAX (16u << 20) /* bytes of an input or a submission */
+
+/* Instances that should move and do not, with the reason, for pawl_show. */
+typedef struct pw_trouble {
+    struct pw_trouble *next;
+    char id[PW_ID_SIZE];
+    pawl_error error;
+} pw_trouble;
+
+struct pawl {
+    pw_store *store;
+    pawl_mode mode;
+    uint64_t (*now_ms)(void *clock);
+    void *clock;
+    void (*on_step)(void *context, const char *entries);
+    void *on_step_context;
+    pw_core_settings settings;
+    pw_programs *programs;
+    pw_registry *registry;
+    pw_http *http;
+    pw_pool *pool;
+    pw_committer *committer;
+    pw_recovery *recovery;
+    pw_shard *shards[PW_SHARDS_MAX];
+    uint32_t shard_count;
+    struct pw_threads *threads;
+    /* Relaxed would do: nothing else is published by it. */
+    atomic_bool closing;
+    atomic_bool degraded;
+    atomic_llong horizon_ms; /* timers up to here are in memory; raised before they are read */
+    atomic_uint_fast64_t
+        busy; /* instances that have something to do; whoever makes it 0 wakes `quiet` */
+    pthread_mutex_t lock; /* of what follows */
+    pthread_cond_t quiet;
+    pawl_error health; /* while degraded: why */
+    pw_trouble *troubles;
+};
+
+int64_t pw_engine_now(const pawl *p);
+/* Path of the store's file, NUL-terminated; empty for "memory:". For server/control.c. */
+const char *pw_engine_store(const pawl *p);
+pw_shard *pw_engine_shard_of(pawl *p, pw_str id);
+void pw_engine_busy(pawl *p, bool more);
+bool pw_engine_degraded(pawl *p, pawl_error *err);                       /* true: and why */
+void pw_engine_set_trouble(pawl *p, pw_str id, const pawl_error *error); /* code PAWL_OK: over */
+bool pw_engine_trouble(pawl *p, pw_str id, pawl_error *out);
+/* For callers outside: the object is there, open for writing, and not closing. */
+PAWL_CHECK pawl_code pw_engine_may_write(pawl *p, pawl_error *err);
+/* Tests with a clock of their own: timers follow it from here on. */
+void pw_engine_clock_moved(pawl *p);
+
+/* ---- threads.c */
+PAWL_CHECK pawl_code pw_threads_start(struct pw_threads **out, pawl *p, pawl_error *err);
+void pw_threads_stop_recovery(struct pw_threads *threads);
+void pw_threads_join_shards(struct pw_threads *threads);
+void pw_threads_stop_committer(struct pw_threads *threads);
+void pw_threads_free(struct pw_threads *threads);
+
+/* ---- commands.c */
+PAWL_CHECK pawl_code pw_command_send(pawl *p, pw_command *command, pawl_error *err);
+/* hex SHA-256 of the canonical JSON, as core makes it; 65 bytes with the NUL. */
+PAWL_CHECK pawl_code pw_digest_of_value(char out[65], pw_value v, pawl_error *err);
+#endif

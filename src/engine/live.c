@@ -1,0 +1,163 @@
+/* live.c - loading, forgetting and compacting an instance; its started intents.
+ *
+ * The arena only grows from step to step: the state of before must stay whole until the commit has
+ * answered. When it has grown to several times what the state needed, the state is copied to a
+ * fresh one. */
+#include "engine/shard.h"
+
+enum { COMPACT_FROM = 64 * 1024, FIRST_FLIGHTS = 4 };
+
+pw_live *pw_live_new(pw_slot *slot)
+{
+    pw_live *live = pw_zalloc(sizeof *live);
+    if (!live)
+        return NULL;
+    live->slot = slot;
+    live->last_command = &live->commands;
+    live->last_call = &live->calls;
+    live->last_job = &live->jobs;
+    live->timer_at = PW_WAKE_NEVER;
+    pw_arena_init(&live->arena, 0);
+    return live;
+}
+
+void pw_live_free(pw_live *live)
+{
+    if (!live)
+        return;
+    PW_ASSERT(!live->committing && !live->commands && !live->calls && !live->jobs &&
+              !live->watches);
+    pw_arena_done(&live->arena);
+    pw_program_unref(live->program);
+    pw_free(live->flights);
+    pw_free(live);
+}
+
+pw_str pw_live_id(const pw_live *live)
+{
+    return (pw_str){ live->slot->id, PW_ID_LENGTH };
+}
+
+void pw_live_forget(pw_live *live)
+{
+    PW_ASSERT(!live->committing);
+    live->state = NULL;
+    live->correlation = (pw_str){ 0 };
+    live->timer_at = PW_WAKE_NEVER;
+    live->drive = live->check_calls = live->check_work = live->wants_function = false;
+    pw_arena_reset(&live->arena);
+}
+
+/* The next copy pays for itself when that much was added. */
+static void set_compact_at(pw_live *live)
+{
+    live->compact_at = COMPACT_FROM + 4 * live->arena.used;
+}
+
+static pawl_code load(pw_live *live, const pw_instance_row *row, pw_programs *programs,
+                      pw_store *store, pawl_error *err)
+{
+    if (!live->program) {
+        pawl_code code = pw_programs_get(programs, store, row->namespace_, row->name, row->version,
+                                         false, &live->program, err);
+        if (code == PAWL_NOT_FOUND)
+            return pw_fail(err, PAWL_CORRUPT,
+                           "the definition '" PW_FMT "/" PW_FMT "' version '" PW_FMT
+                           "' of the instance is not in the store; restore it from a backup",
+                           PW_ARG(row->namespace_), PW_ARG(row->name), PW_ARG(row->version));
+        if (code != PAWL_OK)
+            return code;
+    }
+    pw_state *state = NULL;
+    pawl_code code = pw_state_parse(&state, row->state, live->program, &live->arena, err);
+    if (code != PAWL_OK)
+        return code;
+    live->correlation = pw_arena_str(&live->arena, row->correlation);
+    if (!live->correlation.ptr)
+        return pw_no_memory(err);
+    live->state = state;
+    live->status = pw_state_status(state);
+    live->token = row->token;
+    live->created_ms = row->created_ms;
+    live->last_ms = row->updated_ms;
+    live->timer_at = pw_state_timer(state);
+    live->drive = pw_state_cut(state);
+    live->check_calls = row->wake_at == 0;
+    live->check_work = row->wake_at == 0;
+    set_compact_at(live);
+    return PAWL_OK;
+}
+
+pawl_code pw_live_load(pw_live *live, pw_store *store, pw_programs *programs, pawl_error *err)
+{
+    pw_arena scratch;
+    pw_arena_init(&scratch, 0);
+    pw_live_forget(live);
+    pw_instance_row row = { 0 };
+    pawl_code code = pw_store_instance_get(store, pw_live_id(live), true, &row, &scratch, err);
+    if (code == PAWL_OK)
+        code = load(live, &row, programs, store, err);
+    if (code != PAWL_OK)
+        pw_live_forget(live);
+    pw_arena_done(&scratch);
+    return code;
+}
+
+void pw_live_compact(pw_live *live)
+{
+    if (!live->state || live->arena.used <= live->compact_at)
+        return;
+    pw_arena fresh;
+    pw_arena_init(&fresh, 0);
+    pw_state *state = NULL;
+    pw_str correlation = pw_arena_str(&fresh, live->correlation);
+    if (!correlation.ptr || pw_state_copy(&state, live->state, &fresh, NULL) != PAWL_OK) {
+        pw_arena_done(&fresh); /* it goes on in the old one, and tries again later */
+        live->compact_at = live->arena.used * 2;
+        return;
+    }
+    pw_arena_done(&live->arena);
+    live->arena = fresh;
+    live->state = state;
+    live->correlation = correlation;
+    set_compact_at(live);
+}
+
+/* ------------------------------------------------------------------ what was started */
+
+pawl_code pw_live_reserve_flights(pw_live *live, size_t more, pawl_error *err)
+{
+    if (more <= live->flight_size - live->flight_count)
+        return PAWL_OK;
+    size_t size = live->flight_size ? live->flight_size : FIRST_FLIGHTS;
+    while (size < live->flight_count + more)
+        size *= 2;
+    pw_flight *flights =
+        size > UINT32_MAX ? NULL : pw_realloc(live->flights, size * sizeof *flights);
+    if (!flights)
+        return pw_no_memory(err);
+    live->flights = flights;
+    live->flight_size = (uint32_t)size;
+    return PAWL_OK;
+}
+
+void pw_live_add_flight(pw_live *live, pw_flight flight)
+{
+    PW_ASSERT(live->flight_count < live->flight_size);
+    live->flights[live->flight_count++] = flight;
+    live->in_flight += flight.kind != PW_FLIGHT_HELD;
+}
+
+pw_flight *pw_live_find_flight(pw_live *live, uint64_t visit, uint32_t attempt)
+{
+    for (uint32_t i = 0; i < live->flight_count; i++)
+        if (live->flights[i].visit == visit && live->flights[i].attempt == attempt)
+            return &live->flights[i];
+    return NULL;
+}
+
+void pw_live_remove_flight(pw_live *live, pw_flight *flight)
+{
+    live->in_flight -= flight->kind != PW_FLIGHT_HELD;
+    *flight = live->flights[--live->flight_count];
+}

@@ -1,0 +1,116 @@
+/* live.h - an instance in memory. Owned by one shard; nobody else touches it. */
+#ifndef PW_LIVE_H
+#define PW_LIVE_H
+
+#include "engine/committer.h"
+#include "base/digest.h"
+#include "engine/programs.h"
+
+#define PW_ID_LENGTH 26u
+
+/* A started intent, by the visit and attempt that its answer will name. */
+typedef enum pw_flight_kind {
+    PW_FLIGHT_CALL, /* an HTTP request */
+    PW_FLIGHT_JOB,  /* an attempt in the pool */
+    PW_FLIGHT_HELD, /* an attempt never handed out: its function is not registered in this process
+                     */
+} pw_flight_kind;
+
+typedef struct pw_flight {
+    uint64_t visit;
+    uint32_t attempt;
+    pw_flight_kind kind;
+} pw_flight;
+
+/* Who waits for an instance to be somewhere. On the waiting thread's stack; `reply` gives it back.
+ */
+typedef enum pw_watch_kind {
+    PW_WATCH_END,
+    PW_WATCH_SETTLED,
+    PW_WATCH_IDLE,
+    PW_WATCH_LOADED, /* recovery: it is in memory and what it lost is being repaired */
+} pw_watch_kind;
+
+typedef struct pw_watch {
+    pw_message message; /* WATCH */
+    pw_message cancel;  /* UNWATCH */
+    struct pw_watch *next;
+    pw_str instance;
+    pw_watch_kind kind;
+    bool once;     /* only look: PAWL_TIMEOUT if it is not there yet */
+    pw_live *live; /* while it waits */
+    pawl_code code;
+    pawl_error error;
+    pw_reply reply;
+} pw_watch;
+
+/* A command on its way. The caller's memory, and all it points to, until `answered` is called. */
+struct pw_command {
+    pw_message message;
+    struct pw_command *next; /* in its instance's queue */
+    pw_str instance;
+    pw_event event;
+    const pw_instance_new *create; /* START */
+    pw_program *program;           /* START: the caller's reference */
+    pw_str data_digest;            /* RESUME: hex SHA-256 of the canonical data */
+    pw_inbox_use inbox;            /* key.ptr NULL: it does not come from the inbox */
+    bool refused;                  /* an inbox row that is no command: `error` says why */
+    pawl_code code;
+    pawl_error error;
+    bool existed; /* START: the key was used before, with the same input */
+    void (*answered)(struct pw_command *command); /* gives the command back */
+    pw_reply reply;
+};
+
+typedef struct pw_live {
+    struct pw_slot *slot;
+    struct pw_live *newer, *older; /* in the list of idle ones */
+    struct pw_live *retry_next;
+    uint64_t retry_ns; /* 0: not in the list of those to be tried again */
+    uint32_t tries;    /* failures in a row */
+    pw_program *program;
+    pw_arena arena;    /* the state, and what was decided and not yet compacted */
+    size_t compact_at; /* bytes */
+    pw_state *state;   /* NULL: not loaded, or not yet there */
+    pw_status status;
+    uint64_t token;
+    pw_str correlation;
+    int64_t created_ms, last_ms;
+    int64_t timer_at;    /* PW_WAKE_NEVER: none */
+    bool drive;          /* PW_EVENT_DRIVE is to be sent */
+    bool check_calls;    /* look for committed calls that are not in flight */
+    bool check_work;     /* ... for attempts of activities */
+    bool wants_function; /* an attempt waits for a function that is not registered here */
+    bool idle;           /* in the list of idle ones */
+    bool busy;           /* counted by the shard */
+    bool committing;     /* `commit` is the committer's */
+    bool load;           /* read it even if no event waits */
+    bool drove;          /* the last event was a DRIVE: others go first now */
+    uint8_t turn;        /* which queue is asked first */
+    pw_commit commit;
+    pw_flight *flights;
+    uint32_t flight_count, flight_size;
+    uint32_t in_flight; /* without those that are held */
+    pw_command *commands, **last_command;
+    pw_http_call *calls, **last_call; /* answers that wait to be decided */
+    pw_job *jobs, **last_job;
+    pw_watch *watches;
+    pawl_error trouble; /* code PAWL_OK: none. Why it does not move although it should */
+} pw_live;
+
+pw_live *pw_live_new(struct pw_slot *slot); /* NULL: out of memory */
+void pw_live_free(pw_live *live);           /* nothing may be in flight or waiting */
+pw_str pw_live_id(const pw_live *live);
+/* Reads the row and makes the state. Drops what was in memory before. */
+PAWL_CHECK pawl_code pw_live_load(pw_live *live, pw_store *store, pw_programs *programs,
+                                  pawl_error *err);
+/* Forgets the state: the next event loads it again. */
+void pw_live_forget(pw_live *live);
+/* Copies the state to a fresh arena if the old one has grown. Without memory: stays as it is. */
+void pw_live_compact(pw_live *live);
+
+PAWL_CHECK pawl_code pw_live_reserve_flights(pw_live *live, size_t more, pawl_error *err);
+void pw_live_add_flight(pw_live *live, pw_flight flight); /* reserved before */
+pw_flight *pw_live_find_flight(pw_live *live, uint64_t visit, uint32_t attempt);
+void pw_live_remove_flight(pw_live *live, pw_flight *flight);
+#endif

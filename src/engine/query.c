@@ -1,0 +1,389 @@
+/* query.c - looking: what the store holds, as JSON. Works without owning the store too; what only
+ * the owner knows - which functions are registered, what an instance struggles with - is added
+ * where this process is the owner. */
+#include "engine/engine.h"
+#include "base/json.h"
+
+enum { LIST_DEFAULT = 100 };
+
+/* ------------------------------------------------------------------ instances */
+
+static void add_text(pw_object_builder *object, const char *name, pw_str text)
+{
+    if (text.len)
+        pw_object_add(object, pw_str_of(name), pw_string_ref(text));
+}
+
+static void add_moment(pw_object_builder *object, const char *name, int64_t ms)
+{
+    if (ms > 0)
+        pw_object_add(object, pw_str_of(name), pw_string_ref(pw_moment_text(object->arena, ms)));
+}
+
+static pawl_code add_json(pw_object_builder *object, const char *name, pw_str text, pawl_error *err)
+{
+    if (!text.len)
+        return PAWL_OK;
+    pw_value v;
+    pawl_code code = pw_json_parse(&v, text, NULL, object->arena, err);
+    if (code == PAWL_INVALID)
+        return pw_error_context(err, PAWL_CORRUPT, "stored '%s'", name);
+    if (code == PAWL_OK)
+        pw_object_add(object, pw_str_of(name), v);
+    return code;
+}
+
+static void add_head(pw_object_builder *object, const pw_instance_row *row)
+{
+    add_text(object, "id", row->id);
+    add_text(object, "namespace", row->namespace_);
+    add_text(object, "name", row->name);
+    add_text(object, "version", row->version);
+    add_text(object, "status", pw_str_of(pw_status_name(row->status)));
+    add_text(object, "key", row->business_key);
+    add_text(object, "correlation", row->correlation);
+    add_moment(object, "createdAt", row->created_ms);
+    add_moment(object, "updatedAt", row->updated_ms);
+    add_moment(object, "endedAt", row->ended_ms);
+    pw_object_add(object, PW_LIT("token"), pw_int((int64_t)row->token));
+    add_moment(object, "wakeAt", row->wake_at == PW_WAKE_NEVER ? 0 : row->wake_at);
+}
+
+static pawl_code add_tail(pw_object_builder *object, const pw_instance_row *row, pawl_error *err)
+{
+    pawl_code code = add_json(object, "output", row->output, err);
+    return code == PAWL_OK ? add_json(object, "error", row->error, err) : code;
+}
+
+/* ------------------------------------------------------------------ what it waits for */
+
+typedef struct waits {
+    pawl *p;
+    pw_arena *arena;
+    pw_bookmark_row *bookmarks;
+    size_t bookmark_count;
+    pw_call_row *calls;
+    size_t call_count;
+} waits;
+
+static void set(const waits *w, pw_value *wait, const char *name, pw_value v)
+{
+    if (!pw_is(v, PW_NONE))
+        *wait = pw_with(w->arena, *wait, pw_str_of(name), v);
+}
+
+static pw_value text_or_none(pw_str text)
+{
+    return text.len ? pw_string_ref(text) : (pw_value){ 0 };
+}
+
+static pw_value json_or_none(const waits *w, pw_str text)
+{
+    pw_value v = { 0 };
+    if (text.len && pw_json_parse(&v, text, NULL, w->arena, NULL) != PAWL_OK)
+        v = (pw_value){ 0 };
+    return v;
+}
+
+static void add_bookmark(const waits *w, pw_value *wait, int64_t visit)
+{
+    for (size_t i = 0; i < w->bookmark_count; i++) {
+        const pw_bookmark *b = &w->bookmarks[i].bookmark;
+        if ((int64_t)b->visit != visit)
+            continue;
+        pw_value payload = json_or_none(w, b->payload);
+        set(w, wait, "key", text_or_none(b->key));
+        set(w, wait, "assignedTo", text_or_none(b->assigned_to));
+        set(w, wait, "candidates", json_or_none(w, b->candidates));
+        set(w, wait, "title", pw_get_lit(payload, "title"));
+        if (b->due_at >= 0)
+            set(w, wait, "dueAt", pw_string_ref(pw_moment_text(w->arena, b->due_at)));
+        return;
+    }
+}
+
+static void add_call(const waits *w, pw_value *wait, int64_t visit)
+{
+    for (size_t i = w->call_count; i-- > 0;) { /* the newest attempt */
+        const pw_call_row *row = &w->calls[i];
+        if ((int64_t)row->intent.visit != visit)
+            continue;
+        set(w, wait, "method", text_or_none(row->intent.method));
+        set(w, wait, "endpoint", text_or_none(row->intent.endpoint));
+        set(w, wait, "attempt", pw_int(row->intent.attempt));
+        set(w, wait, "since", pw_string_ref(pw_moment_text(w->arena, row->created_ms)));
+        return;
+    }
+}
+
+static void add_function(const waits *w, pw_value *wait)
+{
+    pw_str name = pw_get_text(*wait, "function");
+    if (w->p->mode != PAWL_OWN || !name.len || pw_registry_find(w->p->registry, name, NULL))
+        return;
+    pw_str reason = pw_arena_printf(
+        w->arena, "the function '" PW_FMT "' is not registered in this process", PW_ARG(name));
+    set(w, wait, "reason", text_or_none(reason));
+}
+
+static pw_value enrich(const waits *w, pw_value wait)
+{
+    int64_t visit = 0;
+    (void)pw_integer(pw_get_lit(wait, "visit"), &visit);
+    pw_str kind = pw_get_text(wait, "kind");
+    if (pw_str_is(kind, "user-action"))
+        add_bookmark(w, &wait, visit);
+    else if (pw_str_is(kind, "call"))
+        add_call(w, &wait, visit);
+    else if (pw_str_is(kind, "activity"))
+        add_function(w, &wait);
+    return wait;
+}
+
+static pw_value trouble_wait(const waits *w, const char *message)
+{
+    pw_str text = pw_arena_str(w->arena, pw_str_of(message));
+    const pw_member members[] = { { PW_LIT("kind"), pw_string_ref(PW_LIT("trouble")) },
+                                  { PW_LIT("reason"), text_or_none(text) } };
+    return pw_object_of(w->arena, members, PW_LENGTH(members));
+}
+
+/* Input and waits, out of the state. A state that cannot be read is a reason to be shown, not to
+ * fail. */
+static pawl_code add_state(pawl *p, pw_object_builder *object, const pw_instance_row *row,
+                           pw_program **program, pw_value *found_waits, pawl_error *err)
+{
+    waits w = { .p = p, .arena = object->arena };
+    pw_array_builder list = { .arena = object->arena };
+    pw_state *state = NULL;
+    pawl_error error = { .code = PAWL_OK };
+    pawl_code code = pw_programs_get(p->programs, p->store, row->namespace_, row->name,
+                                     row->version, false, program, &error);
+    if (code == PAWL_OK)
+        code = pw_state_parse(&state, row->state, *program, object->arena, &error);
+    if (code == PAWL_CORRUPT || code == PAWL_SCHEMA || code == PAWL_NOT_FOUND) {
+        pw_array_add(&list, trouble_wait(&w, error.message));
+        *found_waits = pw_array_end(&list);
+        return PAWL_OK;
+    }
+    if (code == PAWL_OK)
+        code = pw_store_bookmarks(p->store, row->id, true, &w.bookmarks, &w.bookmark_count, w.arena,
+                                  &error);
+    if (code == PAWL_OK)
+        code = pw_store_calls(p->store, row->id, true, &w.calls, &w.call_count, w.arena, &error);
+    if (code != PAWL_OK) {
+        if (err)
+            *err = error;
+        return code;
+    }
+    pw_object_add(object, PW_LIT("input"), pw_state_input(state));
+    pw_value all = pw_state_waits(state, *program, object->arena);
+    for (size_t i = 0; i < all.count; i++)
+        pw_array_add(&list, enrich(&w, pw_item(all, i)));
+    if (p->mode == PAWL_OWN && pw_engine_trouble(p, row->id, &error))
+        pw_array_add(&list, trouble_wait(&w, error.message));
+    *found_waits = pw_array_end(&list);
+    return PAWL_OK;
+}
+
+static pawl_code give_text(char **out, pw_value v, const pw_arena *arena, pawl_error *err)
+{
+    pw_buf buf;
+    pw_buf_init(&buf, 0);
+    pw_json_write(&buf, v, PW_JSON_COMPACT);
+    char *text = arena->failed ? NULL : pw_buf_take(&buf);
+    pw_buf_done(&buf);
+    if (!text)
+        return pw_no_memory(err);
+    *out = text;
+    return PAWL_OK;
+}
+
+static pawl_code no_instance(const char *id, pawl_error *err)
+{
+    return pw_fail(err, PAWL_NOT_FOUND, "there is no instance '%.60s'", id);
+}
+
+static pawl_code show(pawl *p, const char *id, char **out, pw_arena *arena, pw_program **program,
+                      pawl_error *err)
+{
+    pw_instance_row row = { 0 };
+    pawl_code code = pw_store_instance_get(p->store, pw_str_of(id), true, &row, arena, err);
+    if (code == PAWL_NOT_FOUND)
+        return no_instance(id, err);
+    if (code != PAWL_OK)
+        return code;
+    pw_object_builder object = { .arena = arena };
+    pw_value list = { 0 };
+    add_head(&object, &row);
+    code = add_state(p, &object, &row, program, &list, err);
+    if (code == PAWL_OK)
+        code = add_tail(&object, &row, err);
+    if (code != PAWL_OK)
+        return code;
+    pw_object_add(&object, PW_LIT("waits"), list);
+    return give_text(out, pw_object_end(&object), arena, err);
+}
+
+pawl_code pawl_show(pawl *p, const char *id, char **out, pawl_error *err)
+{
+    if (!p || !out)
+        return pw_fail(err, PAWL_INVALID, "show: the pawl or out is NULL");
+    if (!id || !id[0])
+        return pw_fail(err, PAWL_INVALID, "the instance's id is missing");
+    if (strlen(id) != PW_ID_LENGTH)
+        return no_instance(id, err);
+    pw_arena arena;
+    pw_arena_init(&arena, 0);
+    pw_program *program = NULL;
+    pawl_code code = show(p, id, out, &arena, &program, err);
+    pw_program_unref(program);
+    pw_arena_done(&arena);
+    return code;
+}
+
+/* ------------------------------------------------------------------ list */
+
+static pawl_code make_filter(pw_instance_filter *out, const pawl_list_options *given,
+                             pawl_error *err)
+{
+    pawl_list_options options = { 0 };
+    if (given && given->struct_size == 0)
+        return pw_fail(err, PAWL_INVALID,
+                       "list: struct_size is 0; set it to sizeof(pawl_list_options)");
+    if (given)
+        memcpy(&options, given,
+               given->struct_size < sizeof options ? given->struct_size : sizeof options);
+    *out = (pw_instance_filter){ .limit = options.limit ? options.limit : LIST_DEFAULT,
+                                 .after = pw_str_of(options.after),
+                                 .name = pw_str_of(options.name) };
+    if (out->limit > PW_PAGE_MAX)
+        return pw_fail(err, PAWL_INVALID, "list: limit must be at most %u, not %u", PW_PAGE_MAX,
+                       options.limit);
+    if (options.status) {
+        out->by_status = true;
+        if (!pw_status_parse(&out->status, pw_str_of(options.status)))
+            return pw_fail(
+                err, PAWL_INVALID,
+                "list: there is no status '%.40s'; pending, running, waiting, suspended, "
+                "compensating, completed, faulted, cancelled or compensated",
+                options.status);
+    }
+    const char *slash = out->name.len ? memchr(out->name.ptr, '/', out->name.len) : NULL;
+    if (slash) {
+        out->namespace_ = (pw_str){ out->name.ptr, (size_t)(slash - out->name.ptr) };
+        out->name = pw_str_of(slash + 1);
+    }
+    return PAWL_OK;
+}
+
+pawl_code pawl_list(pawl *p, const pawl_list_options *options, char **out, pawl_error *err)
+{
+    if (!p || !out)
+        return pw_fail(err, PAWL_INVALID, "list: the pawl or out is NULL");
+    pw_instance_filter filter;
+    pawl_code code = make_filter(&filter, options, err);
+    if (code != PAWL_OK)
+        return code;
+    pw_arena arena;
+    pw_arena_init(&arena, 0);
+    pw_instance_row *rows = NULL;
+    size_t count = 0;
+    pw_str next = { 0 };
+    code = pw_store_instance_list(p->store, &filter, &rows, &count, &next, &arena, err);
+    pw_array_builder list = { .arena = &arena };
+    for (size_t i = 0; i < count && code == PAWL_OK; i++) {
+        pw_object_builder object = { .arena = &arena };
+        add_head(&object, &rows[i]);
+        code = add_tail(&object, &rows[i], err);
+        pw_array_add(&list, pw_object_end(&object));
+    }
+    if (code == PAWL_OK) {
+        pw_object_builder object = { .arena = &arena };
+        pw_object_add(&object, PW_LIT("instances"), pw_array_end(&list));
+        add_text(&object, "next", next);
+        code = give_text(out, pw_object_end(&object), &arena, err);
+    }
+    pw_arena_done(&arena);
+    return code;
+}
+
+/* ------------------------------------------------------------------ log */
+
+static void write_step(pw_buf *buf, const pw_step_row *row)
+{
+    char at[PW_MOMENT_SIZE];
+    pw_moment_write(at, row->at_ms);
+    pw_buf_printf(
+        buf, "{\"sequence\":%llu,\"at\":\"%s\",\"event\":", (unsigned long long)row->sequence, at);
+    pw_json_write_string(buf, row->event);
+    pw_buf_text(buf, ",\"actor\":");
+    pw_json_write_string(buf, row->actor.len ? row->actor : PW_LIT("system"));
+    pw_buf_text(buf, ",\"correlation\":");
+    pw_json_write_string(buf, row->correlation);
+    pw_buf_text(buf, ",\"entries\":");
+    pw_buf_str(buf, row->entries.len ? row->entries : PW_LIT("[]"));
+    pw_buf_char(buf, '}');
+}
+
+/* Is there a step `from`? */
+static pawl_code more_steps(pawl *p, pw_str id, uint64_t from, bool *more, pw_arena *arena,
+                            pawl_error *err)
+{
+    pw_step_row *rows = NULL;
+    size_t count = 0;
+    pawl_code code = pw_store_steps(p->store, id, from, 1, &rows, &count, arena, err);
+    *more = count > 0;
+    return code;
+}
+
+pawl_code pawl_log(pawl *p, const char *id, uint64_t from, uint32_t limit, char **out,
+                   pawl_error *err)
+{
+    if (!p || !out)
+        return pw_fail(err, PAWL_INVALID, "log: the pawl or out is NULL");
+    if (!id || !id[0])
+        return pw_fail(err, PAWL_INVALID, "the instance's id is missing");
+    if (strlen(id) != PW_ID_LENGTH)
+        return no_instance(id, err);
+    uint32_t most = limit == 0 || limit > PW_PAGE_MAX ? PW_PAGE_MAX : limit;
+    uint64_t first = from ? from : 1;
+    pw_arena arena;
+    pw_arena_init(&arena, 0);
+    pw_buf buf;
+    pw_buf_init(&buf, 0);
+    pw_step_row *rows = NULL;
+    size_t count = 0;
+    bool more = false;
+    pawl_code code =
+        pw_store_steps(p->store, pw_str_of(id), first, most, &rows, &count, &arena, err);
+    if (code == PAWL_OK && count == 0) {
+        pw_instance_row row = { 0 };
+        code = pw_store_instance_get(p->store, pw_str_of(id), false, &row, &arena, err);
+        if (code == PAWL_NOT_FOUND)
+            code = no_instance(id, err);
+    }
+    uint64_t next = count ? rows[count - 1].sequence + 1 : first;
+    if (code == PAWL_OK && count == most)
+        code = more_steps(p, pw_str_of(id), next, &more, &arena, err);
+    if (code == PAWL_OK) {
+        pw_buf_text(&buf, "{\"steps\":[");
+        for (size_t i = 0; i < count; i++) {
+            if (i)
+                pw_buf_char(&buf, ',');
+            write_step(&buf, &rows[i]);
+        }
+        pw_buf_char(&buf, ']');
+        if (more)
+            pw_buf_printf(&buf, ",\"next\":%llu", (unsigned long long)next);
+        pw_buf_char(&buf, '}');
+        char *text = pw_buf_take(&buf);
+        if (text)
+            *out = text;
+        else
+            code = pw_no_memory(err);
+    }
+    pw_buf_done(&buf);
+    pw_arena_done(&arena);
+    return code;
+}

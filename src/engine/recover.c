@@ -1,0 +1,379 @@
+/* recover.c - rounds, by one thread of its own that may wait for the store.
+ *
+ *  1. Everything with wake_at <= now, page by page: each instance is loaded by its shard, which
+ * sends its calls again and finds its lost attempts. A page is done before the next is read: a
+ * million instances are never all in memory at once unless they have something in flight. At open,
+ * and when a function was registered.
+ *  2. Overdue timers, of which none should be: every CheckInterval.
+ *  3. Timers of the window that begins where the last one ended. The horizon is raised before the
+ * rows are read: a timer that is committed meanwhile is either read, or kept by its shard because
+ * it is below the horizon.
+ *  4. Inbox rows that no step has consumed: each becomes a command. At open and every
+ * CheckInterval. */
+#include "engine/engine.h"
+#include "base/json.h"
+
+enum { PAGE = 256, INBOX_PAGE = 100, RETRY_NS = 1000000000 };
+
+/* Behind every id: pages that begin with it leave out rows of that very instant. */
+#define BEHIND PW_LIT("~")
+
+struct pw_recovery {
+    pawl *engine;
+    pthread_mutex_t lock; /* of what follows, up to the next blank line */
+    pthread_cond_t changed;
+    bool stop, again, woken;
+    bool whole; /* the last round could look at everything */
+    uint64_t rounds_begun, rounds_ended, rounds_wanted;
+
+    /* the thread's own */
+    bool recovered;    /* everything in flight was looked at */
+    bool started;      /* the first window is read */
+    uint64_t check_ns; /* when to look at the inbox and at overdue rows next */
+    pw_watch watches[PAGE];
+    pw_arena arena;
+};
+
+pawl_code pw_recovery_new(pw_recovery **out, pawl *p, pawl_error *err)
+{
+    pw_recovery *r = pw_zalloc(sizeof *r);
+    if (!r)
+        return pw_no_memory(err);
+    r->engine = p;
+    pw_arena_init(&r->arena, 0);
+    int failed = pthread_mutex_init(&r->lock, NULL);
+    pawl_code code =
+        failed ? pw_fail_native(err, PAWL_NO_MEMORY, failed, "out of memory") : PAWL_OK;
+    if (code == PAWL_OK && (code = pw_condition_init(&r->changed, err)) != PAWL_OK)
+        (void)pthread_mutex_destroy(&r->lock);
+    if (code != PAWL_OK) {
+        pw_free(r);
+        return code;
+    }
+    *out = r;
+    return PAWL_OK;
+}
+
+void pw_recovery_free(pw_recovery *r)
+{
+    if (!r)
+        return;
+    pw_arena_done(&r->arena);
+    (void)pthread_cond_destroy(&r->changed);
+    (void)pthread_mutex_destroy(&r->lock);
+    pw_free(r);
+}
+
+static void raise_flag(pw_recovery *r, bool *flag)
+{
+    (void)pthread_mutex_lock(&r->lock);
+    *flag = true;
+    (void)pthread_cond_broadcast(&r->changed);
+    (void)pthread_mutex_unlock(&r->lock);
+}
+
+void pw_recovery_stop(pw_recovery *r)
+{
+    raise_flag(r, &r->stop);
+}
+
+void pw_recovery_wake(pw_recovery *r)
+{
+    raise_flag(r, &r->woken);
+}
+
+void pw_recovery_again(pw_recovery *r)
+{
+    raise_flag(r, &r->again);
+}
+
+pawl_code pw_recovery_round(pw_recovery *r, uint64_t deadline_ns, bool *whole, pawl_error *err)
+{
+    (void)pthread_mutex_lock(&r->lock);
+    uint64_t wanted = r->rounds_begun + 1;
+    if (r->rounds_wanted < wanted)
+        r->rounds_wanted = wanted;
+    (void)pthread_cond_broadcast(&r->changed);
+    bool in_time = true;
+    while (r->rounds_ended < wanted && !r->stop && in_time)
+        in_time = pw_condition_wait(&r->changed, &r->lock, deadline_ns);
+    bool ended = r->rounds_ended >= wanted, stop = r->stop;
+    *whole = r->whole;
+    (void)pthread_mutex_unlock(&r->lock);
+    if (ended)
+        return PAWL_OK;
+    if (stop)
+        return pw_fail(err, PAWL_BUSY, "closing");
+    return pw_fail(err, PAWL_TIMEOUT, "the recovery of instances in flight goes on");
+}
+
+static bool stopping(pw_recovery *r)
+{
+    (void)pthread_mutex_lock(&r->lock);
+    bool stop = r->stop;
+    (void)pthread_mutex_unlock(&r->lock);
+    return stop;
+}
+
+/* ------------------------------------------------------------------ instances in flight */
+
+/* Has the shards load these; true: all of them. */
+static bool load_page(pw_recovery *r, const pw_due *rows, size_t count)
+{
+    bool all = true;
+    size_t sent = 0;
+    for (; sent < count; sent++) {
+        pw_watch *watch = &r->watches[sent];
+        *watch = (pw_watch){ .message.kind = PW_MESSAGE_WATCH,
+                             .cancel.kind = PW_MESSAGE_UNWATCH,
+                             .instance = rows[sent].id,
+                             .kind = PW_WATCH_LOADED };
+        if (pw_reply_init(&watch->reply, NULL) != PAWL_OK) {
+            all = false;
+            break;
+        }
+        if (rows[sent].id.len != PW_ID_LENGTH) { /* not one of ours */
+            watch->code = PAWL_OK;
+            pw_reply_give(&watch->reply);
+            continue;
+        }
+        pw_mailbox_message(&pw_engine_shard_of(r->engine, rows[sent].id)->mailbox, &watch->message);
+    }
+    for (size_t i = 0; i < sent; i++) {
+        pw_watch *watch = &r->watches[i];
+        (void)pw_reply_wait(&watch->reply, UINT64_MAX); /* closing answers too */
+        pw_reply_done(&watch->reply);
+        /* what is in trouble for itself is shown, and tried again by its shard */
+        if (watch->code == PAWL_NO_MEMORY || watch->code == PAWL_IO || watch->code == PAWL_BUSY)
+            all = false;
+    }
+    return all;
+}
+
+/* Rows from (after_ms, after_id) on that are due. False: not all could be looked at. */
+static bool load_due(pw_recovery *r, int64_t until_ms, int64_t after_ms, pw_str after_id)
+{
+    char id[PW_ID_SIZE] = "";
+    bool all = true;
+    while (!stopping(r)) {
+        pw_due *rows = NULL;
+        size_t count = 0;
+        pw_arena_reset(&r->arena);
+        if (pw_store_due(r->engine->store, until_ms, after_ms, after_id, PAGE, &rows, &count,
+                         &r->arena, NULL) != PAWL_OK)
+            return false;
+        all = load_page(r, rows, count) && all;
+        if (count < PAGE)
+            return all;
+        const pw_due *last = &rows[count - 1];
+        after_ms = last->wake_at;
+        size_t length = last->id.len < sizeof id ? last->id.len : sizeof id;
+        memcpy(id, last->id.ptr, length);
+        after_id = (pw_str){ id, length };
+    }
+    return false;
+}
+
+/* ------------------------------------------------------------------ the window */
+
+static bool send_sleepers(pw_recovery *r, const pw_due *rows, size_t count)
+{
+    for (uint32_t i = 0; i < r->engine->shard_count && count > 0; i++) {
+        pw_sleepers sleepers = { .message.kind = PW_MESSAGE_SLEEPERS,
+                                 .items = rows,
+                                 .count = count };
+        if (pw_reply_init(&sleepers.reply, NULL) != PAWL_OK)
+            return false;
+        pw_mailbox_message(&r->engine->shards[i]->mailbox, &sleepers.message);
+        (void)pw_reply_wait(&sleepers.reply, UINT64_MAX);
+        pw_reply_done(&sleepers.reply);
+        if (sleepers.code != PAWL_OK)
+            return false;
+    }
+    return true;
+}
+
+/* Timers in (from, until]. */
+static bool read_window(pw_recovery *r, int64_t from_ms, int64_t until_ms)
+{
+    char id[PW_ID_SIZE];
+    pw_str after_id = BEHIND;
+    int64_t after_ms = from_ms;
+    while (!stopping(r)) {
+        pw_due *rows = NULL;
+        size_t count = 0;
+        pw_arena_reset(&r->arena);
+        if (pw_store_due(r->engine->store, until_ms, after_ms, after_id, PW_PAGE_MAX, &rows, &count,
+                         &r->arena, NULL) != PAWL_OK ||
+            !send_sleepers(r, rows, count))
+            return false;
+        if (count < PW_PAGE_MAX)
+            return true;
+        const pw_due *last = &rows[count - 1];
+        after_ms = last->wake_at;
+        size_t length = last->id.len < sizeof id ? last->id.len : sizeof id;
+        memcpy(id, last->id.ptr, length);
+        after_id = (pw_str){ id, length };
+    }
+    return false;
+}
+
+static bool move_window(pw_recovery *r, int64_t now_ms)
+{
+    int64_t horizon = atomic_load(&r->engine->horizon_ms);
+    if (r->started && horizon - now_ms > PW_WINDOW_MS / 2)
+        return true;
+    int64_t until = now_ms + PW_WINDOW_MS;
+    atomic_store(&r->engine->horizon_ms, until);
+    if (read_window(r, r->started ? horizon : now_ms, until)) {
+        r->started = true;
+        return true;
+    }
+    atomic_store(&r->engine->horizon_ms, horizon); /* the next round reads it again */
+    return false;
+}
+
+/* ------------------------------------------------------------------ the inbox */
+
+/* One row on its way; with its own memory. */
+typedef struct delivery {
+    pw_command command;
+    pw_arena arena;
+} delivery;
+
+static void delivered(pw_command *command)
+{
+    pw_reply_give(&command->reply);
+}
+
+/* {"key", "data"} of a resume, {"reason"} of the others. PAWL_INVALID: it is no command. */
+static pawl_code read_inbox_row(delivery *d, const pw_inbox_row *row, pawl_error *err)
+{
+    static const struct {
+        const char *name;
+        pw_event_kind kind;
+    } kinds[] = {
+        { "resume", PW_EVENT_RESUME },
+        { "cancel", PW_EVENT_CANCEL },
+        { "suspend", PW_EVENT_SUSPEND },
+        { "continue", PW_EVENT_CONTINUE },
+    };
+    size_t at = 0;
+    while (at < PW_LENGTH(kinds) && !pw_str_is(row->kind, kinds[at].name))
+        at++;
+    pw_value payload = pw_null();
+    pw_event *event = &d->command.event;
+    event->kind = PW_EVENT_DRIVE; /* the name of the step that refuses it */
+    event->actor = row->actor;
+    if (at == PW_LENGTH(kinds))
+        return pw_fail(err, PAWL_INVALID,
+                       "'" PW_FMT "' is no command; resume, cancel, suspend or continue",
+                       PW_ARG(row->kind));
+    event->kind = kinds[at].kind;
+    if (row->payload.len) {
+        pawl_code code = pw_json_parse(&payload, row->payload, NULL, &d->arena, err);
+        if (code != PAWL_OK)
+            return code;
+    }
+    event->reason = pw_get_text(payload, "reason");
+    event->key = pw_get_text(payload, "key");
+    event->payload = pw_get_lit(payload, "data");
+    if (pw_is(event->payload, PW_NONE))
+        event->payload = pw_null();
+    return PAWL_OK;
+}
+
+static bool deliver(pw_recovery *r, const pw_inbox_row *row)
+{
+    delivery d = { .command = { .message.kind = PW_MESSAGE_COMMAND,
+                                .instance = row->target,
+                                .answered = delivered } };
+    char digest[65];
+    pw_arena_init(&d.arena, 0);
+    pawl_code code = read_inbox_row(&d, row, &d.command.error);
+    d.command.refused = code == PAWL_INVALID;
+    bool good = row->target.len == PW_ID_LENGTH && (code == PAWL_OK || code == PAWL_INVALID);
+    if (good && d.command.event.kind == PW_EVENT_RESUME) {
+        good = pw_digest_of_value(digest, d.command.event.payload, NULL) == PAWL_OK;
+        d.command.data_digest = (pw_str){ digest, 64 };
+    }
+    d.command.inbox = (pw_inbox_use){ .key = row->key,
+                                      .kind = row->kind,
+                                      .payload = row->payload,
+                                      .actor = row->actor,
+                                      .answer = PW_LIT("{\"ok\":true}"),
+                                      .stored = true };
+    bool answered = good && pw_reply_init(&d.command.reply, NULL) == PAWL_OK;
+    if (answered) {
+        pw_mailbox_message(&pw_engine_shard_of(r->engine, row->target)->mailbox,
+                           &d.command.message);
+        (void)pw_reply_wait(&d.command.reply, UINT64_MAX);
+        pw_reply_done(&d.command.reply);
+    }
+    pw_arena_done(&d.arena);
+    return answered && d.command.code == PAWL_OK;
+}
+
+/* Until a page brings nothing forward: rows that could not be consumed are tried again at the next
+ * check. */
+static void read_inbox(pw_recovery *r)
+{
+    bool forward = true;
+    while (forward && !stopping(r)) {
+        pw_inbox_row *rows = NULL;
+        size_t count = 0;
+        pw_arena_reset(&r->arena);
+        if (pw_store_inbox_pending(r->engine->store, INBOX_PAGE, &rows, &count, &r->arena, NULL) !=
+            PAWL_OK)
+            return;
+        forward = false;
+        for (size_t i = 0; i < count && !stopping(r); i++)
+            forward = deliver(r, &rows[i]) || forward;
+        forward = forward && count == INBOX_PAGE;
+    }
+}
+
+/* ------------------------------------------------------------------ rounds */
+
+static void run_round(pw_recovery *r)
+{
+    int64_t now = pw_engine_now(r->engine);
+    uint64_t clock = pw_monotonic_ns();
+    bool good = true;
+    bool first = !r->recovered;
+    if (first) {
+        good = load_due(r, now, INT64_MIN + 1, (pw_str){ "", 0 });
+        r->recovered = good;
+    }
+    good = move_window(r, now) && good;
+    if (first || clock >= r->check_ns) {
+        if (!first)
+            good = load_due(r, now, 0, BEHIND) && good;
+        read_inbox(r);
+    }
+    r->check_ns = pw_monotonic_ns() + (good ? PW_CHECK_MS * 1000000ull : RETRY_NS);
+}
+
+bool pw_recovery_work(pw_recovery *r, bool wait)
+{
+    (void)pthread_mutex_lock(&r->lock);
+    while (wait && r->started && r->recovered && !r->stop && !r->again && !r->woken &&
+           r->rounds_wanted <= r->rounds_begun && pw_monotonic_ns() < r->check_ns)
+        (void)pw_condition_wait(&r->changed, &r->lock, r->check_ns);
+    while (wait && !r->stop && (!r->started || !r->recovered) && pw_monotonic_ns() < r->check_ns)
+        (void)pw_condition_wait(&r->changed, &r->lock, r->check_ns); /* not faster: it failed */
+    if (r->again)
+        r->recovered = false;
+    r->again = r->woken = false;
+    bool stop = r->stop;
+    r->rounds_begun++;
+    (void)pthread_mutex_unlock(&r->lock);
+    if (!stop)
+        run_round(r);
+    (void)pthread_mutex_lock(&r->lock);
+    r->rounds_ended = r->rounds_begun;
+    r->whole = r->recovered && r->started;
+    (void)pthread_cond_broadcast(&r->changed);
+    (void)pthread_mutex_unlock(&r->lock);
+    return !stop;
+}

@@ -1,0 +1,552 @@
+/* shard.c - what comes in goes to its instance; afterwards the instance is settled: it decides what
+ * it can, its waiters are looked at, and it stays in memory, or does not.
+ *
+ * In memory stays what has something in flight, queued, uncommitted or watched, and the last few
+ * thousand idle ones. A timer within the window stays in the heap without its instance. */
+#include "engine/engine.h"
+
+enum { LOOK_AGAIN_MS = 10000 }; /* the clock may be set forward, and the machine may have slept */
+
+pw_mailbox *pw_shard_mailbox(pw_shard *shard)
+{
+    return &shard->mailbox;
+}
+
+/* ------------------------------------------------------------------ idle ones */
+
+static void unlink_idle(pw_shard *shard, pw_live *live)
+{
+    if (!live->idle)
+        return;
+    if (live->newer)
+        live->newer->older = live->older;
+    else
+        shard->newest = live->older;
+    if (live->older)
+        live->older->newer = live->newer;
+    else
+        shard->oldest = live->newer;
+    live->newer = live->older = NULL;
+    live->idle = false;
+    shard->idle_count--;
+}
+
+static void drop_live(pw_shard *shard, pw_live *live)
+{
+    pw_slot *slot = live->slot;
+    unlink_idle(shard, live);
+    if (live->trouble.code != PAWL_OK)
+        pw_engine_set_trouble(shard->engine, pw_live_id(live), &(pawl_error){ .code = PAWL_OK });
+    int64_t due = live->state ? live->timer_at : PW_WAKE_NEVER;
+    if (due > atomic_load(&shard->engine->horizon_ms))
+        due = PW_WAKE_NEVER; /* its window reads it from the store */
+    slot->live = NULL;
+    pw_live_free(live);
+    pw_slot_timer(shard, slot, due);
+    pw_slot_drop(shard, slot);
+}
+
+static void make_idle(pw_shard *shard, pw_live *live)
+{
+    unlink_idle(shard, live);
+    live->older = shard->newest;
+    if (shard->newest)
+        shard->newest->newer = live;
+    else
+        shard->oldest = live;
+    shard->newest = live;
+    live->idle = true;
+    shard->idle_count++;
+}
+
+/* Not within settle(): whoever settles one instance may hold another. */
+static void trim_idle(pw_shard *shard)
+{
+    while (shard->idle_count > PW_LIVE_IDLE_MAX)
+        drop_live(shard, shard->oldest);
+}
+
+/* ------------------------------------------------------------------ waiters */
+
+static bool reached(pw_shard *shard, const pw_live *live, const pw_watch *watch)
+{
+    bool ended = pw_status_ended(live->status);
+    switch (watch->kind) {
+    case PW_WATCH_END:
+        return ended;
+    case PW_WATCH_SETTLED:
+        return ended || live->status == PW_SUSPENDED ||
+               (!live->busy && live->timer_at == PW_WAKE_NEVER);
+    case PW_WATCH_IDLE:
+        return ended || live->status == PW_SUSPENDED ||
+               (!live->busy &&
+                (live->timer_at == PW_WAKE_NEVER || live->timer_at > pw_engine_now(shard->engine)));
+    case PW_WATCH_LOADED:
+        return !live->check_calls && !live->check_work;
+    }
+    return false;
+}
+
+static void tell_watch(pw_watch *watch, pawl_code code, const pawl_error *err)
+{
+    watch->live = NULL;
+    watch->code = code;
+    if (code != PAWL_OK && err)
+        watch->error = *err;
+    pw_reply_give(&watch->reply);
+}
+
+static void tell_all(pw_live *live, const pawl_error *err)
+{
+    while (live->watches) {
+        pw_watch *watch = live->watches;
+        live->watches = watch->next;
+        tell_watch(watch, err->code, err);
+    }
+}
+
+static void look_at_watches(pw_shard *shard, pw_live *live)
+{
+    for (pw_watch **at = &live->watches; *at;) {
+        pw_watch *watch = *at;
+        pawl_code code = PAWL_TIMEOUT;
+        if (live->state && reached(shard, live, watch))
+            code = PAWL_OK;
+        else if (live->trouble.code != PAWL_OK)
+            code = live->trouble.code;
+        else if (!watch->once) {
+            at = &watch->next;
+            continue;
+        }
+        *at = watch->next;
+        tell_watch(watch, code, &live->trouble);
+    }
+}
+
+/* ------------------------------------------------------------------ settling */
+
+static bool has_work(const pw_live *live)
+{
+    if (live->committing || live->in_flight)
+        return true;
+    if (live->trouble.code != PAWL_OK)
+        return false; /* it needs a person, although it tries again */
+    return live->commands || live->calls || live->jobs || live->drive || live->check_calls ||
+           live->check_work || live->load || live->retry_ns;
+}
+
+static void count_busy(pw_shard *shard, pw_live *live, bool busy)
+{
+    if (live->busy == busy)
+        return;
+    live->busy = busy;
+    pw_engine_busy(shard->engine, busy);
+}
+
+/* After anything that has to do with the instance. It may be gone afterwards. */
+static void settle(pw_shard *shard, pw_live *live)
+{
+    pw_decide(shard, live);
+    bool waits = live->state && !live->committing && live->retry_ns == 0;
+    pw_slot_timer(shard, live->slot, waits ? live->timer_at : PW_WAKE_NEVER);
+    count_busy(shard, live, has_work(live));
+    if (live->watches && !live->state && !live->committing && live->retry_ns == 0) {
+        pawl_error err;
+        (void)pw_fail(&err, PAWL_NOT_FOUND, "there is no instance " PW_FMT,
+                      PW_ARG(pw_live_id(live)));
+        tell_all(live, &err);
+    }
+    look_at_watches(shard, live);
+    if (has_work(live) || live->watches || live->retry_ns)
+        unlink_idle(shard, live);
+    else if (!live->state || pw_status_ended(live->status))
+        drop_live(shard, live);
+    else
+        make_idle(shard, live);
+}
+
+/* The instance in memory, made if it is not there; NULL: out of memory. */
+static pw_live *live_of(pw_shard *shard, pw_str id)
+{
+    pw_slot *slot = pw_slot_get(shard, id);
+    if (slot && !slot->live) {
+        slot->live = pw_live_new(slot);
+        if (!slot->live) {
+            pw_slot_drop(shard, slot);
+            return NULL;
+        }
+    }
+    return slot ? slot->live : NULL;
+}
+
+/* ------------------------------------------------------------------ messages */
+
+/* True: nobody is served now, and why. */
+static bool turned_away(pw_shard *shard, pawl_error *err)
+{
+    if (shard->closing) {
+        (void)pw_fail(err, PAWL_BUSY, "closing");
+        return true;
+    }
+    return pw_engine_degraded(shard->engine, err);
+}
+
+static void on_command(pw_shard *shard, pw_command *command)
+{
+    pawl_error err = { .code = PAWL_OK };
+    if (turned_away(shard, &err)) {
+        pw_answer(command, err.code, &err);
+        return;
+    }
+    pw_live *live = live_of(shard, command->instance);
+    if (!live) {
+        (void)pw_no_memory(&err);
+        pw_answer(command, err.code, &err);
+        return;
+    }
+    command->next = NULL;
+    *live->last_command = command;
+    live->last_command = &command->next;
+    settle(shard, live);
+}
+
+static void on_watch(pw_shard *shard, pw_watch *watch)
+{
+    pawl_error err = { .code = PAWL_OK };
+    if (turned_away(shard, &err)) {
+        tell_watch(watch, err.code, &err);
+        return;
+    }
+    pw_live *live = live_of(shard, watch->instance);
+    if (!live) {
+        (void)pw_no_memory(&err);
+        tell_watch(watch, err.code, &err);
+        return;
+    }
+    live->load = live->load || (!live->state && !live->committing);
+    if (watch->kind == PW_WATCH_LOADED && live->state && live->wants_function)
+        live->check_work = true;
+    watch->live = live;
+    watch->next = live->watches;
+    live->watches = watch;
+    settle(shard, live);
+}
+
+static void on_unwatch(pw_shard *shard, pw_watch *watch)
+{
+    pw_live *live = watch->live;
+    if (!live)
+        return; /* it was answered before */
+    pw_watch **at = &live->watches;
+    while (*at != watch)
+        at = &(*at)->next;
+    *at = watch->next;
+    pawl_error err;
+    (void)pw_fail(&err, PAWL_TIMEOUT, "not yet");
+    tell_watch(watch, err.code, &err);
+    settle(shard, live);
+}
+
+static void on_sleepers(pw_shard *shard, pw_sleepers *sleepers)
+{
+    sleepers->code = PAWL_OK;
+    for (size_t i = 0; i < sleepers->count && !shard->closing; i++) {
+        const pw_due *due = &sleepers->items[i];
+        if (due->id.len != PW_ID_LENGTH || pw_engine_shard_of(shard->engine, due->id) != shard)
+            continue;
+        pw_slot *slot = pw_slot_get(shard, due->id);
+        if (!slot)
+            sleepers->code = PAWL_NO_MEMORY;
+        else if (!slot->live)
+            pw_slot_timer(shard, slot, due->wake_at);
+    }
+    pw_reply_give(&sleepers->reply);
+}
+
+static void fire_timers(pw_shard *shard)
+{
+    int64_t now = pw_engine_now(shard->engine);
+    pw_slot *slot = NULL;
+    while (!shard->closing && (slot = pw_slot_due(shard, now)) != NULL) {
+        pw_live *live = live_of(shard, (pw_str){ slot->id, PW_ID_LENGTH });
+        if (!live) { /* the recovery reads overdue rows again and again */
+            pw_slot_drop(shard, slot);
+            return;
+        }
+        live->load = live->load || (!live->state && !live->committing);
+        settle(shard, live);
+        trim_idle(shard);
+    }
+}
+
+/* Calls `each` for every instance in memory. It may drop it. */
+static void for_each_live(pw_shard *shard, void (*each)(pw_shard *shard, pw_live *live))
+{
+    for (size_t i = 0; i < shard->bucket_count; i++)
+        for (pw_slot *slot = shard->buckets[i], *next = NULL; slot; slot = next) {
+            next = slot->next;
+            if (slot->live)
+                each(shard, slot->live);
+        }
+}
+
+static void on_registered(pw_shard *shard, pw_live *live)
+{
+    if (!live->wants_function)
+        return;
+    live->check_work = true;
+    settle(shard, live);
+}
+
+static void on_message(pw_shard *shard, pw_message *message)
+{
+    switch (message->kind) {
+    case PW_MESSAGE_COMMAND:
+        on_command(shard, (pw_command *)(void *)message);
+        return;
+    case PW_MESSAGE_WATCH:
+        on_watch(shard, (pw_watch *)(void *)message);
+        return;
+    case PW_MESSAGE_UNWATCH:
+        on_unwatch(shard, (pw_watch *)(void *)((char *)message - offsetof(pw_watch, cancel)));
+        return;
+    case PW_MESSAGE_SLEEPERS:
+        on_sleepers(shard, (pw_sleepers *)(void *)message);
+        return;
+    case PW_MESSAGE_LOOK:
+        fire_timers(shard);
+        pw_reply_give(&((pw_notice *)(void *)message)->reply);
+        return;
+    case PW_MESSAGE_REGISTERED:
+        for_each_live(shard, on_registered);
+        pw_reply_give(&((pw_notice *)(void *)message)->reply);
+        return;
+    }
+}
+
+/* ------------------------------------------------------------------ answers of the outside */
+
+static void on_call(pw_shard *shard, pw_http_call *call)
+{
+    PW_FAULT("engine-result-received");
+    pw_slot *slot = pw_slot_find(shard, call->instance);
+    pw_live *live = slot ? slot->live : NULL;
+    pw_flight *flight = live ? pw_live_find_flight(live, call->visit, call->attempt) : NULL;
+    if (shard->closing || call->cancelled) { /* closing: the next open sends it again */
+        if (flight)
+            pw_live_remove_flight(live, flight);
+        pw_http_call_free(call);
+        if (flight)
+            settle(shard, live);
+        return;
+    }
+    if (!live)
+        live = live_of(shard, call->instance);
+    if (!live) { /* nobody waits for it any more: only a line of the log is lost */
+        pw_http_call_free(call);
+        return;
+    }
+    call->next = NULL;
+    *live->last_call = call;
+    live->last_call = &call->next;
+    settle(shard, live);
+}
+
+static void on_job(pw_shard *shard, pw_job *job)
+{
+    PW_FAULT("engine-result-received");
+    pw_slot *slot = pw_slot_find(shard, job->instance);
+    pw_live *live = slot ? slot->live : NULL;
+    pw_flight *flight = live ? pw_live_find_flight(live, job->visit, job->attempt) : NULL;
+    if (shard->closing || job->end == PW_JOB_CANCELLED || !flight) {
+        if (flight)
+            pw_live_remove_flight(live, flight);
+        pw_job_release(job);
+        if (flight)
+            settle(shard, live);
+        return;
+    }
+    job->next = NULL;
+    *live->last_job = job;
+    live->last_job = &job->next;
+    settle(shard, live);
+}
+
+/* ------------------------------------------------------------------ signals */
+
+static void answer_waiting(pw_live *live, const pawl_error *err)
+{
+    while (live->commands) {
+        pw_command *command = live->commands;
+        live->commands = command->next;
+        pw_answer(command, err->code, err);
+    }
+    live->last_command = &live->commands;
+    tell_all(live, err);
+}
+
+static void close_live(pw_shard *shard, pw_live *live)
+{
+    pawl_error err;
+    (void)pw_fail(&err, PAWL_BUSY, "closing");
+    answer_waiting(live, &err);
+    for (pw_http_call *call = live->calls, *next = NULL; call; call = next) {
+        next = call->next;
+        pw_http_call_free(call);
+    }
+    for (pw_job *job = live->jobs, *next = NULL; job; job = next) {
+        next = job->next;
+        pw_job_release(job);
+    }
+    live->calls = NULL;
+    live->jobs = NULL;
+    live->last_call = &live->calls;
+    live->last_job = &live->jobs;
+    count_busy(shard, live, false);
+}
+
+/* The store fails: nobody is kept waiting for it. */
+static void degrade_live(pw_shard *shard, pw_live *live)
+{
+    pawl_error err = { .code = PAWL_OK };
+    if (!pw_engine_degraded(shard->engine, &err))
+        return; /* it works again already */
+    answer_waiting(live, &err);
+    if (live->committing && live->commit.command) {
+        atomic_store(&live->commit.given_up, true);
+        pw_command *command = live->commit.command;
+        live->commit.command = NULL;
+        pw_answer(command, err.code, &err);
+    }
+    if (!live->committing)
+        settle(shard, live);
+}
+
+static void on_signals(pw_shard *shard, unsigned signals)
+{
+    if (signals & PW_SIGNAL_CLOSE) {
+        shard->closing = true;
+        for_each_live(shard, close_live);
+    }
+    if (signals & PW_SIGNAL_DEGRADED)
+        for_each_live(shard, degrade_live);
+}
+
+static void try_again(pw_shard *shard)
+{
+    uint64_t now = pw_monotonic_ns();
+    pw_live *due = NULL;
+    for (pw_live **at = &shard->retries; *at;) {
+        pw_live *live = *at;
+        if (live->retry_ns > now) {
+            at = &live->retry_next;
+            continue;
+        }
+        *at = live->retry_next;
+        live->retry_next = due;
+        due = live;
+    }
+    while (due) { /* a settled one may be gone */
+        pw_live *live = due;
+        due = live->retry_next;
+        live->retry_next = NULL;
+        live->retry_ns = 0;
+        settle(shard, live);
+    }
+}
+
+/* ------------------------------------------------------------------ the shard */
+
+void pw_shard_handle(pw_shard *shard, pw_mail *mail)
+{
+    for (pw_commit *commit = mail->commits, *next = NULL; commit; commit = next) {
+        next = commit->next;
+        pw_live *live = commit->live;
+        pw_decided(shard, commit);
+        settle(shard, live);
+    }
+    for (pw_message *message = mail->messages, *next = NULL; message; message = next) {
+        next = message->next;
+        on_message(shard, message);
+    }
+    for (pw_http_call *call = mail->calls, *next = NULL; call; call = next) {
+        next = call->next;
+        on_call(shard, call);
+    }
+    for (pw_job *job = mail->jobs, *next = NULL; job; job = next) {
+        next = job->next;
+        on_job(shard, job);
+    }
+    on_signals(shard, mail->signals);
+    fire_timers(shard);
+    if (!shard->closing)
+        try_again(shard);
+    trim_idle(shard);
+}
+
+uint64_t pw_shard_next_ns(const pw_shard *shard)
+{
+    uint64_t next = UINT64_MAX;
+    for (const pw_live *live = shard->retries; live; live = live->retry_next)
+        if (live->retry_ns < next)
+            next = live->retry_ns;
+    if (shard->heap_count == 0)
+        return next;
+    int64_t wait = shard->heap[0]->due - pw_engine_now(shard->engine);
+    wait = wait < 1 ? 1 : wait > LOOK_AGAIN_MS ? LOOK_AGAIN_MS : wait;
+    uint64_t timer = pw_monotonic_ns() + (uint64_t)wait * 1000000u;
+    return timer < next ? timer : next;
+}
+
+bool pw_shard_ended(const pw_shard *shard)
+{
+    return shard->closing && shard->uncommitted == 0;
+}
+
+pawl_code pw_shard_new(pw_shard **out, pawl *engine, uint32_t number, uint64_t seed,
+                       pawl_error *err)
+{
+    pw_shard *shard = pw_zalloc(sizeof *shard);
+    if (!shard)
+        return pw_no_memory(err);
+    shard->engine = engine;
+    shard->number = number;
+    shard->seed = seed;
+    pawl_code code = pw_mailbox_init(&shard->mailbox, err);
+    if (code != PAWL_OK) {
+        pw_free(shard);
+        return code;
+    }
+    shard->machine = pw_expr_machine_new(NULL);
+    if (!shard->machine) {
+        pw_shard_free(shard);
+        return pw_no_memory(err);
+    }
+    *out = shard;
+    return PAWL_OK;
+}
+
+void pw_shard_free(pw_shard *shard)
+{
+    if (!shard)
+        return;
+    PW_ASSERT(shard->uncommitted == 0);
+    shard->closing = true;
+    pw_mail mail;
+    pw_mailbox_take(&shard->mailbox, &mail, 0);
+    pw_shard_handle(shard, &mail); /* answers and results that came last */
+    for (size_t i = 0; i < shard->bucket_count; i++)
+        for (pw_slot *slot = shard->buckets[i], *next = NULL; slot; slot = next) {
+            next = slot->next;
+            if (slot->live) {
+                close_live(shard, slot->live);
+                pw_live_free(slot->live);
+            }
+            pw_free(slot);
+        }
+    pw_free(shard->buckets);
+    pw_free(shard->heap);
+    pw_expr_machine_free(shard->machine);
+    pw_mailbox_done(&shard->mailbox);
+    pw_free(shard);
+}

@@ -1,0 +1,91 @@
+/* shard.h - a shard decides for the instances of its partitions. A plain object driven by what
+ * comes in: no thread, no waiting but for reads of the store, so that a simulation can drive it. */
+#ifndef PW_SHARD_H
+#define PW_SHARD_H
+
+#include <stdatomic.h>
+#include "engine/live.h"
+
+#define PW_LIVE_IDLE_MAX 4096u /* idle instances that a shard keeps in memory */
+
+/* What a shard knows of an instance that is in memory or has a timer in the window. */
+typedef struct pw_slot {
+    struct pw_slot *next;
+    uint64_t hash;
+    int64_t due;      /* PW_WAKE_NEVER: no timer */
+    uint32_t heap_at; /* place in the heap, from 1; 0: none */
+    pw_live *live;    /* NULL: not in memory */
+    char id[PW_ID_SIZE];
+} pw_slot;
+
+/* Instances with a timer; answered by `reply`. */
+typedef struct pw_sleepers {
+    pw_message message;
+    const pw_due *items;
+    size_t count;
+    pawl_code code; /* PAWL_NO_MEMORY: some were not taken */
+    pw_reply reply;
+} pw_sleepers;
+
+typedef struct pw_notice {
+    pw_message message;
+    pw_reply reply;
+} pw_notice;
+
+struct pw_shard {
+    pawl *engine;
+    uint32_t number;
+    pw_mailbox mailbox;
+    pw_expr_machine *machine;
+    uint64_t seed;
+    bool closing;
+    uint32_t uncommitted;
+    pw_slot **buckets;
+    size_t bucket_count, slot_count;
+    pw_slot **heap; /* earliest first; as large as slots: adding a timer cannot fail */
+    size_t heap_count, heap_size;
+    pw_live *newest, *oldest; /* idle ones */
+    uint32_t idle_count;
+    pw_live *retries;
+};
+
+PAWL_CHECK pawl_code pw_shard_new(pw_shard **out, pawl *engine, uint32_t number, uint64_t seed,
+                                  pawl_error *err);
+/* Drops everything; nothing may be uncommitted, in flight or waiting for an answer. */
+void pw_shard_free(pw_shard *shard);
+
+/* Handles everything that was taken from the mailbox, then what is due. */
+void pw_shard_handle(pw_shard *shard, pw_mail *mail);
+/* When to come back without mail: monotonic; UINT64_MAX: not at all. */
+uint64_t pw_shard_next_ns(const pw_shard *shard);
+/* Closing, and nothing is uncommitted. */
+bool pw_shard_ended(const pw_shard *shard);
+
+/* ---- inside: slots.c */
+pw_slot *pw_slot_find(const pw_shard *shard, pw_str id);
+pw_slot *pw_slot_get(pw_shard *shard, pw_str id); /* made if it is not there; NULL: out of memory */
+void pw_slot_drop(pw_shard *shard, pw_slot *slot); /* if it has neither live part nor timer */
+void pw_slot_timer(pw_shard *shard, pw_slot *slot, int64_t due);
+pw_slot *pw_slot_due(pw_shard *shard,
+                     int64_t now_ms); /* the earliest that is due, its timer taken away; NULL */
+
+/* ---- inside: decide.c */
+/* Takes the next event of the instance and decides it, until one is to be committed or nothing is
+ * left. */
+void pw_decide(pw_shard *shard, pw_live *live);
+/* The committer's answer. */
+void pw_decided(pw_shard *shard, pw_commit *commit);
+/* Nothing can be decided now: try again after a while that grows. */
+void pw_retry_later(pw_shard *shard, pw_live *live, const pawl_error *err);
+void pw_answer(pw_command *command, pawl_code code, const pawl_error *err);
+
+/* ---- inside: act.c */
+/* Makes ready all that is to be started after the commit, so that nothing can fail then. */
+PAWL_CHECK pawl_code pw_act_prepare(pw_shard *shard, pw_live *live, pawl_error *err);
+void pw_act_drop(pw_commit *commit);         /* what was prepared */
+void pw_act(pw_shard *shard, pw_live *live); /* after the commit */
+/* Starts what the committed state wants and nobody is at, after a load or when an instance goes on.
+ */
+PAWL_CHECK pawl_code pw_act_check(pw_shard *shard, pw_live *live, uint64_t *lost_visit,
+                                  uint32_t *lost_attempt, pawl_error *err);
+#endif
