@@ -1,0 +1,191 @@
+/* cli.h - what the commands of `pawl` share: options, output, input, and a way to the store.
+ *
+ * A command is one file with one function: (cli) gives an exit code. It sees the public API and
+ * base, nothing else. Memory is one arena that lives as long as the process; a guard in main ends
+ * the program when it runs out, so that no command checks for it. */
+#ifndef PW_CLI_H
+#define PW_CLI_H
+
+#include "base/base.h"
+#include "base/json.h"
+
+/* One table in the manual (doc/cli.md). 130 and 143: stopped by SIGINT, SIGTERM. */
+enum {
+    EXIT_DONE = 0,    /* completed, or what was asked for is done */
+    EXIT_FAULTED = 1, /* faulted, cancelled, compensated; an expression failed */
+    EXIT_USAGE = 2,   /* usage, definition or input */
+    EXIT_TROUBLE = 3, /* store or system */
+    EXIT_WAITING = 4, /* waiting or suspended */
+};
+
+typedef struct cli_app cli_app;
+
+/* ------------------------------------------------------------------ options (options.c) */
+
+typedef struct cli_option {
+    const char *name;   /* without dashes */
+    const char *value;  /* what the help calls its value; NULL: a flag */
+    const char *value2; /* the second value; NULL: one. Such an option may be repeated */
+    const char *help;   /* one line */
+} cli_option;
+
+enum { CLI_OPTIONS_MAX = 16 };
+
+typedef struct cli_command {
+    const char *name;
+    const char *positionals; /* for the usage line: "FILE..." */
+    uint32_t least, most;    /* positionals */
+    const char *summary;     /* one line */
+    const char *text;        /* what it does, in paragraphs */
+    const char *examples;    /* lines */
+    const char *exits;       /* exit codes it may end with, in words; NULL: the whole table */
+    bool has_store;          /* takes --db */
+    int (*run)(cli_app *cli);
+    const cli_option *options;
+    uint32_t option_count;
+} cli_command;
+
+typedef struct cli_given { /* an option on the command line, in its order */
+    const char *name, *value, *value2;
+} cli_given;
+
+struct cli_app {
+    pw_arena arena;
+    const cli_command *command;
+    const char **positionals;
+    uint32_t positional_count;
+    cli_given *given;
+    uint32_t given_count;
+    const char *db; /* --db, or PAWL_DB; NULL: none */
+    bool db_from_environment;
+    bool json, help;
+};
+
+/* Reads the command line behind the command's name. False: a message was printed; usage. */
+bool cli_parse(cli_app *cli, int argc, char **argv);
+/* The common options, which may also stand before the command's name. */
+extern const cli_option cli_common_options[];
+extern const uint32_t cli_common_option_count;
+const char *cli_value(const cli_app *cli, const char *name); /* NULL: not given */
+bool cli_flag(const cli_app *cli, const char *name);
+/* A whole number within the bounds; `otherwise` if not given. False: a message was printed. */
+bool cli_number(const cli_app *cli, const char *name, uint64_t least, uint64_t most,
+                uint64_t otherwise, uint64_t *out);
+/* The name in the list that was probably meant; NULL: none is near. */
+const char *cli_nearest(const char *name, const char *const *names, size_t count);
+
+/* ------------------------------------------------------------------ output (out.c)
+ * Standard output is buffered here, so that a failed write is noticed wherever it happens: a closed
+ * pipe ends the output quietly, anything else ends the program with EXIT_TROUBLE. */
+
+void out_bytes(const void *bytes, size_t len);
+void out_text(const char *text);
+void out_str(pw_str s);
+void out_printf(const char *format, ...) PW_PRINTF(1, 2);
+void out_json(pw_value v, unsigned style); /* and a newline */
+/* Text from outside for people: control characters are escaped, so that data cannot drive the
+ * terminal. */
+void out_safe(pw_str s);
+/* Writes what is left. `code`, or EXIT_TROUBLE with a message if standard output failed. */
+int out_end(int code);
+
+/* "pawl COMMAND: message" on stderr, or {"error":{"code","message"}} with --json; gives `code`. */
+int cli_fail(const cli_app *cli, int code, const char *format, ...) PW_PRINTF(3, 4);
+/* The same of an error of the library; the exit code follows from its code. */
+int cli_fail_error(const cli_app *cli, const pawl_error *err);
+int cli_exit_of(pawl_code code);
+/* A line on stderr, its text made safe for terminals. */
+void cli_note(const char *format, ...) PW_PRINTF(1, 2);
+/* A problem or error object on stderr, as JSON. */
+void cli_error_object(pw_value error);
+/* `s` as one word of a shell command line. */
+pw_str cli_quoted(pw_arena *arena, pw_str s);
+/* Text in which control characters are escaped. */
+pw_str cli_safe(pw_arena *arena, pw_str s);
+
+/* ------------------------------------------------------------------ input (input.c) */
+
+/* The whole file; "-" is standard input. Not EXIT_DONE: a message was printed. */
+int cli_read_file(cli_app *cli, const char *path, size_t most, pw_str *out);
+/* JSON|@FILE|@- of the option `name`, checked and compact; `*out` is PW_NONE if it is not given. */
+int cli_json_option(cli_app *cli, const char *name, pw_value *out);
+/* Checks the text as JSON. `what` names it in the message. */
+int cli_json_text(cli_app *cli, const char *what, pw_str text, pw_value *out);
+/* Findings of `path` go to stderr; EXIT_USAGE if one is an error. Counts what was found. */
+int cli_check_definition(cli_app *cli, const char *path, pw_str text);
+/* --actor, or the user's name. */
+const char *cli_actor(cli_app *cli);
+
+/* ------------------------------------------------------------------ the store (session.c) */
+
+typedef struct cli_session {
+    cli_app *cli;
+    const char *store;
+    pawl *p; /* NULL: another process owns the store; commands go to its socket */
+    pawl_control *control;
+    bool create;
+    bool long_lived; /* others will want to send commands: say so when they cannot */
+    void (*on_step)(void *context, const char *entries);
+    void *on_step_context;
+    pw_value findings; /* that came with the last answer; PW_NONE: none */
+} cli_session;
+
+/* Owns the store, or finds its owner. Not EXIT_DONE: a message was printed. */
+int session_open(cli_session *session);
+void session_close(cli_session *session);
+/* Carries out one command, here or at the owner. *out is what "ok" holds. On an answer that is an
+ * error: its code, with err filled; nothing was printed. */
+pawl_code session_call(cli_session *session, pw_value request, pw_value *out, pawl_error *err);
+/* Publishes the definition in `text`; *out is as pawl_deploy documents it. Not EXIT_DONE: findings
+ * or a message were printed. */
+int session_deploy(cli_session *session, const char *path, pw_str text, pw_value *out);
+/* Waits until the instance is where `what` ("end", "settled", "idle") says, or a signal came. */
+pawl_code session_wait(cli_session *session, pw_str id, const char *what, pw_value *out,
+                       pawl_error *err);
+/* What the whole store has to do before its next timer, person or message; if we own it. */
+void session_drain(cli_session *session);
+
+/* Only to look. */
+int cli_open_reader(cli_app *cli, pawl **out);
+
+/* SIGINT or SIGTERM came: its number, else 0. */
+int cli_interrupted(void);
+void cli_catch_signals(void);
+
+/* ------------------------------------------------------------------ people (print.c) */
+
+/* One instance, as pawl_show gives it, in sections. */
+void print_instance(cli_app *cli, pw_value instance);
+/* One line per thing that the instance waits for, each with the command that moves it. */
+void print_waits(cli_app *cli, pw_value instance, void (*line)(pw_str text));
+/* The lines of one step of the log. */
+void print_step(cli_app *cli, pw_value step, pw_str prefix, void (*line)(pw_str text));
+void print_line_out(pw_str text);
+void print_line_note(pw_str text);
+/* " --db STORE", or nothing if the environment says it. */
+pw_str cli_db_words(cli_app *cli);
+/* The exit code that a status means. */
+int cli_exit_of_status(pw_str status);
+/* After a command that changed an instance: prints where it stands, gives the exit code. */
+int cli_finish(cli_app *cli, pw_value instance);
+
+/* ------------------------------------------------------------------ moving an instance (change.c)
+ */
+
+/* --until and --no-wait: "idle", "settled", "end", or NULL. Not EXIT_DONE: a message was printed.
+ */
+int cli_until(cli_app *cli, const char **out);
+/* Drives the instance until it is there, prints where it stands. The exit code follows its status,
+ * unless what was asked for is done with the commit. */
+int cli_drive(cli_session *session, pw_str id, const char *until, bool done_is_done);
+
+/* ------------------------------------------------------------------ the commands */
+
+extern const cli_command command_run, command_deploy, command_start, command_ls, command_show,
+    command_log, command_resume, command_cancel, command_suspend, command_continue, command_migrate,
+    command_validate, command_eval, command_help, command_version;
+extern const cli_command *const cli_commands[];
+extern const uint32_t cli_command_count;
+void help_command(const cli_command *command); /* on standard output */
+void help_all(void);
+#endif

@@ -1,0 +1,118 @@
+/* help.c - `pawl help`, `pawl version`: the manual in short, made of the commands' own tables. */
+#include <stdio.h>
+
+#include "cli/cli.h"
+
+static const char exit_table[] =
+    "  0  completed, or done\n"
+    "  1  faulted, cancelled or compensated; an expression failed\n"
+    "  2  bad usage, definition or input\n"
+    "  3  store or system trouble\n"
+    "  4  waiting or suspended\n"
+    "  130, 143  stopped by SIGINT, SIGTERM: nothing committed is lost\n";
+
+static void print_indented(const char *text)
+{
+    while (*text != '\0') {
+        const char *end = strchr(text, '\n');
+        size_t len = end ? (size_t)(end - text) : strlen(text);
+        out_text("  ");
+        out_bytes(text, len);
+        out_text("\n");
+        text += len + (end ? 1 : 0);
+    }
+}
+
+static void print_option(const cli_option *option)
+{
+    char left[64];
+    (void)snprintf(left, sizeof left, "--%s%s%s%s%s", option->name, option->value ? " " : "",
+                   option->value ? option->value : "", option->value2 ? " " : "",
+                   option->value2 ? option->value2 : "");
+    out_printf("  %-18s  %s\n", left, option->help);
+}
+
+void help_command(const cli_command *command)
+{
+    out_printf("pawl %s - %s\n\nUsage: pawl %s [options]%s%s\n\n", command->name, command->summary,
+               command->name, command->positionals[0] != '\0' ? " " : "", command->positionals);
+    out_text(command->text);
+    out_text("\n\nOptions\n");
+    for (uint32_t i = 0; i < command->option_count; i++)
+        print_option(&command->options[i]);
+    for (uint32_t i = 0; i < cli_common_option_count; i++) {
+        if (command->has_store || strcmp(cli_common_options[i].name, "db") != 0)
+            print_option(&cli_common_options[i]);
+    }
+    if (command->examples) {
+        out_text("\nExamples\n");
+        print_indented(command->examples);
+    }
+    out_text("\nExit codes\n");
+    if (command->exits)
+        print_indented(command->exits);
+    else
+        out_text(exit_table);
+}
+
+void help_all(void)
+{
+    out_text("pawl - run workflows so that they survive a crash\n\n"
+             "Usage: pawl COMMAND [options] [arguments]\n\nCommands\n");
+    for (uint32_t i = 0; i < cli_command_count; i++)
+        out_printf("  %-9s %s\n", cli_commands[i]->name, cli_commands[i]->summary);
+    out_text("\nOptions of every command\n");
+    for (uint32_t i = 0; i < cli_common_option_count; i++)
+        print_option(&cli_common_options[i]);
+    out_text("\nExit codes\n");
+    out_text(exit_table);
+    out_text("\n`pawl help COMMAND` tells more about one of them.\n");
+}
+
+static int help(cli_app *cli)
+{
+    if (cli->positional_count == 0) {
+        help_all();
+        return EXIT_DONE;
+    }
+    const char *names[32];
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < cli_command_count && count < PW_LENGTH(names); i++) {
+        names[count++] = cli_commands[i]->name;
+        if (strcmp(cli_commands[i]->name, cli->positionals[0]) == 0) {
+            help_command(cli_commands[i]);
+            return EXIT_DONE;
+        }
+    }
+    const char *near = cli_nearest(cli->positionals[0], names, count);
+    return near ? cli_fail(cli, EXIT_USAGE, "no command '%s': did you mean '%s'?",
+                           cli->positionals[0], near)
+                : cli_fail(cli, EXIT_USAGE, "no command '%s': `pawl help` lists them",
+                           cli->positionals[0]);
+}
+
+static int version(cli_app *cli)
+{
+    if (cli->json)
+        out_printf("{\"version\":\"%s\"}\n", pawl_version());
+    else
+        out_printf("pawl %s\n", pawl_version());
+    return EXIT_DONE;
+}
+
+// clang-format off
+const cli_command command_help = {
+    .name = "help", .positionals = "[COMMAND]", .least = 0, .most = 1, .has_store = false, .run = help,
+    .summary = "list the commands, or explain one",
+    .text = "The manual in short.",
+    .examples = "pawl help run",
+    .exits = "0 done; 2 no such command",
+};
+
+const cli_command command_version = {
+    .name = "version", .positionals = "", .least = 0, .most = 0, .has_store = false, .run = version,
+    .summary = "print the version",
+    .text = "One line: `pawl` and the version.",
+    .exits = "0 done",
+};
+// clang-format on

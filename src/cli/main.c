@@ -1,0 +1,130 @@
+/* main.c - `pawl`: finds the command, reads its options, runs it, and turns what came of it into an
+ * exit code. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+
+const cli_command *const cli_commands[] = {
+    &command_run,     &command_deploy,   &command_start,  &command_ls,      &command_show,
+    &command_log,     &command_resume,   &command_cancel, &command_suspend, &command_continue,
+    &command_migrate, &command_validate, &command_eval,   &command_help,    &command_version,
+};
+const uint32_t cli_command_count = PW_LENGTH(cli_commands);
+
+/* A closed standard stream would be given to the first file we open: the store. */
+static bool standard_streams_open(void)
+{
+    for (int fd = 0; fd <= 2; fd++) {
+        if (fcntl(fd, F_GETFD) >= 0 || errno != EBADF)
+            continue;
+        if (open("/dev/null", fd == 0 ? O_RDONLY : O_RDWR) != fd)
+            return false;
+    }
+    return true;
+}
+
+static const cli_command *find_command(const cli_app *cli, const char *name)
+{
+    const char *names[PW_LENGTH(cli_commands)];
+    for (uint32_t i = 0; i < cli_command_count; i++) {
+        names[i] = cli_commands[i]->name;
+        if (strcmp(names[i], name) == 0)
+            return cli_commands[i];
+    }
+    const char *near = cli_nearest(name, names, cli_command_count);
+    if (near)
+        (void)cli_fail(cli, EXIT_USAGE, "no command '%s': did you mean '%s'?", name, near);
+    else
+        (void)cli_fail(cli, EXIT_USAGE, "no command '%s': `pawl help` lists them", name);
+    return NULL;
+}
+
+/* Options before the command's name: the common ones only. Gives the index of the name, argc if
+ * there is none, 0 after a message. */
+static int options_before(cli_app *cli, int argc, char **argv)
+{
+    int i = 1;
+    for (; i < argc && argv[i][0] == '-' && argv[i][1] != '\0'; i++) {
+        const char *word = argv[i];
+        if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0) {
+            cli->help = true;
+        } else if (strcmp(word, "--json") == 0) {
+            cli->json = true;
+        } else if (strcmp(word, "--version") == 0) {
+            cli->command = &command_version;
+        } else if (strncmp(word, "--db=", 5) == 0 && word[5] != '\0') {
+            cli->db = word + 5;
+        } else if (strcmp(word, "--db") == 0 && i + 1 < argc && argv[i + 1][0] != '\0') {
+            cli->db = argv[++i];
+        } else if (strncmp(word, "--db", 4) == 0 && (word[4] == '\0' || word[4] == '=')) {
+            (void)cli_fail(cli, EXIT_USAGE, "option '--db' needs a store: sqlite:PATH or a path");
+            return 0;
+        } else {
+            (void)cli_fail(cli, EXIT_USAGE,
+                           "'%s' stands before the command: its own options stand behind its name",
+                           word);
+            return 0;
+        }
+    }
+    return i;
+}
+
+static int run_command(cli_app *cli, int argc, char **argv)
+{
+    const char *environment = getenv("PAWL_DB");
+    int at = options_before(cli, argc, argv);
+    if (at == 0)
+        return EXIT_USAGE;
+    if (cli->command == &command_version)
+        return cli->command->run(cli);
+    if (at >= argc) {
+        if (cli->help) {
+            help_all();
+            return EXIT_DONE;
+        }
+        return cli_fail(cli, EXIT_USAGE, "no command is given: `pawl help` lists them");
+    }
+    cli->command = find_command(cli, argv[at]);
+    if (!cli->command)
+        return EXIT_USAGE;
+    if (cli->db) { /* so that a second --db is noticed */
+        cli->given = PW_NEW(&cli->arena, cli_given);
+        cli->given[cli->given_count++] = (cli_given){ "db", cli->db, NULL };
+    }
+    if (!cli_parse(cli, argc - at - 1, argv + at + 1))
+        return EXIT_USAGE;
+    if (cli->help) {
+        help_command(cli->command);
+        return EXIT_DONE;
+    }
+    if (!cli->db && environment && environment[0] != '\0') {
+        cli->db = environment;
+        cli->db_from_environment = true;
+    }
+    return cli->command->run(cli);
+}
+
+int main(int argc, char **argv)
+{
+    static cli_app cli;
+    static jmp_buf out_of_memory;
+    if (!standard_streams_open())
+        return EXIT_TROUBLE;
+    (void)signal(SIGPIPE, SIG_IGN); /* a closed pipe is a failed write */
+    cli_catch_signals();
+    pw_arena_init(&cli.arena, 0);
+    if (setjmp(out_of_memory)) {
+        /* Threads of an open store may be running: leave as after a crash, which is always safe. */
+        (void)cli_fail(&cli, EXIT_TROUBLE, "out of memory");
+        _exit(EXIT_TROUBLE);
+    }
+    (void)pw_arena_guard(&cli.arena, &out_of_memory);
+    int code = out_end(run_command(&cli, argc, argv));
+    pw_arena_done(&cli.arena);
+    return code;
+}

@@ -1,0 +1,298 @@
+/* session.c - the way of a command to the store.
+ *
+ * Who owns the store decides. If nobody does, we do for the length of the command: we open it,
+ * carry out the command, drive what there is to do, and close it; meanwhile other commands reach us
+ * by the socket. If another process owns it, the command travels to that one's socket and means the
+ * same. Owners come and go: a command that finds the owner gone looks again who owns the store now.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+
+enum {
+    SLICE_MS = 250,         /* how long a wait may keep us from noticing a signal */
+    REMOTE_SLICE_MS = 1000, /* the same at the owner: one connection each */
+    LOOK_AGAIN_MS = 100,
+    LOOK_AGAIN_MAX = 100, /* ten seconds: an owner that takes no commands is about to end */
+    OWNERS_LOST_MAX = 10,
+};
+
+/* ---- signals */
+
+static volatile sig_atomic_t caught;
+
+static void on_signal(int number)
+{
+    if (caught != 0)
+        _exit(128 + number); /* asked twice: at once. Everything that counts is committed */
+    caught = number;
+}
+
+void cli_catch_signals(void)
+{
+    struct sigaction action = { .sa_handler = on_signal };
+    (void)sigemptyset(&action.sa_mask);
+    (void)sigaction(SIGINT, &action, NULL);
+    (void)sigaction(SIGTERM, &action, NULL);
+    (void)sigaction(SIGHUP, &action, NULL);
+}
+
+int cli_interrupted(void)
+{
+    return caught;
+}
+
+static void pause_ms(long ms)
+{
+    struct timespec time = { .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000 };
+    (void)nanosleep(&time, NULL); /* a signal ends it early, and is looked at next */
+}
+
+/* ---- opening */
+
+/* A store that this release cannot have is bad usage; one that it cannot open is trouble. */
+static bool uri_is_known(const cli_app *cli)
+{
+    const char *colon = strchr(cli->db, ':');
+    size_t len = colon ? (size_t)(colon - cli->db) : 0;
+    for (size_t i = 0; i < len; i++) {
+        bool letter = (cli->db[i] >= 'a' && cli->db[i] <= 'z') ||
+                      (cli->db[i] >= 'A' && cli->db[i] <= 'Z') ||
+                      (i > 0 && strchr("0123456789+-.", cli->db[i]) != NULL);
+        if (!letter)
+            return true; /* a path with a colon in it */
+    }
+    if (len < 2 || strncmp(cli->db, "sqlite:", 7) == 0 || strcmp(cli->db, "memory:") == 0)
+        return true;
+    (void)cli_fail(cli, EXIT_USAGE, "this release knows no '%.*s:' stores: use sqlite:PATH",
+                   (int)len, cli->db);
+    return false;
+}
+
+static int store_trouble(const cli_app *cli, const pawl_error *err)
+{
+    (void)cli_fail_error(cli, err);
+    return EXIT_TROUBLE; /* "not a store of ours" is INVALID to the library, but not the user's
+                            input */
+}
+
+/* PAWL_BUSY: another process owns it. */
+static pawl_code try_to_own(cli_session *session, pawl_error *err)
+{
+    pawl_options options = pawl_options_default();
+    options.store = session->store;
+    options.mode = PAWL_OWN;
+    options.create = session->create ? 1 : 0;
+    options.on_step = session->on_step;
+    options.on_step_context = session->on_step_context;
+    pawl_code code = pawl_open(&session->p, &options, err);
+    if (code != PAWL_OK) {
+        session->p = NULL;
+        return code;
+    }
+    pawl_error trouble;
+    if (strcmp(session->store, "memory:") != 0 &&
+        pawl_control_open(&session->control, session->p, &trouble) != PAWL_OK) {
+        session->control = NULL;
+        if (session->long_lived)
+            cli_note("pawl %s: other processes cannot send commands meanwhile: %s",
+                     session->cli->command->name, trouble.message);
+    }
+    return PAWL_OK;
+}
+
+int session_open(cli_session *session)
+{
+    cli_app *cli = session->cli;
+    if (!session->store)
+        session->store = cli->db;
+    if (!session->store)
+        return cli_fail(cli, EXIT_USAGE,
+                        "which store? Give --db sqlite:PATH, or set PAWL_DB in the environment");
+    if (session->store == cli->db && !uri_is_known(cli))
+        return EXIT_USAGE;
+    pawl_error err;
+    pawl_code code = try_to_own(session, &err);
+    if (code == PAWL_OK || code == PAWL_BUSY)
+        return EXIT_DONE; /* busy: the first call finds the owner */
+    return store_trouble(cli, &err);
+}
+
+void session_close(cli_session *session)
+{
+    pawl_control_close(session->control);
+    pawl_close(session->p);
+    session->control = NULL;
+    session->p = NULL;
+}
+
+int cli_open_reader(cli_app *cli, pawl **out)
+{
+    if (!cli->db)
+        return cli_fail(cli, EXIT_USAGE,
+                        "which store? Give --db sqlite:PATH, or set PAWL_DB in the environment");
+    if (!uri_is_known(cli))
+        return EXIT_USAGE;
+    pawl_options options = pawl_options_default();
+    options.store = cli->db;
+    options.mode = PAWL_READ;
+    options.create = 0;
+    pawl_error err;
+    if (pawl_open(out, &options, &err) == PAWL_OK)
+        return EXIT_DONE;
+    return store_trouble(cli, &err);
+}
+
+/* ---- commands */
+
+static pawl_code code_of_name(pw_str name)
+{
+#define CLI_CODE_NAME(code, text, action)                                                          \
+    if (pw_str_is(name, text))                                                                     \
+        return PAWL_##code;
+    PAWL_CODES(CLI_CODE_NAME)
+#undef CLI_CODE_NAME
+    return PAWL_IO;
+}
+
+static pawl_code read_answer(cli_session *session, const char *answer, pw_value *out,
+                             pawl_error *err)
+{
+    pw_value all;
+    pawl_code code = pw_json_parse(&all, pw_str_of(answer), NULL, &session->cli->arena, err);
+    if (code != PAWL_OK)
+        return code == PAWL_NO_MEMORY ? code
+                                      : pw_fail(err, PAWL_IO,
+                                                "the answer is no JSON: is the owner of "
+                                                "the store another version of pawl?");
+    session->findings = pw_get_lit(all, "findings");
+    pw_value error = pw_get_lit(all, "error");
+    if (pw_is(error, PW_OBJECT)) {
+        pw_str message = pw_get_text(error, "message");
+        pw_str name = pw_get_text(error, "code");
+        code = code_of_name(name);
+        return pw_fail(err, code == PAWL_OK ? PAWL_IO : code, PW_FMT, PW_ARG(message));
+    }
+    *out = pw_get_lit(all, "ok");
+    if (pw_is(*out, PW_NONE))
+        return pw_fail(err, PAWL_IO, "the answer is neither \"ok\" nor \"error\"");
+    return PAWL_OK;
+}
+
+pawl_code session_call(cli_session *session, pw_value request, pw_value *out, pawl_error *err)
+{
+    pw_buf buf;
+    pw_buf_init(&buf, 0);
+    pw_json_write(&buf, request, PW_JSON_COMPACT);
+    PW_AUTO(pw_free_text) char *text = pw_buf_take(&buf);
+    if (!text)
+        return pw_no_memory(err);
+    if (!pw_utf8_valid(pw_str_of(text)))
+        return pw_fail(err, PAWL_INVALID, "an argument is not UTF-8 text");
+    char *answer = NULL;
+    for (int look = 0;; look++) {
+        pawl_code code = PAWL_OK;
+        if (session->p)
+            code = pawl_command(session->p, text, &answer, err);
+        else
+            code = pawl_control_call(session->store, text, 0, &answer, err);
+        if (code == PAWL_OK)
+            break;
+        if (session->p || code != PAWL_NOT_FOUND)
+            return code;
+        /* Nobody listens: the owner has ended, or has not come so far, or takes no commands. */
+        pawl_error busy;
+        code = try_to_own(session, &busy);
+        if (code == PAWL_OK)
+            continue;
+        if (code != PAWL_BUSY || look == LOOK_AGAIN_MAX || cli_interrupted()) {
+            if (err)
+                *err = busy;
+            return code;
+        }
+        pause_ms(LOOK_AGAIN_MS);
+    }
+    pawl_code code = read_answer(session, answer, out, err);
+    pawl_free(answer);
+    return code;
+}
+
+/* What was found only where the definition is published, such as a function that nobody has. */
+static bool say_findings(cli_session *session, const char *path)
+{
+    pw_value findings = session->findings;
+    uint32_t count = pw_is(findings, PW_ARRAY) && !session->cli->json ? findings.count : 0;
+    bool said = false;
+    for (uint32_t i = 0; i < count; i++) {
+        pw_value finding = pw_item(findings, i);
+        int64_t line = 0, column = 0;
+        (void)pw_integer(pw_get_lit(finding, "line"), &line);
+        (void)pw_integer(pw_get_lit(finding, "column"), &column);
+        if (!pw_truthy(pw_get_lit(finding, "error")))
+            continue; /* a warning has been said when the file was checked */
+        cli_note("%s:%lld:%lld: " PW_FMT, path, (long long)(line > 0 ? line : 1),
+                 (long long)(column > 0 ? column : 1), PW_ARG(pw_get_text(finding, "message")));
+        said = true;
+    }
+    return said;
+}
+
+int session_deploy(cli_session *session, const char *path, pw_str text, pw_value *out)
+{
+    cli_app *cli = session->cli;
+    const char *name = strcmp(path, "-") == 0 ? "standard input" : path;
+    pawl_error err;
+    pw_value request =
+        pw_object_of(&cli->arena,
+                     (pw_member[]){ { PW_LIT("command"), pw_string_ref(PW_LIT("deploy")) },
+                                    { PW_LIT("text"), pw_string_ref(text) } },
+                     2);
+    pawl_code code = session_call(session, request, out, &err);
+    if (code == PAWL_OK)
+        return EXIT_DONE;
+    if (code == PAWL_INVALID && say_findings(session, name))
+        return EXIT_USAGE;
+    (void)pw_error_context(&err, code, "%s", name);
+    return cli_fail_error(cli, &err);
+}
+
+pawl_code session_wait(cli_session *session, pw_str id, const char *what, pw_value *out,
+                       pawl_error *err)
+{
+    pw_arena *arena = &session->cli->arena;
+    pw_value request = pw_object_of(
+        arena,
+        (pw_member[]){ { PW_LIT("command"), pw_string_ref(PW_LIT("wait")) },
+                       { PW_LIT("id"), pw_string_ref(id) },
+                       { PW_LIT("for"), pw_string_ref(pw_str_of(what)) },
+                       { PW_LIT("timeoutMs"), pw_int(session->p ? SLICE_MS : REMOTE_SLICE_MS) } },
+        4);
+    pw_arena_mark mark = pw_arena_at(arena);
+    for (int lost = 0;;) {
+        bool remote = !session->p;
+        pawl_code code = session_call(session, request, out, err);
+        if (cli_interrupted())
+            return code;
+        if (code == PAWL_IO && remote && lost++ < OWNERS_LOST_MAX) {
+            pause_ms(
+                LOOK_AGAIN_MS); /* it died while we waited; to wait is harmless: who is next? */
+            continue;
+        }
+        if (code != PAWL_TIMEOUT)
+            return code;
+        pw_arena_rewind(arena, mark);
+    }
+}
+
+void session_drain(cli_session *session)
+{
+    pawl_error err;
+    while (session->p && !cli_interrupted() &&
+           pawl_drain(session->p, SLICE_MS, &err) == PAWL_TIMEOUT)
+        continue;
+}
