@@ -1,0 +1,165 @@
+/* mixed.c - a program that runs a mix of workflows to their ends, and may be killed and started
+ * again at any time.
+ *
+ *     mixed STORE SERVICE LEDGER COUNT
+ *
+ * Each kind is started COUNT times under business keys, so that a second run goes on with what the
+ * first began. The C activity appends its idempotency key and input to LEDGER. Exit 0: every
+ * instance has ended as it should. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+#include <pawl/pawl.h>
+
+static const char *const workflows[] = {
+    "document: { dsl: '1.0.3', namespace: crash, name: order, version: '1.0.0' }\n"
+    "do:\n"
+    "  - reserve: { call: http, with: { method: post, endpoint: '${ .url + \"/reserve\" }', body: "
+    "{ n: '${ .n }' } },\n"
+    "      output: { as: '${ $input + { reserved: .ok } }' } }\n"
+    "  - pay:\n"
+    "      try:\n"
+    "        - charge: { call: http, with: { method: post, endpoint: '${ .url + \"/flaky\" }', "
+    "body: { charge: '${ .n }' } },\n"
+    "            output: { as: '${ $input + { charged: .ok } }' } }\n"
+    "      catch: { retry: { delay: { milliseconds: 5 }, limit: { attempt: { count: 5 } } } }\n"
+    "  - note: { call: note, with: { order: '${ .n }' }, output: { as: '${ $input }' } }\n"
+    "  - done: { set: { n: '${ .n }', reserved: '${ .reserved }', charged: '${ .charged }' } }\n",
+
+    "document: { dsl: '1.0.3', namespace: crash, name: loop, version: '1.0.0' }\n"
+    "do:\n"
+    "  - each:\n"
+    "      for: { each: item, in: '[1, 2, 3]' }\n"
+    "      do:\n"
+    "        - note: { call: note, with: { n: '${ $input.n }', item: '${ $item }' }, output: { as: "
+    "'${ $input }' } }\n"
+    "        - nap: { wait: { milliseconds: 3 } }\n",
+
+    "document: { dsl: '1.0.3', namespace: crash, name: fork, version: '1.0.0' }\n"
+    "do:\n"
+    "  - both:\n"
+    "      fork:\n"
+    "        branches:\n"
+    "          - left: { call: http, with: { method: post, endpoint: '${ .url + \"/left\" }', "
+    "body: { n: '${ .n }' } }, output: { as: .ok } }\n"
+    "          - middle: { call: note, with: { middle: '${ .n }' }, output: { as: '${ \"noted\" }' "
+    "} }\n"
+    "          - right: { wait: { milliseconds: 2 }, output: { as: '${ \"woke\" }' } }\n",
+
+    "document: { dsl: '1.0.3', namespace: crash, name: person, version: '1.0.0' }\n"
+    "do:\n"
+    "  - ask: { call: userTask, with: { key: approve, title: Approve }, output: { as: '${ $input + "
+    "{ ok: .approved } }' } }\n"
+    "  - tell: { call: http, with: { method: post, endpoint: '${ .url + \"/tell\" }', body: { ok: "
+    "'${ .ok }', n: '${ .n }' } }, output: { as: .ok } }\n",
+
+    "document: { dsl: '1.0.3', namespace: crash, name: mend, version: '1.0.0' }\n"
+    "do:\n"
+    "  - risky:\n"
+    "      try: [ { broken: { call: broken, with: { n: '${ .n }' } } } ]\n"
+    "      catch: { as: e, do: [ { tell: { emit: { event: { with: { type: com.example.mended, "
+    "data: '${ { status: $e.status } }' } } } } } ] }\n"
+    "  - last: { set: { mended: '${ .data.status }' } }\n",
+
+    "document: { dsl: '1.0.3', namespace: crash, name: sleeper, version: '1.0.0' }\n"
+    "do:\n"
+    "  - nap: { wait: PT1H }\n",
+};
+static const char *const names[] = { "order", "loop", "fork", "person", "mend", "sleeper" };
+
+static pawl_code note(pawl_activity *activity, const char *input, void *ledger)
+{
+    char line[512];
+    int len =
+        snprintf(line, sizeof line, "%s %s\n", pawl_activity_idempotency_key(activity), input);
+    int fd = open(ledger, O_WRONLY | O_APPEND | O_CREAT, 0600);
+    if (fd < 0 || write(fd, line, (size_t)len) != len || fsync(fd) != 0) {
+        int problem = errno;
+        if (fd >= 0)
+            (void)close(fd);
+        return pawl_activity_fail(activity, 500, "the ledger cannot be written", strerror(problem));
+    }
+    (void)close(fd);
+    return pawl_activity_return(activity, "{\"noted\":true}", NULL);
+}
+
+static pawl_code broken(pawl_activity *activity, const char *input, void *context)
+{
+    (void)input;
+    (void)context;
+    return pawl_activity_fail(activity, 422, "always broken", NULL);
+}
+
+static _Noreturn void stop(const char *what, const char *which, const pawl_error *err)
+{
+    (void)fprintf(stderr, "mixed: %s %s: %s\n", what, which, err->message);
+    exit(1);
+}
+
+static char *start(pawl *p, const char *name, int n, const char *url)
+{
+    char key[64], path[64], input[256], *id;
+    pawl_error err;
+    (void)snprintf(key, sizeof key, "%s-%d", name, n);
+    (void)snprintf(path, sizeof path, "crash/%s", name);
+    (void)snprintf(input, sizeof input, "{\"n\":%d,\"url\":\"%s\"}", n, url);
+    pawl_start_options options = {
+        .struct_size = sizeof options, .name = path, .input = input, .key = key
+    };
+    if (pawl_start(p, &options, &id, NULL, &err) != PAWL_OK)
+        stop("start", key, &err);
+    return id;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc != 5)
+        return 2;
+    int count = (int)strtol(argv[4], NULL, 10), kinds = (int)(sizeof names / sizeof *names);
+    pawl_activity_options activities[] = {
+        { .struct_size = sizeof *activities, .name = "note", .run = note, .context = argv[3] },
+        { .struct_size = sizeof *activities, .name = "broken", .run = broken },
+    };
+    pawl_options options = pawl_options_default();
+    options.store = argv[1];
+    options.step_threads = 2;
+    options.activities = activities;
+    options.activity_count = 2;
+    pawl *p;
+    pawl_error err;
+    if (pawl_open(&p, &options, &err) != PAWL_OK)
+        stop("open", argv[1], &err);
+    for (int k = 0; k < kinds; k++)
+        if (pawl_deploy(p, workflows[k], strlen(workflows[k]), NULL, NULL, NULL, &err) != PAWL_OK)
+            stop("deploy", names[k], &err);
+
+    char **ids = calloc((size_t)(count * kinds), sizeof *ids);
+    for (int n = 0; n < count; n++)
+        for (int k = 0; k < kinds; k++)
+            ids[n * kinds + k] = start(p, names[k], n, argv[2]);
+    for (int n = 0; n < count; n++) {
+        const char *person = ids[n * kinds + 3], *sleeper = ids[n * kinds + 5];
+        if (pawl_wait(p, person, PAWL_WAIT_SETTLED, 60000, NULL, &err) != PAWL_OK)
+            stop("wait for", person, &err);
+        pawl_code code = pawl_suspend(p, person, "ann", "a look", &err);
+        if (code != PAWL_OK && code != PAWL_STATE)
+            stop("suspend", person, &err);
+        if (pawl_resume(p, person, "approve", "{\"approved\":true}", "ann", &err) != PAWL_OK)
+            stop("resume", person, &err);
+        code = pawl_continue(p, person, "ann", NULL, &err);
+        if (code != PAWL_OK && code != PAWL_STATE)
+            stop("continue", person, &err);
+        if (pawl_cancel(p, sleeper, "ann", "no more", &err) != PAWL_OK)
+            stop("cancel", sleeper, &err);
+    }
+    for (int i = 0; i < count * kinds; i++) {
+        if (pawl_wait(p, ids[i], PAWL_WAIT_END, 60000, NULL, &err) != PAWL_OK)
+            stop("wait for the end of", ids[i], &err);
+        pawl_free(ids[i]);
+    }
+    free(ids);
+    pawl_close(p);
+    return 0;
+}
