@@ -154,6 +154,9 @@ PAWL_API PAWL_CHECK pawl_code pawl_open(pawl **out, const pawl_options *options,
  * fine. No other call may be running or come after. */
 PAWL_API void pawl_close(pawl *p);
 
+/* The path of the store's file; "" for "memory:". Valid until pawl_close(). */
+PAWL_API const char *pawl_store(const pawl *p);
+
 /* Adds a C activity after opening; instances that wait for it go on. PAWL_CONFLICT: the name is
  * taken. */
 PAWL_API PAWL_CHECK pawl_code pawl_register(pawl *p, const pawl_activity_options *activity,

@@ -26,8 +26,10 @@ int64_t pw_engine_now(const pawl *p)
     return now > INT64_MAX ? INT64_MAX : (int64_t)now;
 }
 
-const char *pw_engine_store(const pawl *p)
+const char *pawl_store(const pawl *p)
 {
+    if (!p)
+        return "";
     pw_str path = pw_store_path(p->store);
     return path.len > 0 ? path.ptr : "";
 }

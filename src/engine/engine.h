@@ -46,8 +46,6 @@ struct pawl {
 };
 
 int64_t pw_engine_now(const pawl *p);
-/* Path of the store's file, NUL-terminated; empty for "memory:". For server/control.c. */
-const char *pw_engine_store(const pawl *p);
 pw_shard *pw_engine_shard_of(pawl *p, pw_str id);
 void pw_engine_busy(pawl *p, bool more);
 bool pw_engine_degraded(pawl *p, pawl_error *err);                       /* true: and why */

@@ -28,7 +28,7 @@ static char next(const scan *s)
 
 static bool refuse(scan *s, const char *wanted)
 {
-    (void)snprintf(s->message, 480, "not JSON: %s", wanted);
+    (void)snprintf(s->message, 480, "not JSON: %.400s", wanted);
     return false;
 }
 

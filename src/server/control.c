@@ -354,7 +354,7 @@ PAWL_API pawl_code pawl_control_open(pawl_control **out, pawl *p, pawl_error *er
     control->p = p;
     control->listener = control->directory = -1;
     (void)pthread_mutex_init(&control->lock, NULL);
-    pawl_code code = socket_path(&control->path, pw_engine_store(p), err);
+    pawl_code code = socket_path(&control->path, pawl_store(p), err);
     if (code == PAWL_OK)
         code = listen_beside(control, err);
     if (code != PAWL_OK) {

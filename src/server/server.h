@@ -14,7 +14,4 @@ typedef bool (*pw_stop_fn)(void *context);
 /* pawl_command, but a long wait asks `stop` (may be NULL) at most four times a second. */
 PAWL_CHECK pawl_code pw_command_execute(pawl *p, pw_str request, pw_stop_fn stop, void *context,
                                         char **answer, pawl_error *err);
-
-/* The engine's: path of the store's file, NUL-terminated; empty for "memory:". */
-const char *pw_engine_store(const pawl *p);
 #endif

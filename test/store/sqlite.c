@@ -285,6 +285,7 @@ TEST(sqlite, a_migration_is_harmless_when_repeated)
     EXPECT_OK(pw_store_migrate(S("memory:"), NULL, NULL, &err), err);
 }
 
+#ifdef PW_FAULTS
 /* Runs this program anew as `what` (see main), dying at the fault point; gives how it ended. */
 static int run_to_death(const char *what, const char *name, const char *point)
 {
@@ -300,6 +301,7 @@ static int run_to_death(const char *what, const char *name, const char *point)
     EXPECT_INT(waitpid(child, &status, 0), child);
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
+#endif
 
 TEST(sqlite, a_crash_while_a_store_is_made_leaves_one_that_opens)
 {
