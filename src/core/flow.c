@@ -144,11 +144,27 @@ static void complete(pw_step *step, pw_value output)
     pw_flow_end(step, PW_COMPLETED);
 }
 
+/* What ran beside a fault holds nothing outside any more, and would begin anew. */
+static void stand_down(pw_frame *frame)
+{
+    if (frame->phase != PHASE_CALL && frame->phase != PHASE_WORK && frame->phase != PHASE_USER &&
+        frame->phase != PHASE_TIMER && frame->phase != PHASE_RETRY)
+        return;
+    frame->raw = pw_frame_raw(frame);
+    frame->phase = PHASE_READY;
+    frame->input = frame->items = frame->error = frame->args = (pw_value){ 0 };
+    frame->key = (pw_str){ 0 };
+    frame->attempt = 0;
+    frame->timeout_ms = frame->due_ms = PW_WAKE_NEVER;
+}
+
 static void fault(pw_step *step, pw_frame *at, pw_value problem)
 {
     pw_frame *root = step->state->root;
-    for (pw_frame *frame = root->child; frame; frame = pw_frame_walk(frame, root))
+    for (pw_frame *frame = root->child; frame; frame = pw_frame_walk(frame, root)) {
         let_go(step, frame);
+        stand_down(frame);
+    }
     if (at->task) {
         close_inside(step, at, "the task failed");
         at->phase = PHASE_FAULTED;

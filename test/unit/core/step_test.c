@@ -393,6 +393,34 @@ TEST(core, an_uncaught_error_faults_the_instance_with_a_fault_row)
     fixture_close(&f);
 }
 
+TEST(core, what_runs_beside_a_fault_is_let_go_once_and_the_instance_can_be_cancelled)
+{
+    fixture f;
+    fixture_open(&f, "  - both:\n"
+                     "      fork:\n"
+                     "        branches:\n"
+                     "          - a: { call: work }\n"
+                     "          - b: { call: userTask, with: { key: ask } }\n"
+                     "          - c: { call: http, with: { method: get, endpoint: 'http://x/' } }\n"
+                     "          - d: { wait: PT1H }\n");
+    fixture_start(&f, "{\"k\":1}");
+    fixture_failed(&f, 2, 1, "{\"status\":418}");
+    EXPECT_STATUS(f, "faulted");
+    EXPECT_INT(f.t.bookmark_end_count, 2);
+    EXPECT_INT(f.t.outcome_count, 1);
+    EXPECT_INT(f.t.outcomes[0].state, PW_CALL_ABANDONED);
+    fixture_reload(&f);
+    fixture_answer(&f, 4, 200, "text/plain", "too late");
+    EXPECT_TEXT(fixture_entries(&f), "call.late");
+    EXPECT_STATUS(f, "faulted");
+    fixture_reload(&f);
+    fixture_command(&f, PW_EVENT_CANCEL, "ann", "given up");
+    EXPECT_STATUS(f, "cancelled");
+    EXPECT_INT(f.t.bookmark_end_count, 0);
+    EXPECT_INT(f.t.outcome_count, 0);
+    fixture_close(&f);
+}
+
 TEST(core, a_use_function_is_a_task_with_its_arguments_as_input)
 {
     fixture f;
