@@ -299,14 +299,21 @@ pawl_code pawl_wait(pawl *p, const char *id, pawl_wait_for what, uint64_t timeou
     code = pw_reply_init(&watch.reply, err);
     if (code != PAWL_OK)
         return code;
+    code = pw_reply_init(&watch.withdrawn, err);
+    if (code != PAWL_OK) {
+        pw_reply_done(&watch.reply);
+        return code;
+    }
     pw_mailbox *box = &pw_engine_shard_of(p, watch.instance)->mailbox;
     pw_mailbox_message(box, &watch.message);
     uint64_t now = pw_monotonic_ns();
     bool endless = timeout_ms == 0 || timeout_ms > (UINT64_MAX - now) / 1000000u;
     if (!pw_reply_wait(&watch.reply, endless ? UINT64_MAX : now + timeout_ms * 1000000u)) {
-        pw_mailbox_message(box, &watch.cancel); /* it is the shard's until it says so */
-        (void)pw_reply_wait(&watch.reply, UINT64_MAX);
+        /* Both messages are the shard's until it says so, even if the answer comes meanwhile. */
+        pw_mailbox_message(box, &watch.cancel);
+        (void)pw_reply_wait(&watch.withdrawn, UINT64_MAX);
     }
+    pw_reply_done(&watch.withdrawn);
     pw_reply_done(&watch.reply);
     if (watch.code == PAWL_OK)
         return out ? pawl_show(p, id, out, err) : PAWL_OK;

@@ -42,6 +42,7 @@ typedef struct pw_watch {
     pawl_code code;
     pawl_error error;
     pw_reply reply;
+    pw_reply withdrawn; /* of `cancel`: the shard has seen it, and knows this watch no more */
 } pw_watch;
 
 /* A command on its way. The caller's memory, and all it points to, until `answered` is called. */

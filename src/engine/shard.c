@@ -235,8 +235,10 @@ static void on_watch(pw_shard *shard, pw_watch *watch)
 static void on_unwatch(pw_shard *shard, pw_watch *watch)
 {
     pw_live *live = watch->live;
-    if (!live)
-        return; /* it was answered before */
+    if (!live) { /* it was answered before, which its owner did not know yet */
+        pw_reply_give(&watch->withdrawn);
+        return;
+    }
     pw_watch **at = &live->watches;
     while (*at != watch)
         at = &(*at)->next;
@@ -244,6 +246,7 @@ static void on_unwatch(pw_shard *shard, pw_watch *watch)
     pawl_error err;
     (void)pw_fail(&err, PAWL_TIMEOUT, "not yet");
     tell_watch(watch, err.code, &err);
+    pw_reply_give(&watch->withdrawn); /* the owner waits for this one: the last use of the watch */
     settle(shard, live);
 }
 

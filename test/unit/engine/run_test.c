@@ -481,4 +481,31 @@ TEST(engine, a_wait_that_is_not_over_in_time_says_so)
     fixture_done(&f);
 }
 
+static void wait_briefly(void *context, unsigned number)
+{
+    fixture *f = context;
+    char key[32];
+    pawl_error err;
+    for (unsigned i = 0; i < 150; i++) {
+        (void)snprintf(key, sizeof key, "%u-%u", number, i);
+        char *id = start_key(f, "test/echo", key, NULL, NULL);
+        pawl_code code = PAWL_TIMEOUT;
+        for (unsigned turn = 0; code == PAWL_TIMEOUT && turn < WAIT_MS; turn++)
+            code = pawl_wait(f->p, id, PAWL_WAIT_END, 1, NULL, &err);
+        EXPECT_INT(code, PAWL_OK);
+        pawl_free(id);
+    }
+}
+
+/* A wait's memory is its caller's stack: nothing may look at it once the wait has returned. */
+TEST(engine, waits_that_give_up_just_as_the_answer_comes_are_forgotten)
+{
+    fixture f;
+    fixture_init(&f, NULL);
+    fixture_open(&f);
+    deploy(&f, "echo", "  - one: {call: echo, with: {n: 1}}");
+    crew_run(3, wait_briefly, &f);
+    fixture_done(&f);
+}
+
 TEST_MAIN()
