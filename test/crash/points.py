@@ -5,28 +5,12 @@ it again, lets it end, and goes over everything that was committed and everythin
     points.py MIXED [--long]
 
 Prints TAP. MIXED is the program built from mixed.c with -Dfaults=true."""
-import http.server
-import json
 import os
-import shutil
 import signal
-import sqlite3
-import subprocess
 import sys
-import tempfile
-import threading
 
-COUNT = 3
-KINDS = {"order": "completed", "loop": "completed", "fork": "completed", "person": "completed",
-         "mend": "completed", "sleeper": "cancelled"}
-OUTPUTS = {
-    "order": lambda n: {"n": n, "reserved": True, "charged": True},
-    "loop": lambda n: None,
-    "fork": lambda n: [True, "noted", "woke"],
-    "person": lambda n: True,
-    "mend": lambda n: {"mended": 422},
-    "sleeper": lambda n: None,
-}
+from crashlib import Case, plan, report
+
 # Points that must be there: one that vanishes would test nothing.
 EXPECTED = """
 activity-after-run activity-before-run deploy-after-commit deploy-before-commit engine-after-act
@@ -34,158 +18,6 @@ engine-after-commit engine-after-decide engine-before-act engine-before-answer e
 engine-before-decide engine-result-received http-before-result http-before-send store-after-commit
 store-after-definition store-after-update store-after-writes store-before-begin store-before-commit
 """.split()
-
-
-class Service(http.server.ThreadingHTTPServer):
-    daemon_threads = True
-
-    def __init__(self):
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.lock = threading.Lock()
-        self.seen = {}  # key -> list of (path, body)
-        threading.Thread(target=self.serve_forever, daemon=True).start()
-
-    def handle_error(self, request, client_address):
-        """A client that was killed in the middle of a request is what this is about."""
-        if not isinstance(sys.exc_info()[1], OSError):
-            super().handle_error(request, client_address)
-
-    def url(self):
-        return "http://127.0.0.1:%d" % self.server_address[1]
-
-
-class Handler(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def do_POST(self):
-        body = self.rfile.read(int(self.headers.get("Content-Length", "0"))).decode()
-        key = self.headers.get("Idempotency-Key")
-        with self.server.lock:
-            requests = self.server.seen.setdefault(key, [])
-            requests.append((self.path, body))
-            first = len(requests) == 1
-        status = 503 if self.path == "/flaky" and first else 200
-        answer = json.dumps({"ok": status == 200}).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(answer)))
-        self.end_headers()
-        try:
-            self.wfile.write(answer)
-        except OSError:
-            pass
-
-    def log_message(self, *args):
-        pass
-
-
-class Case:
-    """One fresh store, one fresh service."""
-
-    def __init__(self, mixed):
-        self.mixed = mixed
-        self.dir = tempfile.mkdtemp(prefix="pawl-crash-")
-        self.store = os.path.join(self.dir, "store.db")
-        self.ledger = os.path.join(self.dir, "ledger")
-        self.service = Service()
-
-    def close(self):
-        self.service.shutdown()
-        self.service.server_close()
-        shutil.rmtree(self.dir, ignore_errors=True)
-
-    def run(self, fault=None, points=None):
-        env = dict(os.environ)
-        for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
-            env.pop(name, None)
-        if fault:
-            env["PAWL_FAULT"] = fault
-        if points:
-            env["PAWL_FAULT_LIST"] = points
-        done = subprocess.run([self.mixed, self.store, self.service.url(), self.ledger, str(COUNT)], env=env,
-                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                              timeout=180)
-        return done.returncode, done.stdout.decode(errors="replace")
-
-    def problems(self):
-        found = []
-
-        def want(condition, *what):
-            if not condition:
-                found.append(" ".join(str(w) for w in what))
-
-        db = sqlite3.connect("file:%s?mode=ro" % self.store, uri=True)
-        db.row_factory = sqlite3.Row
-        want([tuple(r) for r in db.execute("PRAGMA integrity_check")] == [("ok",)], "integrity_check")
-        want(not list(db.execute("PRAGMA foreign_key_check")), "foreign_key_check")
-        rows = list(db.execute("SELECT * FROM instance"))
-        want(len(rows) == COUNT * len(KINDS), "instances:", len(rows))
-        noted = {}
-        if os.path.exists(self.ledger):
-            for line in open(self.ledger):
-                key, _, text = line.rstrip("\n").partition(" ")
-                noted.setdefault(key, set()).add(text)
-        for key, texts in noted.items():
-            want(len(texts) == 1, "activity key", key, "was used for", texts)
-        for row in rows:
-            self.instance_problems(db, row, noted, want)
-        seen = {key: set(requests) for key, requests in self.service.seen.items()}
-        want(None not in seen, "a request came without an idempotency key")
-        stored = {r["key"]: r for r in db.execute("SELECT * FROM external_call")}
-        for key, requests in seen.items():
-            want(len(requests) == 1, "key", key, "was sent with different requests:", requests)
-            want(key in stored, "key", key, "was sent but never committed")
-        for key, row in stored.items():
-            want(row["state"] == "completed", "call", key, "is", row["state"])
-            want(key in seen, "call", key, "completed but was never sent")
-        db.close()
-        return found
-
-    def instance_problems(self, db, row, noted, want):
-        name, iid = row["name"], row["id"]
-        want(row["status"] == KINDS[name], name, iid, "is", row["status"], row["error"])
-        if row["status"] == "completed" and name != "loop":
-            n = int(row["business_key"].rsplit("-", 1)[1])
-            want(json.loads(row["output"]) == OUTPUTS[name](n), name, iid, "gave", row["output"])
-        steps = list(db.execute("SELECT * FROM step WHERE instance = ? ORDER BY sequence", (iid,)))
-        want([s["sequence"] for s in steps] == list(range(1, row["token"] + 1)), name, iid, "log has a gap:",
-             [s["sequence"] for s in steps], "token", row["token"])
-        entries = [e for s in steps for e in json.loads(s["entries"])]
-        types = [e["type"] for e in entries]
-        want(types.count("instance.started") == 1, name, iid, "started", types.count("instance.started"), "times")
-        ends = [t for t in types if t in ("instance.completed", "instance.cancelled", "instance.faulted")]
-        want(len(ends) == 1, name, iid, "ended:", ends)
-        done = [e["visit"] for e in entries if e["type"] == "task.completed"]
-        want(len(done) == len(set(done)), name, iid, "a visit was completed twice:", done)
-        want(types.count("bookmark.consumed") == (1 if name == "person" else 0), name, iid, "bookmarks consumed:",
-             types.count("bookmark.consumed"))
-        notes = [e for e in entries if e["type"] == "task.completed" and e["task"].endswith(("/note", "/middle"))]
-        want(len(notes) == {"order": 1, "loop": 3, "fork": 1}.get(name, 0), name, iid, "notes:", len(notes))
-        open_bookmarks = db.execute("SELECT count(*) FROM bookmark WHERE instance = ? AND ended_ms IS NULL", (iid,)).fetchone()[0]
-        want(open_bookmarks == 0, name, iid, "has", open_bookmarks, "open bookmarks")
-        events = [json.loads(e["payload"]) for e in
-                  db.execute("SELECT payload FROM outbox WHERE instance = ? ORDER BY step, ordinal", (iid,))]
-        kinds = [e["type"] for e in events]
-        want(kinds.count("io.serverlessworkflow.workflow.started.v1") == 1, name, iid, "events:", kinds)
-        end = "io.serverlessworkflow.workflow.%s.v1" % KINDS[name]
-        want(kinds.count(end) == 1 and kinds[-1] == end, name, iid, "events:", kinds)
-        want(kinds.count("com.example.mended") == (1 if name == "mend" else 0), name, iid, "events:", kinds)
-        want(len({e["id"] for e in events}) == len(events), name, iid, "event ids repeat")
-        if name in ("order", "loop", "fork"):
-            want(noted, name, "left nothing in the ledger")
-
-
-number = failures = 0
-
-
-def report(good, name, detail=""):
-    global number, failures
-    number += 1
-    failures += not good
-    print("%sok %d - %s" % ("" if good else "not ", number, name))
-    for line in detail.splitlines():
-        print("# " + line)
-    sys.stdout.flush()
 
 
 def crash(mixed, name, faults):
@@ -233,8 +65,7 @@ def main():
             total += crash(mixed, "killed at %s again and again" % point,
                            ["%s:%d" % (point, n) for n in (3, 2, 1)])
     report(total >= len(points), "processes were killed", "%d kills at %d points" % (total, len(points)))
-    print("1..%d" % number)
-    return 1 if failures else 0
+    return plan()
 
 
 if __name__ == "__main__":

@@ -433,6 +433,26 @@ TEST(disk, many_readers_see_each_step_in_order_while_the_writer_commits_and_reop
 
 /* ---- costs */
 
+TEST(disk, a_checkpoint_waits_for_a_thousand_new_pages)
+{
+    enum { COMMITS = 400 };
+    begin();
+    static char state[3000]; /* six to nine pages of the log for each commit: below 4,000 in all */
+    memset(state, 's', sizeof state);
+    uint64_t before = atomic_load(&disk.syncs);
+    for (int i = 0; i < COMMITS; i++) {
+        char id[16];
+        (void)snprintf(id, sizeof id, "n%d", i * 7919 % COMMITS);
+        pw_transition t = transition(PW_WAITING, PW_WAKE_NEVER, "");
+        t.state_text = (pw_str){ state, sizeof state };
+        step(&f, id, 0, &t, 2000);
+    }
+    uint64_t syncs = atomic_load(&disk.syncs) - before;
+    EXPECT(syncs >= COMMITS);
+    EXPECT(syncs <= COMMITS + 4); /* a checkpoint syncs the log, too */
+    fixture_done(&f);
+}
+
 TEST(disk, a_simple_step_is_four_statements)
 {
     begin();

@@ -4,6 +4,9 @@
  * hundreds of random writes and a second fsync. Here a thread with a connection of its own does it,
  * PASSIVE: it waits for nobody and nobody waits for it.
  *
+ * A checkpoint costs two fsyncs, so it is made for every PASSIVE_FRAMES that were added, not for
+ * every commit that finds the log long.
+ *
  * Under steady commits a passive checkpoint never catches up entirely, so the log could not begin
  * again and would grow for ever. Once it is longer than RESET_FRAMES, the thread runs a second,
  * short checkpoint with the writer held: what is left by then is what was committed during the
@@ -17,7 +20,7 @@
 #include "store/sqlite/sqlite_internal.h"
 
 enum {
-    PASSIVE_FRAMES = 1000, /* pages of 4 KiB, as SQLite's default */
+    PASSIVE_FRAMES = 1000, /* since the last one; pages of 4 KiB, as SQLite's default */
     RESET_FRAMES = 8000,   /* 32 MiB */
 };
 
@@ -29,7 +32,9 @@ static int after_commit(void *context, sqlite3 *db, const char *name, int frames
     pw_checkpointer *checkpointer = context;
     pthread_mutex_lock(&checkpointer->lock);
     checkpointer->frames = frames;
-    if (frames >= PASSIVE_FRAMES)
+    if (frames < checkpointer->tried) /* the log has begun again */
+        checkpointer->tried = 0;
+    if (frames - checkpointer->tried >= PASSIVE_FRAMES)
         pthread_cond_signal(&checkpointer->wake);
     pthread_mutex_unlock(&checkpointer->lock);
     return SQLITE_OK;
@@ -55,12 +60,12 @@ static void *checkpointer_main(void *context)
     memset(&connection, 0, sizeof connection);
     pthread_mutex_lock(&checkpointer->lock);
     while (!checkpointer->stop) {
-        if (checkpointer->frames < PASSIVE_FRAMES) {
+        if (checkpointer->frames - checkpointer->tried < PASSIVE_FRAMES) {
             pthread_cond_wait(&checkpointer->wake, &checkpointer->lock);
             continue;
         }
         int frames = checkpointer->frames;
-        checkpointer->frames = 0; /* the next commit says how many there are then */
+        checkpointer->tried = frames;
         pthread_mutex_unlock(&checkpointer->lock);
         if (connection.db ||
             pw_connection_open(&connection, store->path, PW_CONNECT_WRITE, NULL) == PAWL_OK)
@@ -76,7 +81,7 @@ pawl_code pw_checkpointer_start(pw_sqlite *store, pawl_error *err)
 {
     pw_checkpointer *checkpointer = &store->checkpointer;
     checkpointer->stop = false;
-    checkpointer->frames = 0;
+    checkpointer->frames = checkpointer->tried = 0;
     int reason = pthread_create(&checkpointer->thread, NULL, checkpointer_main, store);
     if (reason != 0)
         return pw_fail_native(err, reason == ENOMEM ? PAWL_NO_MEMORY : PAWL_IO, reason,

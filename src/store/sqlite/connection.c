@@ -55,6 +55,11 @@ pawl_code pw_sqlite_fail(const pw_connection *connection, int rc, const char *do
     bool io = (rc & 0xff) == SQLITE_IOERR;
     if (code == PAWL_NO_MEMORY)
         return pw_fail_native(err, code, rc, "'%s': %s: out of memory", path, doing);
+    if (rc == SQLITE_IOERR_FSYNC && (reason == ENOSPC || reason == EDQUOT))
+        return pw_fail_native(err, code, rc,
+                              "'%s': %s: the disk is full: free space and run the command again; "
+                              "whether this was committed is known then",
+                              path, doing);
     if ((rc & 0xff) == SQLITE_FULL ||
         (io && (reason == ENOSPC || reason == EDQUOT || reason == EFBIG)))
         return pw_fail_native(err, code, rc,
@@ -147,9 +152,13 @@ pawl_code pw_connection_open(pw_connection *connection, const char *path, pw_con
     pawl_code code = rc == SQLITE_OK ? PAWL_OK : pw_sqlite_fail(connection, rc, "open", err);
     if (code == PAWL_OK && (mode == PW_CONNECT_CREATE || mode == PW_CONNECT_WRITE)) {
         /* FULL: a commit is on the disk when it answers. The checkpointer does what autocheckpoint
-         * would do inside a commit. */
+         * would do inside a commit. 16 MiB: in a large store each instance in flight has some three
+         * pages of its own, and those of 512 do not fit into SQLite's usual 2 MiB: a step then took
+         * 1.7 times the CPU (doc/performance.md). */
         code = pw_connection_exec(connection,
-                                  "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0", err);
+                                  "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0; "
+                                  "PRAGMA cache_size = -16384",
+                                  err);
     }
     if (code != PAWL_OK)
         pw_connection_close(connection);

@@ -1,8 +1,9 @@
 /* open.c - opening a store: whose file is it, which schema, who owns it; and closing it.
  *
  * Order, for the owner: the lock, then the file, then what it is - before anything is written, so
- * that another program's database stays untouched - then WAL mode, then the schema in one
- * transaction. A crash between any two leaves a file that opens again: an empty one is a new store.
+ * that another program's database stays untouched - then WAL mode, then a log that was left behind
+ * is made durable, then the schema in one transaction. A crash between any two leaves a file that
+ * opens again: an empty one is a new store.
  *
  * A reader takes no lock and writes nothing. SQLite needs its -shm file beside a store to read it,
  * and makes it; where the directory cannot be written, a store that was closed properly (no -wal)
@@ -252,6 +253,53 @@ static pawl_code read_generation(pw_sqlite *store, pw_connection *connection, pa
                           connection->shown);
 }
 
+/* ---- the log that was left behind */
+
+static int write_again(sqlite3_file *log, uint8_t *bytes, int room)
+{
+    sqlite3_int64 size = 0;
+    int rc = log->pMethods->xFileSize(log, &size);
+    for (sqlite3_int64 at = 0; rc == SQLITE_OK && at < size; at += room) {
+        int len = size - at < room ? (int)(size - at) : room;
+        rc = log->pMethods->xRead(log, bytes, len, at);
+        if (rc == SQLITE_OK)
+            rc = log->pMethods->xWrite(log, bytes, len, at);
+    }
+    return rc == SQLITE_OK && size > 0 ? log->pMethods->xSync(log, SQLITE_SYNC_NORMAL) : rc;
+}
+
+/* What a log holds may be readable only because the system has it in memory: the process was killed
+ * before its sync, or the sync failed, and Linux does not write those pages again at the next one.
+ * Recovery acts upon it, and a checkpoint moves it into the file, so it must be on the disk first:
+ * it is written over itself, and synced. A store that was closed properly has no log. Under the
+ * write lock, so that no other program begins the log anew meanwhile. */
+static pawl_code settle_log(pw_connection *writer, pawl_error *err)
+{
+    enum { ROOM = 1 << 16 };
+    sqlite3_file *log = NULL;
+    uint8_t *bytes = pw_alloc(ROOM);
+    if (!bytes)
+        return pw_no_memory(err);
+    pawl_code code = pw_connection_exec(writer, "BEGIN IMMEDIATE", err);
+    if (code == PAWL_OK) {
+        int rc = sqlite3_file_control(writer->db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log);
+        errno = 0;
+        if (rc == SQLITE_OK && log && log->pMethods)
+            rc = write_again(log, bytes, ROOM);
+        if ((rc & 0xff) == SQLITE_FULL)
+            code = pw_sqlite_fail(writer, rc, "open", err);
+        else if (rc != SQLITE_OK)
+            code = pw_fail_native(err, PAWL_IO, rc,
+                                  "'%s': open: the disk failed (%s%s%s): check the disk and its "
+                                  "file system, then run the command again",
+                                  writer->shown, sqlite3_errstr(rc), errno ? ": " : "",
+                                  errno ? strerror(errno) : "");
+        (void)sqlite3_exec(writer->db, "ROLLBACK", NULL, NULL, NULL);
+    }
+    pw_free(bytes);
+    return code;
+}
+
 /* Opens the writer on a file that is a store, or becomes one. */
 static pawl_code open_writer(pw_sqlite *store, bool create, int *from, pawl_error *err)
 {
@@ -271,6 +319,8 @@ static pawl_code open_writer(pw_sqlite *store, bool create, int *from, pawl_erro
     if (code == PAWL_OK)
         code = pw_connection_exec(
             writer, "PRAGMA journal_mode = WAL; PRAGMA journal_size_limit = 67108864", err);
+    if (code == PAWL_OK)
+        code = settle_log(writer, err);
     if (code == PAWL_OK && version < PW_SCHEMA_VERSION)
         code = migrate(writer, version, err);
     if (code == PAWL_OK)
@@ -600,15 +650,6 @@ pawl_code pw_sqlite_reopen(pw_store *base, pawl_error *err)
     close_all(store);
     store->broken = true; /* until it is open */
     pawl_code code = open_own(store, false, err);
-    /* The log may be readable only because the system still holds it in memory, after a failed
-     * fsync. Moved into the file and synced anew, it is on the disk, or the disk says again that it
-     * is not. */
-    if (code == PAWL_OK) {
-        int rc = sqlite3_wal_checkpoint_v2(store->writer.db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL,
-                                           NULL);
-        if (rc != SQLITE_OK && pw_sqlite_code(rc) != PAWL_BUSY)
-            code = pw_sqlite_fail(&store->writer, rc, "open again", err);
-    }
     store->broken = code != PAWL_OK;
     pthread_mutex_unlock(&store->write_lock);
     pw_sqlite_readers_open(store); /* they try for themselves */

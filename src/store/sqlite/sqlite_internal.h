@@ -82,6 +82,7 @@ typedef struct pw_checkpointer {
     pthread_cond_t wake;
     bool stop;
     int frames; /* in the write-ahead log, after the last commit */
+    int tried;  /* how many there were at the last checkpoint: the next is made well after */
 } pw_checkpointer;
 
 typedef struct pw_sqlite {
