@@ -19,28 +19,58 @@ static const char escapes[256] = {
     [0x1C] = 'u', [0x1D] = 'u',  [0x1E] = 'u', [0x1F] = 'u', [0x7F] = 'u',
 };
 
+/* True if one of eight bytes has an escape: each term is exact for "is there any". */
+static bool any_escape(const char *eight)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101), highs = ones << 7;
+    uint64_t x;
+    memcpy(&x, eight, sizeof x);
+    uint64_t quote = x ^ (ones * '"'), slash = x ^ (ones * '\\'), del = x ^ (ones * 0x7f);
+    return (((x - ones * 0x20) & ~x) | ((quote - ones) & ~quote) | ((slash - ones) & ~slash) |
+            ((del - ones) & ~del)) &
+           highs;
+}
+
+/* How many bytes are written as they are. */
+static size_t plain_length(const char *text, size_t len)
+{
+    size_t n = 0;
+    while (len - n >= 8 && !any_escape(text + n))
+        n += 8;
+    while (n < len && escapes[(unsigned char)text[n]] == 0)
+        n++;
+    return n;
+}
+
+/* pw_buf_char without the call where there is room: half of what is written is punctuation. */
+static inline void put_char(pw_buf *buf, char c)
+{
+    if (!buf->failed && buf->size - buf->len > 1)
+        buf->ptr[buf->len++] = c;
+    else
+        pw_buf_char(buf, c);
+}
+
 void pw_json_write_string(pw_buf *buf, pw_str s)
 {
     static const char hex[] = "0123456789abcdef";
-    pw_buf_char(buf, '"');
-    size_t done = 0;
-    for (size_t i = 0; i < s.len; i++) {
-        unsigned char c = (unsigned char)s.ptr[i];
-        char escape = escapes[c];
-        if (escape == 0)
-            continue;
-        pw_buf_add(buf, s.ptr + done, i - done);
-        done = i + 1;
-        if (escape == 'u') {
+    put_char(buf, '"');
+    for (size_t i = 0; i < s.len;) {
+        size_t plain = plain_length(s.ptr + i, s.len - i);
+        pw_buf_add(buf, s.ptr + i, plain);
+        i += plain;
+        if (i == s.len)
+            break;
+        unsigned char c = (unsigned char)s.ptr[i++];
+        if (escapes[c] == 'u') {
             char text[6] = { '\\', 'u', '0', '0', hex[c >> 4], hex[c & 15] };
             pw_buf_add(buf, text, sizeof text);
         } else {
-            char text[2] = { '\\', escape };
+            char text[2] = { '\\', escapes[c] };
             pw_buf_add(buf, text, sizeof text);
         }
     }
-    pw_buf_add(buf, s.ptr + done, s.len - done);
-    pw_buf_char(buf, '"');
+    put_char(buf, '"');
 }
 
 /* ---- values */
@@ -48,7 +78,7 @@ void pw_json_write_string(pw_buf *buf, pw_str s)
 typedef struct write_frame {
     pw_value v;
     uint32_t at;
-    uint8_t order[PW_OBJECT_SMALL]; /* of a small object, when keys are to be sorted */
+    pw_cursor cursor; /* of an object, when keys are to be sorted */
 } write_frame;
 
 typedef struct writer {
@@ -60,7 +90,7 @@ typedef struct writer {
 static void write_line(writer *w, size_t depth)
 {
     static const char spaces[] = "                                                                ";
-    pw_buf_char(w->buf, '\n');
+    put_char(w->buf, '\n');
     for (size_t left = 2 * depth, part = 0; left && !w->buf->failed; left -= part) {
         part = left < sizeof spaces - 1 ? left : sizeof spaces - 1;
         pw_buf_add(w->buf, spaces, part);
@@ -114,17 +144,9 @@ static void write_one(writer *w, pw_value v)
     }
     frame->v = v;
     frame->at = 0;
-    if (v.type == PW_OBJECT && w->sorted && !v.as.object->order)
-        pw_object_order_small(v, frame->order);
-    pw_buf_char(w->buf, v.type == PW_ARRAY ? '[' : '{');
-}
-
-static const pw_member *member_at(const writer *w, const write_frame *frame, uint32_t at)
-{
-    const pw_object *object = frame->v.as.object;
-    if (!w->sorted)
-        return &object->members[at];
-    return &object->members[object->order ? object->order[at] : frame->order[at]];
+    if (v.type == PW_OBJECT && w->sorted)
+        pw_cursor_start(&frame->cursor, v);
+    put_char(w->buf, v.type == PW_ARRAY ? '[' : '{');
 }
 
 /* The next part of the innermost container, or what closes it. */
@@ -137,18 +159,19 @@ static void write_step(writer *w)
         w->stack.depth--;
         if (w->pretty)
             write_line(w, w->stack.depth);
-        pw_buf_char(w->buf, close);
+        put_char(w->buf, close);
         return;
     }
     if (at > 0)
-        pw_buf_char(w->buf, ',');
+        put_char(w->buf, ',');
     if (w->pretty)
         write_line(w, w->stack.depth);
     if (frame->v.type == PW_ARRAY) {
         write_one(w, frame->v.as.items[at]);
         return;
     }
-    const pw_member *member = member_at(w, frame, at);
+    const pw_member *member =
+        w->sorted ? pw_cursor_next(&frame->cursor, frame->v) : &frame->v.as.object->members[at];
     pw_json_write_string(w->buf, member->key);
     pw_buf_add(w->buf, ": ", w->pretty ? 2 : 1);
     write_one(w, member->value);

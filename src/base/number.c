@@ -394,12 +394,27 @@ static int compare_decimals(const decimal *a, const decimal *b)
 
 /* ---- numbers by value */
 
+/* By hand: a state has dozens of integers, and snprintf takes ten times as long for each. */
+static size_t write_int(char *out, int64_t n)
+{
+    char digits[20];
+    size_t at = sizeof digits, len = 0;
+    uint64_t left = n < 0 ? 0 - (uint64_t)n : (uint64_t)n;
+    do
+        digits[--at] = (char)('0' + left % 10);
+    while ((left /= 10) != 0);
+    if (n < 0)
+        out[len++] = '-';
+    memcpy(out + len, digits + at, sizeof digits - at);
+    return len + sizeof digits - at;
+}
+
 pw_str pw_number_text(char room[PW_REAL_SIZE], pw_value v)
 {
     PW_ASSERT(v.type == PW_NUMBER);
     switch ((pw_number_form)v.form) {
     case PW_FORM_INT:
-        return (pw_str){ room, (size_t)snprintf(room, PW_REAL_SIZE, "%" PRId64, v.as.integer) };
+        return (pw_str){ room, write_int(room, v.as.integer) };
     case PW_FORM_REAL:
         return (pw_str){ room, pw_json_real(room, v.as.real) };
     case PW_FORM_LITERAL:

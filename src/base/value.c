@@ -3,8 +3,32 @@
  * An object is one block: its members in insertion order, then, if there are more than a few, their
  * positions sorted by key. The index is part of construction, so that an object never changes and
  * threads can share it; it is sorted, not hashed, so that it is the same in every run and serves
- * sorted output and comparison as well. */
+ * sorted output and comparison as well.
+ *
+ * An object that grows (pw_with_growing) has room behind its members, and the block is shared by
+ * all versions of it: each value counts the members that it has, and never sees those behind. Why
+ * no version can tell:
+ * - A member is added only to the newest version, whose count is the block's `total`. Members that
+ *   some version counts are not written again; pw_replace_alone, which does, is for who has all
+ *   versions to itself. An addition to an older version copies.
+ * - Keys of a block are all different. So the one index of all its members serves each version: a
+ *   key is found at one position, which the version counts or does not.
+ * - A version has more than half of the members that there is room for (the room is chosen when
+ *   the oldest is made), so skipping younger members costs a walk by key no more than its share.
+ * - Only the owner adds, and an owner is a number that nobody has twice: an evaluation takes one
+ * and drops it before it gives out a value. From then on the block is as constant as any other, and
+ *   other threads may read it. A block of another arena is another owner's, since an owner writes
+ *   in one arena only; so are the constants of a program.
+ * - Rewinding an arena takes from it what was made since a mark. A block younger than the mark goes
+ *   as a whole. A block that is older stays, and with it every key and value it lists, if they are
+ *   older too: they are, unless the block grew between mark and rewind. That is what the rule in
+ *   value.h excludes: the owner that could have grown it was given up before the mark, or took part
+ *   in nothing since. An evaluation rewinds only to its own start, and every block it grows is
+ *   younger. (The index lists members that no living version counts, and searching reads their
+ * keys: hence the rule, rather than a repair.) */
 #include <math.h>
+#include <stdalign.h>
+#include <stdatomic.h>
 
 #include "base/value_internal.h"
 
@@ -197,19 +221,26 @@ static void remove_dead(pw_member *members, uint32_t *order, uint32_t *moved, si
 
 pw_object *pw_object_room(pw_arena *arena, size_t count)
 {
-    if (count >= UINT32_MAX)
+    if (count >= INT32_MAX)
         return pw_arena_fail(arena, false);
     size_t index = count > PW_OBJECT_SMALL ? count * sizeof(uint32_t) : 0;
     pw_object *object =
         pw_arena_alloc(arena, sizeof *object + count * sizeof object->members[0] + index);
     if (object)
-        object->order = NULL;
+        *object = (pw_object){ .order = NULL };
     return object;
 }
 
 static pw_value object_value(const pw_object *object, size_t count)
 {
     return (pw_value){ .type = PW_OBJECT, .count = (uint32_t)count, .as.object = object };
+}
+
+static void set_index(pw_object *object, uint32_t *order, size_t count)
+{
+    object->order = order;
+    object->total = (uint32_t)count;
+    object->first = (uint32_t)count & INT32_MAX;
 }
 
 static pw_value finish_small(pw_object *object, size_t count)
@@ -250,7 +281,8 @@ pw_value pw_object_finish(pw_arena *arena, pw_object *object, size_t count)
     if (living < count)
         remove_dead(object->members, order, scratch, count);
     pw_arena_rewind(arena, mark);
-    object->order = living > PW_OBJECT_SMALL ? order : NULL;
+    if (living > PW_OBJECT_SMALL)
+        set_index(object, order, living);
     return object_value(object, living);
 }
 
@@ -293,10 +325,11 @@ pw_value pw_object_end(pw_object_builder *builder)
 
 /* ---- reading */
 
-/* The place of a key in a sorted index: the first whose key is not below it. */
-static size_t index_place(const pw_object *object, size_t count, pw_str key)
+/* The place of a key in a run of the index, order[from..to): the first whose key is not below it.
+ */
+static size_t run_place(const pw_object *object, size_t from, size_t to, pw_str key)
 {
-    size_t low = 0, high = count;
+    size_t low = from, high = to;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
         if (pw_str_cmp(object->members[object->order[middle]].key, key) < 0)
@@ -309,16 +342,23 @@ static size_t index_place(const pw_object *object, size_t count, pw_str key)
 
 #define ABSENT SIZE_MAX
 
+static size_t find_in_run(const pw_object *object, size_t from, size_t to, pw_str key)
+{
+    size_t place = run_place(object, from, to, key);
+    bool found = place < to && pw_str_eq(object->members[object->order[place]].key, key);
+    return found ? object->order[place] : ABSENT;
+}
+
 static size_t find(pw_value v, pw_str key)
 {
     if (v.type != PW_OBJECT)
         return ABSENT;
     const pw_object *object = v.as.object;
     if (object->order) {
-        size_t place = index_place(object, v.count, key);
-        if (place == v.count || !pw_str_eq(object->members[object->order[place]].key, key))
-            return ABSENT;
-        return object->order[place];
+        size_t at = find_in_run(object, 0, object->first, key);
+        if (at == ABSENT && object->first < object->total)
+            at = find_in_run(object, object->first, object->total, key);
+        return at < v.count ? at : ABSENT;
     }
     for (size_t i = 0; i < v.count; i++) {
         if (pw_str_eq(object->members[i].key, key))
@@ -353,15 +393,35 @@ const pw_member *pw_members(pw_value object)
     return object.type == PW_OBJECT && object.count ? object.as.object->members : NULL;
 }
 
-void pw_object_order_small(pw_value v, uint8_t order[PW_OBJECT_SMALL])
+void pw_cursor_start(pw_cursor *cursor, pw_value object)
 {
-    PW_ASSERT(v.type == PW_OBJECT && v.count <= PW_OBJECT_SMALL);
-    for (uint8_t i = 0; i < v.count; i++) {
+    cursor->first = cursor->second = 0;
+    if (object.as.object->order)
+        return;
+    for (uint8_t i = 0; i < object.count; i++) {
         size_t at = i;
-        for (; at > 0 && compare_at(v.as.object->members, order[at - 1], i) > 0; at--)
-            order[at] = order[at - 1];
-        order[at] = i;
+        for (; at > 0 && compare_at(object.as.object->members, cursor->small[at - 1], i) > 0; at--)
+            cursor->small[at] = cursor->small[at - 1];
+        cursor->small[at] = i;
     }
+}
+
+const pw_member *pw_cursor_next(pw_cursor *cursor, pw_value v)
+{
+    const pw_object *object = v.as.object;
+    if (!object->order)
+        return &object->members[cursor->small[cursor->first++]];
+    const uint32_t *first = object->order, *second = first + object->first;
+    uint32_t firsts = object->first, seconds = object->total - object->first;
+    while (cursor->first < firsts && first[cursor->first] >= v.count)
+        cursor->first++;
+    while (cursor->second < seconds && second[cursor->second] >= v.count)
+        cursor->second++;
+    PW_ASSERT(cursor->first < firsts || cursor->second < seconds);
+    bool from_second = cursor->first == firsts || (cursor->second < seconds &&
+                                                   compare_at(object->members, first[cursor->first],
+                                                              second[cursor->second]) > 0);
+    return &object->members[from_second ? second[cursor->second++] : first[cursor->first++]];
 }
 
 const pw_member **pw_members_sorted(pw_value object, pw_arena *arena)
@@ -371,39 +431,73 @@ const pw_member **pw_members_sorted(pw_value object, pw_arena *arena)
     const pw_member **sorted = pw_arena_alloc(arena, object.count * sizeof *sorted);
     if (!sorted)
         return NULL;
-    uint8_t small[PW_OBJECT_SMALL];
-    const uint32_t *order = object.as.object->order;
-    if (!order)
-        pw_object_order_small(object, small);
+    pw_cursor cursor;
+    pw_cursor_start(&cursor, object);
     for (size_t i = 0; i < object.count; i++)
-        sorted[i] = &object.as.object->members[order ? order[i] : small[i]];
+        sorted[i] = pw_cursor_next(&cursor, object);
     return sorted;
 }
 
 /* ---- changing */
 
-/* The object with room for one more member at its end. */
+/* Lists the members of `from` by key. */
+static void copy_order(uint32_t *order, pw_value from)
+{
+    const pw_object *object = from.as.object;
+    if (object->order && object->total == from.count && object->first == from.count) {
+        memcpy(order, object->order, from.count * sizeof *order);
+        return;
+    }
+    pw_cursor cursor;
+    pw_cursor_start(&cursor, from);
+    for (size_t i = 0; i < from.count; i++)
+        order[i] = (uint32_t)(pw_cursor_next(&cursor, from) - object->members);
+}
+
+void pw_object_copy_index(pw_object *to, pw_value from)
+{
+    if (from.count <= PW_OBJECT_SMALL)
+        return;
+    uint32_t *order = (uint32_t *)(void *)(to->members + from.count);
+    copy_order(order, from);
+    set_index(to, order, from.count);
+}
+
+static void copy_members(pw_object *to, pw_value from)
+{
+    if (from.count)
+        memcpy(to->members, from.as.object->members, from.count * sizeof to->members[0]);
+}
+
+/* The object with one more member at its end. */
 static pw_value with_added(pw_arena *arena, pw_value v, pw_str key, pw_value value)
 {
-    pw_str own = pw_arena_str(arena, key);
-    pw_object *object = own.ptr ? pw_object_room(arena, (size_t)v.count + 1) : NULL;
+    pw_object *object = pw_object_room(arena, (size_t)v.count + 1);
     if (!object)
         return none();
-    if (v.count)
-        memcpy(object->members, v.as.object->members, v.count * sizeof object->members[0]);
-    object->members[v.count] = (pw_member){ own, value };
+    copy_members(object, v);
+    object->members[v.count] = (pw_member){ key, value };
     if (v.count < PW_OBJECT_SMALL)
         return object_value(object, (size_t)v.count + 1);
-    if (v.count == PW_OBJECT_SMALL)
-        return pw_object_finish(arena, object, (size_t)v.count + 1);
     uint32_t *order = (uint32_t *)(void *)(object->members + v.count + 1);
-    const uint32_t *old = v.as.object->order;
-    size_t place = index_place(v.as.object, v.count, key);
-    memcpy(order, old, place * sizeof *order);
+    copy_order(order, v);
+    set_index(object, order, v.count);
+    size_t place = run_place(object, 0, v.count, key);
+    memmove(order + place + 1, order + place, (v.count - place) * sizeof *order);
     order[place] = v.count;
-    memcpy(order + place + 1, old + place, (v.count - place) * sizeof *order);
-    object->order = order;
+    set_index(object, order, (size_t)v.count + 1);
     return object_value(object, (size_t)v.count + 1);
+}
+
+static pw_value with_replaced(pw_arena *arena, pw_value v, size_t at, pw_value value)
+{
+    pw_object *object = pw_object_room(arena, v.count);
+    if (!object)
+        return none();
+    copy_members(object, v);
+    object->members[at].value = value;
+    pw_object_copy_index(object, v);
+    return object_value(object, v.count);
 }
 
 pw_value pw_with(pw_arena *arena, pw_value v, pw_str key, pw_value value)
@@ -413,19 +507,10 @@ pw_value pw_with(pw_arena *arena, pw_value v, pw_str key, pw_value value)
     if (v.type == PW_NONE || value.type == PW_NONE)
         return v;
     size_t at = find(v, key);
-    if (at == ABSENT)
-        return with_added(arena, v, key, value);
-    pw_object *object = pw_object_room(arena, v.count);
-    if (!object)
-        return none();
-    memcpy(object->members, v.as.object->members, v.count * sizeof object->members[0]);
-    object->members[at].value = value;
-    if (v.as.object->order) {
-        uint32_t *order = (uint32_t *)(void *)(object->members + v.count);
-        memcpy(order, v.as.object->order, v.count * sizeof *order);
-        object->order = order;
-    }
-    return object_value(object, v.count);
+    if (at != ABSENT)
+        return with_replaced(arena, v, at, value);
+    pw_str own = pw_arena_str(arena, key);
+    return own.ptr ? with_added(arena, v, own, value) : none();
 }
 
 pw_value pw_without(pw_arena *arena, pw_value v, pw_str key)
@@ -442,12 +527,141 @@ pw_value pw_without(pw_arena *arena, pw_value v, pw_str key)
     memcpy(object->members + at, old->members + at + 1, (count - at) * sizeof old->members[0]);
     if (count > PW_OBJECT_SMALL) {
         uint32_t *order = (uint32_t *)(void *)(object->members + count);
-        size_t place = 0;
-        for (size_t i = 0; i < v.count; i++) {
-            if (old->order[i] != at)
-                order[place++] = old->order[i] > at ? old->order[i] - 1 : old->order[i];
+        pw_cursor cursor;
+        pw_cursor_start(&cursor, v);
+        for (size_t i = 0, place = 0; i < v.count; i++) {
+            size_t position = (size_t)(pw_cursor_next(&cursor, v) - old->members);
+            if (position != at)
+                order[place++] = (uint32_t)(position > at ? position - 1 : position);
         }
-        object->order = order;
+        set_index(object, order, count);
     }
     return object_value(object, count);
+}
+
+/* ---- growing */
+
+typedef struct pw_growth {
+    uint64_t owner;
+    uint32_t room; /* members */
+    uint32_t unused;
+} pw_growth;
+static_assert(sizeof(pw_growth) % alignof(pw_object) == 0, "an object lies behind it");
+
+enum { SECOND_RUN_MAX = 256 }; /* then it is merged into the first */
+
+uint64_t pw_owner_new(void)
+{
+    static _Atomic uint64_t last;
+    return atomic_fetch_add_explicit(&last, 1, memory_order_relaxed) + 1;
+}
+
+/* The growth of a value's block if `owner` may grow it and the value is the newest; else NULL. */
+static const pw_growth *growth_of(pw_value v, uint64_t owner)
+{
+    const pw_object *object = v.as.object;
+    if (!object->grows || object->total != v.count)
+        return NULL;
+    const pw_growth *growth = (const pw_growth *)(const void *)object - 1;
+    return growth->owner == owner ? growth : NULL;
+}
+
+/* A copy of v, with room for more. */
+static pw_object *growing_copy(pw_arena *arena, uint64_t owner, pw_value v, size_t room)
+{
+    if (room >= INT32_MAX)
+        return pw_arena_fail(arena, false);
+    size_t member = sizeof(pw_member) + sizeof(uint32_t);
+    pw_growth *growth = pw_arena_alloc(arena, sizeof *growth + sizeof(pw_object) + room * member);
+    if (!growth)
+        return NULL;
+    *growth = (pw_growth){ .owner = owner, .room = (uint32_t)room };
+    pw_object *object = (pw_object *)(void *)(growth + 1);
+    *object = (pw_object){ .grows = 1 };
+    copy_members(object, v);
+    uint32_t *order = (uint32_t *)(void *)(object->members + room);
+    copy_order(order, v);
+    set_index(object, order, v.count);
+    return object;
+}
+
+/* Makes one run of the two, from the end. Returns how many places were written. */
+static size_t merge_second_run(pw_object *object)
+{
+    uint32_t second[SECOND_RUN_MAX], *order = object->order;
+    size_t left = object->first, more = object->total - object->first;
+    memcpy(second, order + left, more * sizeof *order);
+    while (more > 0) {
+        size_t place = run_place(object, 0, left, object->members[second[more - 1]].key);
+        memmove(order + place + more, order + place, (left - place) * sizeof *order);
+        order[place + more - 1] = second[more - 1];
+        left = place;
+        more--;
+    }
+    size_t written = object->total - left;
+    set_index(object, order, object->total);
+    return written;
+}
+
+/* Adds a member for which there is room; nothing here can fail. */
+static size_t grow_by(pw_object *object, pw_member member)
+{
+    uint32_t at = object->total, *order = object->order;
+    object->members[at] = member;
+    bool last = object->first == at && compare_at(object->members, order[at - 1], at) < 0;
+    size_t place = last ? at : run_place(object, object->first, at, member.key);
+    memmove(order + place + 1, order + place, (at - place) * sizeof *order);
+    order[place] = at;
+    object->total = at + 1;
+    if (last)
+        object->first = (at + 1) & INT32_MAX;
+    size_t written = at - place + 1;
+    if (object->total - object->first == SECOND_RUN_MAX)
+        written += merge_second_run(object);
+    return sizeof member + written * sizeof *order;
+}
+
+pw_value pw_with_growing(pw_arena *arena, uint64_t owner, pw_value v, pw_str key, pw_value value,
+                         size_t *touched)
+{
+    if (v.type != PW_OBJECT)
+        v = pw_object_of(arena, NULL, 0);
+    if (v.type == PW_NONE || value.type == PW_NONE)
+        return v;
+    size_t at = find(v, key),
+           bytes = (v.count + (size_t)1) * (sizeof(pw_member) + sizeof(uint32_t));
+    const pw_growth *growth = growth_of(v, owner);
+    pw_object *object = NULL;
+    if (at != ABSENT && growth) { /* it will go on to grow */
+        *touched += bytes;
+        object = growing_copy(arena, owner, v, v.count + (size_t)v.count / 4 + 4);
+        if (!object)
+            return none();
+        object->members[at].value = value;
+        return object_value(object, v.count);
+    }
+    if (at != ABSENT || v.count < PW_OBJECT_SMALL) {
+        *touched += bytes;
+        return at != ABSENT ? with_replaced(arena, v, at, value) : with_added(arena, v, key, value);
+    }
+    if (growth && growth->room > v.count) {
+        object = (pw_object *)(uintptr_t)v.as.object;
+    } else { /* the second copy is likely to be followed by a third */
+        *touched += bytes;
+        size_t room = growth ? 2 * (size_t)v.count : v.count + (size_t)v.count / 4 + 4;
+        object = growing_copy(arena, owner, v, room);
+    }
+    if (!object)
+        return none();
+    *touched += grow_by(object, (pw_member){ key, value });
+    return object_value(object, (size_t)v.count + 1);
+}
+
+bool pw_replace_alone(pw_value v, pw_str key, pw_value value)
+{
+    size_t at = find(v, key);
+    if (at == ABSENT)
+        return false;
+    ((pw_member *)(uintptr_t)v.as.object->members)[at].value = value;
+    return true;
 }

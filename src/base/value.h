@@ -115,6 +115,19 @@ pw_value pw_with(pw_arena *arena, pw_value object, pw_str key, pw_value value);
 pw_value pw_without(pw_arena *arena, pw_value object, pw_str key);
 pw_value pw_copy(pw_arena *arena, pw_value v);            /* deep: shares nothing */
 
+/* ---- growing: pw_with, for who adds key after key
+ * Takes time and memory for what is added, not for what is there, as long as each call has the
+ * value that the last one gave and the same owner; any other value is copied, as by pw_with. No
+ * value changes. The key is borrowed. A value leaves the thread, and `arena` is rewound to a mark
+ * taken since, only once the owner is given up for good (value.c says why). *touched grows by the
+ * bytes written, which depend on nothing but the calls. */
+uint64_t pw_owner_new(void); /* never 0, never the same again in this process */
+pw_value pw_with_growing(pw_arena *arena, uint64_t owner, pw_value object, pw_str key,
+                         pw_value value, size_t *touched);
+/* Changes the value of a known key in place; false: there is no such key. Only for who made the
+ * object and all that shares its members, and has shown none of them to anybody. */
+bool pw_replace_alone(pw_value object, pw_str key, pw_value value);
+
 /* ---- comparing: a total order, jq's. Numbers of any form compare exactly by value: 1, 1.0 and
  * 1e0 are equal, and literals beyond 2^53 that differ are different. The value of a number is the
  * decimal that it is written as: a computed 0.1 equals the literal 0.1, before and after it was

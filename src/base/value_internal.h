@@ -7,8 +7,14 @@
 
 enum { PW_OBJECT_SMALL = 8 }; /* up to here a linear search is as fast as any index */
 
+/* `order` lists the positions of the first `total` members in two runs, each sorted by key: `first`
+ * of them, then those added since, few. Only an object that grows (value.c) has a second run, or
+ * more members than a value of it counts: readers skip positions that are not below the count. */
 struct pw_object {
-    const uint32_t *order; /* positions of the members, sorted by key; NULL: a small object */
+    uint32_t *order; /* NULL: a small object, without index */
+    uint32_t total;
+    uint32_t first : 31;
+    uint32_t grows : 1; /* a pw_growth lies before it */
     pw_member members[];
 };
 
@@ -16,8 +22,16 @@ struct pw_object {
 pw_object *pw_object_room(pw_arena *arena, size_t count);
 /* Drops members without a value, resolves equal keys, builds the index. */
 pw_value pw_object_finish(pw_arena *arena, pw_object *object, size_t count);
-/* Positions by key of a small object, which has no index. */
-void pw_object_order_small(pw_value object, uint8_t order[PW_OBJECT_SMALL]);
+/* Gives `to`, made with room for as many members as `from` has, an index of its own. */
+void pw_object_copy_index(pw_object *to, pw_value from);
+
+/* Goes through an object's members by key. */
+typedef struct pw_cursor {
+    uint32_t first, second;         /* done of the two runs */
+    uint8_t small[PW_OBJECT_SMALL]; /* the order where there is no index */
+} pw_cursor;
+void pw_cursor_start(pw_cursor *cursor, pw_value object);
+const pw_member *pw_cursor_next(pw_cursor *cursor, pw_value object); /* at most .count times */
 
 /* ---- the stack of a walk through nested data: on the caller's stack while it is shallow, then on
  * the heap */

@@ -33,14 +33,8 @@ void pw_stack_done(pw_stack *stack)
 typedef struct compare_frame {
     pw_value a, b; /* both arrays, or both objects with the same keys */
     uint32_t at;
-    uint8_t order_a[PW_OBJECT_SMALL], order_b[PW_OBJECT_SMALL]; /* of small objects */
+    pw_cursor in_a, in_b; /* of objects */
 } compare_frame;
-
-static const pw_member *sorted_member(pw_value object, const uint8_t *small, size_t at)
-{
-    const uint32_t *order = object.as.object->order;
-    return &object.as.object->members[order ? order[at] : small[at]];
-}
 
 static int compare_counts(uint32_t a, uint32_t b)
 {
@@ -49,10 +43,11 @@ static int compare_counts(uint32_t a, uint32_t b)
 
 static int compare_keys(const compare_frame *frame)
 {
+    pw_cursor in_a = frame->in_a, in_b = frame->in_b;
     uint32_t common = frame->a.count < frame->b.count ? frame->a.count : frame->b.count;
     for (uint32_t i = 0; i < common; i++) {
-        int order = pw_str_cmp(sorted_member(frame->a, frame->order_a, i)->key,
-                               sorted_member(frame->b, frame->order_b, i)->key);
+        int order =
+            pw_str_cmp(pw_cursor_next(&in_a, frame->a)->key, pw_cursor_next(&in_b, frame->b)->key);
         if (order != 0)
             return order;
     }
@@ -93,10 +88,8 @@ static int compare_here(pw_stack *stack, pw_value a, pw_value b)
     frame->at = 0;
     if (a.type == PW_ARRAY)
         return 0;
-    if (!a.as.object->order)
-        pw_object_order_small(a, frame->order_a);
-    if (!b.as.object->order)
-        pw_object_order_small(b, frame->order_b);
+    pw_cursor_start(&frame->in_a, a);
+    pw_cursor_start(&frame->in_b, b);
     return compare_keys(frame);
 }
 
@@ -114,8 +107,9 @@ int pw_compare(pw_value a, pw_value b)
         } else if (frame->a.type == PW_ARRAY) {
             order = compare_here(&stack, frame->a.as.items[at], frame->b.as.items[at]);
         } else {
-            order = compare_here(&stack, sorted_member(frame->a, frame->order_a, at)->value,
-                                 sorted_member(frame->b, frame->order_b, at)->value);
+            const pw_member *in_a = pw_cursor_next(&frame->in_a, frame->a);
+            const pw_member *in_b = pw_cursor_next(&frame->in_b, frame->b);
+            order = compare_here(&stack, in_a->value, in_b->value);
         }
     }
     pw_stack_done(&stack);
@@ -164,11 +158,7 @@ static bool copy_container(pw_arena *arena, pw_stack *stack, pw_value *to, pw_va
         pw_object *object = pw_object_room(arena, from.count);
         if (!object)
             return false;
-        if (from.as.object->order) {
-            uint32_t *order = (uint32_t *)(void *)(object->members + from.count);
-            memcpy(order, from.as.object->order, from.count * sizeof *order);
-            object->order = order;
-        }
+        pw_object_copy_index(object, from);
         frame.to.object = object;
         to->as.object = object;
     }

@@ -77,6 +77,7 @@ static void shrink(pw_expr_machine *m)
         pw_buf_init(&m->text, cap);
     }
     memset(m->tails, 0, sizeof m->tails);
+    m->owner = 0;
     memset(m->owned, 0, sizeof m->owned);
     m->arena = NULL;
     m->expr = NULL;
@@ -173,6 +174,7 @@ static pawl_code give_outputs(pw_expr_machine *m, pw_expr_output_fn on_output, v
             return PAWL_EXPRESSION;
         v.reserved = 0;
         m->outputs++;
+        m->owner = 0; /* what others have seen never grows */
         if (!on_output(context, v))
             return PAWL_OK;
     }
@@ -228,6 +230,7 @@ pawl_code pw_expr_run(pw_expr_machine *m, const pw_expr *expr, const pw_expr_inp
     m->expr = expr;
     m->input = input;
     m->arena = arena;
+    m->evaluations++;
     m->fuel = m->fuel_given = m->limits.fuel;
     m->stop = PW_STOP_NONE;
     m->odd_numbers = false;

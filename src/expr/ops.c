@@ -136,6 +136,17 @@ pw_value pw_expr_append_text(pw_expr_machine *m, pw_value a, pw_str b)
     return pw_string_ref((pw_str){ start, total });
 }
 
+pw_value pw_expr_with(pw_expr_machine *m, pw_value v, pw_str key, pw_value value)
+{
+    if (m->owner == 0)
+        m->owner = pw_owner_new();
+    size_t touched = 0;
+    value.reserved = 0;
+    pw_value changed = pw_with_growing(m->arena, m->owner, v, key, value, &touched);
+    pw_expr_charge(m, touched / sizeof(pw_member));
+    return changed;
+}
+
 /* ---- order */
 
 static bool is_nan(pw_value v)
@@ -279,13 +290,30 @@ static bool exact(pw_value v, int64_t *out)
     return v.form == PW_FORM_LITERAL && pw_integer(v, out);
 }
 
+/* Whether adding b member by member changes only what is behind the members of a. */
+static bool only_adds(pw_expr_machine *m, pw_value a, pw_value b)
+{
+    if (b.count == 1)
+        return true; /* or changes one, which copies once as well */
+    if (b.count > a.count)
+        return false;
+    pw_expr_charge(m, b.count);
+    for (uint32_t i = 0; i < b.count; i++)
+        if (!pw_is(pw_get(a, pw_members(b)[i].key), PW_NONE))
+            return false;
+    return true;
+}
+
 static pw_value merge_shallow(pw_expr_machine *m, pw_value a, pw_value b)
 {
     if (a.count == 0 || b.count == 0)
         return a.count == 0 ? b : a;
+    if (only_adds(m, a, b)) {
+        for (uint32_t i = 0; i < b.count; i++)
+            a = pw_expr_with(m, a, pw_members(b)[i].key, pw_members(b)[i].value);
+        return a;
+    }
     pw_expr_charge(m, (uint64_t)a.count + b.count);
-    if (b.count == 1)
-        return pw_with(m->arena, a, pw_members(b)[0].key, pw_members(b)[0].value);
     size_t count = (size_t)a.count + b.count;
     pw_member *members = PW_NEW_ARRAY(m->arena, pw_member, count);
     memcpy(members, pw_members(a), a.count * sizeof *members);

@@ -193,21 +193,17 @@ static pw_value set_item(pw_expr_machine *m, pw_value v, pw_value key, pw_value 
 static pw_value set_member(pw_expr_machine *m, pw_value v, pw_str key, pw_value value,
                            const void **owned)
 {
+    bool alone = false;
     if (pw_is(v, PW_OBJECT) && owned && *owned && *owned == (const void *)v.as.object) {
-        const pw_member *members = pw_members(v);
-        for (uint32_t i = 0; i < v.count; i++) {
-            if (pw_str_eq(members[i].key, key)) {
-                pw_expr_charge(m, i / 4);
-                ((pw_member *)(uintptr_t)members)[i].value = value;
-                return v;
-            }
-        }
+        if (pw_replace_alone(v, key, value))
+            return v;
+        alone = true;
     }
-    uint32_t count = pw_is(v, PW_OBJECT) ? v.count : 0;
-    pw_expr_charge(m, count);
-    pw_value changed = pw_with(m->arena, v, key, value);
+    pw_value changed = pw_expr_with(m, v, key, value);
+    /* What grew in place shares its members with v, which somebody else may have. */
+    bool in_place = pw_is(v, PW_OBJECT) && changed.as.object == v.as.object;
     if (owned)
-        *owned = changed.as.object;
+        *owned = alone || !in_place ? changed.as.object : NULL;
     return changed;
 }
 

@@ -24,6 +24,7 @@ typedef struct cached {
     OnigOptionType options;
     regex_t *regex;
     uint64_t used;
+    uint64_t evaluation; /* that paid for it last */
 } cached;
 
 struct pw_regex_cache {
@@ -79,6 +80,16 @@ static pw_regex_cache *cache_of(pw_expr_machine *m)
     return m->regexes;
 }
 
+/* Paid once in each evaluation, compiled or found: what an evaluation costs must not depend on
+ * those before it, or the same step would fail on one machine and succeed on another. The oldest
+ * entry goes first, so which of its patterns an evaluation finds again does not depend on them
+ * either. */
+static void charge_compilation(pw_expr_machine *m, cached *entry, pw_str pattern)
+{
+    entry->evaluation = m->evaluations;
+    pw_expr_charge(m, 100 + 4 * pattern.len);
+}
+
 /* The compiled pattern, from the cache if it is there; NULL: thrown. */
 static regex_t *regex_of(pw_expr_machine *m, pw_str pattern, OnigOptionType options)
 {
@@ -89,6 +100,8 @@ static regex_t *regex_of(pw_expr_machine *m, pw_str pattern, OnigOptionType opti
         if (entry->regex && entry->options == options &&
             pw_str_eq((pw_str){ entry->pattern, entry->len }, pattern)) {
             entry->used = ++cache->clock;
+            if (entry->evaluation != m->evaluations)
+                charge_compilation(m, entry, pattern);
             return entry->regex;
         }
         oldest = entry->used < oldest->used ? entry : oldest;
@@ -97,8 +110,8 @@ static regex_t *regex_of(pw_expr_machine *m, pw_str pattern, OnigOptionType opti
         (void)pw_expr_throw(m, "regular expression is longer than %d bytes", PATTERN_MAX);
         return NULL;
     }
-    pw_expr_charge(m, 100 + 4 * pattern.len);
     drop(oldest);
+    charge_compilation(m, oldest, pattern);
     oldest->pattern = pw_strdup(pattern);
     if (!oldest->pattern)
         pw_expr_stop(m, PW_STOP_NO_MEMORY);

@@ -189,6 +189,7 @@ struct pw_expr_machine {
     uint32_t fork_count;
 
     uint64_t fuel, fuel_given;
+    uint64_t evaluations; /* so far, this one too */
     uint32_t outputs;
     pw_stop stop;
     pw_value error;   /* what was thrown last */
@@ -197,6 +198,7 @@ struct pw_expr_machine {
 
     pw_tail tails[PW_TAILS];
     unsigned next_tail;
+    uint64_t owner; /* of the objects that grow; 0: none yet. Ends with each output */
     /* Containers on the path changed last, by depth, that an assignment at work made itself and has
      * shown to nobody: the next path may change them in place. */
     const void *owned[PW_RUNS][PW_OWNED_DEPTH];
@@ -247,6 +249,8 @@ pw_value pw_expr_append_items(pw_expr_machine *m, pw_value a, const pw_value *it
 pw_value pw_expr_string(pw_expr_machine *m, pw_str s); /* copies and charges */
 pw_value pw_expr_buffer(pw_expr_machine *m);           /* m->text as a string, or stops */
 void pw_expr_grow_array(pw_expr_machine *m, pw_value *array, pw_value item);
+/* v with a member; a new key costs what it adds. The key is borrowed. */
+pw_value pw_expr_with(pw_expr_machine *m, pw_value v, pw_str key, pw_value value);
 
 /* ---- paths.c */
 pw_value pw_expr_index(pw_expr_machine *m, pw_value v, pw_value key);

@@ -284,6 +284,64 @@ TEST(json, canonical_is_one_text_for_one_value)
     EXPECT_TEXT(pw_json_text(&arena, pw_real(0.1), PW_JSON_CANONICAL).ptr, "0.1");
 }
 
+TEST(json, every_byte_is_written_right_wherever_it_stands)
+{
+    begin();
+    static const char hex[] = "0123456789abcdef", escaped[] = "\"\\\b\f\n\r\t";
+    for (unsigned c = 0; c < 128; c++)
+        for (size_t at = 0; at < 20; at++)
+            for (size_t len = at + 1; len <= 20; len++) {
+                char text[20], expected[32] = "\"";
+                size_t n = 1;
+                memset(text, 'x', sizeof text);
+                text[at] = (char)c;
+                const char *named = memchr(escaped, (int)c, sizeof escaped - 1);
+                for (size_t i = 0; i < len; i++) {
+                    if (i != at || (!named && c >= 0x20 && c != 0x7f)) {
+                        expected[n++] = text[i];
+                    } else if (named) {
+                        expected[n++] = '\\';
+                        expected[n++] = "\"\\bfnrt"[named - escaped];
+                    } else {
+                        memcpy(expected + n, "\\u00", 4);
+                        expected[n + 4] = hex[c >> 4];
+                        expected[n + 5] = hex[c & 15];
+                        n += 6;
+                    }
+                }
+                expected[n++] = '"';
+                expected[n] = '\0';
+                pw_arena_mark mark = pw_arena_at(&arena);
+                pw_str out = pw_json_text(&arena, pw_string_ref((pw_str){ text, len }), 0);
+                if (strcmp(out.ptr, expected) != 0)
+                    EXPECT_TEXT(out.ptr, expected);
+                pw_arena_rewind(&arena, mark);
+            }
+    pw_str high = PW_LIT("abcdef\xc3\xa4gh\xe2\x82\xac\xf0\x9f\x98\x80ij");
+    EXPECT_TEXT(pw_json_text(&arena, pw_string_ref(high), 0).ptr,
+                "\"abcdef\xc3\xa4gh\xe2\x82\xac\xf0\x9f\x98\x80ij\"");
+}
+
+TEST(json, integers_are_written_to_their_last_digit)
+{
+    begin();
+    static const struct {
+        int64_t n;
+        const char *text;
+    } cases[] = {
+        { 0, "0" },
+        { -1, "-1" },
+        { 9, "9" },
+        { 10, "10" },
+        { -100, "-100" },
+        { 1234567890123, "1234567890123" },
+        { INT64_MAX, "9223372036854775807" },
+        { INT64_MIN, "-9223372036854775808" },
+    };
+    for (size_t i = 0; i < PW_LENGTH(cases); i++)
+        EXPECT_TEXT(pw_json_text(&arena, pw_int(cases[i].n), 0).ptr, cases[i].text);
+}
+
 TEST(json, none_is_not_json)
 {
     begin();

@@ -314,6 +314,122 @@ TEST(expr, a_longer_array_does_not_show_in_the_shorter_one_it_grew_from)
         "[\"a\",\"ab\",\"ac\",\"abd\"]\n");
 }
 
+TEST(expr, adding_keys_in_a_loop_costs_what_it_adds)
+{
+    static const char *const folds[][2] = {
+        /* around the count */
+        { "reduce range(", ") as $i ({}; . + {(\"k\\($i)\"): $i}) | length, .k7" },
+        { "reduce range(", ") as $i ({}; .[\"k\\($i)\"] = $i) | length, .k7" },
+        { "reduce range(", "; 0; -1) as $i ({}; .[\"k\\($i)\"] += $i) | length, .k7" },
+        { "reduce range(", ") as $i ({}; setpath([\"k\\($i * 7919 % 100000)\"]; "
+                           "$i * 7919 % 100000)) | length, .k7" },
+    };
+    for (size_t i = 0; i < PW_LENGTH(folds); i++) {
+        char program[200];
+        int many = i == 0 || i == 3 ? 100000 : 20000;
+        (void)snprintf(program, sizeof program, "%s%d%s", folds[i][0], many / 20, folds[i][1]);
+        uint64_t fuel = run(program).fuel;
+        (void)snprintf(program, sizeof program, "%s%d%s", folds[i][0], many, folds[i][1]);
+        result r = run(program); /* within the default limits */
+        EXPECT_TEXT(r.message, "");
+        EXPECT_TEXT(r.text, many == 100000 ? "100000\n7\n" : "20000\n7\n");
+        EXPECT(r.fuel < 2 * 20 * fuel);
+    }
+}
+
+#define TWELVE "(reduce range(12) as $i ({}; .[\"k\\($i)\"] = $i))"
+
+TEST(expr, a_longer_object_does_not_show_in_the_shorter_one_it_grew_from)
+{
+    static const char *const cases[][2] = {
+        { TWELVE " | . as $a | ($a + {x: 1}) as $b | ($a + {y: 2}) as $c | ($b + {y: 3}) as $d "
+                 "| ($b + {z: 4}) as $e | [$a, $b, $c, $d, $e] "
+                 "| map(to_entries[11:] | map(\"\\(.key)\\(.value)\") | join(\" \"))",
+          "[\"k1111\",\"k1111 x1\",\"k1111 y2\",\"k1111 x1 y3\",\"k1111 x1 z4\"]\n" },
+        { TWELVE " | . as $a | (.x = 1) as $b | (.y = 2 | .x = 3) as $c | ($b | .y = 4 | .k0 = 5) "
+                 "as $d | [$a, $b, $c, $d] | map([.x, .y, .k0, length])",
+          "[[null,null,0,12],[1,null,0,13],[3,2,0,14],[1,4,5,14]]\n" },
+        /* one assignment that adds in place, then changes what the older version has too */
+        { TWELVE " | . as $a | ((.x, .k0, .x, .k1) = 9) as $b | [$a, $b] | map([.x, .k0, .k1])",
+          "[[null,0,1],[9,9,9]]\n" },
+        { TWELVE " | . as $a | ((.x, .k0, .x) |= 9) as $b | [$a, $b] | map([.x, .k0])",
+          "[[null,0],[9,9]]\n" },
+        { TWELVE
+          " | .o = . | . as $a | (.o.x = 1) as $b | (.o.y = 2) as $c | ($b | .o.z = .o) as $d"
+          " | [$a, $b, $c, $d] | map(.o | [.x, .y, (.z | type), length])",
+          "[[null,null,\"null\",12],[1,null,\"null\",13],[null,2,\"null\",13],"
+          "[1,null,\"object\",14]]\n" },
+        { TWELVE " | . as $a | (.x = .) as $b | ($b | .x.y = .) as $c "
+                 "| [$a, $b, $b.x, $c, $c.x, $c.x.y] | map(length)",
+          "[12,13,12,13,13,13]\n" },
+        { "[foreach range(100; 0; -1) as $i ({}; .[\"k\\($i + 100)\"] = $i)] "
+          "| [.[] | length] == [range(1; 101)], (.[20] | keys == (keys_unsorted | sort)), "
+          "(.[20] | .k200, .k180, .k179), (.[20] == .[20]), (.[20] < .[21]), "
+          "(.[50] == (.[99] | with_entries(select(.value >= 50))))",
+          "true\ntrue\n100\n80\nnull\ntrue\nfalse\ntrue\n" },
+        { TWELVE " | (.x = 1) as $b | del(.k0) as $c | ($b | del(.k0)) as $d "
+                 "| ($b | del(.x)) as $e | [., $b, $c, $d, $e == .] "
+                 "| map(objects | length), .[4]",
+          "[12,13,11,12]\ntrue\n" },
+        { TWELVE " | . as $a | [range(3) as $i | .[\"n\\($i)\"] = $i | length, has(\"n0\")], "
+                 "($a | length)",
+          "[13,true,13,false,13,false]\n12\n" },
+        { TWELVE " | [(., (.x = 1), (.y = 2)) | tojson | length] == [(., .x = 1, .y = 2) | tojson "
+                 "| length], try (.x = 1 | path(. + {y: 1})) catch \"no path\"",
+          "true\n\"no path\"\n" },
+    };
+    for (size_t i = 0; i < PW_LENGTH(cases); i++)
+        EXPECT_TEXT(run(cases[i][0]).text, cases[i][1]);
+}
+
+typedef struct kept {
+    pw_value values[40];
+    size_t count;
+} kept;
+
+static bool keep(void *context, pw_value v)
+{
+    kept *k = context;
+    assert_true(k->count < PW_LENGTH(k->values));
+    k->values[k->count++] = v;
+    return true;
+}
+
+/* What was given out is as constant as any value: neither the same evaluation nor the next, which
+ * has it as its input, adds to it. */
+TEST(expr, an_object_that_was_given_out_does_not_grow)
+{
+    pw_arena arena;
+    pw_arena_init(&arena, 0);
+    pawl_error err = { 0 };
+    const pw_expr *expr;
+    EXPECT_OK(pw_expr_compile(&expr,
+                              PW_LIT("foreach range(30) as $i (.; .[\"k\\(50 - $i)\"] = $i)"), NULL,
+                              0, &arena, NULL, &err),
+              err);
+    pw_expr_machine *machine = pw_expr_machine_new(NULL);
+    pw_expr_input input = { .input = pw_null() };
+    kept all = { .count = 0 };
+    EXPECT_OK(pw_expr_run(machine, expr, &input, keep, &all, &arena, NULL, &err), err);
+    EXPECT_INT(all.count, 30);
+    for (size_t i = 1; i < 30; i++)
+        EXPECT(pw_members(all.values[i]) != pw_members(all.values[i - 1]));
+    const pw_expr *add;
+    EXPECT_OK(pw_expr_compile(&add, PW_LIT(".x = 1"), NULL, 0, &arena, NULL, &err), err);
+    for (size_t i = 0; i < 30; i++) {
+        pw_value more;
+        input.input = all.values[i];
+        EXPECT_OK(pw_expr_first(&more, machine, add, &input, &arena, &err), err);
+        EXPECT(pw_members(more) != pw_members(all.values[i]));
+        EXPECT_INT(more.count, i + 2);
+        EXPECT_INT(all.values[i].count, i + 1);
+        EXPECT_INT(pw_get_lit(all.values[i], "x").type, PW_NONE);
+        EXPECT_INT(pw_get_lit(all.values[i], "k50").as.integer, 0);
+    }
+    pw_expr_machine_free(machine);
+    pw_arena_done(&arena);
+}
+
 TEST(expr, an_update_in_place_changes_nobody_elses_value)
 {
     EXPECT_TEXT(
@@ -610,6 +726,7 @@ TEST(expr, every_allocation_may_fail)
         "length",
         "[\"abc\" | match(\"[a-z]\"; \"g\").string] | sort | .[] |= ascii_upcase | @csv",
         "reduce range(300) as $i ({}; .[\"\\($i)\"] = [$i]) | [.. | numbers] | add",
+        "reduce range(280; 0; -1) as $i ({}; . + {(\"\\($i)\"): $i} | .x = $i) | keys | length",
         "try error(\"x\" * 300) catch (. | @base64 | @base64d | ltrimstr(\"x\") | explode | "
         "implode)",
     };
