@@ -121,14 +121,19 @@ void pw_call_http_late(pw_step *step, const pw_event *event)
 
 /* ------------------------------------------------------------------ activities */
 
-pw_work pw_call_work_of(const pw_frame *frame, pw_arena *arena)
+static pw_work work_of(const pw_frame *frame, pw_str input)
 {
     return (pw_work){ .visit = frame->visit,
                       .attempt = frame->attempt,
                       .task = frame->task->pointer,
                       .function = frame->task->as.call.name,
-                      .input = pw_json_text(arena, frame->args, PW_JSON_COMPACT),
+                      .input = input,
                       .key = frame->key };
+}
+
+pw_work pw_call_work_of(const pw_frame *frame, pw_arena *arena)
+{
+    return work_of(frame, pw_json_text(arena, frame->args, PW_JSON_COMPACT));
 }
 
 void pw_call_hand_out(pw_step *step, pw_frame *frame)
@@ -154,7 +159,8 @@ void pw_call_activity(pw_step *step, pw_frame *frame)
     frame->key = idempotency_key(step, frame, (pw_str){ text, asked.len + input.len });
     PW_RECORD(step, "task.started", frame, { PW_LIT("function"), pw_string_ref(name) },
               { PW_LIT("input"), with });
-    pw_call_hand_out(step, frame);
+    pw_work *work = PW_PUSH(step, work, pw_work);
+    *work = work_of(frame, input);
 }
 
 static pw_value activity_problem(pw_step *step, const pw_frame *frame, pw_value error)

@@ -2,11 +2,16 @@
  *
  * What is stored is JSON with short names; `f` is the format number. Data that a scope merely
  * passes on is written once: a frame whose data is its parent's own input carries "=" instead of
- * it. Reading trusts nothing: a row that does not fit the program is PAWL_CORRUPT, never a crash.
- * Frames nest at most PW_SCOPES_MAX deep, which bounds the recursion here. */
+ * it, and the root one whose data is the workflow's raw input. Reading trusts nothing: a row that
+ * does not fit the program is PAWL_CORRUPT, never a crash. Frames nest at most PW_SCOPES_MAX deep,
+ * which bounds the recursion here. */
 #include <stdlib.h>
 #include "core/step.h"
 #include "base/json.h"
+
+/* No instance gets that far: at a million visits a second, in 285 years. What comes behind it still
+ * fits. */
+#define VISITS_MAX ((int64_t)1 << 53)
 
 /* Phases in which a frame of each kind of task may be stored. */
 static const unsigned phases_of[] = {
@@ -197,7 +202,7 @@ static void put_text(pw_buf *buf, const char *name, pw_str text)
         put_value(buf, name, pw_string_ref(text));
 }
 
-static void write_frame(pw_buf *buf, const pw_frame *frame)
+static void write_frame(pw_buf *buf, const pw_frame *frame, const pw_value *around)
 {
     pw_buf_char(buf, '{');
     if (frame->task) {
@@ -216,7 +221,7 @@ static void write_frame(pw_buf *buf, const pw_frame *frame)
     pw_value data = frame->phase == PHASE_READY ? frame->raw : frame->input;
     if (frame->phase != PHASE_READY)
         put_value(buf, "r", frame->raw);
-    if (frame->parent && same(data, frame->parent->input))
+    if (same(data, *around))
         put_int(buf, "=", 1, 0);
     else
         put_value(buf, "in", data);
@@ -230,7 +235,7 @@ static void write_frame(pw_buf *buf, const pw_frame *frame)
         for (const pw_frame *child = frame->child; child; child = child->next) {
             if (child != frame->child)
                 pw_buf_char(buf, ',');
-            write_frame(buf, child);
+            write_frame(buf, child, &frame->input);
         }
         pw_buf_char(buf, ']');
     }
@@ -251,11 +256,14 @@ pw_str pw_state_write(const pw_state *state, pw_arena *arena)
     put_text(&buf, "by", state->suspended_by);
     put_text(&buf, "why", state->suspended_reason);
     put_name(&buf, "r");
-    write_frame(&buf, state->root);
+    write_frame(&buf, state->root, &state->input);
     pw_buf_char(&buf, '}');
     pw_str text = { NULL, 0 };
-    if (!buf.failed)
+    if (!buf.failed) {
+        jmp_buf *guard = pw_arena_guard(arena, NULL); /* a jump would lose the buffer */
         text = pw_arena_str(arena, pw_buf_view(&buf));
+        (void)pw_arena_guard(arena, guard);
+    }
     pw_buf_done(&buf);
     return text;
 }
@@ -288,11 +296,23 @@ static bool fits(const pw_frame *parent, const pw_task *task, const pw_program *
     return list && task->position < list->count && list->tasks[task->position] == task;
 }
 
+/* A wait, a retry, or a try whose attempts have a limit. */
+static bool may_be_due(const pw_frame *frame)
+{
+    return frame->phase == PHASE_TIMER || frame->phase == PHASE_RETRY ||
+           (frame->phase == PHASE_BODY && frame->task && frame->task->kind == PW_TASK_TRY);
+}
+
 /* What the phase promises about the data: later code relies on it. */
 static bool complete(const pw_frame *frame)
 {
+    if (!frame->task && frame->phase != PHASE_BODY)
+        return false; /* the root is never anything else */
+    if (frame->due_ms != PW_WAKE_NEVER && !may_be_due(frame))
+        return false;
     if (frame->phase == PHASE_READY)
-        return !pw_is(frame->raw, PW_NONE) && !frame->child;
+        return !pw_is(frame->raw, PW_NONE) && !frame->child &&
+               frame->timeout_ms == PW_WAKE_NEVER; /* it has not begun */
     if (pw_is(frame->input, PW_NONE))
         return false;
     if (!frame->task || frame->phase == PHASE_FAULTED)
@@ -317,8 +337,9 @@ static bool complete(const pw_frame *frame)
     return true;
 }
 
-static pawl_code read_frame(pw_frame **out, pw_value v, pw_frame *parent, unsigned depth,
-                            const pw_program *program, pw_arena *arena, pawl_error *err)
+static pawl_code read_frame(pw_frame **out, pw_value v, pw_frame *parent, pw_value around,
+                            unsigned depth, const pw_program *program, pw_arena *arena,
+                            pawl_error *err)
 {
     if (!pw_is(v, PW_OBJECT))
         return corrupt(err, "a scope is not an object");
@@ -330,7 +351,7 @@ static pawl_code read_frame(pw_frame **out, pw_value v, pw_frame *parent, unsign
     int64_t index, phase, visit, path, ordinal, attempt, at, same_data;
     if (!get_int(v, "t", -1, 0, (int64_t)program->task_count - 1, &index) ||
         !get_int(v, "p", PHASE_BODY, 0, PHASE_COUNT - 1, &phase) ||
-        !get_int(v, "v", 0, 0, INT64_MAX, &visit) ||
+        !get_int(v, "v", 0, 0, VISITS_MAX, &visit) ||
         !get_int(v, "x", 0, INT64_MIN, INT64_MAX, &path) ||
         !get_int(v, "o", 0, 0, UINT32_MAX, &ordinal) ||
         !get_int(v, "n", 0, 0, UINT32_MAX, &attempt) || !get_int(v, "i", 0, 0, UINT32_MAX, &at) ||
@@ -356,7 +377,7 @@ static pawl_code read_frame(pw_frame **out, pw_value v, pw_frame *parent, unsign
             !(phases_of[frame->task->kind] & PW_BIT(frame->phase)))
             return corrupt(err, "a task is in a phase that its kind does not have");
     }
-    pw_value data = same_data && parent ? parent->input : pw_get_lit(v, "in");
+    pw_value data = same_data ? around : pw_get_lit(v, "in");
     frame->raw = frame->phase == PHASE_READY ? data : pw_get_lit(v, "r");
     frame->input = frame->phase == PHASE_READY ? (pw_value){ 0 } : data;
     frame->items = pw_get_lit(v, "it");
@@ -368,8 +389,8 @@ static pawl_code read_frame(pw_frame **out, pw_value v, pw_frame *parent, unsign
     pw_value children = pw_get_lit(v, "c");
     for (size_t i = 0; pw_is(children, PW_ARRAY) && i < children.count; i++) {
         pw_frame *child;
-        pawl_code code =
-            read_frame(&child, pw_item(children, i), frame, depth + 1, program, arena, err);
+        pawl_code code = read_frame(&child, pw_item(children, i), frame, frame->input, depth + 1,
+                                    program, arena, err);
         if (code != PAWL_OK)
             return code;
     }
@@ -400,7 +421,7 @@ pawl_code pw_state_parse(pw_state **out, pw_str text, const pw_program *program,
         return pw_no_memory(err);
     int64_t visits;
     if (!pw_status_parse(&state->status, pw_get_text(v, "s")) ||
-        !get_int(v, "v", 0, 0, INT64_MAX, &visits) ||
+        !get_int(v, "v", 0, 0, VISITS_MAX, &visits) ||
         !get_int(v, "t", 0, 0, INT64_MAX, &state->started_ms))
         return corrupt(err, "status, visits or start are missing");
     state->visits = (uint64_t)visits;
@@ -410,7 +431,7 @@ pawl_code pw_state_parse(pw_state **out, pw_str text, const pw_program *program,
         return corrupt(err, "input or context are missing");
     state->suspended_by = pw_get_text(v, "by");
     state->suspended_reason = pw_get_text(v, "why");
-    code = read_frame(&state->root, pw_get_lit(v, "r"), NULL, 0, program, arena, err);
+    code = read_frame(&state->root, pw_get_lit(v, "r"), NULL, state->input, 0, program, arena, err);
     if (code == PAWL_OK)
         *out = state;
     return code;

@@ -195,6 +195,11 @@ static pawl_code give_text(char **out, pw_value v, const pw_arena *arena, pawl_e
     pw_buf_done(&buf);
     if (!text)
         return pw_no_memory(err);
+    if (!pw_utf8_valid(pw_str_of(text))) { /* text columns are copied as they are stored */
+        pw_free(text);
+        return pw_fail(err, PAWL_CORRUPT,
+                       "a stored text is not UTF-8; restore the store from a backup");
+    }
     *out = text;
     return PAWL_OK;
 }
@@ -326,6 +331,24 @@ static void write_step(pw_buf *buf, const pw_step_row *row)
     pw_buf_char(buf, '}');
 }
 
+/* What is written must be JSON, whatever the row holds. */
+static pawl_code check_step(const pw_step_row *row, pw_arena *arena, pawl_error *err)
+{
+    pw_value entries = { .type = PW_ARRAY };
+    pw_arena_mark mark = pw_arena_at(arena);
+    pawl_code code = PAWL_OK;
+    if (row->entries.len)
+        code = pw_json_parse(&entries, row->entries, NULL, arena, err);
+    bool good = code == PAWL_OK && pw_is(entries, PW_ARRAY) && pw_utf8_valid(row->event) &&
+                pw_utf8_valid(row->actor) && pw_utf8_valid(row->correlation);
+    pw_arena_rewind(arena, mark);
+    if (good || code == PAWL_NO_MEMORY)
+        return code;
+    return pw_fail(err, PAWL_CORRUPT,
+                   "step %llu of the execution log cannot be read; restore the store from a backup",
+                   (unsigned long long)row->sequence);
+}
+
 /* Is there a step `from`? */
 static pawl_code more_steps(pawl *p, pw_str id, uint64_t from, bool *more, pw_arena *arena,
                             pawl_error *err)
@@ -364,6 +387,8 @@ pawl_code pawl_log(pawl *p, const char *id, uint64_t from, uint32_t limit, char 
             code = no_instance(id, err);
     }
     uint64_t next = count ? rows[count - 1].sequence + 1 : first;
+    for (size_t i = 0; i < count && code == PAWL_OK; i++)
+        code = check_step(&rows[i], &arena, err);
     if (code == PAWL_OK && count == most)
         code = more_steps(p, pw_str_of(id), next, &more, &arena, err);
     if (code == PAWL_OK) {

@@ -401,6 +401,29 @@ TEST(state, text_that_does_not_fit_the_program_is_corrupt_never_a_crash)
     fixture_close(&f);
 }
 
+TEST(state, data_that_is_passed_on_is_stored_once)
+{
+    fixture f;
+    fixture_open(&f, "  - a: { do: [ { w: { call: work } } ] }\n");
+    fixture_start(&f, "{\"only\":\"once\"}");
+    const char *text = fixture_text(&f, f.t.state_text);
+    const char *first =
+        strstr(text, "once"); /* the raw input; the root, `a` and `w` have the same */
+    EXPECT(first && !strstr(first + 1, "once"));
+    pw_state *state;
+    pawl_error err;
+    EXPECT_OK(pw_state_parse(&state, pw_str_of(text), f.program, &f.arena, &err), err);
+    f.state = state;
+    fixture_result(&f, 2, 1, "{\"got\":1}");
+    EXPECT_STATUS(f, "completed");
+    EXPECT_STR(f.t.output, "{\"got\":1}");
+    /* as it was written before the root knew the raw input */
+    pw_str old = PW_LIT("{\"f\":1,\"s\":\"waiting\",\"v\":2,\"t\":1000,\"i\":{\"only\":\"once\"},"
+                        "\"x\":null,\"r\":{\"o\":1,\"s\":1000,\"in\":{\"only\":\"once\"}}}");
+    EXPECT_OK(pw_state_parse(&state, old, f.program, &f.arena, &err), err);
+    fixture_close(&f);
+}
+
 TEST(state, a_newer_format_is_refused_by_name)
 {
     fixture f;

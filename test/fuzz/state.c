@@ -1,0 +1,163 @@
+/* state.c - any bytes as the stored state of an instance of one program that has every kind of
+ * task: refused, or a state that answers every question, and takes every event without stopping
+ * the process. What a step makes of it can be stored and read again. */
+#include "fuzz.h"
+#include "base/json.h"
+#include "core/core.h"
+#include "lang/lang.h"
+
+/* Tasks are numbered in the order of the document, use.functions first: 0 /use/functions/greet,
+ * 1 /do/0/all, 2 left, 3 ask, 4 right, 5 nap, 6 each, 7 work, 8 risky, 9 get, 10 mend, 11 hello,
+ * 12 note, 13 pick, 14 stop. */
+static const char document[] =
+    "document: { dsl: '1.0.3', namespace: fuzz, name: all, version: '1.0.0' }\n"
+    "use:\n"
+    "  functions:\n"
+    "    greet: { set: { hello: '${ .name }' } }\n"
+    "do:\n"
+    "  - all:\n"
+    "      fork:\n"
+    "        branches:\n"
+    "          - left: { do: [ { ask: { call: userTask, with: { key: ok, title: Well } } } ] }\n"
+    "          - right: { do: [ { nap: { wait: PT1H } } ] }\n"
+    "  - each:\n"
+    "      for: { each: item, at: i, in: '[1, 2, 3]' }\n"
+    "      while: .n != 9\n"
+    "      do:\n"
+    "        - work: { call: echo, with: { n: '${ $item }' }, timeout: { after: PT1M } }\n"
+    "  - risky:\n"
+    "      try:\n"
+    "        - get: { call: http, with: { method: get, endpoint: 'http://127.0.0.1:9/' } }\n"
+    "      catch:\n"
+    "        as: e\n"
+    "        retry: { delay: PT1S, limit: { attempt: { count: 2 } } }\n"
+    "        do:\n"
+    "          - mend: { set: { was: '${ $e.status }' }, export: { as: '${ . }' } }\n"
+    "  - hello: { call: greet, with: { name: Ann } }\n"
+    "  - note: { emit: { event: { with: { type: fuzz.note, data: '${ . }' } } } }\n"
+    "  - pick: { switch: [ { one: { when: .n == 1, then: stop } }, { other: { then: stop } } ] }\n"
+    "  - stop: { raise: { error: { type: 'https://example.com/e', status: 400, title: No } } }\n";
+
+static const pw_expr_limits limits = {
+    .fuel = 20000, .memory = 1u << 20, .depth = 200, .outputs = 20
+};
+static const pw_core_settings settings = { .generation = { "fuzz", 4 }, .tasks_per_step = 30 };
+static const pw_identity identity = {
+    .instance = { "i1", 2 }, .correlation = { "i1", 2 }, .sequence = 5, .created_ms = 1790000000000
+};
+
+static pw_program *program;
+static pw_expr_machine *machine;
+
+static void prepare(void)
+{
+    if (program)
+        return;
+    pw_arena arena;
+    pw_arena_init(&arena, 0);
+    pw_findings findings = { .arena = &arena };
+    pawl_error err;
+    pawl_code code = pw_lang_load(&program, pw_str_of(document), &findings, &err);
+    if (code != PAWL_OK)
+        (void)fprintf(stderr, "%s\n", err.message);
+    FUZZ_CHECK(code == PAWL_OK);
+    machine = pw_expr_machine_new(&limits);
+    FUZZ_CHECK(machine != NULL);
+    pw_arena_done(&arena);
+}
+
+static void give_back(void) __attribute__((destructor));
+static void give_back(void)
+{
+    pw_expr_machine_free(machine);
+    pw_program_unref(program);
+}
+
+/* What is asked of a state after it was loaded; gives the wait that events are aimed at. */
+static void ask(const pw_state *state, pw_arena *arena, pw_event *event)
+{
+    pawl_error err;
+    (void)pw_state_status(state);
+    (void)pw_state_cut(state);
+    FUZZ_CHECK(!pw_is(pw_state_input(state), PW_NONE));
+    pw_value waits = pw_state_waits(state, program, arena);
+    FUZZ_CHECK(pw_is(waits, PW_ARRAY));
+    FUZZ_CHECK(pw_json_text(arena, waits, PW_JSON_COMPACT).ptr != NULL);
+    for (uint32_t i = 0; i < waits.count; i++) {
+        int64_t visit = 0, attempt = 0;
+        pw_value wait = pw_item(waits, i);
+        if (pw_integer(pw_get_lit(wait, "visit"), &visit) &&
+            pw_integer(pw_get_lit(wait, "attempt"), &attempt)) {
+            event->visit = (uint64_t)visit;
+            event->attempt = (uint32_t)attempt;
+            (void)pw_state_wants(state, event->visit, event->attempt);
+        }
+        if (pw_get_text(wait, "key").len)
+            event->key = pw_get_text(wait, "key");
+    }
+    pw_work *work = NULL;
+    size_t count = 0;
+    FUZZ_CHECK(pw_state_work(&work, &count, state, program, &identity, &settings, arena, &err) ==
+               PAWL_OK);
+    pw_state *copy = NULL;
+    FUZZ_CHECK(pw_state_copy(&copy, state, arena, &err) == PAWL_OK);
+}
+
+/* One event at the state; what comes of it must be readable. */
+static void step(const pw_state *state, const pw_event *event, pw_arena *arena)
+{
+    pw_transition t;
+    pawl_error err = { .code = PAWL_OK };
+    pawl_code code =
+        pw_core_step(&t, program, state, &identity, event, &settings, machine, arena, &err);
+    FUZZ_CHECK(code == PAWL_OK || code == PAWL_CORRUPT);
+    if (code != PAWL_OK || !t.changed)
+        return;
+    pw_state *next = NULL;
+    code = pw_state_parse(&next, t.state_text, program, arena, &err);
+    if (code != PAWL_OK)
+        (void)fprintf(stderr, "%s: %s\n" PW_FMT "\n", pw_event_name(event->kind), err.message,
+                      PW_ARG(t.state_text));
+    FUZZ_CHECK(code == PAWL_OK);
+    FUZZ_CHECK(pw_state_status(next) == t.status);
+    FUZZ_CHECK(pw_state_timer(next) == t.timer_at);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static const pw_event_kind kinds[] = { PW_EVENT_TIMER,           PW_EVENT_CANCEL,
+                                           PW_EVENT_DRIVE,           PW_EVENT_RESUME,
+                                           PW_EVENT_ACTIVITY_RESULT, PW_EVENT_ACTIVITY_LOST,
+                                           PW_EVENT_CALL_RESULT,     PW_EVENT_SUSPEND,
+                                           PW_EVENT_CONTINUE };
+    prepare();
+    pw_arena arena;
+    pw_arena_init(&arena, 0);
+    pw_state *state = NULL;
+    pawl_error err = { .code = PAWL_OK };
+    pawl_code code = pw_state_parse(&state, fuzz_text(data, size), program, &arena, &err);
+    if (code == PAWL_OK) {
+        pw_event event = { .now_ms = 1790000000000,
+                           .seed = 7,
+                           .payload = pw_int(1),
+                           .call = { .answered = true, .status = 200, .body = PW_LIT("[1]") } };
+        ask(state, &arena, &event);
+        int64_t timer = pw_state_timer(state);
+        for (size_t i = 0; i < PW_LENGTH(kinds); i++) {
+            event.kind = kinds[i];
+            event.now_ms = timer > 1790000000000 ? timer : 1790000000000;
+            step(state, &event, &arena);
+        }
+        event.kind = PW_EVENT_ACTIVITY_RESULT;
+        event.error = pw_object_of(&arena, (pw_member[]){ { PW_LIT("status"), pw_int(500) } }, 1);
+        step(state, &event, &arena);
+        event.kind = PW_EVENT_CALL_RESULT;
+        event.call.status = 503;
+        step(state, &event, &arena);
+    } else {
+        FUZZ_CHECK(code == PAWL_CORRUPT || code == PAWL_SCHEMA);
+        FUZZ_CHECK(err.message[0] != '\0');
+    }
+    pw_arena_done(&arena);
+    return 0;
+}
