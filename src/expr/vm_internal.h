@@ -239,7 +239,7 @@ pw_value pw_expr_binary(pw_expr_machine *m, unsigned op, pw_value a, pw_value b)
 pw_value pw_expr_add(pw_expr_machine *m, pw_value a, pw_value b);
 pw_value pw_expr_negate(pw_expr_machine *m, pw_value v);
 pw_value pw_expr_split(pw_expr_machine *m, pw_str s, pw_str separator);
-pw_value pw_expr_number(pw_expr_machine *m, double d); /* keeps NaN and infinities, for now */
+pw_value pw_expr_number(pw_expr_machine *m, double d); /* keeps NaN and infinities: outputs are cleaned of them */
 /* -1, 0, 1; NaN is below every number. `what`: for the error when nested too deeply. PW_ORDER_BAD:
  * thrown. */
 enum { PW_ORDER_BAD = 2 };
