@@ -1,8 +1,6 @@
 /* commands.c - the commands of callers: checked here, decided by the shard that owns the instance,
  * answered after the commit. The caller waits for the answer, so that everything it gave stays
  * where it is. */
-#include <errno.h>
-#include <sys/random.h>
 #include "engine/engine.h"
 #include "base/json.h"
 
@@ -150,10 +148,10 @@ static pawl_code make_id(start_request *request, const pw_program *program, cons
         return PAWL_OK;
     }
     uint8_t random[10];
-    if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random)
-        return pw_fail_native(err, PAWL_IO, errno, "no random numbers from the system");
-    pw_id_of_time(request->id, (uint64_t)pw_engine_now(p), random);
-    return PAWL_OK;
+    pawl_code code = pw_random(random, sizeof random, err);
+    if (code == PAWL_OK)
+        pw_id_of_time(request->id, (uint64_t)pw_engine_now(p), random);
+    return code;
 }
 
 static pawl_code send_start(pawl *p, start_request *request, pw_program *program, bool *existed,

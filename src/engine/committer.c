@@ -57,7 +57,7 @@ void pw_committer_free(pw_committer *c)
     if (!c)
         return;
     PW_ASSERT(c->first == NULL);
-    (void)pthread_cond_destroy(&c->filled);
+    pw_condition_done(&c->filled);
     (void)pthread_mutex_destroy(&c->lock);
     pw_free(c);
 }
@@ -68,7 +68,7 @@ void pw_committer_push(pw_committer *c, pw_commit *commit)
     (void)pthread_mutex_lock(&c->lock);
     *c->last = commit;
     c->last = &commit->next;
-    (void)pthread_cond_signal(&c->filled);
+    pw_condition_wake(&c->filled);
     (void)pthread_mutex_unlock(&c->lock);
 }
 
@@ -77,7 +77,7 @@ void pw_committer_suspect(pw_committer *c, const pawl_error *err)
     (void)pthread_mutex_lock(&c->lock);
     c->suspect = true;
     c->suspicion = *err;
-    (void)pthread_cond_signal(&c->filled);
+    pw_condition_wake(&c->filled);
     (void)pthread_mutex_unlock(&c->lock);
 }
 
@@ -85,7 +85,7 @@ static void raise_flag(pw_committer *c, bool *flag)
 {
     (void)pthread_mutex_lock(&c->lock);
     *flag = true;
-    (void)pthread_cond_broadcast(&c->filled);
+    pw_condition_wake(&c->filled);
     (void)pthread_mutex_unlock(&c->lock);
 }
 
@@ -248,7 +248,7 @@ bool pw_committer_work(pw_committer *c, bool wait)
 {
     (void)pthread_mutex_lock(&c->lock);
     while (wait && !c->first && !c->stop && !c->suspect)
-        (void)pthread_cond_wait(&c->filled, &c->lock);
+        (void)pw_condition_wait(&c->filled, &c->lock, UINT64_MAX);
     c->count = 0;
     while (c->first && c->count < PW_BATCH_MAX) {
         c->batch[c->count++] = c->first;

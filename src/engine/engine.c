@@ -4,8 +4,6 @@
  * recovery first, then the shards once their last transitions are committed, then the committer,
  * the drivers, and the store. What was in flight is dropped without an outcome: the next open
  * repeats it with the same key. */
-#include <errno.h>
-#include <sys/random.h>
 #include <time.h>
 #include <unistd.h>
 #include "engine/engine.h"
@@ -49,7 +47,7 @@ void pw_engine_busy(pawl *p, bool more)
     if (atomic_fetch_sub(&p->busy, 1) != 1)
         return;
     (void)pthread_mutex_lock(&p->lock); /* whoever looked before waits by now */
-    (void)pthread_cond_broadcast(&p->quiet);
+    pw_condition_wake(&p->quiet);
     (void)pthread_mutex_unlock(&p->lock);
 }
 
@@ -72,7 +70,7 @@ static void on_health(void *context, pawl_code code, const pawl_error *err)
     if (code != PAWL_OK)
         p->health = *err;
     atomic_store(&p->degraded, code != PAWL_OK);
-    (void)pthread_cond_broadcast(&p->quiet);
+    pw_condition_wake(&p->quiet);
     (void)pthread_mutex_unlock(&p->lock);
     for (uint32_t i = 0; i < p->shard_count && code != PAWL_OK; i++)
         pw_mailbox_signal(&p->shards[i]->mailbox, PW_SIGNAL_DEGRADED);
@@ -202,9 +200,9 @@ static pawl_code start_owner(pawl *p, const pawl_options *options, pawl_error *e
         entry += activity->struct_size;
     }
     uint64_t seed;
-    if (getrandom(&seed, sizeof seed, 0) != (ssize_t)sizeof seed)
-        return pw_fail_native(err, PAWL_IO, errno, "no random numbers from the system");
-    pawl_code code = pw_recovery_new(&p->recovery, p, err);
+    pawl_code code = pw_random(&seed, sizeof seed, err);
+    if (code == PAWL_OK)
+        code = pw_recovery_new(&p->recovery, p, err);
     uint32_t shards = count_shards(options);
     for (uint32_t i = 0; i < shards && code == PAWL_OK; i++) {
         code = pw_shard_new(&p->shards[i], p, i, pw_seed_next(&seed), err);
@@ -235,6 +233,46 @@ static pawl_code make_shared(pawl *p, pawl_error *err)
     return code;
 }
 
+/* Takes the store over, also when it fails. */
+static pawl_code open_on(pawl **out, const pawl_options *options, pw_store *store, pawl_error *err)
+{
+    pawl *p = pw_zalloc(sizeof *p);
+    pawl_code code = p ? make_shared(p, err) : pw_no_memory(err);
+    if (code != PAWL_OK) {
+        pw_store_close(store);
+        pw_free(p);
+        return code;
+    }
+    p->store = store;
+    p->mode = options->mode;
+    p->now_ms = options->now_ms ? options->now_ms : system_clock_ms;
+    p->clock = options->clock;
+    p->on_step = options->on_step;
+    p->on_step_context = options->on_step_context;
+    p->settings.generation = pw_store_generation(store);
+    code = pw_programs_new(&p->programs, err);
+    if (code == PAWL_OK)
+        code = pw_registry_new(&p->registry, err);
+    if (code == PAWL_OK && p->mode == PAWL_OWN)
+        code = start_owner(p, options, err);
+    if (code != PAWL_OK) {
+        pawl_close(p);
+        return code;
+    }
+    *out = p;
+    return PAWL_OK;
+}
+
+pawl_code pw_engine_open(pawl **out, const pawl_options *given, pw_store *store, pawl_error *err)
+{
+    pawl_options options;
+    pawl_code code = read_options(&options, given, err);
+    if (code == PAWL_OK)
+        return open_on(out, &options, store, err);
+    pw_store_close(store);
+    return code;
+}
+
 pawl_code pawl_open(pawl **out, const pawl_options *given, pawl_error *err)
 {
     pawl_options options;
@@ -243,37 +281,13 @@ pawl_code pawl_open(pawl **out, const pawl_options *given, pawl_error *err)
     pawl_code code = read_options(&options, given, err);
     if (code != PAWL_OK)
         return code;
-    pawl *p = pw_zalloc(sizeof *p);
-    if (!p)
-        return pw_no_memory(err);
-    p->mode = options.mode;
-    p->now_ms = options.now_ms ? options.now_ms : system_clock_ms;
-    p->clock = options.clock;
-    p->on_step = options.on_step;
-    p->on_step_context = options.on_step_context;
-    code = make_shared(p, err);
-    if (code != PAWL_OK) {
-        pw_free(p);
-        return code;
-    }
-    const pw_store_options store = { .uri = pw_str_of(options.store),
-                                     .mode = p->mode == PAWL_OWN ? PW_STORE_OWN : PW_STORE_READ,
-                                     .create = p->mode == PAWL_OWN && options.create != 0 };
-    code = pw_store_open(&p->store, &store, err);
-    if (code == PAWL_OK)
-        code = pw_programs_new(&p->programs, err);
-    if (code == PAWL_OK)
-        code = pw_registry_new(&p->registry, err);
-    if (code == PAWL_OK)
-        p->settings.generation = pw_store_generation(p->store);
-    if (code == PAWL_OK && p->mode == PAWL_OWN)
-        code = start_owner(p, &options, err);
-    if (code != PAWL_OK) {
-        pawl_close(p);
-        return code;
-    }
-    *out = p;
-    return PAWL_OK;
+    const bool own = options.mode == PAWL_OWN;
+    const pw_store_options how = { .uri = pw_str_of(options.store),
+                                   .mode = own ? PW_STORE_OWN : PW_STORE_READ,
+                                   .create = own && options.create != 0 };
+    pw_store *store = NULL;
+    code = pw_store_open(&store, &how, err);
+    return code == PAWL_OK ? open_on(out, &options, store, err) : code;
 }
 
 /* ------------------------------------------------------------------ close */
@@ -284,7 +298,7 @@ void pawl_close(pawl *p)
         return;
     atomic_store(&p->closing, true);
     (void)pthread_mutex_lock(&p->lock);
-    (void)pthread_cond_broadcast(&p->quiet);
+    pw_condition_wake(&p->quiet);
     (void)pthread_mutex_unlock(&p->lock);
     if (p->committer)
         pw_committer_closing(p->committer);
@@ -310,7 +324,7 @@ void pawl_close(pawl *p)
         pw_free(p->troubles);
         p->troubles = next;
     }
-    (void)pthread_cond_destroy(&p->quiet);
+    pw_condition_done(&p->quiet);
     (void)pthread_mutex_destroy(&p->lock);
     pw_free(p);
 }

@@ -45,6 +45,11 @@ struct pawl {
     pw_trouble *troubles;
 };
 
+/* As pawl_open(), on a store that is open already, which is taken over (also on failure): for whoever
+ * has several engines on one store in one process. options.store must be given and is not looked at. */
+PAWL_CHECK pawl_code pw_engine_open(pawl **out, const pawl_options *options, pw_store *store,
+                                    pawl_error *err);
+
 int64_t pw_engine_now(const pawl *p);
 pw_shard *pw_engine_shard_of(pawl *p, pw_str id);
 void pw_engine_busy(pawl *p, bool more);

@@ -1,43 +1,6 @@
 /* mailbox.c - lists under one lock; taken all at once, so that a busy shard locks once for many. */
-#include <errno.h>
-#include <time.h>
 #include "engine/mailbox.h"
 #include "engine/committer.h"
-
-uint64_t pw_monotonic_ns(void)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
-struct timespec pw_monotonic_timespec(uint64_t ns)
-{
-    return (struct timespec){ .tv_sec = (time_t)(ns / 1000000000u),
-                              .tv_nsec = (long)(ns % 1000000000u) };
-}
-
-pawl_code pw_condition_init(pthread_cond_t *cond, pawl_error *err)
-{
-    pthread_condattr_t attributes;
-    int failed = pthread_condattr_init(&attributes);
-    if (failed)
-        return pw_fail_native(err, PAWL_NO_MEMORY, failed, "out of memory");
-    (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    failed = pthread_cond_init(cond, &attributes);
-    (void)pthread_condattr_destroy(&attributes);
-    return failed ? pw_fail_native(err, PAWL_NO_MEMORY, failed, "out of memory") : PAWL_OK;
-}
-
-bool pw_condition_wait(pthread_cond_t *cond, pthread_mutex_t *lock, uint64_t deadline_ns)
-{
-    if (deadline_ns == UINT64_MAX) {
-        (void)pthread_cond_wait(cond, lock);
-        return true;
-    }
-    struct timespec deadline = pw_monotonic_timespec(deadline_ns);
-    return pthread_cond_timedwait(cond, lock, &deadline) != ETIMEDOUT;
-}
 
 /* ------------------------------------------------------------------ replies */
 
@@ -55,7 +18,7 @@ pawl_code pw_reply_init(pw_reply *reply, pawl_error *err)
 
 void pw_reply_done(pw_reply *reply)
 {
-    (void)pthread_cond_destroy(&reply->cond);
+    pw_condition_done(&reply->cond);
     (void)pthread_mutex_destroy(&reply->lock);
 }
 
@@ -63,7 +26,7 @@ void pw_reply_give(pw_reply *reply)
 {
     (void)pthread_mutex_lock(&reply->lock);
     reply->given = true;
-    (void)pthread_cond_signal(&reply->cond); /* under the lock: the owner may be gone after it */
+    pw_condition_wake(&reply->cond); /* under the lock: the owner may be gone after it */
     (void)pthread_mutex_unlock(&reply->lock);
 }
 
@@ -103,7 +66,7 @@ pawl_code pw_mailbox_init(pw_mailbox *box, pawl_error *err)
 
 void pw_mailbox_done(pw_mailbox *box)
 {
-    (void)pthread_cond_destroy(&box->filled);
+    pw_condition_done(&box->filled);
     (void)pthread_mutex_destroy(&box->lock);
 }
 
@@ -114,7 +77,7 @@ void pw_mailbox_done(pw_mailbox *box)
         (void)pthread_mutex_lock(&(box)->lock);                                                    \
         *(box)->last = (item);                                                                     \
         (box)->last = &(item)->next;                                                               \
-        (void)pthread_cond_signal(&(box)->filled);                                                 \
+        pw_condition_wake(&(box)->filled);                                                 \
         (void)pthread_mutex_unlock(&(box)->lock);                                                  \
     } while (0)
 
@@ -127,7 +90,7 @@ bool pw_mailbox_command(pw_mailbox *box, pw_message *message)
         box->outside++;
         *box->last_message = message;
         box->last_message = &message->next;
-        (void)pthread_cond_signal(&box->filled);
+        pw_condition_wake(&box->filled);
     }
     (void)pthread_mutex_unlock(&box->lock);
     return room;
@@ -157,7 +120,7 @@ void pw_mailbox_signal(pw_mailbox *box, unsigned signal)
 {
     (void)pthread_mutex_lock(&box->lock);
     box->mail.signals |= signal;
-    (void)pthread_cond_signal(&box->filled);
+    pw_condition_wake(&box->filled);
     (void)pthread_mutex_unlock(&box->lock);
 }
 

@@ -6,7 +6,7 @@
 #ifndef PW_MAILBOX_H
 #define PW_MAILBOX_H
 
-#include <pthread.h>
+#include "engine/sync.h" /* first: base.h forbids names that <pthread.h> declares */
 #include "drivers/activity.h"
 #include "drivers/http.h"
 
@@ -68,13 +68,6 @@ void pw_mailbox_signal(pw_mailbox *box, unsigned signal);
 void pw_mailbox_take(pw_mailbox *box, pw_mail *out, uint64_t deadline_ns);
 
 /* ---- waiting */
-
-uint64_t pw_monotonic_ns(void);
-struct timespec pw_monotonic_timespec(uint64_t ns);
-PAWL_CHECK pawl_code pw_condition_init(pthread_cond_t *cond,
-                                       pawl_error *err); /* on CLOCK_MONOTONIC */
-/* Until woken or deadline_ns has passed; false: it has passed. */
-bool pw_condition_wait(pthread_cond_t *cond, pthread_mutex_t *lock, uint64_t deadline_ns);
 
 /* The place where one caller waits for one answer. */
 typedef struct pw_reply {

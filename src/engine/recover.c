@@ -59,7 +59,7 @@ void pw_recovery_free(pw_recovery *r)
     if (!r)
         return;
     pw_arena_done(&r->arena);
-    (void)pthread_cond_destroy(&r->changed);
+    pw_condition_done(&r->changed);
     (void)pthread_mutex_destroy(&r->lock);
     pw_free(r);
 }
@@ -68,7 +68,7 @@ static void raise_flag(pw_recovery *r, bool *flag)
 {
     (void)pthread_mutex_lock(&r->lock);
     *flag = true;
-    (void)pthread_cond_broadcast(&r->changed);
+    pw_condition_wake(&r->changed);
     (void)pthread_mutex_unlock(&r->lock);
 }
 
@@ -93,7 +93,7 @@ pawl_code pw_recovery_round(pw_recovery *r, uint64_t deadline_ns, bool *whole, p
     uint64_t wanted = r->rounds_begun + 1;
     if (r->rounds_wanted < wanted)
         r->rounds_wanted = wanted;
-    (void)pthread_cond_broadcast(&r->changed);
+    pw_condition_wake(&r->changed);
     bool in_time = true;
     while (r->rounds_ended < wanted && !r->stop && in_time)
         in_time = pw_condition_wait(&r->changed, &r->lock, deadline_ns);
@@ -373,7 +373,7 @@ bool pw_recovery_work(pw_recovery *r, bool wait)
     (void)pthread_mutex_lock(&r->lock);
     r->rounds_ended = r->rounds_begun;
     r->whole = r->recovered && r->started;
-    (void)pthread_cond_broadcast(&r->changed);
+    pw_condition_wake(&r->changed);
     (void)pthread_mutex_unlock(&r->lock);
     return !stop;
 }

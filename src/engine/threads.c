@@ -1,24 +1,20 @@
 /* threads.c - thin loops around the objects: one thread per shard, one committer, one for recovery.
  */
-#include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include "engine/engine.h"
 
 typedef struct shard_thread {
-    pthread_t thread;
+    pw_thread thread;
     pw_shard *shard;
 } shard_thread;
 
 struct pw_threads {
     pawl *engine;
-    pthread_t committer, recovery;
-    bool has_committer, has_recovery;
-    uint32_t shard_count; /* started and not joined */
+    pw_thread committer, recovery;
     shard_thread shards[PW_SHARDS_MAX];
 };
 
-static void *run_shard(void *context)
+static void run_shard(void *context)
 {
     pw_shard *shard = ((shard_thread *)context)->shard;
     while (!pw_shard_ended(shard)) {
@@ -26,38 +22,18 @@ static void *run_shard(void *context)
         pw_mailbox_take(&shard->mailbox, &mail, pw_shard_next_ns(shard));
         pw_shard_handle(shard, &mail);
     }
-    return NULL;
 }
 
-static void *run_committer(void *context)
+static void run_committer(void *context)
 {
     while (pw_committer_work(((pawl *)context)->committer, true))
         ;
-    return NULL;
 }
 
-static void *run_recovery(void *context)
+static void run_recovery(void *context)
 {
     while (pw_recovery_work(((pawl *)context)->recovery, true))
         ;
-    return NULL;
-}
-
-/* Signals are the host program's: none is handled on our threads. */
-static pawl_code start(pthread_t *thread, const char *name, void *(*run)(void *), void *context,
-                       pawl_error *err)
-{
-    sigset_t all, before;
-    (void)sigfillset(&all);
-    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
-    int failed = pthread_create(thread, NULL, run, context);
-    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (failed)
-        return pw_fail_native(
-            err, PAWL_NO_MEMORY, failed,
-            "cannot start a thread; lower step_threads, or raise the limit of threads");
-    (void)pthread_setname_np(*thread, name);
-    return PAWL_OK;
 }
 
 pawl_code pw_threads_start(struct pw_threads **out, pawl *p, pawl_error *err)
@@ -67,47 +43,37 @@ pawl_code pw_threads_start(struct pw_threads **out, pawl *p, pawl_error *err)
         return pw_no_memory(err);
     t->engine = p;
     *out = t; /* what was started is stopped by the caller, also on failure */
-    pawl_code code = start(&t->committer, "pawl-commit", run_committer, p, err);
-    t->has_committer = code == PAWL_OK;
+    pawl_code code = pw_thread_start(&t->committer, "pawl-commit", run_committer, p, err);
     for (uint32_t i = 0; i < p->shard_count && code == PAWL_OK; i++) {
         char name[16];
         (void)snprintf(name, sizeof name, "pawl-step-%u", i % 1000);
         t->shards[i].shard = p->shards[i];
-        code = start(&t->shards[i].thread, name, run_shard, &t->shards[i], err);
-        if (code == PAWL_OK)
-            t->shard_count++;
+        code = pw_thread_start(&t->shards[i].thread, name, run_shard, &t->shards[i], err);
     }
-    if (code == PAWL_OK) {
-        code = start(&t->recovery, "pawl-recover", run_recovery, p, err);
-        t->has_recovery = code == PAWL_OK;
-    }
-    return code;
+    return code == PAWL_OK ? pw_thread_start(&t->recovery, "pawl-recover", run_recovery, p, err)
+                           : code;
 }
 
 void pw_threads_stop_recovery(struct pw_threads *t)
 {
-    if (!t || !t->has_recovery)
+    if (!t || !t->recovery.started)
         return;
     pw_recovery_stop(t->engine->recovery);
-    (void)pthread_join(t->recovery, NULL);
-    t->has_recovery = false;
+    pw_thread_join(&t->recovery);
 }
 
 void pw_threads_join_shards(struct pw_threads *t)
 {
-    for (uint32_t i = 0; t && i < t->shard_count; i++)
-        (void)pthread_join(t->shards[i].thread, NULL);
-    if (t)
-        t->shard_count = 0;
+    for (uint32_t i = 0; t && i < t->engine->shard_count; i++)
+        pw_thread_join(&t->shards[i].thread);
 }
 
 void pw_threads_stop_committer(struct pw_threads *t)
 {
-    if (!t || !t->has_committer)
+    if (!t || !t->committer.started)
         return;
     pw_committer_stop(t->engine->committer);
-    (void)pthread_join(t->committer, NULL);
-    t->has_committer = false;
+    pw_thread_join(&t->committer);
 }
 
 void pw_threads_free(struct pw_threads *t)
