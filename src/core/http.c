@@ -312,7 +312,7 @@ pw_str pw_call_request_text(pw_arena *arena, const pw_call_request *request)
 
 pawl_code pw_call_request_parse(pw_call_request *out, pw_str text, pw_arena *arena, pawl_error *err)
 {
-    pw_value v;
+    pw_value v = { .type = PW_NONE };
     pawl_code code = pw_json_parse(&v, text, NULL, arena, err);
     if (code == PAWL_NO_MEMORY)
         return code;
