@@ -243,7 +243,7 @@ pw_value pw_builtin_fromjson(pw_expr_machine *m, pw_value in, const pw_value *ar
     pw_json_limits limits = { .bytes = m->limits.memory };
     pawl_code code = pw_json_parse(&v, text, &limits, m->arena, &err);
     if (code == PAWL_NO_MEMORY)
-        pw_expr_stop(m, PW_STOP_NO_MEMORY);
+        pw_expr_stop(m, m->arena->over_limit ? PW_STOP_MEMORY : PW_STOP_NO_MEMORY);
     if (code != PAWL_OK)
         return pw_expr_throw(m, "%s (while parsing '" PW_FMT "')", err.message,
                              (int)(text.len > 60 ? 60 : text.len), text.ptr);

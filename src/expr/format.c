@@ -83,7 +83,7 @@ const char *pw_expr_dump(pw_expr_machine *m, pw_value v, char out[PW_DUMP_SIZE])
     pw_buf_reset(&m->text);
     write_value(m, &m->text, v, 4 * PW_DUMP_SIZE);
     if (m->text.failed)
-        pw_expr_stop(m, PW_STOP_NO_MEMORY);
+        pw_expr_stop(m, m->text.over_cap ? PW_STOP_MEMORY : PW_STOP_NO_MEMORY);
     pw_str text = pw_buf_view(&m->text);
     if (text.len < PW_DUMP_SIZE) {
         memcpy(out, text.ptr ? text.ptr : "", text.len);

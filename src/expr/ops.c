@@ -53,7 +53,7 @@ pw_value pw_expr_string(pw_expr_machine *m, pw_str s)
 pw_value pw_expr_buffer(pw_expr_machine *m)
 {
     if (m->text.failed)
-        pw_expr_stop(m, m->text.len > m->limits.memory / 2 ? PW_STOP_MEMORY : PW_STOP_NO_MEMORY);
+        pw_expr_stop(m, m->text.over_cap ? PW_STOP_MEMORY : PW_STOP_NO_MEMORY);
     return pw_string(m->arena, pw_buf_view(&m->text));
 }
 

@@ -267,6 +267,11 @@ TEST(expr, limits_are_as_given)
     EXPECT_INT(
         run_with("reduce range(100) as $i (0; . + $i)", &(pw_expr_limits){ .fuel = 100 }, 0).code,
         PAWL_EXPRESSION);
+    /* the limit, and not the machine's memory: that would be tried again for ever */
+    const pw_expr_limits megabyte = { .memory = 1u << 20 };
+    EXPECT_INT(run_with("\"0123456789\" * 40000 | -.", &megabyte, 0).code, PAWL_EXPRESSION);
+    EXPECT_INT(run_with("\"[\" + \"1,\" * 150000 + \"1]\" | fromjson", &megabyte, 0).code,
+               PAWL_EXPRESSION);
     EXPECT_INT(run_with("[range(1000)] | length", &(pw_expr_limits){ .memory = 1000 }, 0).code,
                PAWL_EXPRESSION);
     EXPECT_INT(run_with("def f: if . > 20 then . else (. + 1 | f) + 0 end; 0 | f",
