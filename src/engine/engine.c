@@ -34,8 +34,7 @@ const char *pawl_store(const pawl *p)
 
 pw_shard *pw_engine_shard_of(pawl *p, pw_str id)
 {
-    uint64_t partition = pw_hash64(0, id.ptr, id.len) % PW_PARTITIONS;
-    return p->shards[partition % p->shard_count];
+    return p->shards[pw_store_partition(id) % p->shard_count];
 }
 
 void pw_engine_busy(pawl *p, bool more)

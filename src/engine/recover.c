@@ -159,7 +159,7 @@ static bool load_due(pw_recovery *r, int64_t until_ms, int64_t after_ms, pw_str 
         pw_due *rows = NULL;
         size_t count = 0;
         pw_arena_reset(&r->arena);
-        if (pw_store_due(r->engine->store, until_ms, after_ms, after_id, PAGE, &rows, &count,
+        if (pw_store_due(r->engine->store, PW_ALL_PARTITIONS, until_ms, after_ms, after_id, PAGE, &rows, &count,
                          &r->arena, NULL) != PAWL_OK)
             return false;
         all = load_page(r, rows, count) && all;
@@ -203,7 +203,7 @@ static bool read_window(pw_recovery *r, int64_t from_ms, int64_t until_ms)
         pw_due *rows = NULL;
         size_t count = 0;
         pw_arena_reset(&r->arena);
-        if (pw_store_due(r->engine->store, until_ms, after_ms, after_id, PW_PAGE_MAX, &rows, &count,
+        if (pw_store_due(r->engine->store, PW_ALL_PARTITIONS, until_ms, after_ms, after_id, PW_PAGE_MAX, &rows, &count,
                          &r->arena, NULL) != PAWL_OK ||
             !send_sleepers(r, rows, count))
             return false;
@@ -323,7 +323,7 @@ static void read_inbox(pw_recovery *r)
         pw_inbox_row *rows = NULL;
         size_t count = 0;
         pw_arena_reset(&r->arena);
-        if (pw_store_inbox_pending(r->engine->store, INBOX_PAGE, &rows, &count, &r->arena, NULL) !=
+        if (pw_store_inbox_pending(r->engine->store, PW_ALL_PARTITIONS, INBOX_PAGE, &rows, &count, &r->arena, NULL) !=
             PAWL_OK)
             return;
         forward = false;
