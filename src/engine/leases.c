@@ -251,7 +251,7 @@ static pawl_code balance(pw_leases *l, const pw_partitions *now, pawl_error *err
         return PAWL_OK;
     }
     uint64_t wanted = some_of(now->free, share - count_of(mine), false);
-    if (!wanted)
+    if (!wanted || atomic_load(&l->engine->closing))
         return PAWL_OK;
     pw_partitions after;
     pawl_code code =

@@ -422,6 +422,8 @@ static void on_unwatch(pw_shard *shard, pw_watch *watch)
     *at = watch->next;
     pawl_error err;
     (void)pw_fail(&err, PAWL_TIMEOUT, "not yet");
+    if (!pw_shard_sure(shard, live))
+        (void)pw_shard_not_ours(shard, watch->instance, &err);
     tell_watch(watch, err.code, &err);
     pw_reply_give(&watch->withdrawn); /* the owner waits for this one: the last use of the watch */
     settle(shard, live);

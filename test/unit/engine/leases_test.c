@@ -409,6 +409,47 @@ TEST(leases, instances_of_a_partition_that_is_given_go_on_at_the_other_node)
     cluster_done(&c);
 }
 
+/* An instance of a partition that the first of two nodes will give: they are of the upper half. */
+static char *start_to_move(cluster *c, const char *name)
+{
+    for (unsigned i = 0;; i++) {
+        char key[16], id[PW_ID_SIZE];
+        (void)snprintf(key, sizeof key, "k%u", i);
+        const pw_str parts[] = { PW_LIT("test"), pw_str_of(name), pw_str_of(key) };
+        pw_digest digest = pw_digest_of(parts, PW_LENGTH(parts));
+        pw_id_of_digest(id, &digest);
+        if (pw_store_partition(pw_str_of(id)) >= 32)
+            return start_key(&c->nodes[0], name, key, NULL, NULL);
+    }
+}
+
+TEST(leases, what_runs_in_a_partition_that_is_given_is_cancelled_and_repeated)
+{
+    static cluster c;
+    cluster_init(&c, LEASE_MS);
+    node_open(&c, 0);
+    round_of(&c, 0);
+    deploy(&c.nodes[0], "gated", gated);
+    char *id = start_to_move(&c, "gated");
+    gate *here = &c.nodes[0].gate, *there = &c.nodes[1].gate;
+    gate_wait_entered(here, 1);
+    node_open(&c, 1);
+    rounds(&c);
+    uint64_t deadline = pw_monotonic_ns() + WAIT_MS * 1000000ull;
+    (void)pthread_mutex_lock(&here->lock);
+    while (here->left == 0 && pw_condition_wait(&here->changed, &here->lock, deadline))
+        ;
+    EXPECT_INT(here->left, 1); /* nobody let it go */
+    (void)pthread_mutex_unlock(&here->lock);
+    gate_open(there, 1);
+    gate_wait_entered(there, 1);
+    EXPECT_INT(here->attempts[0], 1);
+    EXPECT_INT(there->attempts[0], 2);
+    EXPECT_TEXT(there->keys[0], here->keys[0]);
+    finish_all(&c, &id, 1, 4);
+    cluster_done(&c);
+}
+
 TEST(leases, a_watch_is_told_when_its_partition_is_given)
 {
     static cluster c;
@@ -416,11 +457,7 @@ TEST(leases, a_watch_is_told_when_its_partition_is_given)
     node_open(&c, 0);
     round_of(&c, 0);
     deploy(&c.nodes[0], "ask", approval);
-    char *id = NULL;
-    do { /* one of a partition that goes to the second node: the upper half */
-        pawl_free(id);
-        id = start_at(&c, 0, "ask");
-    } while (pw_store_partition(pw_str_of(id)) < 32);
+    char *id = start_to_move(&c, "ask");
     pw_watch watch = { .message.kind = PW_MESSAGE_WATCH,
                        .instance = pw_str_of(id),
                        .kind = PW_WATCH_END };
@@ -541,11 +578,37 @@ TEST(leases, a_commit_whose_outcome_is_unknown_is_found_by_its_epoch)
     fixture *f = &c.nodes[0];
     deploy(f, "ask", approval);
     pw_memory_fail_commit(f->p->store, 1, true);
-    char *id = start_at(&c, 0, "ask");
+    int existed = -1;
+    char *id = start_key(f, "ask", "k", NULL, &existed);
+    EXPECT_INT(existed, 0);
     EXPECT_INT(check_steps(&c, id), 1);
     pw_memory_fail_commit(f->p->store, 1, true);
     EXPECT_OK(pawl_resume(f->p, id, "ok", "1", NULL, &f->err), f->err);
     finish_all(&c, &id, 1, 2);
+    cluster_done(&c);
+}
+
+/* The step is there, with the number of its own: but it is of another epoch. */
+TEST(leases, a_step_of_another_node_is_not_taken_for_its_own)
+{
+    static cluster c;
+    cluster_init(&c, LEASE_MS);
+    node_open(&c, 0);
+    round_of(&c, 0);
+    fixture *away = &c.nodes[0], *there = &c.nodes[1];
+    deploy(away, "ask", approval);
+    char *id = start_at(&c, 0, "ask");
+    cut_off(&c, 0);
+    node_open(&c, 1);
+    round_of(&c, 1);
+    EXPECT_OK(pawl_resume(there->p, id, "ok", "1", NULL, &there->err), there->err);
+    pw_memory_fail_commit(away->p->store, 1, false);
+    EXPECT_INT(pawl_resume(away->p, id, "ok", "2", NULL, &away->err), PAWL_CONFLICT);
+    EXPECT_CONTAINS(away->err.message, "was answered before");
+    char *text = show(there, id);
+    EXPECT_ASK(text, "[.status, .output.value, .token]", "[\"completed\",1,2]");
+    pawl_free(text);
+    pawl_free(id);
     cluster_done(&c);
 }
 
