@@ -3,6 +3,7 @@
 #include <inttypes.h>
 
 #include "base/json.h"
+#include "base/payload_internal.h"
 #include "base/value_internal.h"
 
 enum { LOCAL_FRAMES = 32 };
@@ -78,6 +79,7 @@ void pw_json_write_string(pw_buf *buf, pw_str s)
 typedef struct write_frame {
     pw_value v;
     uint32_t at;
+    size_t start;     /* in the buffer */
     pw_cursor cursor; /* of an object, when keys are to be sorted */
 } write_frame;
 
@@ -85,6 +87,7 @@ typedef struct writer {
     pw_buf *buf;
     pw_stack stack;
     bool pretty, sorted, canonical;
+    pw_putting *put; /* NULL: every part is written in its place */
 } writer;
 
 static void write_line(writer *w, size_t depth)
@@ -107,9 +110,19 @@ static void write_number(writer *w, pw_value v)
     pw_buf_str(w->buf, pw_number_text(room, v));
 }
 
+/* A value that is written whole, from `start` on, and may be large. */
+static inline void written(writer *w, pw_value v, size_t start)
+{
+    if (w->put && w->buf->len - start >= PW_PAYLOAD_MIN && w->stack.depth >= w->put->depth)
+        pw_payload_put_out(w->put, w->buf, v, start);
+}
+
 /* Writes a value, of a container only what opens it. */
 static void write_one(writer *w, pw_value v)
 {
+    size_t start = w->buf->len;
+    if (w->put && w->put->known && pw_payload_refer(w->put, w->buf, v))
+        return;
     switch ((pw_type)v.type) {
     case PW_NONE: /* where memory ran out before: not JSON */
         w->buf->failed = true;
@@ -128,6 +141,7 @@ static void write_one(writer *w, pw_value v)
         return;
     case PW_STRING:
         pw_json_write_string(w->buf, pw_text(v));
+        written(w, v, start);
         return;
     case PW_ARRAY:
     case PW_OBJECT:
@@ -144,6 +158,7 @@ static void write_one(writer *w, pw_value v)
     }
     frame->v = v;
     frame->at = 0;
+    frame->start = start;
     if (v.type == PW_OBJECT && w->sorted)
         pw_cursor_start(&frame->cursor, v);
     put_char(w->buf, v.type == PW_ARRAY ? '[' : '{');
@@ -160,6 +175,7 @@ static void write_step(writer *w)
         if (w->pretty)
             write_line(w, w->stack.depth);
         put_char(w->buf, close);
+        written(w, frame->v, frame->start);
         return;
     }
     if (at > 0)
@@ -172,23 +188,37 @@ static void write_step(writer *w)
     }
     const pw_member *member =
         w->sorted ? pw_cursor_next(&frame->cursor, frame->v) : &frame->v.as.object->members[at];
-    pw_json_write_string(w->buf, member->key);
+    if (w->put && frame->v.count == 1)
+        pw_payload_write_key(w->put, w->buf, member->key);
+    else
+        pw_json_write_string(w->buf, member->key);
     pw_buf_add(w->buf, ": ", w->pretty ? 2 : 1);
     write_one(w, member->value);
 }
 
-void pw_json_write(pw_buf *buf, pw_value v, unsigned style)
+static void write_whole(pw_buf *buf, pw_value v, unsigned style, pw_putting *put)
 {
     write_frame local[LOCAL_FRAMES];
     writer w = { .buf = buf,
                  .stack = PW_STACK_OF(local),
                  .pretty = (style & PW_JSON_PRETTY) != 0,
                  .sorted = (style & (PW_JSON_SORTED | PW_JSON_CANONICAL)) != 0,
-                 .canonical = (style & PW_JSON_CANONICAL) != 0 };
+                 .canonical = (style & PW_JSON_CANONICAL) != 0,
+                 .put = put };
     write_one(&w, v);
     while (w.stack.depth && !buf->failed)
         write_step(&w);
     pw_stack_done(&w.stack);
+}
+
+void pw_json_write(pw_buf *buf, pw_value v, unsigned style)
+{
+    write_whole(buf, v, style, NULL);
+}
+
+void pw_payload_write(pw_buf *buf, pw_value v, pw_putting *put)
+{
+    write_whole(buf, v, PW_JSON_COMPACT, put);
 }
 
 pw_str pw_json_text(pw_arena *arena, pw_value v, unsigned style)

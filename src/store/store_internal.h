@@ -30,6 +30,8 @@ typedef struct pw_store_ops {
     pawl_code (*next_due)(pw_store *store, int64_t until_ms, int64_t *out, pawl_error *err);
     pawl_code (*steps)(pw_store *store, pw_str instance, uint64_t from, uint32_t limit,
                        pw_step_row **out, size_t *count, pw_arena *arena, pawl_error *err);
+    pawl_code (*payload_get)(pw_store *store, pw_str instance, pw_str digest, pw_str *out,
+                             pw_arena *arena, pawl_error *err);
     pawl_code (*bookmarks)(pw_store *store, pw_str instance, bool open_only, pw_bookmark_row **out,
                            size_t *count, pw_arena *arena, pawl_error *err);
     pawl_code (*bookmark_by_key)(pw_store *store, pw_str instance, pw_str key, pw_bookmark_row *out,
@@ -80,6 +82,7 @@ static inline uint32_t pw_partition_of(uint64_t hash)
     return (uint32_t)(hash % PW_PARTITIONS);
 }
 
+#define PW_DIGEST_MAX 128u /* of a payload or a definition */
 #define PW_KEY_MAX 1024u /* bookmark, idempotency and dedupe keys */
 #define PW_ID_MAX 128u   /* of an instance */
 

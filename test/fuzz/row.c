@@ -244,10 +244,11 @@ static void look_at_instance(pw_store *store, pw_str id, pw_arena *arena, pawl_e
         pw_findings findings = { .arena = arena };
         pw_program *program = NULL;
         pw_state *state = NULL;
+        const pw_payload_source payloads = pw_store_payloads(store, row.id);
         if (pw_store_definition_get(store, row.namespace_, row.name, row.version, &d, arena, err) ==
                 PAWL_OK &&
             pw_lang_load(&program, d.document, &findings, err) == PAWL_OK) {
-            if (pw_state_parse(&state, row.state, program, arena, err) == PAWL_OK)
+            if (pw_state_parse(&state, row.state, program, &payloads, arena, err) == PAWL_OK)
                 (void)pw_state_waits(state, program, arena);
             pw_program_unref(program);
         }

@@ -139,7 +139,7 @@ void fixture_reload(fixture *f)
     pawl_error err;
     pw_str text = pw_arena_str(&f->arena, f->t.state_text);
     pw_state *state;
-    EXPECT_OK(pw_state_parse(&state, text, f->program, &f->arena, &err), err);
+    EXPECT_OK(pw_state_parse(&state, text, f->program, NULL, &f->arena, &err), err);
     f->state = state;
 }
 
