@@ -111,18 +111,24 @@ static void write_number(writer *w, pw_value v)
 }
 
 /* A value that is written whole, from `start` on, and may be large. */
-static inline void written(writer *w, pw_value v, size_t start)
+static inline void put_out(writer *w, pw_value v, size_t start)
 {
     if (w->put && w->buf->len - start >= PW_PAYLOAD_MIN && w->stack.depth >= w->put->depth)
         pw_payload_put_out(w->put, w->buf, v, start);
 }
 
+static void write_large_string(writer *w, pw_value v)
+{
+    size_t start = w->buf->len;
+    if (pw_payload_refer(w->put, w->buf, v))
+        return;
+    pw_json_write_string(w->buf, pw_text(v));
+    put_out(w, v, start);
+}
+
 /* Writes a value, of a container only what opens it. */
 static void write_one(writer *w, pw_value v)
 {
-    size_t start = w->buf->len;
-    if (w->put && w->put->known && pw_payload_refer(w->put, w->buf, v))
-        return;
     switch ((pw_type)v.type) {
     case PW_NONE: /* where memory ran out before: not JSON */
         w->buf->failed = true;
@@ -140,8 +146,10 @@ static void write_one(writer *w, pw_value v)
         write_number(w, v);
         return;
     case PW_STRING:
-        pw_json_write_string(w->buf, pw_text(v));
-        written(w, v, start);
+        if (w->put && v.count >= PW_PAYLOAD_STRING)
+            write_large_string(w, v);
+        else
+            pw_json_write_string(w->buf, pw_text(v));
         return;
     case PW_ARRAY:
     case PW_OBJECT:
@@ -151,6 +159,8 @@ static void write_one(writer *w, pw_value v)
         pw_buf_add(w->buf, v.type == PW_ARRAY ? "[]" : "{}", 2);
         return;
     }
+    if (w->put && w->put->known && pw_payload_refer(w->put, w->buf, v))
+        return;
     write_frame *frame = pw_stack_push(&w->stack);
     if (!frame) {
         w->buf->failed = true;
@@ -158,7 +168,7 @@ static void write_one(writer *w, pw_value v)
     }
     frame->v = v;
     frame->at = 0;
-    frame->start = start;
+    frame->start = w->buf->len;
     if (v.type == PW_OBJECT && w->sorted)
         pw_cursor_start(&frame->cursor, v);
     put_char(w->buf, v.type == PW_ARRAY ? '[' : '{');
@@ -175,7 +185,7 @@ static void write_step(writer *w)
         if (w->pretty)
             write_line(w, w->stack.depth);
         put_char(w->buf, close);
-        written(w, frame->v, frame->start);
+        put_out(w, frame->v, frame->start);
         return;
     }
     if (at > 0)
@@ -188,7 +198,7 @@ static void write_step(writer *w)
     }
     const pw_member *member =
         w->sorted ? pw_cursor_next(&frame->cursor, frame->v) : &frame->v.as.object->members[at];
-    if (w->put && frame->v.count == 1)
+    if (frame->v.count == 1 && w->put)
         pw_payload_write_key(w->put, w->buf, member->key);
     else
         pw_json_write_string(w->buf, member->key);
@@ -213,6 +223,11 @@ static void write_whole(pw_buf *buf, pw_value v, unsigned style, pw_putting *put
 
 void pw_json_write(pw_buf *buf, pw_value v, unsigned style)
 {
+    if (v.type == PW_NUMBER && v.form == PW_FORM_INT) { /* half of a state is these */
+        char room[PW_REAL_SIZE];
+        pw_buf_str(buf, pw_number_text(room, v));
+        return;
+    }
     write_whole(buf, v, style, NULL);
 }
 

@@ -52,11 +52,11 @@ static const void *body_of(pw_value v)
                                 : (const void *)v.as.text;
 }
 
-/* Only these have a body that is worth a search: a byte of a string is written as six at most. */
+/* Only these have a body that is worth a search. */
 static bool may_be_known(pw_value v)
 {
     return (v.type >= PW_ARRAY && v.count > 0) ||
-           (v.type == PW_STRING && v.count >= (PW_PAYLOAD_MIN - 2) / 6);
+           (v.type == PW_STRING && v.count >= PW_PAYLOAD_STRING);
 }
 
 static uint32_t place_of(const pw_known *known, const void *address, uint32_t count, uint32_t type)
@@ -501,7 +501,9 @@ pawl_code pw_payload_resolve(pw_value *v, const pw_payload_source *source, const
     return code;
 }
 
-/* ------------------------------------------------------------------ copying */
+/* ------------------------------------------------------------------ copying
+ *
+ * The place of a known body is the same in `from` and in `copies`. */
 
 pawl_code pw_copying_init(pw_copying *copying, const pw_known *known, pw_arena *arena,
                           pawl_error *err)
@@ -537,6 +539,7 @@ bool pw_copying_keep(pw_copying *copying, pw_value *place, pw_value v, pw_value 
 {
     size_t at;
     const known_body *body = find(copying->from, v, &at);
+    PW_ASSERT(body && place == &copying->copies[at]);
     pw_str digest = pw_arena_str(copying->to.arena, (pw_str){ body->digest, PW_PAYLOAD_NAME });
     *place = copy;
     return digest.ptr && remember(&copying->to, copy, digest.ptr);

@@ -4,6 +4,9 @@
 
 #include "base/payload.h"
 
+/* Bytes of a string whose text may be large: each is written as six at most. */
+#define PW_PAYLOAD_STRING ((PW_PAYLOAD_MIN - 2) / 6)
+
 /* True: v is known, and its reference is written. */
 bool pw_payload_refer(pw_putting *put, pw_buf *buf, pw_value v);
 /* Takes the text of v, from `start` on, out of the buffer, and writes its reference. */

@@ -185,12 +185,17 @@ typedef struct writer {
 
 static void put_name(writer *w, const char *name)
 {
-    pw_buf *buf = &w->buf;
-    if (buf->len && buf->ptr[buf->len - 1] != '{')
-        pw_buf_char(buf, ',');
-    pw_buf_char(buf, '"');
-    pw_buf_text(buf, name);
-    pw_buf_text(buf, "\":");
+    char text[8]; /* names have three letters at most */
+    size_t n = 0;
+    if (w->buf.len && w->buf.ptr[w->buf.len - 1] != '{')
+        text[n++] = ',';
+    text[n++] = '"';
+    while (*name && n < sizeof text - 2)
+        text[n++] = *name++;
+    PW_ASSERT(*name == '\0');
+    text[n++] = '"';
+    text[n++] = ':';
+    pw_buf_add(&w->buf, text, n);
 }
 
 static void put_int(writer *w, const char *name, int64_t value, int64_t unless)
