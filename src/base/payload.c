@@ -1,19 +1,19 @@
 /* payload.c - large values: known by their bodies, put out, and read back.
  *
- * What is known is a map from the body of a value (type, address, count) to the name of its text. It
- * is right as long as each body that it lists is there and unchanged, for:
+ * What is known is a map from the body of a value (type, address, count) to the name of its text.
+ * It is right as long as each body that it lists is there and unchanged, for:
  * - Two values with the same type, address and count are the same value. Values do not change. An
- *   object that grows in place (value.c) grows behind what a value of it counts, so an older version
- *   has another count than a younger one; and whoever may replace a member in place
+ *   object that grows in place (value.c) grows behind what a value of it counts, so an older
+ * version has another count than a younger one; and whoever may replace a member in place
  *   (pw_replace_alone, and pw_payload_resolve below) has shown the object to nobody, so that nobody
  *   has written it.
  * - Whoever keeps a map keeps the values that were written with it, in the same arena as the map
- *   or in memory that outlives it; so must all their parts. An arena that is rewound to a mark loses
- *   what is younger than the mark: bodies, and the maps that list them, since a map is made after the
- *   bodies that it adds, and never changed once it was given out. An older map has older bodies
- *   only. So an address that is used again is in no map that is left. What a step puts out is known to
- *   the next only by the map of the state that it made: if its commit fails, that state is dropped,
- *   and with it what is not in the store.
+ *   or in memory that outlives it; so must all their parts. An arena that is rewound to a mark
+ * loses what is younger than the mark: bodies, and the maps that list them, since a map is made
+ * after the bodies that it adds, and never changed once it was given out. An older map has older
+ * bodies only. So an address that is used again is in no map that is left. What a step puts out is
+ * known to the next only by the map of the state that it made: if its commit fails, that state is
+ * dropped, and with it what is not in the store.
  * - A copy (pw_copying) begins with an empty map, and adds the copies.
  *
  * A map is a chain of hash tables, each at least twice as large as the newer one before it: adding
@@ -190,8 +190,7 @@ void pw_payload_put_out(pw_putting *put, pw_buf *buf, pw_value v, size_t start)
 {
     if (buf->failed)
         return;
-    pw_str text =
-        pw_arena_str(put->arena, (pw_str){ buf->ptr + start, buf->len - start });
+    pw_str text = pw_arena_str(put->arena, (pw_str){ buf->ptr + start, buf->len - start });
     pw_payload *payload = text.ptr ? new_payload(put) : NULL;
     if (!payload) {
         buf->failed = true;
@@ -244,18 +243,18 @@ typedef struct entry {
 } entry;
 
 typedef struct resolve_frame {
-    pw_value v;       /* a container; or PW_NONE: */
-    entry *payload;   /* the value of this payload, */
-    pw_value *place;  /* which goes here */
+    pw_value v;      /* a container; or PW_NONE: */
+    entry *payload;  /* the value of this payload, */
+    pw_value *place; /* which goes here */
     uint32_t at;
     uint32_t nesting; /* of what is in it, as far as it is known */
 } resolve_frame;
 
 typedef struct resolver {
     const pw_payload_source *source;
-    pw_arena *arena;   /* of the values */
-    pw_arena scratch;  /* entries */
-    pw_arena text;     /* one payload's */
+    pw_arena *arena;  /* of the values */
+    pw_arena scratch; /* entries */
+    pw_arena text;    /* one payload's */
     entry **buckets;
     uint32_t bucket_count, entry_count;
     pw_stack stack;
@@ -412,9 +411,7 @@ static pawl_code refer(resolver *r, pw_value *place, const char *digest)
     if (!payload)
         return pw_no_memory(r->err);
     pawl_code code = fetch(r, payload);
-    return code == PAWL_OK
-               ? push(r, &(resolve_frame){ .payload = payload, .place = place })
-               : code;
+    return code == PAWL_OK ? push(r, &(resolve_frame){ .payload = payload, .place = place }) : code;
 }
 
 /* What is at `place` is looked at: a frame is pushed if there is more to do. */

@@ -3,9 +3,9 @@
  * What is stored is JSON with short names; `f` is the format number. Data that a scope merely
  * passes on is written once: a frame whose data is its parent's own input carries "=" instead of
  * it, and the root one whose data is the workflow's raw input. Large values are put out, and their
- * references stand in the text (base/payload.h): a step writes what it changed. Reading trusts nothing: a row that
- * does not fit the program is PAWL_CORRUPT, never a crash. Frames nest at most PW_SCOPES_MAX deep,
- * which bounds the recursion here. */
+ * references stand in the text (base/payload.h): a step writes what it changed. Reading trusts
+ * nothing: a row that does not fit the program is PAWL_CORRUPT, never a crash. Frames nest at most
+ * PW_SCOPES_MAX deep, which bounds the recursion here. */
 #include <stdlib.h>
 #include "core/step.h"
 #include "base/json.h"

@@ -317,8 +317,8 @@ pawl_code pawl_list(pawl *p, const pawl_list_options *options, char **out, pawl_
 /* ------------------------------------------------------------------ log */
 
 /* What is written must be JSON, whatever the row holds; large values are in their places again. */
-static pawl_code write_entries(pw_buf *buf, const pw_step_row *row, const pw_payload_source *payloads,
-                               pw_arena *arena, pawl_error *err)
+static pawl_code write_entries(pw_buf *buf, const pw_step_row *row,
+                               const pw_payload_source *payloads, pw_arena *arena, pawl_error *err)
 {
     if (!row->entries.len) {
         pw_buf_text(buf, "[]");

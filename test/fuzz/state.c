@@ -170,8 +170,7 @@ static pw_str read_lines(pw_str input, pw_payload_list *kept, pw_arena *arena)
         const char *end = input.len ? memchr(input.ptr, '\n', input.len) : NULL;
         bool last = !end || count == LINES_MAX - 1;
         lines[count] = (pw_str){ input.ptr, last ? input.len : (size_t)(end - input.ptr) };
-        input = last ? (pw_str){ "", 0 }
-                     : (pw_str){ end + 1, input.len - lines[count].len - 1 };
+        input = last ? (pw_str){ "", 0 } : (pw_str){ end + 1, input.len - lines[count].len - 1 };
         count++;
         if (last)
             break;
