@@ -80,6 +80,7 @@ typedef struct write_frame {
     pw_value v;
     uint32_t at;
     size_t start;     /* in the buffer */
+    uint64_t whole;   /* put->whole, then */
     pw_cursor cursor; /* of an object, when keys are to be sorted */
 } write_frame;
 
@@ -110,11 +111,11 @@ static void write_number(writer *w, pw_value v)
     pw_buf_str(w->buf, pw_number_text(room, v));
 }
 
-/* A value that is written whole, from `start` on, and may be large. */
-static inline void put_out(writer *w, pw_value v, size_t start)
+/* A value that is written to its end, from `start` on, and may be large. */
+static inline void put_out(writer *w, pw_value v, size_t start, uint64_t whole)
 {
-    if (w->put && w->buf->len - start >= PW_PAYLOAD_MIN && w->stack.depth >= w->put->depth)
-        pw_payload_put_out(w->put, w->buf, v, start);
+    if (w->buf->len - start >= PW_PAYLOAD_MIN && w->stack.depth >= w->put->depth)
+        pw_payload_put_out(w->put, w->buf, v, start, whole);
 }
 
 static void write_large_string(writer *w, pw_value v)
@@ -123,7 +124,7 @@ static void write_large_string(writer *w, pw_value v)
     if (pw_payload_refer(w->put, w->buf, v))
         return;
     pw_json_write_string(w->buf, pw_text(v));
-    put_out(w, v, start);
+    put_out(w, v, start, w->put->whole);
 }
 
 /* Writes a value, of a container only what opens it. */
@@ -168,7 +169,10 @@ static void write_one(writer *w, pw_value v)
     }
     frame->v = v;
     frame->at = 0;
-    frame->start = w->buf->len;
+    if (w->put) {
+        frame->start = w->buf->len;
+        frame->whole = w->put->whole;
+    }
     if (v.type == PW_OBJECT && w->sorted)
         pw_cursor_start(&frame->cursor, v);
     put_char(w->buf, v.type == PW_ARRAY ? '[' : '{');
@@ -185,7 +189,8 @@ static void write_step(writer *w)
         if (w->pretty)
             write_line(w, w->stack.depth);
         put_char(w->buf, close);
-        put_out(w, frame->v, frame->start);
+        if (w->put)
+            put_out(w, frame->v, frame->start, frame->whole);
         return;
     }
     if (at > 0)

@@ -22,8 +22,9 @@
  *
  * Reading needs no recursion: containers and payloads that are open are frames of one stack, on
  * the heap when it is deep. Containers nest no deeper than JSON may, through all payloads together,
- * and a payload is never itself a reference, so that stack is bounded. Payloads are checked against
- * their names before they are parsed. */
+ * and a payload is never itself a reference, so that stack is bounded. A payload in many places is
+ * one value, but its bytes count in each: few rows cannot come to more than anybody can write.
+ * Payloads are checked against their names before they are parsed. */
 #include "base/digest.h"
 #include "base/payload_internal.h"
 #include "base/value_internal.h"
@@ -37,6 +38,7 @@ typedef struct known_body {
     uint32_t count;
     uint32_t type;
     const char *digest; /* PW_PAYLOAD_NAME characters */
+    uint64_t whole;     /* bytes of its text with all that this refers to */
 } known_body;
 
 struct pw_known {
@@ -129,11 +131,11 @@ static bool grow(pw_putting *put, uint32_t more)
     return true;
 }
 
-static bool remember(pw_putting *put, pw_value v, const char *digest)
+static bool remember(pw_putting *put, pw_value v, const char *digest, uint64_t whole)
 {
     if (!grow(put, 1))
         return false;
-    const known_body body = { body_of(v), v.count, v.type, digest };
+    const known_body body = { body_of(v), v.count, v.type, digest, whole };
     put_body(put->own, &body);
     return true;
 }
@@ -153,8 +155,11 @@ const pw_known *pw_putting_end(pw_putting *put)
 
 /* ------------------------------------------------------------------ writing */
 
-static void write_reference(pw_putting *put, pw_buf *buf, const char *digest)
+static void write_reference(pw_putting *put, pw_buf *buf, const char *digest, uint64_t whole)
 {
+    put->whole += whole;
+    if (put->whole > PW_PAYLOAD_WHOLE_MAX)
+        buf->failed = true;
     pw_buf_text(buf, "{\"$payload\":\"");
     pw_buf_add(buf, digest, PW_PAYLOAD_NAME);
     pw_buf_text(buf, "\"}");
@@ -167,7 +172,7 @@ bool pw_payload_refer(pw_putting *put, pw_buf *buf, pw_value v)
     const known_body *body = may_be_known(v) ? find(put->known, v, &place) : NULL;
     if (!body)
         return false;
-    write_reference(put, buf, body->digest);
+    write_reference(put, buf, body->digest, body->whole);
     return true;
 }
 
@@ -186,7 +191,7 @@ static pw_payload *new_payload(pw_putting *put)
     return &list->items[list->count];
 }
 
-void pw_payload_put_out(pw_putting *put, pw_buf *buf, pw_value v, size_t start)
+void pw_payload_put_out(pw_putting *put, pw_buf *buf, pw_value v, size_t start, uint64_t whole)
 {
     if (buf->failed)
         return;
@@ -200,14 +205,16 @@ void pw_payload_put_out(pw_putting *put, pw_buf *buf, pw_value v, size_t start)
     pw_digest digest = pw_digest_of_text(text);
     pw_digest_hex(hex, &digest);
     pw_str name = pw_arena_str(put->arena, pw_str_of(hex));
-    if (!name.ptr || !remember(put, v, name.ptr)) {
+    uint64_t own = text.len + (put->whole - whole);
+    if (!name.ptr || !remember(put, v, name.ptr, own)) {
         buf->failed = true;
         return;
     }
     *payload = (pw_payload){ name, text };
     put->list->count++;
     buf->len = start;
-    write_reference(put, buf, hex);
+    put->whole = whole;
+    write_reference(put, buf, hex, own);
 }
 
 /* How many $ such a key has; 0: it is another one. */
@@ -238,14 +245,16 @@ typedef struct entry {
     struct entry *next; /* in its bucket */
     char digest[PW_PAYLOAD_NAME];
     pw_value value;
+    uint64_t whole;   /* bytes, with all that it refers to */
     uint32_t nesting; /* of containers, its own included */
-    bool whole;       /* the value has no references any more */
+    bool resolved;    /* the value has no references any more */
 } entry;
 
 typedef struct resolve_frame {
     pw_value v;      /* a container; or PW_NONE: */
     entry *payload;  /* the value of this payload, */
     pw_value *place; /* which goes here */
+    uint64_t whole;  /* of a payload: r->whole, of what is around it */
     uint32_t at;
     uint32_t nesting; /* of what is in it, as far as it is known */
 } resolve_frame;
@@ -258,6 +267,7 @@ typedef struct resolver {
     entry **buckets;
     uint32_t bucket_count, entry_count;
     pw_stack stack;
+    uint64_t whole; /* of the payload that is being resolved, so far */
     uint32_t depth; /* containers that are open */
     pw_putting known;
     bool keep;
@@ -365,6 +375,7 @@ static pawl_code fetch(resolver *r, entry *payload)
     char hex[PW_DIGEST_HEX_SIZE];
     pw_digest digest = pw_digest_of_text(text);
     pw_digest_hex(hex, &digest);
+    r->whole = text.len;
     if (memcmp(hex, payload->digest, PW_PAYLOAD_NAME) != 0)
         return damaged(r, payload->digest, "is damaged: its text has another digest");
     code = pw_json_parse(&payload->value, text, NULL, r->arena, r->err);
@@ -387,6 +398,13 @@ static pawl_code too_deep(resolver *r)
     return bad(r, "it is nested too deep");
 }
 
+/* A payload is in one more place. */
+static pawl_code add_whole(resolver *r, uint64_t bytes)
+{
+    r->whole += bytes;
+    return r->whole <= PW_PAYLOAD_WHOLE_MAX ? PAWL_OK : bad(r, "with its payloads it is too large");
+}
+
 static void note_nesting(resolver *r, uint32_t nesting)
 {
     resolve_frame *around = pw_stack_top(&r->stack);
@@ -398,20 +416,23 @@ static void note_nesting(resolver *r, uint32_t nesting)
 static pawl_code refer(resolver *r, pw_value *place, const char *digest)
 {
     entry *payload = find_entry(r, digest);
-    if (payload && !payload->whole)
+    if (payload && !payload->resolved)
         return damaged(r, digest, "refers to itself");
     if (payload) {
         if (r->depth + payload->nesting > PW_JSON_DEPTH_MAX)
             return too_deep(r);
         *place = payload->value;
         note_nesting(r, payload->nesting);
-        return PAWL_OK;
+        return add_whole(r, payload->whole);
     }
     payload = new_entry(r, digest);
     if (!payload)
         return pw_no_memory(r->err);
+    uint64_t around = r->whole;
     pawl_code code = fetch(r, payload);
-    return code == PAWL_OK ? push(r, &(resolve_frame){ .payload = payload, .place = place }) : code;
+    if (code != PAWL_OK)
+        return code;
+    return push(r, &(resolve_frame){ .payload = payload, .place = place, .whole = around });
 }
 
 /* What is at `place` is looked at: a frame is pushed if there is more to do. */
@@ -443,14 +464,20 @@ static pawl_code arrive(resolver *r)
     entry *payload = frame.payload;
     r->stack.depth--;
     payload->nesting = frame.nesting;
-    payload->whole = true;
+    payload->whole = r->whole;
+    payload->resolved = true;
     *frame.place = payload->value;
     note_nesting(r, frame.nesting);
+    r->whole = frame.whole;
+    pawl_code code = add_whole(r, payload->whole);
+    if (code != PAWL_OK)
+        return code;
     if (!r->keep || !may_be_known(payload->value))
         return PAWL_OK;
     pw_str name = pw_arena_str(r->arena, (pw_str){ payload->digest, PW_PAYLOAD_NAME });
-    return name.ptr && remember(&r->known, payload->value, name.ptr) ? PAWL_OK
-                                                                     : pw_no_memory(r->err);
+    return name.ptr && remember(&r->known, payload->value, name.ptr, payload->whole)
+               ? PAWL_OK
+               : pw_no_memory(r->err);
 }
 
 /* The next part of what is on top. */
@@ -539,5 +566,5 @@ bool pw_copying_keep(pw_copying *copying, pw_value *place, pw_value v, pw_value 
     PW_ASSERT(body && place == &copying->copies[at]);
     pw_str digest = pw_arena_str(copying->to.arena, (pw_str){ body->digest, PW_PAYLOAD_NAME });
     *place = copy;
-    return digest.ptr && remember(&copying->to, copy, digest.ptr);
+    return digest.ptr && remember(&copying->to, copy, digest.ptr, body->whole);
 }

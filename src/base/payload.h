@@ -13,6 +13,9 @@
 
 #define PW_PAYLOAD_MIN ((size_t)16 * 1024) /* doc/performance.md */
 #define PW_PAYLOAD_NAME 64u
+/* Bytes of a text with every payload in each of its places: what is larger is neither written nor
+ * read. Whoever wants it in one piece - a function, a service, a person - needs that much. */
+#define PW_PAYLOAD_WHOLE_MAX ((uint64_t)256 << 20)
 
 typedef struct pw_payload {
     pw_str digest; /* its name */
@@ -37,10 +40,12 @@ typedef struct pw_putting {
     pw_known *own;         /* the newest part of it, if it was made here */
     pw_payload_list *list; /* where new payloads go */
     uint32_t depth;        /* a value inside of fewer containers stays in its place */
+    uint64_t whole;        /* bytes that the text refers to, and what these refer to */
     bool differs;          /* out: the text is not the plain one of the value */
 } pw_putting;
 
-/* As pw_json_write, compact. Failure: the buffer's. */
+/* As pw_json_write, compact. Failure: the buffer's; `whole` is then above its limit, or memory has
+ * run out. */
 void pw_payload_write(pw_buf *buf, pw_value v, pw_putting *put);
 /* What is known now, to be kept with the values that were written. */
 const pw_known *pw_putting_end(pw_putting *put);
@@ -61,7 +66,8 @@ bool pw_payload_refers(pw_str text);
 /* Puts the values in the place of their references, each read once and shared, and takes one `$`
  * from the keys that have one more. *v was just parsed, and nobody has seen a part of it: it is
  * changed in place. *known (NULL: not wanted) then has them all. PAWL_CORRUPT: a payload is not
- * there, or not what its name says; or `source` is NULL and there is a reference. */
+ * there, or not what its name says; they are too deep or too large together; or `source` is NULL
+ * and there is a reference. */
 PAWL_CHECK pawl_code pw_payload_resolve(pw_value *v, const pw_payload_source *source,
                                         const pw_known **known, pw_arena *arena, pawl_error *err);
 

@@ -9,8 +9,9 @@
 
 /* True: v is known, and its reference is written. */
 bool pw_payload_refer(pw_putting *put, pw_buf *buf, pw_value v);
-/* Takes the text of v, from `start` on, out of the buffer, and writes its reference. */
-void pw_payload_put_out(pw_putting *put, pw_buf *buf, pw_value v, size_t start);
+/* Takes the text of v, from `start` on, out of the buffer, and writes its reference; `whole` is
+ * put->whole of before. */
+void pw_payload_put_out(pw_putting *put, pw_buf *buf, pw_value v, size_t start, uint64_t whole);
 /* The key of an object that has one only. */
 void pw_payload_write_key(pw_putting *put, pw_buf *buf, pw_str key);
 

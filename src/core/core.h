@@ -233,7 +233,8 @@ typedef struct pw_identity {
 /* One step. `state` NULL: PW_EVENT_START. Everything in *out lives in `arena`, in which `state` must also
  * live (or outlive it); nothing `state` points to is changed, so on a failed commit the old state is
  * still good. An expression that fails or an activity's error is part of the transition, not an error
- * of this function: PAWL_NO_MEMORY; PAWL_CORRUPT: the state does not fit the program. */
+ * of this function: PAWL_NO_MEMORY; PAWL_CORRUPT: the state does not fit the program; PAWL_INVALID: its data
+ * are larger than PW_PAYLOAD_WHOLE_MAX. */
 PAWL_CHECK pawl_code pw_core_step(pw_transition *out, const pw_program *program,
                                   const pw_state *state, const pw_identity *identity,
                                   const pw_event *event, const pw_core_settings *settings,

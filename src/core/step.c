@@ -275,6 +275,9 @@ static void write_down(pw_step *step, pw_transition *out)
         out->entries = pw_arena_str(step->arena, pw_buf_view(&buf));
     (void)pw_arena_guard(step->arena, guard);
     pw_buf_done(&buf);
+    if (put.whole > PW_PAYLOAD_WHOLE_MAX || log.whole > PW_PAYLOAD_WHOLE_MAX)
+        pw_step_abort(step, PAWL_INVALID,
+                      "the data of the instance are larger than the limit of 256 MiB");
     if (!out->state_text.ptr || !out->entries.ptr || step->arena->failed)
         pw_step_abort(step, PAWL_NO_MEMORY, "out of memory");
     if (log.differs)

@@ -94,8 +94,12 @@ static void add_instance(pawl *p, const char *key, int kind)
 {
     char *id = NULL;
     pawl_error err;
+    /* the first has a value that is put out, in its state and in its log */
+    char input[20100] = "{\"n\":1}";
+    if (kind == 0)
+        (void)snprintf(input, sizeof input, "{\"n\":1,\"pad\":\"%020000d\"}", 0);
     const pawl_start_options options = {
-        .struct_size = sizeof options, .name = "fuzz/row", .key = key, .input = "{\"n\":1}"
+        .struct_size = sizeof options, .name = "fuzz/row", .key = key, .input = input
     };
     FUZZ_CHECK(pawl_start(p, &options, &id, NULL, &err) == PAWL_OK && id_count < IDS_MAX);
     (void)snprintf(ids[id_count++], sizeof ids[0], "%s", id);

@@ -115,7 +115,7 @@ static void step(const pw_state *state, const pw_event *event, const pw_payload_
     pawl_error err = { .code = PAWL_OK };
     pawl_code code =
         pw_core_step(&t, program, state, &identity, event, &settings, machine, arena, &err);
-    FUZZ_CHECK(code == PAWL_OK || code == PAWL_CORRUPT);
+    FUZZ_CHECK(code == PAWL_OK || code == PAWL_CORRUPT || code == PAWL_INVALID);
     if (code != PAWL_OK || !t.changed)
         return;
     pw_state *next = NULL;

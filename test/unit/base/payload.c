@@ -408,6 +408,49 @@ TEST(payload, nesting_through_payloads_has_the_limit_that_json_has)
     EXPECT_INT(read_with(&v, text.ptr, &source, NULL, &err), PAWL_CORRUPT);
 }
 
+/* Each list has the one before it ten times. */
+static pw_value tenfold(pw_value v, unsigned levels)
+{
+    for (unsigned i = 0; i < levels; i++) {
+        pw_value ten[10];
+        for (size_t at = 0; at < PW_LENGTH(ten); at++)
+            ten[at] = v;
+        v = pw_array(&arena, ten, 10);
+    }
+    return v;
+}
+
+TEST(payload, what_is_larger_than_the_limit_in_one_piece_is_neither_written_nor_read)
+{
+    begin();
+    kept k = { 0 };
+    pw_value v = letters('b', B_LETTERS); /* 20,002 bytes; 10,000 of them are 200 MB */
+    const char *text = write(&k, tenfold(v, 3));
+    EXPECT_INT(k.list.count, 2); /* the letters, and a thousand references to them */
+    EXPECT_INT(read_back(&k, text, NULL).count, 10);
+    pw_buf buf;
+    pw_buf_init(&buf, 0);
+    pw_putting put = { .arena = &arena, .list = &k.list };
+    pw_payload_write(&buf, tenfold(v, 5), &put);
+    EXPECT(buf.failed && put.whole > PW_PAYLOAD_WHOLE_MAX);
+    pw_buf_done(&buf);
+    /* ten of ten of ten ... as rows that somebody has made */
+    const char *name = keep(&k, "[0]");
+    pw_value out;
+    pawl_error err = { 0 };
+    for (unsigned level = 1; level < 30; level++) {
+        pw_str ten = pw_arena_printf(&arena, "[0");
+        for (unsigned i = 0; i < 10; i++)
+            ten = pw_arena_printf(&arena, "%s,{\"$payload\":\"%s\"}", ten.ptr, name);
+        name = keep(&k, pw_arena_printf(&arena, "%s]", ten.ptr).ptr);
+    }
+    const pw_payload_source source = source_of(&k);
+    pw_str whole = pw_arena_printf(&arena, "{\"$payload\":\"%s\"}", name);
+    EXPECT_INT(read_with(&out, whole.ptr, &source, NULL, &err), PAWL_CORRUPT);
+    EXPECT_TEXT(err.message, "stored data of instance i1: with its payloads it is too large; "
+                             "restore the store from a backup, or cancel the instance");
+}
+
 /* ------------------------------------------------------------------ copying */
 
 TEST(payload, a_copy_keeps_what_is_shared_one_and_known)
