@@ -4,7 +4,10 @@
 #include "engine/engine.h"
 #include "base/json.h"
 
-enum { LIST_DEFAULT = 100 };
+enum {
+    LIST_DEFAULT = 100,
+    LOG_PAGE_BYTES = 16 << 20, /* a page of the log ends behind the step that comes to more */
+};
 
 /* ------------------------------------------------------------------ instances */
 
@@ -403,15 +406,18 @@ pawl_code pawl_log(pawl *p, const char *id, uint64_t from, uint32_t limit, char 
         if (code == PAWL_NOT_FOUND)
             code = no_instance(id, err);
     }
-    uint64_t next = count ? rows[count - 1].sequence + 1 : first;
     const pw_payload_source payloads = pw_store_payloads(p->store, pw_str_of(id));
+    uint64_t next = first;
+    size_t written = 0;
     pw_buf_text(&buf, "{\"steps\":[");
-    for (size_t i = 0; i < count && code == PAWL_OK; i++) {
-        if (i)
+    while (written < count && code == PAWL_OK && buf.len <= LOG_PAGE_BYTES) {
+        if (written)
             pw_buf_char(&buf, ',');
-        code = write_step(&buf, &rows[i], &payloads, &arena, err);
+        code = write_step(&buf, &rows[written], &payloads, &arena, err);
+        next = rows[written++].sequence + 1;
     }
-    if (code == PAWL_OK && count == most)
+    more = written < count;
+    if (code == PAWL_OK && !more && count == most)
         code = more_steps(p, pw_str_of(id), next, &more, &arena, err);
     if (code == PAWL_OK) {
         pw_buf_char(&buf, ']');

@@ -188,8 +188,8 @@ TEST(payload, a_step_costs_the_same_with_half_a_mib_that_it_only_passes_on)
     EXPECT_INT(heavy.statements, 400);
     EXPECT_INT(light.rows, 200);
     EXPECT_INT(heavy.rows, 200);
-    /* Pages in the write-ahead log, which is not begun anew in so few steps. Two articles are as long
-     * as the reference to twelve thousand. */
+    /* Pages in the write-ahead log, which is not begun anew in so few steps. Two articles are as
+     * long as the reference to twelve thousand. */
     printf("# %llu bytes of the log against %llu, %llu allocations against %llu\n",
            (unsigned long long)heavy.bytes, (unsigned long long)light.bytes,
            (unsigned long long)heavy.allocations, (unsigned long long)light.allocations);
@@ -221,6 +221,45 @@ TEST(payload, the_report_of_a_step_has_the_data_itself)
                "[1,\"instance.started\",4000]");
     fixture_close(&f);
     free(report);
+    pw_free(input);
+    pawl_free(id);
+    fixture_done(&f);
+}
+
+TEST(payload, a_page_of_the_log_ends_behind_sixteen_mib)
+{
+    fixture f;
+    fixture_init(&f, NULL);
+    fixture_open(&f);
+    deploy(&f, "carry",
+           "  - work: {call: echo, with: {n: '${ .n }'}, output: {as: '$input + {n: ($input.n + "
+           "1)}'}}\n"
+           "  - more: {switch: [again: {when: .n < 30, then: work}]}\n");
+    char *input = freight_input(25000), *id = start(&f, "carry", input); /* 950,000 bytes */
+    pawl_free(finish(&f, id));
+    uint64_t from = 1;
+    static const char *const pages[] = { "[1,18,19]", "[19,31,null]" };
+    for (size_t i = 0; i < PW_LENGTH(pages); i++) {
+        char *text = NULL;
+        EXPECT_OK(pawl_log(f.p, id, from, 0, &text, &f.err), f.err);
+        pw_arena arena;
+        pw_arena_init(&arena, 0);
+        pw_value page, steps_;
+        EXPECT_OK(pw_json_parse(&page, pw_str_of(text), NULL, &arena, &f.err), f.err);
+        steps_ = pw_get_lit(page, "steps");
+        int64_t first = 0, last = 0, next = 0;
+        EXPECT(pw_integer(pw_get_lit(pw_item(steps_, 0), "sequence"), &first));
+        EXPECT(pw_integer(pw_get_lit(pw_item(steps_, steps_.count - 1), "sequence"), &last));
+        char seen[64];
+        if (pw_integer(pw_get_lit(page, "next"), &next))
+            (void)snprintf(seen, sizeof seen, "[%d,%d,%d]", (int)first, (int)last, (int)next);
+        else
+            (void)snprintf(seen, sizeof seen, "[%d,%d,null]", (int)first, (int)last);
+        EXPECT_TEXT(seen, pages[i]);
+        from = (uint64_t)next;
+        pw_arena_done(&arena);
+        pawl_free(text);
+    }
     pw_free(input);
     pawl_free(id);
     fixture_done(&f);
