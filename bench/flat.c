@@ -5,7 +5,8 @@
  *
  * Each line compares a step in a grown place with one in an empty one, in the same run:
  *     long      the last 500 steps of one instance with its steps 101 to 600; one in flight
- *     carry     an instance with so many bytes of data that no task changes; one in flight
+ *     carry     an instance with so many bytes of data that no task changes: its steps 501 to
+ *               2,500; one in flight
  *     finished  512 in flight beside so many finished instances, filled in by SQL
  * A number of 0 leaves its part out. */
 #include <getopt.h>
@@ -16,7 +17,14 @@
 #include "engine/engine.h"
 #include "load.h"
 
-enum { WINDOW = 500, FIRST = 100, IN_FLIGHT = 512, TASKS = 10 };
+enum {
+    WINDOW = 500,
+    FIRST = 100,
+    CARRY_FIRST = 500,
+    CARRY_LAST = 2500,
+    IN_FLIGHT = 512,
+    TASKS = 10
+};
 
 static void tell(const char *name, const cost *small, const cost *large)
 {
@@ -47,23 +55,31 @@ static void tell(const char *name, const cost *small, const cost *large)
     (void)fflush(stdout);
 }
 
-/* ------------------------------------------------------------------ a long life */
+/* ------------------------------------------------------------------ one instance, step by step */
 
-static unsigned long_steps;
-static cost marks[4];
+/* Where the cost of so many steps is looked at. */
+typedef struct window {
+    unsigned from, to;
+    cost at_from, at_to;
+} window;
+
+static window windows[2];
 
 static void mark(load *l, const char *input)
 {
     (void)input;
     uint64_t n = ++l->attempts;
-    const uint64_t at[] = { FIRST, FIRST + WINDOW, long_steps - WINDOW, long_steps };
-    for (size_t i = 0; i < PW_LENGTH(at); i++)
-        if (n == at[i])
-            marks[i] = measure_now(l->pawl->store);
+    for (size_t i = 0; i < PW_LENGTH(windows); i++) {
+        if (n == windows[i].from)
+            windows[i].at_from = measure_now(l->pawl->store);
+        if (n == windows[i].to)
+            windows[i].at_to = measure_now(l->pawl->store);
+    }
 }
 
-static cost between(const cost *a, const cost *b)
+static cost within(const window *w)
 {
+    const cost *a = &w->at_from, *b = &w->at_to;
     return (cost){ .wall_ns = b->wall_ns - a->wall_ns,
                    .cpu_us = b->cpu_us - a->cpu_us,
                    .allocations = b->allocations - a->allocations,
@@ -73,50 +89,56 @@ static cost between(const cost *a, const cost *b)
                    .statements = b->statements - a->statements };
 }
 
-static void long_life(const char *dir, unsigned steps)
+/* Goes through a loop until `.n` is `steps`, and fills the windows. `output` is what becomes of the
+ * data. */
+static void loop(const char *dir, const char *input, const char *output, unsigned steps)
 {
-    char path[4096], text[1024], title[80];
-    load l = { .input = "{\"n\":0}" };
-    (void)bench_file(path, dir, "bench-long.db");
+    char path[4096], text[1024];
+    load l = { .input = input };
+    (void)bench_file(path, dir, "bench-loop.db");
     load_open(&l, path, 1);
     (void)snprintf(text, sizeof text,
-                   "document: { dsl: 1.0.3, namespace: bench, name: long, version: 1.0.0 }\n"
+                   "document: { dsl: 1.0.3, namespace: bench, name: loop, version: 1.0.0 }\n"
                    "do:\n"
                    "  - work:\n"
                    "      call: " LOAD_ACTIVITY "\n"
                    "      with: { n: '${ .n }' }\n"
-                   "      output: { as: '{n: ($input.n + 1)}' }\n"
+                   "      output: { as: '%s' }\n"
                    "  - more:\n"
                    "      switch:\n"
                    "        - again: { when: .n < %u, then: work }\n",
-                   steps);
+                   output, steps);
     load_deploy(&l, text);
-    long_steps = steps;
     l.on_attempt = mark;
-    load_run(&l, "bench/long", 1, 1);
+    load_run(&l, "bench/loop", 1, 1);
     l.on_attempt = NULL;
     load_close(&l);
     bench_remove(path);
     if (l.attempts != steps)
-        die("flat: the long workflow made %llu steps", (unsigned long long)l.attempts);
-    cost early = between(&marks[0], &marks[1]), late = between(&marks[2], &marks[3]);
+        die("flat: the loop made %llu steps", (unsigned long long)l.attempts);
+}
+
+static void long_life(const char *dir, unsigned steps)
+{
+    char title[80];
+    windows[0] = (window){ .from = FIRST, .to = FIRST + WINDOW };
+    windows[1] = (window){ .from = steps - WINDOW, .to = steps };
+    loop(dir, "{\"n\":0}", "{n: ($input.n + 1)}", steps);
+    cost early = within(&windows[0]), late = within(&windows[1]);
     (void)snprintf(title, sizeof title, "long: up to step %u of one instance", steps);
     tell(title, &early, &late);
 }
 
 /* ------------------------------------------------------------------ a heavy load */
 
-static cost with_input(const char *dir, const char *input, unsigned instances)
+/* Without its first steps: what is carried is written in the first and, by a checkpoint, soon
+ * after. */
+static cost carrying(const char *dir, const char *input)
 {
-    char path[4096];
-    load l = { .input = input };
-    (void)bench_file(path, dir, "bench-carry.db");
-    load_open(&l, path, TASKS);
-    load_run(&l, "bench/step", 1, 1);
-    cost c = load_measure(&l, "bench/step", instances, 1);
-    load_close(&l);
-    bench_remove(path);
-    return c;
+    windows[0] = (window){ .from = CARRY_FIRST, .to = CARRY_LAST };
+    windows[1] = (window){ 0 };
+    loop(dir, input, "$input + {n: ($input.n + 1)}", CARRY_LAST);
+    return within(&windows[0]);
 }
 
 static void carry(const char *dir, unsigned bytes)
@@ -124,13 +146,13 @@ static void carry(const char *dir, unsigned bytes)
     char title[80];
     pw_buf input;
     pw_buf_init(&input, 0);
-    pw_buf_text(&input, "{\"order\":{\"id\":\"A-1\"},\"notes\":0,\"freight\":[0");
+    pw_buf_text(&input, "{\"order\":{\"id\":\"A-1\"},\"n\":0,\"freight\":[0");
     for (unsigned i = 0; input.len < bytes; i++)
         pw_buf_printf(&input, ",{\"article\":\"no-%06u\",\"count\":%u,\"price\":19.90}", i, i % 17);
     pw_buf_text(&input, "]}");
     char *large = must(pw_buf_take(&input));
-    cost light = with_input(dir, "{\"order\":{\"id\":\"A-1\"},\"notes\":0,\"freight\":[0]}", 30);
-    cost heavy = with_input(dir, large, 3);
+    cost light = carrying(dir, "{\"order\":{\"id\":\"A-1\"},\"n\":0,\"freight\":[0]}");
+    cost heavy = carrying(dir, large);
     pw_free(large);
     (void)snprintf(title, sizeof title, "carry: %u bytes that no task changes", bytes);
     tell(title, &light, &heavy);

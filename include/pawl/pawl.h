@@ -256,7 +256,8 @@ typedef struct pawl_list_options { /* zero means default; new fields go at the e
 PAWL_API PAWL_CHECK pawl_code pawl_list(pawl *p, const pawl_list_options *options, char **out,
                                         pawl_error *err);
 
-/* The execution log from step `from` on (1: all), at most `limit` steps (0: 1000):
+/* The execution log from step `from` on (1: all), at most `limit` steps (0: 1000), fewer where they
+ * are large:
  * {"steps":[{"sequence","at","event","actor","correlation","entries":[...]}],"next":N};
  * "next" is absent at the end. */
 PAWL_API PAWL_CHECK pawl_code pawl_log(pawl *p, const char *id, uint64_t from, uint32_t limit,

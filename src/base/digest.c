@@ -27,6 +27,26 @@ pw_digest pw_digest_of(const pw_str *parts, size_t count)
     return digest;
 }
 
+pw_digest pw_digest_of_text(pw_str text)
+{
+    pw_digest digest;
+    SHA256_CTX context;
+    (void)SHA256_Init(&context);
+    if (text.len)
+        (void)SHA256_Update(&context, text.ptr, text.len);
+    (void)SHA256_Final(digest.bytes, &context);
+    return digest;
+}
+
+void pw_digest_hex(char out[PW_DIGEST_HEX_SIZE], const pw_digest *digest)
+{
+    for (size_t i = 0; i < sizeof digest->bytes; i++) {
+        out[2 * i] = "0123456789abcdef"[digest->bytes[i] >> 4];
+        out[2 * i + 1] = "0123456789abcdef"[digest->bytes[i] & 15];
+    }
+    out[PW_DIGEST_HEX_SIZE - 1] = '\0';
+}
+
 /* ---- ids: 128 bits as base 32, most significant first, so that text sorts as the bytes do */
 
 static void write_id(char out[PW_ID_SIZE], const uint8_t bytes[16])

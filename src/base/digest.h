@@ -11,6 +11,9 @@ typedef struct pw_digest {
 /* Each part is preceded by its length as 8 bytes, little-endian, so that ("ab","c") and
  * ("a","bc") differ. */
 pw_digest pw_digest_of(const pw_str *parts, size_t count);
+pw_digest pw_digest_of_text(pw_str text); /* of the bytes alone, as sha256sum gives it */
+#define PW_DIGEST_HEX_SIZE 65 /* 64 digits in lower case, and NUL */
+void pw_digest_hex(char out[PW_DIGEST_HEX_SIZE], const pw_digest *digest);
 
 #define PW_ID_SIZE 27 /* 26 characters of base 32 (0-9a-z without i l o u), and NUL */
 void pw_id_of_digest(char out[PW_ID_SIZE], const pw_digest *digest); /* its first 128 bits */

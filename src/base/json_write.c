@@ -3,6 +3,7 @@
 #include <inttypes.h>
 
 #include "base/json.h"
+#include "base/payload_internal.h"
 #include "base/value_internal.h"
 
 enum { LOCAL_FRAMES = 32 };
@@ -78,6 +79,8 @@ void pw_json_write_string(pw_buf *buf, pw_str s)
 typedef struct write_frame {
     pw_value v;
     uint32_t at;
+    size_t start;     /* in the buffer */
+    uint64_t whole;   /* put->whole, then */
     pw_cursor cursor; /* of an object, when keys are to be sorted */
 } write_frame;
 
@@ -85,6 +88,7 @@ typedef struct writer {
     pw_buf *buf;
     pw_stack stack;
     bool pretty, sorted, canonical;
+    pw_putting *put; /* NULL: every part is written in its place */
 } writer;
 
 static void write_line(writer *w, size_t depth)
@@ -107,6 +111,22 @@ static void write_number(writer *w, pw_value v)
     pw_buf_str(w->buf, pw_number_text(room, v));
 }
 
+/* A value that is written to its end, from `start` on, and may be large. */
+static inline void put_out(writer *w, pw_value v, size_t start, uint64_t whole)
+{
+    if (w->buf->len - start >= PW_PAYLOAD_MIN && w->stack.depth >= w->put->depth)
+        pw_payload_put_out(w->put, w->buf, v, start, whole);
+}
+
+static void write_large_string(writer *w, pw_value v)
+{
+    size_t start = w->buf->len;
+    if (pw_payload_refer(w->put, w->buf, v))
+        return;
+    pw_json_write_string(w->buf, pw_text(v));
+    put_out(w, v, start, w->put->whole);
+}
+
 /* Writes a value, of a container only what opens it. */
 static void write_one(writer *w, pw_value v)
 {
@@ -127,7 +147,10 @@ static void write_one(writer *w, pw_value v)
         write_number(w, v);
         return;
     case PW_STRING:
-        pw_json_write_string(w->buf, pw_text(v));
+        if (w->put && v.count >= PW_PAYLOAD_STRING)
+            write_large_string(w, v);
+        else
+            pw_json_write_string(w->buf, pw_text(v));
         return;
     case PW_ARRAY:
     case PW_OBJECT:
@@ -137,6 +160,8 @@ static void write_one(writer *w, pw_value v)
         pw_buf_add(w->buf, v.type == PW_ARRAY ? "[]" : "{}", 2);
         return;
     }
+    if (w->put && w->put->known && pw_payload_refer(w->put, w->buf, v))
+        return;
     write_frame *frame = pw_stack_push(&w->stack);
     if (!frame) {
         w->buf->failed = true;
@@ -144,6 +169,10 @@ static void write_one(writer *w, pw_value v)
     }
     frame->v = v;
     frame->at = 0;
+    if (w->put) {
+        frame->start = w->buf->len;
+        frame->whole = w->put->whole;
+    }
     if (v.type == PW_OBJECT && w->sorted)
         pw_cursor_start(&frame->cursor, v);
     put_char(w->buf, v.type == PW_ARRAY ? '[' : '{');
@@ -160,6 +189,8 @@ static void write_step(writer *w)
         if (w->pretty)
             write_line(w, w->stack.depth);
         put_char(w->buf, close);
+        if (w->put)
+            put_out(w, frame->v, frame->start, frame->whole);
         return;
     }
     if (at > 0)
@@ -172,23 +203,42 @@ static void write_step(writer *w)
     }
     const pw_member *member =
         w->sorted ? pw_cursor_next(&frame->cursor, frame->v) : &frame->v.as.object->members[at];
-    pw_json_write_string(w->buf, member->key);
+    if (frame->v.count == 1 && w->put)
+        pw_payload_write_key(w->put, w->buf, member->key);
+    else
+        pw_json_write_string(w->buf, member->key);
     pw_buf_add(w->buf, ": ", w->pretty ? 2 : 1);
     write_one(w, member->value);
 }
 
-void pw_json_write(pw_buf *buf, pw_value v, unsigned style)
+static void write_whole(pw_buf *buf, pw_value v, unsigned style, pw_putting *put)
 {
     write_frame local[LOCAL_FRAMES];
     writer w = { .buf = buf,
                  .stack = PW_STACK_OF(local),
                  .pretty = (style & PW_JSON_PRETTY) != 0,
                  .sorted = (style & (PW_JSON_SORTED | PW_JSON_CANONICAL)) != 0,
-                 .canonical = (style & PW_JSON_CANONICAL) != 0 };
+                 .canonical = (style & PW_JSON_CANONICAL) != 0,
+                 .put = put };
     write_one(&w, v);
     while (w.stack.depth && !buf->failed)
         write_step(&w);
     pw_stack_done(&w.stack);
+}
+
+void pw_json_write(pw_buf *buf, pw_value v, unsigned style)
+{
+    if (v.type == PW_NUMBER && v.form == PW_FORM_INT) { /* half of a state is these */
+        char room[PW_REAL_SIZE];
+        pw_buf_str(buf, pw_number_text(room, v));
+        return;
+    }
+    write_whole(buf, v, style, NULL);
+}
+
+void pw_payload_write(pw_buf *buf, pw_value v, pw_putting *put)
+{
+    write_whole(buf, v, PW_JSON_COMPACT, put);
 }
 
 pw_str pw_json_text(pw_arena *arena, pw_value v, unsigned style)

@@ -1,5 +1,6 @@
 /* walk.c - what goes through nested values: comparing, copying, measuring. Each keeps its own
  * stack of frames, one per level, so that depth costs heap and never C stack. */
+#include "base/payload_internal.h"
 #include "base/value_internal.h"
 
 enum { LOCAL_FRAMES = 32 };
@@ -134,82 +135,105 @@ typedef struct copy_frame {
     uint32_t at;
 } copy_frame;
 
-static bool copy_text(pw_arena *arena, pw_value *to, pw_value from)
+typedef struct copier {
+    pw_arena *arena;
+    pw_stack stack;
+    pw_copying *copying; /* NULL: no value is known */
+} copier;
+
+static bool copy_text(copier *c, pw_value *to, pw_value from)
 {
-    pw_str copy = pw_arena_str(arena, (pw_str){ from.as.text, from.count });
+    pw_str copy = pw_arena_str(c->arena, (pw_str){ from.as.text, from.count });
     *to = from;
     to->as.text = copy.ptr;
     return copy.ptr != NULL;
 }
 
 /* A container with room for copies, to be filled by way of the frame. */
-static bool copy_container(pw_arena *arena, pw_stack *stack, pw_value *to, pw_value from)
+static bool copy_container(copier *c, pw_value *to, pw_value from)
 {
     *to = from;
     copy_frame frame = { .from = from };
     if (from.type == PW_ARRAY) {
         if (from.count == 0)
             return true;
-        frame.to.items = pw_arena_alloc(arena, from.count * sizeof(pw_value));
+        frame.to.items = pw_arena_alloc(c->arena, from.count * sizeof(pw_value));
         to->as.items = frame.to.items;
         if (!frame.to.items)
             return false;
     } else {
-        pw_object *object = pw_object_room(arena, from.count);
+        pw_object *object = pw_object_room(c->arena, from.count);
         if (!object)
             return false;
         pw_object_copy_index(object, from);
         frame.to.object = object;
         to->as.object = object;
     }
-    copy_frame *pushed = pw_stack_push(stack);
+    copy_frame *pushed = pw_stack_push(&c->stack);
     if (pushed)
         *pushed = frame;
     return pushed != NULL;
 }
 
-static bool copy_one(pw_arena *arena, pw_stack *stack, pw_value *to, pw_value from)
+static bool copy_parts(copier *c, pw_value *to, pw_value from)
 {
     if (from.type >= PW_ARRAY)
-        return copy_container(arena, stack, to, from);
+        return copy_container(c, to, from);
     if (from.type == PW_STRING || (from.type == PW_NUMBER && from.form == PW_FORM_LITERAL))
-        return copy_text(arena, to, from);
+        return copy_text(c, to, from);
     *to = from;
     return true;
 }
 
-/* The next part of the container on top. */
-static bool copy_step(pw_arena *arena, pw_stack *stack)
+static bool copy_one(copier *c, pw_value *to, pw_value from)
 {
-    copy_frame *frame = pw_stack_top(stack);
+    pw_value *known = c->copying ? pw_copying_place(c->copying, from) : NULL;
+    if (!known)
+        return copy_parts(c, to, from);
+    if (!pw_is(*known, PW_NONE)) {
+        *to = *known;
+        return true;
+    }
+    return copy_parts(c, to, from) && pw_copying_keep(c->copying, known, from, *to);
+}
+
+/* The next part of the container on top. */
+static bool copy_step(copier *c)
+{
+    copy_frame *frame = pw_stack_top(&c->stack);
     uint32_t at = frame->at++;
     if (at == frame->from.count) {
-        stack->depth--;
+        c->stack.depth--;
         return true;
     }
     if (frame->from.type == PW_ARRAY)
-        return copy_one(arena, stack, &frame->to.items[at], frame->from.as.items[at]);
+        return copy_one(c, &frame->to.items[at], frame->from.as.items[at]);
     const pw_member *from = &frame->from.as.object->members[at];
     pw_member *to = &frame->to.object->members[at];
-    to->key = pw_arena_str(arena, from->key);
-    return to->key.ptr && copy_one(arena, stack, &to->value, from->value);
+    to->key = pw_arena_str(c->arena, from->key);
+    return to->key.ptr && copy_one(c, &to->value, from->value);
 }
 
-pw_value pw_copy(pw_arena *arena, pw_value v)
+pw_value pw_copy_with(pw_arena *arena, pw_value v, pw_copying *copying)
 {
     copy_frame local[LOCAL_FRAMES];
-    pw_stack stack = PW_STACK_OF(local);
+    copier c = { .arena = arena, .stack = PW_STACK_OF(local), .copying = copying };
     pw_value copy = { .type = PW_NONE };
     jmp_buf *guard = pw_arena_guard(arena, NULL); /* a jump would lose the stack */
-    bool good = copy_one(arena, &stack, &copy, v);
-    while (good && stack.depth)
-        good = copy_step(arena, &stack);
-    pw_stack_done(&stack);
+    bool good = copy_one(&c, &copy, v);
+    while (good && c.stack.depth)
+        good = copy_step(&c);
+    pw_stack_done(&c.stack);
     (void)pw_arena_guard(arena, guard);
     if (good)
         return copy;
     (void)pw_arena_fail(arena, false);
     return (pw_value){ .type = PW_NONE };
+}
+
+pw_value pw_copy(pw_arena *arena, pw_value v)
+{
+    return pw_copy_with(arena, v, NULL);
 }
 
 /* ---- measuring */

@@ -278,16 +278,13 @@ void pw_call_user_result(pw_step *step, pw_frame *frame, pw_value data, pw_str a
     pw_bookmark_end *end = PW_PUSH(step, bookmark_ends, pw_bookmark_end);
     pw_str canonical = pw_json_text(step->arena, submitted, PW_JSON_CANONICAL);
     pw_digest digest = pw_digest_of(&canonical, 1);
-    char *hex = pw_arena_alloc(step->arena, 65);
-    for (size_t i = 0; i < sizeof digest.bytes; i++) {
-        hex[2 * i] = "0123456789abcdef"[digest.bytes[i] >> 4];
-        hex[2 * i + 1] = "0123456789abcdef"[digest.bytes[i] & 15];
-    }
+    char hex[PW_DIGEST_HEX_SIZE];
+    pw_digest_hex(hex, &digest);
     end->visit = frame->visit;
     end->key = frame->key;
     end->consumed = true;
     end->by = by;
-    end->digest = (pw_str){ hex, 64 };
+    end->digest = pw_arena_str(step->arena, pw_str_of(hex));
     PW_RECORD(step, "bookmark.consumed", frame, { PW_LIT("key"), pw_string_ref(frame->key) },
               { PW_LIT("by"), pw_string_ref(by) }, { PW_LIT("data"), submitted });
     pw_value output = submitted;

@@ -4,8 +4,11 @@
 #define PW_CORE_H
 
 #include "core/program.h"
+#include "base/payload.h"
 
-#define PW_STATE_FORMAT 1 /* of the stored state; a reader refuses a higher one */
+/* Of the stored state; a reader knows the lower ones and refuses a higher one. 1: every value in
+ * its place; 2: large ones are payloads. */
+#define PW_STATE_FORMAT 2
 
 /* ------------------------------------------------------------------ status */
 
@@ -183,12 +186,15 @@ typedef struct pw_transition {
     pw_str message;
     pw_status status;
     pw_state *state;        /* for the next step, once committed */
-    pw_str state_text;      /* the same, for the store; JSON */
+    pw_str state_text;      /* the same, for the store; JSON that refers to payloads */
     int64_t wake_at;        /* for the row: 0: needs driving now (calls or activities in flight, or cut); PW_WAKE_NEVER; else ms */
     int64_t timer_at;       /* for the owner's timers: when to send PW_EVENT_TIMER (a timeout beside a call in
                              * flight has one while wake_at is 0); PW_WAKE_NEVER: no timer */
     bool cut;               /* the limit of tasks was reached: send PW_EVENT_DRIVE after the commit */
-    pw_str entries;         /* log entries as a JSON array */
+    pw_str entries;         /* log entries as a JSON array that refers to payloads */
+    pw_value whole_entries; /* the same without references; PW_NONE: `entries` has none */
+    const pw_payload *payloads; /* large values that the store may not have yet */
+    size_t payload_count;
     pw_str output;          /* JSON; COMPLETED */
     pw_str error;           /* JSON problem; FAULTED */
     pw_bookmark *bookmarks;
@@ -227,17 +233,23 @@ typedef struct pw_identity {
 /* One step. `state` NULL: PW_EVENT_START. Everything in *out lives in `arena`, in which `state` must also
  * live (or outlive it); nothing `state` points to is changed, so on a failed commit the old state is
  * still good. An expression that fails or an activity's error is part of the transition, not an error
- * of this function: PAWL_NO_MEMORY; PAWL_CORRUPT: the state does not fit the program. */
+ * of this function: PAWL_NO_MEMORY; PAWL_CORRUPT: the state does not fit the program; PAWL_INVALID: its data
+ * are larger than PW_PAYLOAD_WHOLE_MAX. */
 PAWL_CHECK pawl_code pw_core_step(pw_transition *out, const pw_program *program,
                                   const pw_state *state, const pw_identity *identity,
                                   const pw_event *event, const pw_core_settings *settings,
                                   pw_expr_machine *machine, pw_arena *arena, pawl_error *err);
 
-/* Stored text to state and back. PAWL_CORRUPT: not readable, or not of this program; PAWL_SCHEMA: written by a
- * newer program. */
+/* Stored text to state and back. `source` NULL: a reference to a payload is PAWL_CORRUPT, as is one that is
+ * not there or not what it should be. PAWL_CORRUPT: not readable, or not of this program; PAWL_SCHEMA: written
+ * by a newer program. */
 PAWL_CHECK pawl_code pw_state_parse(pw_state **out, pw_str text, const pw_program *program,
-                                    pw_arena *arena, pawl_error *err);
-/* A deep copy that shares nothing with the old arena: compaction. */
+                                    const pw_payload_source *source, pw_arena *arena,
+                                    pawl_error *err);
+/* Stored log entries, with what they refer to in its place. */
+PAWL_CHECK pawl_code pw_entries_parse(pw_value *out, pw_str text, const pw_payload_source *source,
+                                      pw_arena *arena, pawl_error *err);
+/* A deep copy that shares nothing with the old arena: compaction. Large values stay shared, and known. */
 PAWL_CHECK pawl_code pw_state_copy(pw_state **out, const pw_state *state, pw_arena *arena, pawl_error *err);
 pw_status pw_state_status(const pw_state *state);
 int64_t pw_state_timer(const pw_state *state); /* as pw_transition.timer_at; after a load */

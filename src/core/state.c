@@ -2,9 +2,10 @@
  *
  * What is stored is JSON with short names; `f` is the format number. Data that a scope merely
  * passes on is written once: a frame whose data is its parent's own input carries "=" instead of
- * it, and the root one whose data is the workflow's raw input. Reading trusts nothing: a row that
- * does not fit the program is PAWL_CORRUPT, never a crash. Frames nest at most PW_SCOPES_MAX deep,
- * which bounds the recursion here. */
+ * it, and the root one whose data is the workflow's raw input. Large values are put out, and their
+ * references stand in the text (base/payload.h): a step writes what it changed. Reading trusts
+ * nothing: a row that does not fit the program is PAWL_CORRUPT, never a crash. Frames nest at most
+ * PW_SCOPES_MAX deep, which bounds the recursion here. */
 #include <stdlib.h>
 #include "core/step.h"
 #include "base/json.h"
@@ -124,9 +125,11 @@ pw_state *pw_state_clone(const pw_state *state, pw_arena *arena)
     return copy->root ? copy : NULL;
 }
 
-/* Values that are the same in several frames stay one in the copy: the last few are remembered. */
+/* Values that are the same in several frames stay one in the copy: the last few are remembered, and
+ * all large ones. */
 typedef struct copier {
     pw_arena *arena;
+    pw_copying copying;
     struct {
         pw_value from, to;
     } seen[8];
@@ -142,7 +145,7 @@ static pw_value copy_value(copier *c, pw_value v)
             return c->seen[i].to;
     unsigned at = c->at++ % PW_LENGTH(c->seen);
     c->seen[at].from = v;
-    c->seen[at].to = pw_copy(c->arena, v);
+    c->seen[at].to = pw_copying_copy(&c->copying, v);
     return c->seen[at].to;
 }
 
@@ -152,6 +155,9 @@ pawl_code pw_state_copy(pw_state **out, const pw_state *state, pw_arena *arena, 
     if (!copy)
         return pw_no_memory(err);
     copier c = { .arena = arena };
+    pawl_code code = pw_copying_init(&c.copying, state->known, arena, err);
+    if (code != PAWL_OK)
+        return code;
     copy->input = copy_value(&c, copy->input);
     copy->context = copy_value(&c, copy->context);
     copy->suspended_by = pw_arena_str(arena, copy->suspended_by);
@@ -163,6 +169,7 @@ pawl_code pw_state_copy(pw_state **out, const pw_state *state, pw_arena *arena, 
             *values[i] = copy_value(&c, *values[i]);
         frame->key = pw_arena_str(arena, frame->key);
     }
+    copy->known = pw_copying_done(&c.copying);
     if (arena->failed)
         return pw_no_memory(err);
     *out = copy;
@@ -171,100 +178,110 @@ pawl_code pw_state_copy(pw_state **out, const pw_state *state, pw_arena *arena, 
 
 /* ------------------------------------------------------------------ writing */
 
-static void put_name(pw_buf *buf, const char *name)
+typedef struct writer {
+    pw_buf buf;
+    pw_putting *put;
+} writer;
+
+static void put_name(writer *w, const char *name)
 {
-    if (buf->len && buf->ptr[buf->len - 1] != '{')
-        pw_buf_char(buf, ',');
-    pw_buf_char(buf, '"');
-    pw_buf_text(buf, name);
-    pw_buf_text(buf, "\":");
+    char text[8]; /* names have three letters at most */
+    size_t n = 0;
+    if (w->buf.len && w->buf.ptr[w->buf.len - 1] != '{')
+        text[n++] = ',';
+    text[n++] = '"';
+    while (*name && n < sizeof text - 2)
+        text[n++] = *name++;
+    PW_ASSERT(*name == '\0');
+    text[n++] = '"';
+    text[n++] = ':';
+    pw_buf_add(&w->buf, text, n);
 }
 
-static void put_int(pw_buf *buf, const char *name, int64_t value, int64_t unless)
+static void put_int(writer *w, const char *name, int64_t value, int64_t unless)
 {
     if (value == unless)
         return;
-    put_name(buf, name);
-    pw_json_write(buf, pw_int(value), PW_JSON_COMPACT);
+    put_name(w, name);
+    pw_json_write(&w->buf, pw_int(value), PW_JSON_COMPACT);
 }
 
-static void put_value(pw_buf *buf, const char *name, pw_value value)
+static void put_value(writer *w, const char *name, pw_value value)
 {
     if (pw_is(value, PW_NONE))
         return;
-    put_name(buf, name);
-    pw_json_write(buf, value, PW_JSON_COMPACT);
+    put_name(w, name);
+    pw_payload_write(&w->buf, value, w->put);
 }
 
-static void put_text(pw_buf *buf, const char *name, pw_str text)
+static void put_text(writer *w, const char *name, pw_str text)
 {
     if (text.len)
-        put_value(buf, name, pw_string_ref(text));
+        put_value(w, name, pw_string_ref(text));
 }
 
-static void write_frame(pw_buf *buf, const pw_frame *frame, const pw_value *around)
+static void write_frame(writer *w, const pw_frame *frame, const pw_value *around)
 {
-    pw_buf_char(buf, '{');
+    pw_buf_char(&w->buf, '{');
     if (frame->task) {
-        put_int(buf, "t", frame->task->index, -1);
-        put_int(buf, "p", frame->phase, -1);
-        put_int(buf, "v", (int64_t)frame->visit, -1);
-        put_int(buf, "x", (int64_t)frame->path, 0);
+        put_int(w, "t", frame->task->index, -1);
+        put_int(w, "p", frame->phase, -1);
+        put_int(w, "v", (int64_t)frame->visit, -1);
+        put_int(w, "x", (int64_t)frame->path, 0);
     }
-    put_int(buf, "o", frame->ordinal, 0);
-    put_int(buf, "n", frame->attempt, 0);
-    put_int(buf, "i", frame->at, 0);
-    put_int(buf, "s", frame->started_ms, 0);
-    put_int(buf, "s1", frame->first_ms, 0);
-    put_int(buf, "to", frame->timeout_ms, PW_WAKE_NEVER);
-    put_int(buf, "d", frame->due_ms, PW_WAKE_NEVER);
+    put_int(w, "o", frame->ordinal, 0);
+    put_int(w, "n", frame->attempt, 0);
+    put_int(w, "i", frame->at, 0);
+    put_int(w, "s", frame->started_ms, 0);
+    put_int(w, "s1", frame->first_ms, 0);
+    put_int(w, "to", frame->timeout_ms, PW_WAKE_NEVER);
+    put_int(w, "d", frame->due_ms, PW_WAKE_NEVER);
     pw_value data = frame->phase == PHASE_READY ? frame->raw : frame->input;
     if (frame->phase != PHASE_READY)
-        put_value(buf, "r", frame->raw);
+        put_value(w, "r", frame->raw);
     if (same(data, *around))
-        put_int(buf, "=", 1, 0);
+        put_int(w, "=", 1, 0);
     else
-        put_value(buf, "in", data);
-    put_value(buf, "it", frame->items);
-    put_value(buf, "e", frame->error);
-    put_value(buf, "a", frame->args);
-    put_text(buf, "k", frame->key);
+        put_value(w, "in", data);
+    put_value(w, "it", frame->items);
+    put_value(w, "e", frame->error);
+    put_value(w, "a", frame->args);
+    put_text(w, "k", frame->key);
     if (frame->child) {
-        put_name(buf, "c");
-        pw_buf_char(buf, '[');
+        put_name(w, "c");
+        pw_buf_char(&w->buf, '[');
         for (const pw_frame *child = frame->child; child; child = child->next) {
             if (child != frame->child)
-                pw_buf_char(buf, ',');
-            write_frame(buf, child, &frame->input);
+                pw_buf_char(&w->buf, ',');
+            write_frame(w, child, &frame->input);
         }
-        pw_buf_char(buf, ']');
+        pw_buf_char(&w->buf, ']');
     }
-    pw_buf_char(buf, '}');
+    pw_buf_char(&w->buf, '}');
 }
 
-pw_str pw_state_write(const pw_state *state, pw_arena *arena)
+pw_str pw_state_write(const pw_state *state, pw_putting *put)
 {
-    pw_buf buf;
-    pw_buf_init(&buf, 0);
-    pw_buf_char(&buf, '{');
-    put_int(&buf, "f", PW_STATE_FORMAT, 0);
-    put_value(&buf, "s", pw_string_ref(pw_str_of(pw_status_name(state->status))));
-    put_int(&buf, "v", (int64_t)state->visits, -1);
-    put_int(&buf, "t", state->started_ms, -1);
-    put_value(&buf, "i", state->input);
-    put_value(&buf, "x", state->context);
-    put_text(&buf, "by", state->suspended_by);
-    put_text(&buf, "why", state->suspended_reason);
-    put_name(&buf, "r");
-    write_frame(&buf, state->root, &state->input);
-    pw_buf_char(&buf, '}');
+    writer w = { .put = put };
+    pw_buf_init(&w.buf, 0);
+    jmp_buf *guard = pw_arena_guard(put->arena, NULL); /* a jump would lose the buffer */
+    pw_buf_char(&w.buf, '{');
+    put_int(&w, "f", PW_STATE_FORMAT, 0);
+    put_value(&w, "s", pw_string_ref(pw_str_of(pw_status_name(state->status))));
+    put_int(&w, "v", (int64_t)state->visits, -1);
+    put_int(&w, "t", state->started_ms, -1);
+    put_value(&w, "i", state->input);
+    put_value(&w, "x", state->context);
+    put_text(&w, "by", state->suspended_by);
+    put_text(&w, "why", state->suspended_reason);
+    put_name(&w, "r");
+    write_frame(&w, state->root, &state->input);
+    pw_buf_char(&w.buf, '}');
     pw_str text = { NULL, 0 };
-    if (!buf.failed) {
-        jmp_buf *guard = pw_arena_guard(arena, NULL); /* a jump would lose the buffer */
-        text = pw_arena_str(arena, pw_buf_view(&buf));
-        (void)pw_arena_guard(arena, guard);
-    }
-    pw_buf_done(&buf);
+    if (!w.buf.failed)
+        text = pw_arena_str(put->arena, pw_buf_view(&w.buf));
+    (void)pw_arena_guard(put->arena, guard);
+    pw_buf_done(&w.buf);
     return text;
 }
 
@@ -400,8 +417,15 @@ static pawl_code read_frame(pw_frame **out, pw_value v, pw_frame *parent, pw_val
     return PAWL_OK;
 }
 
-pawl_code pw_state_parse(pw_state **out, pw_str text, const pw_program *program, pw_arena *arena,
-                         pawl_error *err)
+/* The parsed value with all that it refers to. */
+static pawl_code resolve(pw_value *v, pw_str text, const pw_payload_source *source,
+                         const pw_known **known, pw_arena *arena, pawl_error *err)
+{
+    return pw_payload_refers(text) ? pw_payload_resolve(v, source, known, arena, err) : PAWL_OK;
+}
+
+pawl_code pw_state_parse(pw_state **out, pw_str text, const pw_program *program,
+                         const pw_payload_source *source, pw_arena *arena, pawl_error *err)
 {
     pw_value v;
     pawl_code code = pw_json_parse(&v, text, NULL, arena, err);
@@ -416,9 +440,13 @@ pawl_code pw_state_parse(pw_state **out, pw_str text, const pw_program *program,
         return pw_fail(err, PAWL_SCHEMA,
                        "stored state has format %lld, this program knows %d: use a newer program",
                        (long long)format, PW_STATE_FORMAT);
+    const pw_known *known = NULL;
+    if (format > 1 && (code = resolve(&v, text, source, &known, arena, err)) != PAWL_OK)
+        return code;
     pw_state *state = PW_NEW(arena, pw_state);
     if (!state)
         return pw_no_memory(err);
+    state->known = known;
     int64_t visits;
     if (!pw_status_parse(&state->status, pw_get_text(v, "s")) ||
         !get_int(v, "v", 0, 0, VISITS_MAX, &visits) ||
@@ -434,6 +462,18 @@ pawl_code pw_state_parse(pw_state **out, pw_str text, const pw_program *program,
     code = read_frame(&state->root, pw_get_lit(v, "r"), NULL, state->input, 0, program, arena, err);
     if (code == PAWL_OK)
         *out = state;
+    return code;
+}
+
+pawl_code pw_entries_parse(pw_value *out, pw_str text, const pw_payload_source *source,
+                           pw_arena *arena, pawl_error *err)
+{
+    pw_value v;
+    pawl_code code = pw_json_parse(&v, text, NULL, arena, err);
+    if (code == PAWL_OK)
+        code = resolve(&v, text, source, NULL, arena, err);
+    if (code == PAWL_OK)
+        *out = v;
     return code;
 }
 

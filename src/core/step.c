@@ -253,6 +253,39 @@ static pw_str text_of(pw_step *step, pw_value v)
     return text;
 }
 
+/* State and log as text, and the large values of both. What the log alone has is not remembered: it
+ * may be the event's, which ends with this step. */
+static void write_down(pw_step *step, pw_transition *out)
+{
+    enum { ENTRY_MEMBERS = 2 }; /* the array and the entries themselves stay where they are */
+    pw_state *state = step->state;
+    pw_payload_list list = { 0 };
+    pw_putting put = { .arena = step->arena, .known = state->known, .list = &list };
+    out->state_text = pw_state_write(state, &put);
+    pw_value entries = pw_array_end(&step->entries);
+    pw_buf buf;
+    pw_buf_init(&buf, 0);
+    jmp_buf *guard = pw_arena_guard(step->arena, NULL); /* a jump would lose the buffer */
+    state->known = pw_putting_end(&put);
+    pw_putting log = {
+        .arena = step->arena, .known = state->known, .list = &list, .depth = ENTRY_MEMBERS
+    };
+    pw_payload_write(&buf, entries, &log);
+    if (!buf.failed)
+        out->entries = pw_arena_str(step->arena, pw_buf_view(&buf));
+    (void)pw_arena_guard(step->arena, guard);
+    pw_buf_done(&buf);
+    if (put.whole > PW_PAYLOAD_WHOLE_MAX || log.whole > PW_PAYLOAD_WHOLE_MAX)
+        pw_step_abort(step, PAWL_INVALID,
+                      "the data of the instance are larger than the limit of 256 MiB");
+    if (!out->state_text.ptr || !out->entries.ptr || step->arena->failed)
+        pw_step_abort(step, PAWL_NO_MEMORY, "out of memory");
+    if (log.differs)
+        out->whole_entries = entries;
+    out->payloads = list.items;
+    out->payload_count = list.count;
+}
+
 static void conclude(pw_step *step, pw_transition *out, const verdict *v, pw_status before)
 {
     pw_state *state = step->state;
@@ -265,13 +298,10 @@ static void conclude(pw_step *step, pw_transition *out, const verdict *v, pw_sta
     PW_ASSERT(before == state->status || pw_status_may_move(before, state->status));
     out->status = state->status;
     out->state = state;
-    out->state_text = pw_state_write(state, step->arena);
-    if (!out->state_text.ptr)
-        pw_step_abort(step, PAWL_NO_MEMORY, "out of memory");
+    write_down(step, out);
     out->wake_at = wake_of(state);
     out->timer_at = pw_state_timer(state);
     out->cut = step->cut && !asleep(state);
-    out->entries = text_of(step, pw_array_end(&step->entries));
     out->output = text_of(step, step->output);
     out->error = text_of(step, step->error);
     out->bookmarks = step->bookmarks.items;

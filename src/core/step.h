@@ -66,6 +66,7 @@ struct pw_state {
     pw_value context;
     pw_str suspended_by, suspended_reason;
     pw_frame *root;
+    const pw_known *known; /* large values that are in the store as payloads, once this state is */
 };
 
 /* Growing arrays of the transition. */
@@ -191,7 +192,8 @@ void pw_record_lifecycle(pw_step *step, const char *what, pw_value more);
 /* ---- state.c */
 pw_state *pw_state_clone(const pw_state *state,
                          pw_arena *arena); /* frames are new, values shared */
-pw_str pw_state_write(const pw_state *state, pw_arena *arena);
+/* `put`: in the same arena. */
+pw_str pw_state_write(const pw_state *state, pw_putting *put);
 int64_t pw_frame_wake(const pw_frame *frame); /* earliest of its own instants */
 pw_frame *pw_frame_walk(pw_frame *frame,
                         const pw_frame *top); /* next in preorder under top; NULL: done */

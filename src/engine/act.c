@@ -61,7 +61,10 @@ static pawl_code make_report(pw_commit *commit, const pw_live *live, pawl_error 
                   "\",\"sequence\":%llu,\"at\":\"%s\",\"status\":\"%s\",\"entries\":",
                   PW_ARG(pw_live_id(live)), (unsigned long long)commit->item.token + 1, at,
                   pw_status_name(t->status));
-    pw_buf_str(&buf, t->entries.len ? t->entries : PW_LIT("[]"));
+    if (pw_is(t->whole_entries, PW_NONE))
+        pw_buf_str(&buf, t->entries.len ? t->entries : PW_LIT("[]"));
+    else
+        pw_json_write(&buf, t->whole_entries, PW_JSON_COMPACT);
     pw_buf_char(&buf, '}');
     commit->report = pw_buf_take(&buf);
     pw_buf_done(&buf);

@@ -88,11 +88,7 @@ pawl_code pw_digest_of_value(char out[65], pw_value v, pawl_error *err)
     pw_buf_done(&buf);
     if (failed)
         return pw_no_memory(err);
-    for (size_t i = 0; i < sizeof digest.bytes; i++) {
-        out[2 * i] = "0123456789abcdef"[digest.bytes[i] >> 4];
-        out[2 * i + 1] = "0123456789abcdef"[digest.bytes[i] & 15];
-    }
-    out[64] = '\0';
+    pw_digest_hex(out, &digest);
     return PAWL_OK;
 }
 

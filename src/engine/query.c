@@ -4,7 +4,10 @@
 #include "engine/engine.h"
 #include "base/json.h"
 
-enum { LIST_DEFAULT = 100 };
+enum {
+    LIST_DEFAULT = 100,
+    LOG_PAGE_BYTES = 16 << 20, /* a page of the log ends behind the step that comes to more */
+};
 
 /* ------------------------------------------------------------------ instances */
 
@@ -156,11 +159,12 @@ static pawl_code add_state(pawl *p, pw_object_builder *object, const pw_instance
     waits w = { .p = p, .arena = object->arena };
     pw_array_builder list = { .arena = object->arena };
     pw_state *state = NULL;
+    const pw_payload_source payloads = pw_store_payloads(p->store, row->id);
     pawl_error error = { .code = PAWL_OK };
     pawl_code code = pw_programs_get(p->programs, p->store, row->namespace_, row->name,
                                      row->version, false, program, &error);
     if (code == PAWL_OK)
-        code = pw_state_parse(&state, row->state, *program, object->arena, &error);
+        code = pw_state_parse(&state, row->state, *program, &payloads, object->arena, &error);
     if (code == PAWL_CORRUPT || code == PAWL_SCHEMA || code == PAWL_NOT_FOUND) {
         pw_array_add(&list, trouble_wait(&w, error.message));
         *found_waits = pw_array_end(&list);
@@ -315,7 +319,29 @@ pawl_code pawl_list(pawl *p, const pawl_list_options *options, char **out, pawl_
 
 /* ------------------------------------------------------------------ log */
 
-static void write_step(pw_buf *buf, const pw_step_row *row)
+/* What is written must be JSON, whatever the row holds; large values are in their places again. */
+static pawl_code write_entries(pw_buf *buf, const pw_step_row *row,
+                               const pw_payload_source *payloads, pw_arena *arena, pawl_error *err)
+{
+    if (!row->entries.len) {
+        pw_buf_text(buf, "[]");
+        return PAWL_OK;
+    }
+    pw_value entries = { 0 };
+    pawl_code code = pw_entries_parse(&entries, row->entries, payloads, arena, err);
+    if (code != PAWL_OK)
+        return code;
+    if (!pw_is(entries, PW_ARRAY))
+        return PAWL_INVALID;
+    if (pw_payload_refers(row->entries))
+        pw_json_write(buf, entries, PW_JSON_COMPACT);
+    else
+        pw_buf_str(buf, row->entries);
+    return PAWL_OK;
+}
+
+static pawl_code write_step(pw_buf *buf, const pw_step_row *row, const pw_payload_source *payloads,
+                            pw_arena *arena, pawl_error *err)
 {
     char at[PW_MOMENT_SIZE];
     pw_moment_write(at, row->at_ms);
@@ -327,22 +353,16 @@ static void write_step(pw_buf *buf, const pw_step_row *row)
     pw_buf_text(buf, ",\"correlation\":");
     pw_json_write_string(buf, row->correlation);
     pw_buf_text(buf, ",\"entries\":");
-    pw_buf_str(buf, row->entries.len ? row->entries : PW_LIT("[]"));
-    pw_buf_char(buf, '}');
-}
-
-/* What is written must be JSON, whatever the row holds. */
-static pawl_code check_step(const pw_step_row *row, pw_arena *arena, pawl_error *err)
-{
-    pw_value entries = { .type = PW_ARRAY };
+    pawl_code code = PAWL_INVALID;
     pw_arena_mark mark = pw_arena_at(arena);
-    pawl_code code = PAWL_OK;
-    if (row->entries.len)
-        code = pw_json_parse(&entries, row->entries, NULL, arena, err);
-    bool good = code == PAWL_OK && pw_is(entries, PW_ARRAY) && pw_utf8_valid(row->event) &&
-                pw_utf8_valid(row->actor) && pw_utf8_valid(row->correlation);
+    if (pw_utf8_valid(row->event) && pw_utf8_valid(row->actor) && pw_utf8_valid(row->correlation))
+        code = write_entries(buf, row, payloads, arena, err);
     pw_arena_rewind(arena, mark);
-    if (good || code == PAWL_NO_MEMORY)
+    pw_buf_char(buf, '}');
+    if (code == PAWL_CORRUPT)
+        return pw_error_context(err, code, "step %llu of the execution log",
+                                (unsigned long long)row->sequence);
+    if (code != PAWL_INVALID)
         return code;
     return pw_fail(err, PAWL_CORRUPT,
                    "step %llu of the execution log cannot be read; restore the store from a backup",
@@ -386,18 +406,20 @@ pawl_code pawl_log(pawl *p, const char *id, uint64_t from, uint32_t limit, char 
         if (code == PAWL_NOT_FOUND)
             code = no_instance(id, err);
     }
-    uint64_t next = count ? rows[count - 1].sequence + 1 : first;
-    for (size_t i = 0; i < count && code == PAWL_OK; i++)
-        code = check_step(&rows[i], &arena, err);
-    if (code == PAWL_OK && count == most)
+    const pw_payload_source payloads = pw_store_payloads(p->store, pw_str_of(id));
+    uint64_t next = first;
+    size_t written = 0;
+    pw_buf_text(&buf, "{\"steps\":[");
+    while (written < count && code == PAWL_OK && buf.len <= LOG_PAGE_BYTES) {
+        if (written)
+            pw_buf_char(&buf, ',');
+        code = write_step(&buf, &rows[written], &payloads, &arena, err);
+        next = rows[written++].sequence + 1;
+    }
+    more = written < count;
+    if (code == PAWL_OK && !more && count == most)
         code = more_steps(p, pw_str_of(id), next, &more, &arena, err);
     if (code == PAWL_OK) {
-        pw_buf_text(&buf, "{\"steps\":[");
-        for (size_t i = 0; i < count; i++) {
-            if (i)
-                pw_buf_char(&buf, ',');
-            write_step(&buf, &rows[i]);
-        }
         pw_buf_char(&buf, ']');
         if (more)
             pw_buf_printf(&buf, ",\"next\":%llu", (unsigned long long)next);

@@ -410,6 +410,10 @@ static pawl_code check_rows(pw_commit_item *item)
         if (t->outcomes[i].visit > INT64_MAX || t->outcomes[i].duration_ms > INT64_MAX)
             return refuse(item, "an outcome's visit or duration is beyond 63 bits");
     }
+    for (size_t i = 0; i < t->payload_count; i++) {
+        if (!fits(t->payloads[i].digest, 1, PW_DIGEST_MAX))
+            return refuse(item, "a payload's digest must have 1 to 128 bytes and no NUL");
+    }
     for (size_t i = 0; i < t->message_count; i++) {
         const pw_inbox_message *message = &t->messages[i];
         if (!fits(message->target, 1, PW_ID_MAX) || !fits(message->dedupe_key, 1, PW_KEY_MAX) ||
@@ -554,6 +558,25 @@ pawl_code pw_store_steps(pw_store *store, pw_str instance, uint64_t from, uint32
     arena_call call = arena_enter(arena);
     pawl_code code = store->ops->steps(store, instance, from, limit, out, count, arena, err);
     return arena_leave(call, code, err);
+}
+
+pawl_code pw_store_payload_get(pw_store *store, pw_str instance, pw_str digest, pw_str *out,
+                               pw_arena *arena, pawl_error *err)
+{
+    arena_call call = arena_enter(arena);
+    pawl_code code = store->ops->payload_get(store, instance, digest, out, arena, err);
+    return arena_leave(call, code, err);
+}
+
+static pawl_code payload_from(void *context, pw_str instance, pw_str digest, pw_str *out,
+                              pw_arena *arena, pawl_error *err)
+{
+    return pw_store_payload_get(context, instance, digest, out, arena, err);
+}
+
+pw_payload_source pw_store_payloads(pw_store *store, pw_str instance)
+{
+    return (pw_payload_source){ .get = payload_from, .context = store, .instance = instance };
 }
 
 pawl_code pw_store_bookmarks(pw_store *store, pw_str instance, bool open_only,

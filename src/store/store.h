@@ -206,6 +206,12 @@ typedef struct pw_step_row {
 PAWL_CHECK pawl_code pw_store_steps(pw_store *store, pw_str instance, uint64_t from, uint32_t limit,
                                     pw_step_row **out, size_t *count, pw_arena *arena, pawl_error *err);
 
+/* The text of a large value that the state or the log of an instance refers to (base/payload.h). */
+PAWL_CHECK pawl_code pw_store_payload_get(pw_store *store, pw_str instance, pw_str digest, pw_str *out,
+                                          pw_arena *arena, pawl_error *err);
+/* The same as a source; `instance` is borrowed. */
+pw_payload_source pw_store_payloads(pw_store *store, pw_str instance);
+
 typedef struct pw_bookmark_row {
     pw_bookmark bookmark;
     bool open;

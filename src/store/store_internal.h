@@ -41,6 +41,8 @@ typedef struct pw_store_ops {
                           pawl_error *err);
     pawl_code (*steps)(pw_store *store, pw_str instance, uint64_t from, uint32_t limit,
                        pw_step_row **out, size_t *count, pw_arena *arena, pawl_error *err);
+    pawl_code (*payload_get)(pw_store *store, pw_str instance, pw_str digest, pw_str *out,
+                             pw_arena *arena, pawl_error *err);
     pawl_code (*bookmarks)(pw_store *store, pw_str instance, bool open_only, pw_bookmark_row **out,
                            size_t *count, pw_arena *arena, pawl_error *err);
     pawl_code (*bookmark_by_key)(pw_store *store, pw_str instance, pw_str key, pw_bookmark_row *out,
@@ -88,6 +90,7 @@ pawl_code pw_store_inbox_conflict(pawl_error *err, const pw_inbox_row *row);
 /* The ordinal at the end of "<instance>-<step>-<ordinal>"; false: not an id of that step. */
 bool pw_outbox_ordinal(int64_t *out, pw_str id, pw_str instance, uint64_t step);
 
+#define PW_DIGEST_MAX 128u /* of a payload or a definition */
 #define PW_KEY_MAX 1024u /* bookmark, idempotency and dedupe keys */
 #define PW_ID_MAX 128u   /* of an instance */
 

@@ -46,6 +46,16 @@ def only_id(room, db="s.db", *more):
     return instances[0]["id"]
 
 
+CARRY = """document: {dsl: 1.0.3, namespace: t, name: carry, version: 1.0.0}
+do:
+  - ask:
+      call: userTask
+      with: {key: answer}
+      output: {as: '$input + {answer: .answer}'}
+  - last: {set: {answer: '${ .answer }', lines: '${ .lines | length }'}}
+"""
+
+
 @case("run without a store prints the output, and leaves nothing behind")
 def _(room):
     fill(room)
@@ -53,6 +63,33 @@ def _(room):
     done = room.pawl("run", "hello.yaml", "--input", '{"name": "Ada", "n": 1.50}').exits(0).silent()
     assert done.out == '{\n  "text": "hi Ada",\n  "n": 1.50\n}\n', done.told()
     assert sorted(os.listdir(room.path)) == before
+
+
+@case("data that the store keeps apart is shown by show, log and ls as if it were in its place")
+def _(room):
+    room.file("carry.yaml", CARRY)
+    lines = [{"article": f"no-{i:06}", "price": 19.9} for i in range(3000)]
+    room.file("in.json", json.dumps({"lines": lines}))
+    room.pawl("run", "carry.yaml", "--db", "s.db", "--input", "@in.json", "--no-wait").exits(0)
+    id = only_id(room)
+    shown = room.pawl("show", id, "--db", "s.db", "--json").exits(0).json()
+    assert shown["input"] == {"lines": lines} and shown["waits"][0]["key"] == "answer", shown["waits"]
+    room.pawl("resume", id, "--key", "answer", "--db", "s.db", "--data", '{"answer": 42}').exits(0)
+    shown = room.pawl("show", id, "--db", "s.db", "--json").exits(0).json()
+    assert shown["output"] == {"answer": 42, "lines": 3000} and shown["input"] == {"lines": lines}
+    done = room.pawl("log", id, "--db", "s.db", "--json").exits(0)
+    assert "$payload" not in done.out
+    entries = [e for line in done.out.splitlines() for e in json.loads(line)["entries"]]
+    assert entries[0]["type"] == "instance.started" and entries[0]["input"] == {"lines": lines}
+    assert [e["output"] for e in entries if e.get("task") == "/do/0/ask" and e["type"] == "task.completed"] == [
+        {"lines": lines, "answer": 42}]
+    room.pawl("log", id, "--db", "s.db").exits(0).says("instance.started", "no-000000")
+    room.pawl("ls", "--db", "s.db").exits(0).says(id, "completed")
+    with sqlite3.connect(os.path.join(room.path, "s.db")) as db:
+        (count, size), = db.execute("SELECT count(*), sum(length(value)) FROM payload")
+        (entry,), = db.execute("SELECT entry ->> '$.input.lines' FROM execution_log WHERE sequence = 1 AND ordinal = 0")
+        assert count == 1 and size == len(json.dumps(lines, separators=(",", ":"))), (count, size)
+        assert list(json.loads(entry)) == ["$payload"], entry
 
 
 @case("run reads its definition from standard input and its input from a file")

@@ -35,6 +35,8 @@ static void take_steps(const pw_program *program)
     pw_arena arena;
     pw_arena_init(&arena, 0);
     pw_state *state = NULL;
+    pw_payload_list kept = { 0 };
+    const pw_payload_source payloads = fuzz_payloads(&kept);
     pw_identity identity = { .instance = PW_LIT("i1"),
                              .correlation = PW_LIT("i1"),
                              .created_ms = 1790000000000 };
@@ -52,10 +54,13 @@ static void take_steps(const pw_program *program)
             FUZZ_CHECK(t.changed);
         if (!t.changed)
             continue;
-        FUZZ_CHECK(pw_state_parse(&state, t.state_text, program, &arena, &err) == PAWL_OK);
+        fuzz_keep(&kept, t.payloads, t.payload_count, &arena);
+        FUZZ_CHECK(pw_state_parse(&state, t.state_text, program, &payloads, &arena, &err) ==
+                   PAWL_OK);
         FUZZ_CHECK(pw_state_status(state) == t.status);
         pw_value entries;
-        FUZZ_CHECK(pw_json_parse(&entries, t.entries, NULL, &arena, &err) == PAWL_OK);
+        FUZZ_CHECK(pw_entries_parse(&entries, t.entries, &payloads, &arena, &err) == PAWL_OK);
+        FUZZ_CHECK(pw_is(t.whole_entries, PW_NONE) || pw_equal(entries, t.whole_entries));
         FUZZ_CHECK(pw_is(entries, PW_ARRAY) && entries.count > 0);
     }
     pw_arena_done(&arena);

@@ -94,8 +94,12 @@ static void add_instance(pawl *p, const char *key, int kind)
 {
     char *id = NULL;
     pawl_error err;
+    /* the first has a value that is put out, in its state and in its log */
+    char input[20100] = "{\"n\":1}";
+    if (kind == 0)
+        (void)snprintf(input, sizeof input, "{\"n\":1,\"pad\":\"%020000d\"}", 0);
     const pawl_start_options options = {
-        .struct_size = sizeof options, .name = "fuzz/row", .key = key, .input = "{\"n\":1}"
+        .struct_size = sizeof options, .name = "fuzz/row", .key = key, .input = input
     };
     FUZZ_CHECK(pawl_start(p, &options, &id, NULL, &err) == PAWL_OK && id_count < IDS_MAX);
     (void)snprintf(ids[id_count++], sizeof ids[0], "%s", id);
@@ -244,10 +248,11 @@ static void look_at_instance(pw_store *store, pw_str id, pw_arena *arena, pawl_e
         pw_findings findings = { .arena = arena };
         pw_program *program = NULL;
         pw_state *state = NULL;
+        const pw_payload_source payloads = pw_store_payloads(store, row.id);
         if (pw_store_definition_get(store, row.namespace_, row.name, row.version, &d, arena, err) ==
                 PAWL_OK &&
             pw_lang_load(&program, d.document, &findings, err) == PAWL_OK) {
-            if (pw_state_parse(&state, row.state, program, arena, err) == PAWL_OK)
+            if (pw_state_parse(&state, row.state, program, &payloads, arena, err) == PAWL_OK)
                 (void)pw_state_waits(state, program, arena);
             pw_program_unref(program);
         }

@@ -1,7 +1,11 @@
 /* state.c - any bytes as the stored state of an instance of one program that has every kind of
  * task: refused, or a state that answers every question, and takes every event without stopping
- * the process. What a step makes of it can be stored and read again. */
+ * the process. What a step makes of it can be stored and read again.
+ *
+ * The first line is the state; each that follows is the text of a payload. "$payload":"N" in a line
+ * names the Nth line behind it. */
 #include "fuzz.h"
+#include "base/digest.h"
 #include "base/json.h"
 #include "core/core.h"
 #include "lang/lang.h"
@@ -104,23 +108,82 @@ static void ask(const pw_state *state, pw_arena *arena, pw_event *event)
 }
 
 /* One event at the state; what comes of it must be readable. */
-static void step(const pw_state *state, const pw_event *event, pw_arena *arena)
+static void step(const pw_state *state, const pw_event *event, const pw_payload_list *kept,
+                 pw_arena *arena)
 {
     pw_transition t;
     pawl_error err = { .code = PAWL_OK };
     pawl_code code =
         pw_core_step(&t, program, state, &identity, event, &settings, machine, arena, &err);
-    FUZZ_CHECK(code == PAWL_OK || code == PAWL_CORRUPT);
+    FUZZ_CHECK(code == PAWL_OK || code == PAWL_CORRUPT || code == PAWL_INVALID);
     if (code != PAWL_OK || !t.changed)
         return;
     pw_state *next = NULL;
-    code = pw_state_parse(&next, t.state_text, program, arena, &err);
+    pw_payload_list all = { 0 };
+    fuzz_keep(&all, kept->items, kept->count, arena);
+    fuzz_keep(&all, t.payloads, t.payload_count, arena);
+    const pw_payload_source payloads = fuzz_payloads(&all);
+    code = pw_state_parse(&next, t.state_text, program, &payloads, arena, &err);
     if (code != PAWL_OK)
         (void)fprintf(stderr, "%s: %s\n" PW_FMT "\n", pw_event_name(event->kind), err.message,
                       PW_ARG(t.state_text));
     FUZZ_CHECK(code == PAWL_OK);
     FUZZ_CHECK(pw_state_status(next) == t.status);
     FUZZ_CHECK(pw_state_timer(next) == t.timer_at);
+}
+
+/* ------------------------------------------------------------------ lines */
+
+enum { LINES_MAX = 10 };
+
+/* A line with the names of the payloads in it, which are read from behind. */
+static pw_str with_names(pw_str line, const pw_payload_list *kept, pw_arena *arena)
+{
+    static const char mark[] = "\"$payload\":\"";
+    pw_buf buf;
+    pw_buf_init(&buf, 0);
+    while (line.len) {
+        const char *at = memmem(line.ptr, line.len, mark, sizeof mark - 1);
+        size_t plain = at ? (size_t)(at - line.ptr) + sizeof mark - 1 : line.len;
+        pw_buf_add(&buf, line.ptr, plain);
+        line = (pw_str){ line.ptr + plain, line.len - plain };
+        if (!at || line.len < 2 || line.ptr[1] != '"' || line.ptr[0] < '1' || line.ptr[0] > '9')
+            continue;
+        size_t behind = (size_t)(line.ptr[0] - '0');
+        if (behind > kept->count)
+            continue;
+        pw_buf_str(&buf, kept->items[kept->count - behind].digest);
+        line = (pw_str){ line.ptr + 1, line.len - 1 };
+    }
+    pw_str text = pw_arena_str(arena, pw_buf_view(&buf));
+    pw_buf_done(&buf);
+    FUZZ_CHECK(text.ptr != NULL);
+    return text;
+}
+
+/* The state, and the payloads behind it. */
+static pw_str read_lines(pw_str input, pw_payload_list *kept, pw_arena *arena)
+{
+    pw_str lines[LINES_MAX];
+    size_t count = 0;
+    while (count < LINES_MAX) {
+        const char *end = input.len ? memchr(input.ptr, '\n', input.len) : NULL;
+        bool last = !end || count == LINES_MAX - 1;
+        lines[count] = (pw_str){ input.ptr, last ? input.len : (size_t)(end - input.ptr) };
+        input = last ? (pw_str){ "", 0 } : (pw_str){ end + 1, input.len - lines[count].len - 1 };
+        count++;
+        if (last)
+            break;
+    }
+    for (size_t i = count; i-- > 1;) {
+        pw_payload payload = { .text = with_names(lines[i], kept, arena) };
+        char hex[PW_DIGEST_HEX_SIZE];
+        pw_digest digest = pw_digest_of_text(payload.text);
+        pw_digest_hex(hex, &digest);
+        payload.digest = pw_arena_str(arena, pw_str_of(hex));
+        fuzz_keep(kept, &payload, 1, arena);
+    }
+    return with_names(lines[0], kept, arena);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -135,7 +198,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     pw_arena_init(&arena, 0);
     pw_state *state = NULL;
     pawl_error err = { .code = PAWL_OK };
-    pawl_code code = pw_state_parse(&state, fuzz_text(data, size), program, &arena, &err);
+    pw_payload_list kept = { 0 };
+    const pw_payload_source payloads = fuzz_payloads(&kept);
+    pw_str text = read_lines(fuzz_text(data, size), &kept, &arena);
+    pawl_code code = pw_state_parse(&state, text, program, &payloads, &arena, &err);
     if (code == PAWL_OK) {
         pw_event event = { .now_ms = 1790000000000,
                            .seed = 7,
@@ -146,14 +212,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         for (size_t i = 0; i < PW_LENGTH(kinds); i++) {
             event.kind = kinds[i];
             event.now_ms = timer > 1790000000000 ? timer : 1790000000000;
-            step(state, &event, &arena);
+            step(state, &event, &kept, &arena);
         }
         event.kind = PW_EVENT_ACTIVITY_RESULT;
         event.error = pw_object_of(&arena, (pw_member[]){ { PW_LIT("status"), pw_int(500) } }, 1);
-        step(state, &event, &arena);
+        step(state, &event, &kept, &arena);
         event.kind = PW_EVENT_CALL_RESULT;
         event.call.status = 503;
-        step(state, &event, &arena);
+        step(state, &event, &kept, &arena);
     } else {
         FUZZ_CHECK(code == PAWL_CORRUPT || code == PAWL_SCHEMA);
         FUZZ_CHECK(err.message[0] != '\0');

@@ -1,5 +1,5 @@
-/* conformance_rows.c - what a step opens, closes and sends, in every store: bookmarks, calls,
- * events, faults, commands. */
+/* conformance_rows.c - what a step opens, closes, sends and puts out, in every store: payloads,
+ * bookmarks, calls, events, faults, commands. */
 #include "conformance.h"
 
 static pw_bookmark bookmark(uint64_t visit, const char *key)
@@ -25,6 +25,89 @@ static pw_commit_item ends(uint64_t token, pw_transition *t, pw_bookmark_end *en
     t->bookmark_ends = end;
     t->bookmark_end_count = 1;
     return item_of("i1", token, t, 1000 * (int64_t)(token + 1));
+}
+
+/* ---- payloads */
+
+static void puts_out(fixture *f, const char *instance, uint64_t token, const pw_payload *payloads,
+                     size_t count)
+{
+    pw_transition t = transition(PW_WAITING, PW_WAKE_NEVER, "{}");
+    t.payloads = payloads;
+    t.payload_count = count;
+    step(f, instance, token, &t, 1000 * (int64_t)(token + 1));
+}
+
+static pw_str payload_of(fixture *f, const char *instance, const char *digest)
+{
+    pw_str text = { 0 };
+    EXPECT_OK(pw_store_payload_get(f->store, S(instance), S(digest), &text, &f->arena, &f->err),
+              f->err);
+    return text;
+}
+
+STORE_TEST(a_payload_is_read_back_by_instance_and_digest)
+{
+    have_definition(f);
+    static char large[300000];
+    memset(large, 'x', sizeof large);
+    const pw_payload two[] = { { S("d-1"), { large, sizeof large } }, { S("d-2"), S("\"two\"") } };
+    puts_out(f, "i1", 0, two, 2);
+    have_instance(f, "i2", 1000);
+    restart(f);
+    pw_str text = payload_of(f, "i1", "d-1");
+    EXPECT_INT(text.len, sizeof large);
+    EXPECT(memcmp(text.ptr, large, sizeof large) == 0);
+    EXPECT_STR(payload_of(f, "i1", "d-2"), "\"two\"");
+    EXPECT_INT(pw_store_payload_get(f->store, S("i2"), S("d-2"), &text, &f->arena, &f->err),
+               PAWL_NOT_FOUND);
+    EXPECT_INT(pw_store_payload_get(f->store, S("i1"), S("d-3"), &text, &f->arena, &f->err),
+               PAWL_NOT_FOUND);
+    EXPECT_TEXT(f->err.message, "no payload 'd-3'");
+    EXPECT_INT(pw_store_payload_get(f->store, S("none"), S("d-1"), &text, &f->arena, &f->err),
+               PAWL_NOT_FOUND);
+}
+
+STORE_TEST(a_payload_that_is_there_is_not_written_again)
+{
+    have_definition(f);
+    const pw_payload payload = { S("d-1"), S("\"one\"") };
+    puts_out(f, "i1", 0, &payload, 1);
+    uint64_t rows = counts(f).rows;
+    puts_out(f, "i1", 1, &payload, 1);
+    EXPECT_INT(counts(f).rows - rows, 2); /* the instance and the step */
+    EXPECT_STR(payload_of(f, "i1", "d-1"), "\"one\"");
+    EXPECT_INT(get(f, "i1").token, 2);
+}
+
+STORE_TEST(payloads_are_written_with_their_step_or_not_at_all)
+{
+    have_definition(f);
+    have_instance(f, "i1", 1000);
+    have_instance(f, "i2", 1000);
+    const pw_payload payload = { S("d-1"), S("\"one\"") }, impossible = { S(""), S("\"two\"") };
+    pw_transition good = transition(PW_WAITING, PW_WAKE_NEVER, "{}"), bad = good;
+    good.payloads = bad.payloads = &payload;
+    good.payload_count = bad.payload_count = 1;
+    pw_bookmark_end end = { .visit = 9, .key = S("never opened") };
+    bad.bookmark_ends = &end;
+    bad.bookmark_end_count = 1;
+    pw_commit_item items[] = { item_of("i1", 1, &bad, 2000), item_of("i2", 1, &good, 2000) };
+    EXPECT_OK(pw_store_commit(f->store, items, 2, &f->err), f->err);
+    EXPECT_INT(items[0].code, PAWL_CORRUPT);
+    EXPECT_INT(items[1].code, PAWL_OK);
+    pw_commit_item stale = item_of("i1", 7, &good, 3000);
+    EXPECT_INT(commit_one(f, &stale), PAWL_CONFLICT);
+    good.payloads = &impossible;
+    pw_commit_item refused = item_of("i1", 1, &good, 3000);
+    EXPECT_INT(commit_one(f, &refused), PAWL_INVALID);
+    EXPECT_TEXT(refused.error.message,
+                "instance 'i1': a payload's digest must have 1 to 128 bytes and no NUL");
+    restart(f);
+    pw_str text;
+    EXPECT_INT(pw_store_payload_get(f->store, S("i1"), S("d-1"), &text, &f->arena, &f->err),
+               PAWL_NOT_FOUND);
+    EXPECT_STR(payload_of(f, "i2", "d-1"), "\"one\"");
 }
 
 /* ---- bookmarks */

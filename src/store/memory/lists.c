@@ -15,6 +15,8 @@ const pw_mem_shape pw_mem_instance_shape =
 const pw_mem_shape pw_mem_step_shape =
     SHAPE(pw_step_row, IN(pw_step_row, event), IN(pw_step_row, actor), IN(pw_step_row, correlation),
           IN(pw_step_row, entries));
+const pw_mem_shape pw_mem_payload_shape =
+    SHAPE(pw_payload, IN(pw_payload, digest), IN(pw_payload, text));
 const pw_mem_shape pw_mem_bookmark_shape =
     SHAPE(pw_bookmark_row, IN(pw_bookmark_row, bookmark.task), IN(pw_bookmark_row, bookmark.key),
           IN(pw_bookmark_row, bookmark.assigned_to), IN(pw_bookmark_row, bookmark.candidates),
@@ -84,7 +86,7 @@ void pw_mem_row_copy(const pw_mem_shape *kind, void *to, const void *from, pw_ar
 
 void pw_mem_instance_free(pw_mem_instance *in)
 {
-    pw_mem_list *all[] = { &in->row,   &in->steps,  &in->bookmarks,
+    pw_mem_list *all[] = { &in->row,   &in->steps,  &in->payloads, &in->bookmarks,
                            &in->calls, &in->outbox, &in->faults };
     for (size_t i = 0; i < PW_LENGTH(all); i++) {
         for (size_t j = 0; j < all[i]->count; j++)
@@ -242,6 +244,11 @@ int pw_mem_compare_inbox(const void *item, const void *key)
     const pw_inbox_row *a = item, *b = key;
     int order = pw_str_cmp(a->target, b->target);
     return order ? order : pw_str_cmp(a->key, b->key);
+}
+
+int pw_mem_compare_payload(const void *item, const void *key)
+{
+    return pw_str_cmp(((const pw_payload *)item)->digest, *(const pw_str *)key);
 }
 
 pw_mem_instance *pw_mem_instance_of(const pw_memory *m, pw_str id)

@@ -105,6 +105,14 @@ static bool put_step(pw_memory *m, pw_mem_instance *in, const pw_commit_item *it
     return pw_mem_put(m, &in->steps, in->steps.count, pw_mem_row_new(&pw_mem_step_shape, &row));
 }
 
+static bool put_payload(pw_memory *m, pw_mem_instance *in, const pw_payload *payload)
+{
+    bool found = false;
+    size_t at = pw_mem_find(&in->payloads, pw_mem_compare_payload, &payload->digest, &found);
+    return found || pw_mem_put(m, &in->payloads, at,
+                               pw_mem_row_new(&pw_mem_payload_shape, payload)); /* it is the same */
+}
+
 static bool put_bookmark(pw_memory *m, pw_mem_instance *in, pw_commit_item *item,
                          const pw_bookmark *b)
 {
@@ -262,6 +270,8 @@ static bool write_item(pw_memory *m, pw_commit_item *item)
     if (!good || item->code != PAWL_OK)
         return good;
     good = put_step(m, in, item);
+    for (size_t i = 0; good && i < t->payload_count; i++)
+        good = put_payload(m, in, &t->payloads[i]);
     for (size_t i = 0; good && item->code == PAWL_OK && i < t->bookmark_count; i++)
         good = put_bookmark(m, in, item, &t->bookmarks[i]);
     for (size_t i = 0; good && item->code == PAWL_OK && i < t->bookmark_end_count; i++)
@@ -463,6 +473,7 @@ static const pw_store_ops memory_ops = {
     .due = pw_memory_due,
     .next_due = pw_memory_next_due,
     .steps = pw_memory_steps,
+    .payload_get = pw_memory_payload_get,
     .bookmarks = pw_memory_bookmarks,
     .bookmark_by_key = pw_memory_bookmark_by_key,
     .calls = pw_memory_calls,

@@ -28,6 +28,7 @@ typedef struct pw_mem_shape {
 extern const pw_mem_shape pw_mem_definition_shape;
 extern const pw_mem_shape pw_mem_instance_shape;
 extern const pw_mem_shape pw_mem_step_shape;
+extern const pw_mem_shape pw_mem_payload_shape;
 extern const pw_mem_shape pw_mem_bookmark_shape;
 extern const pw_mem_shape pw_mem_call_shape;
 extern const pw_mem_shape pw_mem_outbox_shape;
@@ -49,6 +50,7 @@ typedef struct pw_mem_list {
 typedef struct pw_mem_instance {
     pw_mem_list row; /* one */
     pw_mem_list steps;
+    pw_mem_list payloads;  /* by digest */
     pw_mem_list bookmarks; /* by (visit, key) */
     pw_mem_list calls;     /* by key */
     pw_mem_list outbox;    /* by (step, ordinal) */
@@ -137,6 +139,7 @@ int pw_mem_compare_bookmark(const void *item, const void *key);     /* pw_bookma
 int pw_mem_compare_call(const void *item, const void *key);         /* pw_str, its key */
 int pw_mem_compare_outbox(const void *item, const void *key);       /* pw_mem_place */
 int pw_mem_compare_inbox(const void *item, const void *key);        /* pw_inbox_row */
+int pw_mem_compare_payload(const void *item, const void *key);      /* pw_str: the digest */
 pw_mem_instance *pw_mem_instance_of(const pw_memory *m, pw_str id); /* NULL: none */
 
 /* ---- lease.c */
@@ -173,6 +176,8 @@ pawl_code pw_memory_next_due(pw_store *base, uint64_t partitions, int64_t until_
                              pawl_error *err);
 pawl_code pw_memory_steps(pw_store *base, pw_str id, uint64_t from, uint32_t limit,
                           pw_step_row **out, size_t *count, pw_arena *arena, pawl_error *err);
+pawl_code pw_memory_payload_get(pw_store *base, pw_str id, pw_str digest, pw_str *out,
+                                pw_arena *arena, pawl_error *err);
 pawl_code pw_memory_bookmarks(pw_store *base, pw_str id, bool open_only, pw_bookmark_row **out,
                               size_t *count, pw_arena *arena, pawl_error *err);
 pawl_code pw_memory_bookmark_by_key(pw_store *base, pw_str id, pw_str key, pw_bookmark_row *out,

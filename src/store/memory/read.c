@@ -195,6 +195,22 @@ pawl_code pw_memory_steps(pw_store *base, pw_str id, uint64_t from, uint32_t lim
     return give(m, &r, out, count, err);
 }
 
+pawl_code pw_memory_payload_get(pw_store *base, pw_str id, pw_str digest, pw_str *out,
+                                pw_arena *arena, pawl_error *err)
+{
+    pw_memory *m = pw_memory_of(base);
+    pw_payload row = { .digest = digest };
+    bool found = false;
+    pthread_mutex_lock(&m->lock);
+    const pw_mem_instance *in = pw_mem_instance_of(m, id);
+    size_t at = in ? pw_mem_find(&in->payloads, pw_mem_compare_payload, &digest, &found) : 0;
+    pawl_code code = give_one(m, &pw_mem_payload_shape, &row, found ? in->payloads.items[at] : NULL,
+                              "payload", digest, arena, err);
+    if (code == PAWL_OK)
+        *out = row.text;
+    return code;
+}
+
 pawl_code pw_memory_bookmarks(pw_store *base, pw_str id, bool open_only, pw_bookmark_row **out,
                               size_t *count, pw_arena *arena, pawl_error *err)
 {

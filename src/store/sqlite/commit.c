@@ -214,6 +214,15 @@ static int put_step(pw_sqlite *store, const pw_commit_item *item)
     return pw_sqlite_write(store, &q, NULL);
 }
 
+static int put_payload(pw_sqlite *store, const pw_commit_item *item, const pw_payload *payload)
+{
+    pw_query q = pw_query_begin(&store->writer, PW_SQLITE_SQL_PAYLOAD_PUT);
+    pw_bind_text(&q, 1, item->instance);
+    pw_bind_text(&q, 2, payload->digest);
+    pw_bind_text(&q, 3, payload->text);
+    return pw_sqlite_write(store, &q, NULL);
+}
+
 static int put_bookmark(pw_sqlite *store, const pw_commit_item *item, const pw_bookmark *b)
 {
     pw_query q = pw_query_begin(&store->writer, PW_SQLITE_SQL_BOOKMARK_PUT);
@@ -388,6 +397,8 @@ static int write_rows(pw_sqlite *store, pw_commit_item *item)
 {
     const pw_transition *t = item->transition;
     int rc = put_step(store, item);
+    for (size_t i = 0; rc == SQLITE_OK && i < t->payload_count; i++)
+        rc = put_payload(store, item, &t->payloads[i]);
     for (size_t i = 0; rc == SQLITE_OK && i < t->bookmark_count; i++)
         rc = put_bookmark(store, item, &t->bookmarks[i]);
     for (size_t i = 0; rc == SQLITE_OK && item->code == PAWL_OK && i < t->bookmark_end_count; i++)

@@ -460,6 +460,7 @@ static const pw_store_ops sqlite_ops = {
     .due = pw_sqlite_due,
     .next_due = pw_sqlite_next_due,
     .steps = pw_sqlite_steps,
+    .payload_get = pw_sqlite_payload_get,
     .bookmarks = pw_sqlite_bookmarks,
     .bookmark_by_key = pw_sqlite_bookmark_by_key,
     .calls = pw_sqlite_calls,

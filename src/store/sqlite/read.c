@@ -351,6 +351,25 @@ static void read_bookmark(reading *r, pw_str instance, pw_bookmark_row *row)
     row->digest = text(r, 13);
 }
 
+pawl_code pw_sqlite_payload_get(pw_store *base, pw_str instance, pw_str digest, pw_str *out,
+                                pw_arena *arena, pawl_error *err)
+{
+    reading r;
+    pawl_code code = read_begin(&r, base, PW_SQLITE_SQL_PAYLOAD_GET, arena, err);
+    if (code != PAWL_OK)
+        return code;
+    pw_bind_text(&r.query, 1, instance);
+    pw_bind_text(&r.query, 2, digest);
+    bool found = next(&r);
+    pw_str value = found ? text(&r, 0) : (pw_str){ "", 0 };
+    code = read_end(&r);
+    if (code == PAWL_OK && !found)
+        return pw_store_not_found(err, "payload", digest);
+    if (code == PAWL_OK)
+        *out = value;
+    return code;
+}
+
 pawl_code pw_sqlite_bookmarks(pw_store *base, pw_str instance, bool open_only,
                               pw_bookmark_row **out, size_t *count, pw_arena *arena,
                               pawl_error *err)

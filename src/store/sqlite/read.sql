@@ -68,6 +68,10 @@ SELECT step.sequence, step.event, step.actor, coalesce(step.correlation, instanc
 FROM step JOIN instance ON instance.id = step.instance
 WHERE step.instance = ?1 AND step.sequence >= ?2 ORDER BY step.sequence LIMIT ?3;
 
+-- name: payload_get
+-- ?1 instance  ?2 digest
+SELECT value FROM payload WHERE instance = ?1 AND digest = ?2;
+
 -- name: bookmarks
 -- ?1 instance
 SELECT kind, task, visit, key, assigned_to, candidates, message_type, due_at, payload,

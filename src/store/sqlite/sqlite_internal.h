@@ -171,6 +171,8 @@ pawl_code pw_sqlite_next_due(pw_store *base, uint64_t partitions, int64_t until_
                              pawl_error *err);
 pawl_code pw_sqlite_steps(pw_store *base, pw_str instance, uint64_t from, uint32_t limit,
                           pw_step_row **out, size_t *count, pw_arena *arena, pawl_error *err);
+pawl_code pw_sqlite_payload_get(pw_store *base, pw_str instance, pw_str digest, pw_str *out,
+                                pw_arena *arena, pawl_error *err);
 pawl_code pw_sqlite_bookmarks(pw_store *base, pw_str instance, bool open_only,
                               pw_bookmark_row **out, size_t *count, pw_arena *arena,
                               pawl_error *err);

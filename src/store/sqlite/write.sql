@@ -50,6 +50,12 @@ WHERE id = ?1 AND token = ?2;
 INSERT INTO step (instance, sequence, event, at_ms, actor, entries, epoch)
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7);
 
+-- name: payload_put
+-- No row changed: it is there, and the same, for it is named by its content.
+-- ?1 instance  ?2 digest  ?3 value
+INSERT INTO payload (instance, digest, value) VALUES (?1, ?2, ?3)
+ON CONFLICT (instance, digest) DO NOTHING;
+
 -- name: bookmark_put
 -- ?1 instance  ?2 visit  ?3 key  ?4 kind  ?5 task  ?6 assigned to  ?7 candidates  ?8 message type
 -- ?9 due  ?10 payload  ?11 now

@@ -375,9 +375,9 @@ TEST(state, text_that_does_not_fit_the_program_is_corrupt_never_a_crash)
     size_t len = strlen(good);
     pw_state *state;
     pawl_error err;
-    EXPECT_OK(pw_state_parse(&state, pw_str_of(good), f.program, &f.arena, &err), err);
+    EXPECT_OK(pw_state_parse(&state, pw_str_of(good), f.program, NULL, &f.arena, &err), err);
     for (size_t cut = 0; cut < len; cut++)
-        EXPECT_INT(pw_state_parse(&state, (pw_str){ good, cut }, f.program, &f.arena, &err),
+        EXPECT_INT(pw_state_parse(&state, (pw_str){ good, cut }, f.program, NULL, &f.arena, &err),
                    PAWL_CORRUPT);
     /* every byte replaced by a few others: read or refused, and what is read can take a step */
     char *text = (char *)pw_arena_alloc(&f.arena, len + 1);
@@ -386,7 +386,7 @@ TEST(state, text_that_does_not_fit_the_program_is_corrupt_never_a_crash)
             memcpy(text, good, len + 1);
             text[i] = *c;
             pw_arena_mark mark = pw_arena_at(&f.arena);
-            if (pw_state_parse(&f.state, (pw_str){ text, len }, f.program, &f.arena, &err) ==
+            if (pw_state_parse(&f.state, (pw_str){ text, len }, f.program, NULL, &f.arena, &err) ==
                 PAWL_OK) {
                 pw_event event = { .kind = PW_EVENT_TIMER, .now_ms = INT64_MAX / 4, .seed = 1 };
                 pw_transition t;
@@ -412,7 +412,7 @@ TEST(state, data_that_is_passed_on_is_stored_once)
     EXPECT(first && !strstr(first + 1, "once"));
     pw_state *state;
     pawl_error err;
-    EXPECT_OK(pw_state_parse(&state, pw_str_of(text), f.program, &f.arena, &err), err);
+    EXPECT_OK(pw_state_parse(&state, pw_str_of(text), f.program, NULL, &f.arena, &err), err);
     f.state = state;
     fixture_result(&f, 2, 1, "{\"got\":1}");
     EXPECT_STATUS(f, "completed");
@@ -420,7 +420,7 @@ TEST(state, data_that_is_passed_on_is_stored_once)
     /* as it was written before the root knew the raw input */
     pw_str old = PW_LIT("{\"f\":1,\"s\":\"waiting\",\"v\":2,\"t\":1000,\"i\":{\"only\":\"once\"},"
                         "\"x\":null,\"r\":{\"o\":1,\"s\":1000,\"in\":{\"only\":\"once\"}}}");
-    EXPECT_OK(pw_state_parse(&state, old, f.program, &f.arena, &err), err);
+    EXPECT_OK(pw_state_parse(&state, old, f.program, NULL, &f.arena, &err), err);
     fixture_close(&f);
 }
 
@@ -431,10 +431,10 @@ TEST(state, a_newer_format_is_refused_by_name)
     fixture_start(&f, "null");
     pw_state *state;
     pawl_error err;
-    EXPECT_INT(pw_state_parse(&state, PW_LIT("{\"f\":99}"), f.program, &f.arena, &err),
+    EXPECT_INT(pw_state_parse(&state, PW_LIT("{\"f\":99}"), f.program, NULL, &f.arena, &err),
                PAWL_SCHEMA);
     EXPECT_TEXT(err.message,
-                "stored state has format 99, this program knows 1: use a newer program");
+                "stored state has format 99, this program knows 2: use a newer program");
     fixture_close(&f);
 }
 

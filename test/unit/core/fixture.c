@@ -28,6 +28,39 @@ void fixture_close(fixture *f)
     pw_arena_done(&f->arena);
 }
 
+static void keep_payloads(fixture *f)
+{
+    pw_payload_list *list = &f->payloads;
+    pw_payload *items =
+        pw_arena_alloc(&f->arena, (list->count + f->t.payload_count + 1) * sizeof *items);
+    if (list->count)
+        memcpy(items, list->items, list->count * sizeof *items);
+    if (f->t.payload_count)
+        memcpy(items + list->count, f->t.payloads, f->t.payload_count * sizeof *items);
+    list->items = items;
+    list->count += f->t.payload_count;
+}
+
+static pawl_code get_payload(void *context, pw_str instance, pw_str digest, pw_str *out,
+                             pw_arena *arena, pawl_error *err)
+{
+    const pw_payload_list *list = context;
+    EXPECT_STR(instance, "i1");
+    for (size_t i = 0; i < list->count; i++)
+        if (pw_str_eq(list->items[i].digest, digest)) {
+            *out = pw_arena_str(arena, list->items[i].text);
+            return PAWL_OK;
+        }
+    return pw_fail(err, PAWL_NOT_FOUND, "no such payload");
+}
+
+pw_payload_source fixture_source(fixture *f)
+{
+    return (pw_payload_source){ .get = get_payload,
+                                .context = &f->payloads,
+                                .instance = f->identity.instance };
+}
+
 void fixture_event(fixture *f, const pw_event *event)
 {
     pawl_error err;
@@ -38,6 +71,7 @@ void fixture_event(fixture *f, const pw_event *event)
     if (f->t.changed) {
         f->state = f->t.state;
         f->steps++;
+        keep_payloads(f);
     }
 }
 
@@ -138,8 +172,9 @@ void fixture_reload(fixture *f)
 {
     pawl_error err;
     pw_str text = pw_arena_str(&f->arena, f->t.state_text);
+    const pw_payload_source source = fixture_source(f);
     pw_state *state;
-    EXPECT_OK(pw_state_parse(&state, text, f->program, &f->arena, &err), err);
+    EXPECT_OK(pw_state_parse(&state, text, f->program, &source, &f->arena, &err), err);
     f->state = state;
 }
 

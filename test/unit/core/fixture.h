@@ -18,6 +18,7 @@ typedef struct fixture {
     pw_identity identity;
     pw_core_settings settings;
     pw_transition t; /* of the last step */
+    pw_payload_list payloads; /* of all steps, each as often as it was put out */
     int64_t now_ms;
     uint64_t steps;
 } fixture;
@@ -39,6 +40,8 @@ void fixture_command(fixture *f, pw_event_kind kind, const char *actor, const ch
 void fixture_drive(fixture *f);
 /* Stores the state as text and reads it back: what a restart does. */
 void fixture_reload(fixture *f);
+/* The payloads, as a store gives them. */
+pw_payload_source fixture_source(fixture *f);
 /* NUL-terminated, in the arena. */
 const char *fixture_text(fixture *f, pw_str s);
 /* The types of the last step's entries and their tasks: "task.completed /do/0/a; ..." */

@@ -373,7 +373,7 @@ TEST(core, the_old_state_is_untouched_by_a_step)
     EXPECT_STATUS(f, "waiting");
     pw_state *parsed;
     pawl_error err;
-    EXPECT_OK(pw_state_parse(&parsed, text, f.program, &f.arena, &err), err);
+    EXPECT_OK(pw_state_parse(&parsed, text, f.program, NULL, &f.arena, &err), err);
     fixture_close(&f);
 }
 
