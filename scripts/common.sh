@@ -19,6 +19,9 @@ have() {
   libssl-dev) pkg-config --exists libcrypto 2>/dev/null ;;
   libcmocka-dev) pkg-config --exists cmocka 2>/dev/null ;;
   clang) command -v clang >/dev/null ;;
+  nodejs) node -e 'process.exit(parseInt(process.versions.node) >= 18 ? 0 : 1)' 2>/dev/null ;;
+  npm) command -v npm >/dev/null ;;
+  openssl) command -v openssl >/dev/null ;;
   libclang-rt-14-dev) # the sanitizers of whatever clang there is
     printf 'int main(void) { return 0; }\n' |
       clang -x c -fsanitize=address,undefined -o /dev/null - >/dev/null 2>&1 ;;

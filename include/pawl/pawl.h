@@ -132,6 +132,10 @@ typedef struct pawl_options { /* zero means default; new fields go at the end */
      * {"instance","sequence","at","status","entries":[...]}. */
     void (*on_step)(void *context, const char *entries);
     void *on_step_context;
+    /* Where HTTP calls connect to instead: "https://HOST[:PORT]=HOST:PORT,...". Only the connection
+     * changes: the request, and the name that the certificate must have, stay. NULL: nowhere else. */
+    const char *egress_map;
+    const char *egress_ca; /* a PEM file: certificates trusted beside the system's; NULL: none */
 } pawl_options;
 
 static inline pawl_options pawl_options_default(void)

@@ -90,6 +90,8 @@ static pawl_code try_to_own(cli_session *session, pawl_error *err)
     options.create = session->create ? 1 : 0;
     options.on_step = session->on_step;
     options.on_step_context = session->on_step_context;
+    options.egress_map = getenv("PAWL_EGRESS_MAP");
+    options.egress_ca = getenv("PAWL_EGRESS_CA");
     pawl_code code = pawl_open(&session->p, &options, err);
     if (code != PAWL_OK) {
         session->p = NULL;

@@ -83,7 +83,7 @@ bool pw_eval(pw_step *step, pw_frame *frame, const pw_expr *expr, pw_value dot, 
     pw_value slots[PW_EXPR_SLOTS_MAX];
     memset(slots, 0, sizeof slots);
     uint64_t wanted = pw_expr_slots(expr);
-    slots[PW_SLOT_CONTEXT] = step->state->context;
+    slots[PW_SLOT_CONTEXT] = pw_fork_context(step, frame);
     slots[PW_SLOT_INPUT] = frame->input;
     slots[PW_SLOT_OUTPUT] = output;
     if (wanted >> PW_SLOT_TASK & 1)

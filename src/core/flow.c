@@ -75,9 +75,47 @@ void pw_flow_run(pw_step *step)
 
 /* ------------------------------------------------------------------ closing without effect */
 
+static void drop(pw_list_of *list, size_t at, size_t item_size)
+{
+    char *item = (char *)list->items + at * item_size;
+    memmove(item, item + item_size, (--list->count - at) * item_size);
+}
+
+/* What this very step has opened for the frame is not committed yet: it is not opened at all. */
+static bool take_back(pw_step *step, const pw_frame *frame)
+{
+    const pw_call_intent *calls = step->calls.items;
+    const pw_bookmark *bookmarks = step->bookmarks.items;
+    const pw_work *work = step->work.items;
+    for (size_t i = step->calls.count; i-- > 0;)
+        if (calls[i].visit == frame->visit) {
+            drop(&step->calls, i, sizeof *calls);
+            return true;
+        }
+    for (size_t i = step->bookmarks.count; i-- > 0;)
+        if (bookmarks[i].visit == frame->visit) {
+            drop(&step->bookmarks, i, sizeof *bookmarks);
+            return true;
+        }
+    for (size_t i = step->work.count; i-- > 0;)
+        if (work[i].visit == frame->visit && !work[i].cancel) {
+            drop(&step->work, i, sizeof *work);
+            return true;
+        }
+    return false;
+}
+
+static bool holds_something(const pw_frame *frame)
+{
+    return frame->phase == PHASE_CALL || frame->phase == PHASE_WORK || frame->phase == PHASE_USER ||
+           frame->phase == PHASE_TIMER || frame->phase == PHASE_RETRY;
+}
+
 /* What a frame holds outside of the state: its bookmark, its call, its attempt. */
 static void let_go(pw_step *step, const pw_frame *frame)
 {
+    if (!holds_something(frame) || take_back(step, frame))
+        return;
     if (frame->phase == PHASE_CALL) {
         pw_call_outcome *outcome = PW_PUSH(step, outcomes, pw_call_outcome);
         outcome->visit = frame->visit;
@@ -87,8 +125,7 @@ static void let_go(pw_step *step, const pw_frame *frame)
         pw_work *work = PW_PUSH(step, work, pw_work);
         *work = pw_call_work_of(frame, step->arena);
         work->cancel = true;
-    } else if (frame->phase == PHASE_USER || frame->phase == PHASE_TIMER ||
-               frame->phase == PHASE_RETRY) {
+    } else {
         pw_bookmark_end *end = PW_PUSH(step, bookmark_ends, pw_bookmark_end);
         end->visit = frame->visit;
         end->key = frame->key;
@@ -147,8 +184,7 @@ static void complete(pw_step *step, pw_value output)
 /* What ran beside a fault holds nothing outside any more, and would begin anew. */
 static void stand_down(pw_frame *frame)
 {
-    if (frame->phase != PHASE_CALL && frame->phase != PHASE_WORK && frame->phase != PHASE_USER &&
-        frame->phase != PHASE_TIMER && frame->phase != PHASE_RETRY)
+    if (!holds_something(frame))
         return;
     frame->raw = pw_frame_raw(frame);
     frame->phase = PHASE_READY;
@@ -213,6 +249,8 @@ static void propagate(pw_step *step, pw_frame *at, pw_frame *from, pw_value prob
             catcher->task && catcher->task->kind == PW_TASK_TRY && catcher->phase == PHASE_BODY;
         if (may && (decision = pw_catch_decide(step, catcher, &problem)).kind != CATCH_NOT)
             break;
+        if (pw_fork_outlives(catcher))
+            break;
     }
     if (!catcher) {
         fault(step, at, problem);
@@ -230,6 +268,10 @@ static void propagate(pw_step *step, pw_frame *at, pw_frame *from, pw_value prob
                 close_inside(step, parent, "another branch failed");
             scope = parent;
         }
+    }
+    if (decision.kind == CATCH_NOT) {
+        pw_fork_branch_failed(catcher, problem);
+        return;
     }
     close_inside(step, catcher, "an error was caught");
     pw_catch_act(step, catcher, &decision, problem);
@@ -277,16 +319,6 @@ void pw_flow_start_list(pw_step *step, pw_frame *frame, pw_value data)
         pw_flow_spawn(step, frame, list->tasks[0], data);
 }
 
-static void branch_done(pw_step *step, pw_frame *fork, uint32_t branch, pw_value output)
-{
-    pw_value *items = PW_NEW_ARRAY(step->arena, pw_value, fork->items.count);
-    memcpy(items, fork->items.as.items, fork->items.count * sizeof *items);
-    items[branch] = output;
-    fork->items = pw_array_ref(items, fork->items.count);
-    if (--fork->at == 0)
-        pw_flow_finish(step, fork, fork->items);
-}
-
 /* A task of `scope` has ended well, and its frame is gone. */
 static void child_done(pw_step *step, pw_frame *scope, const pw_task *task, pw_value output,
                        pw_flow then)
@@ -305,7 +337,7 @@ static void child_done(pw_step *step, pw_frame *scope, const pw_task *task, pw_v
         return;
     }
     if (scope->task && scope->task->kind == PW_TASK_FORK) {
-        branch_done(step, scope, task->position, output);
+        pw_fork_branch_done(step, scope, task->position, output);
         return;
     }
     const pw_list *list = pw_frame_list(scope, step->program);
@@ -332,13 +364,15 @@ void pw_flow_finish_then(pw_step *step, pw_frame *frame, pw_value output, pw_flo
         pw_flow_raise(step, frame, step->thrown);
         return;
     }
-    pw_value context = step->state->context;
-    if (task->export_as &&
-        !pw_eval_template(step, frame, task->export_as, output, output, &context)) {
-        pw_flow_raise(step, frame, step->thrown);
-        return;
+    if (task->export_as) {
+        pw_value context;
+        if (!pw_eval_template(step, frame, task->export_as, output, output, &context)) {
+            pw_flow_raise(step, frame, step->thrown);
+            return;
+        }
+        pw_fork_export(step, frame, context);
     }
-    step->state->context = context;
+    pw_fork_branch_ends(step, frame);
     bool outside =
         task->kind == PW_TASK_HTTP || task->kind == PW_TASK_ACTIVITY || task->kind == PW_TASK_USER;
     int64_t took = step->event->now_ms - frame->started_ms;
@@ -358,7 +392,8 @@ void pw_flow_skip(pw_step *step, pw_frame *frame)
     pw_frame *scope = frame->parent;
     PW_RECORD(step, "task.skipped", frame, { PW_LIT("reason"), pw_string_ref(PW_LIT("if")) });
     detach(frame);
-    child_done(step, scope, frame->task, frame->raw, (pw_flow){ PW_FLOW_CONTINUE, 0 });
+    if (!pw_fork_branch_skipped(step, scope))
+        child_done(step, scope, frame->task, frame->raw, (pw_flow){ PW_FLOW_CONTINUE, 0 });
 }
 
 /* ------------------------------------------------------------------ time */

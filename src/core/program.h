@@ -148,7 +148,7 @@ struct pw_task {
         } loop;                    /* FOR */
         struct {
             pw_list branches;
-            bool compete;          /* lang refuses true in this release */
+            bool compete;          /* the first branch that ends well wins */
         } fork;                    /* FORK */
         struct {
             pw_list body;

@@ -163,8 +163,8 @@ pawl_code pw_state_copy(pw_state **out, const pw_state *state, pw_arena *arena, 
     copy->suspended_by = pw_arena_str(arena, copy->suspended_by);
     copy->suspended_reason = pw_arena_str(arena, copy->suspended_reason);
     for (pw_frame *frame = copy->root; frame; frame = pw_frame_walk(frame, copy->root)) {
-        pw_value *values[] = { &frame->raw, &frame->input, &frame->items, &frame->error,
-                               &frame->args };
+        pw_value *values[] = { &frame->raw,   &frame->input, &frame->items,
+                               &frame->error, &frame->args,  &frame->context };
         for (size_t i = 0; i < PW_LENGTH(values); i++)
             *values[i] = copy_value(&c, *values[i]);
         frame->key = pw_arena_str(arena, frame->key);
@@ -246,6 +246,7 @@ static void write_frame(writer *w, const pw_frame *frame, const pw_value *around
     put_value(w, "it", frame->items);
     put_value(w, "e", frame->error);
     put_value(w, "a", frame->args);
+    put_value(w, "cx", frame->context);
     put_text(w, "k", frame->key);
     if (frame->child) {
         put_name(w, "c");
@@ -400,6 +401,7 @@ static pawl_code read_frame(pw_frame **out, pw_value v, pw_frame *parent, pw_val
     frame->items = pw_get_lit(v, "it");
     frame->error = pw_get_lit(v, "e");
     frame->args = pw_get_lit(v, "a");
+    frame->context = pw_get_lit(v, "cx");
     frame->key = pw_get_text(v, "k");
     if (parent)
         append(parent, frame);

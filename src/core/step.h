@@ -52,7 +52,9 @@ struct pw_frame {
     pw_value raw;       /* as it came; PW_NONE: the same as input */
     pw_value input;     /* transformed: $input */
     pw_value items;     /* for: the collection; fork: outputs so far, null where there is none */
-    pw_value error;     /* try: the error being handled; PARKED: the error to raise, or PW_NONE */
+    pw_value error;     /* try: the error being handled; a fork that competes: of the last branch that
+                         * failed; PARKED: the error to raise, or PW_NONE */
+    pw_value context;   /* a competing branch's own, once it has exported; else PW_NONE */
     pw_value args;      /* calls: what was evaluated for them; PARKED: the output */
     pw_str key;         /* calls: idempotency key; user: bookmark key */
     bool gone;          /* closed in this step; not stored */
@@ -125,6 +127,16 @@ void pw_flow_due(pw_step *step);                   /* fires everything due at ev
 void pw_task_begin(pw_step *step, pw_frame *frame);
 void pw_task_next_item(pw_step *step, pw_frame *frame, pw_value data); /* for */
 void pw_task_retry(pw_step *step, pw_frame *frame);                    /* try: its delay is over */
+
+/* ---- fork.c: branches side by side */
+void pw_fork_begin(pw_step *step, pw_frame *frame);
+pw_value pw_fork_context(const pw_step *step, const pw_frame *frame); /* $context, seen from there */
+void pw_fork_export(pw_step *step, pw_frame *frame, pw_value context); /* `frame` has exported */
+void pw_fork_branch_ends(pw_step *step, pw_frame *branch); /* well, and is about to go */
+void pw_fork_branch_done(pw_step *step, pw_frame *fork, uint32_t branch, pw_value output);
+bool pw_fork_branch_skipped(pw_step *step, pw_frame *fork); /* true: a race, and dealt with */
+bool pw_fork_outlives(const pw_frame *fork); /* a race with others in it: an error ends a branch */
+void pw_fork_branch_failed(pw_frame *fork, pw_value problem);
 
 /* ---- catch.c: what a try makes of an error inside it */
 typedef struct pw_catch {

@@ -85,22 +85,7 @@ void pw_task_next_item(pw_step *step, pw_frame *frame, pw_value data)
         pw_flow_finish(step, frame, data);
 }
 
-/* ------------------------------------------------------------------ fork, try, function */
-
-static void begin_fork(pw_step *step, pw_frame *frame)
-{
-    const pw_list *branches = &frame->task->as.fork.branches;
-    pw_value *outputs = PW_NEW_ARRAY(step->arena, pw_value, branches->count + 1);
-    for (uint32_t i = 0; i < branches->count; i++)
-        outputs[i] = pw_null();
-    frame->items = pw_array_ref(outputs, branches->count);
-    frame->at = branches->count;
-    PW_RECORD(step, "task.started", frame, { PW_LIT("branches"), pw_int(branches->count) });
-    if (branches->count == 0)
-        pw_flow_finish(step, frame, frame->items);
-    for (uint32_t i = 0; i < branches->count; i++)
-        pw_flow_spawn(step, frame, branches->tasks[i], frame->input);
-}
+/* ------------------------------------------------------------------ try, function */
 
 /* The limit of one attempt, from now. False: it cannot be computed, and the try has failed. */
 static bool start_attempt(pw_step *step, pw_frame *frame)
@@ -303,7 +288,7 @@ void pw_task_begin(pw_step *step, pw_frame *frame)
         begin_for(step, frame);
         return;
     case PW_TASK_FORK:
-        begin_fork(step, frame);
+        pw_fork_begin(step, frame);
         return;
     case PW_TASK_TRY:
         begin_try(step, frame);

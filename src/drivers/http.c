@@ -36,6 +36,7 @@ struct pw_http {
     uint32_t in_flight, per_host;
     pw_http_common common;
     char *no_proxy;
+    pw_egress egress;
     pw_http_done_fn on_done;
     void *context;
     CURLM *multi;
@@ -427,8 +428,8 @@ static void init_libcurl(void)
         curl_global_init(CURL_GLOBAL_DEFAULT); /* never undone: the host program may use it too */
 }
 
-/* Loopback and what the environment names are reached without a proxy. */
-static char *no_proxy_list(void)
+/* Loopback, what the environment names and what has another address are reached without a proxy. */
+static char *no_proxy_list(const pw_egress *egress)
 {
     const char *named = getenv("no_proxy"); /* curl's own order */
     if (!named)
@@ -438,6 +439,7 @@ static char *no_proxy_list(void)
     pw_buf list;
     pw_buf_init(&list, 0);
     pw_buf_text(&list, "localhost,127.0.0.1,127.0.0.0/8,::1");
+    pw_buf_str(&list, pw_buf_view(&egress->hosts));
     if (named && *named) {
         pw_buf_char(&list, ',');
         pw_buf_text(&list, named);
@@ -482,6 +484,7 @@ static void release(pw_http *http)
     (void)pthread_mutex_destroy(&http->lock);
     pw_free(http->idle);
     pw_free(http->no_proxy);
+    pw_egress_close(&http->egress);
     pw_free(http);
 }
 
@@ -506,16 +509,17 @@ pawl_code pw_http_new(pw_http **out, const pw_http_options *options, pw_http_don
     http->on_done = on_done;
     http->context = context;
     (void)pthread_mutex_init(&http->lock, NULL);
+    pawl_code code = pw_egress_open(&http->egress, options->egress_map, options->egress_ca, err);
     http->idle = pw_zalloc(http->in_flight * sizeof *http->idle);
-    http->no_proxy = no_proxy_list();
+    http->no_proxy = no_proxy_list(&http->egress);
     http->common = (pw_http_common){
         .timeout_ms = options->timeout_ms ? options->timeout_ms : 60000,
         .connect_timeout_ms = options->connect_timeout_ms ? options->connect_timeout_ms : 10000,
         .response_max = options->response_max ? options->response_max : (size_t)16 << 20,
         .no_proxy = http->no_proxy,
+        .egress = &http->egress,
     };
-    pawl_code code = PAWL_OK;
-    if (!http->idle || !http->no_proxy)
+    if (code == PAWL_OK && (!http->idle || !http->no_proxy))
         code = pw_no_memory(err);
     if (code == PAWL_OK)
         code = open_multi(http, err);

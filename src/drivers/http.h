@@ -7,6 +7,7 @@
 typedef struct pw_http pw_http;
 
 #define PW_HTTP_IN_FLIGHT_MAX 65536
+#define PW_EGRESS_MAX 1000u /* entries of the map */
 
 typedef struct pw_http_options { /* zero means default */
     uint32_t in_flight;        /* 256, at most PW_HTTP_IN_FLIGHT_MAX: more wait in a queue, in order */
@@ -14,6 +15,8 @@ typedef struct pw_http_options { /* zero means default */
     uint64_t timeout_ms;       /* 60000: one attempt, name resolution to last byte, its wait in the queue not counted */
     uint64_t connect_timeout_ms; /* 10000 */
     size_t response_max;       /* 16 MiB of body; more is an error */
+    const char *egress_map;    /* "https://HOST[:PORT]=HOST:PORT,...": where connections go instead */
+    const char *egress_ca;     /* a PEM file: certificates trusted beside the system's */
 } pw_http_options;
 
 /* One request. Made by the caller with pw_http_call_new; the driver owns it from start to the callback, which gives it

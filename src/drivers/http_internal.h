@@ -10,6 +10,17 @@
 #define PW_HTTP_REDIRECTS_MAX 10
 #define PW_HTTP_HEADERS_MAX (1u << 18) /* bytes of all headers of an answer, redirects included */
 
+/* Where requests go instead, and whom they trust (http_egress.c). */
+typedef struct pw_egress {
+    struct curl_slist *connect_to; /* "HOST:PORT:HOST:PORT" */
+    pw_buf hosts;                  /* ",HOST" of each entry: no proxy for these */
+    char *certificates;            /* a file; NULL: none beside the system's */
+} pw_egress;
+
+PAWL_CHECK pawl_code pw_egress_open(pw_egress *egress, const char *map, const char *certificates,
+                                    pawl_error *err);
+void pw_egress_close(pw_egress *egress); /* also a zeroed one */
+
 /* Why we ourselves ended a transfer. */
 typedef enum pw_http_stop {
     PW_HTTP_STOP_NONE,
@@ -50,6 +61,7 @@ typedef struct pw_http_common {
     uint64_t timeout_ms, connect_timeout_ms;
     size_t response_max;
     const char *no_proxy;
+    const pw_egress *egress;
 } pw_http_common;
 
 /* Checks the request and fills uri, method and peer. False: the result says what is wrong. */

@@ -9,7 +9,7 @@
  *             Authorization and Cookie go to the first host only; other headers go along, so a
  *             request with a secret of its own naming should not follow redirects.
  * Proxies     Those of the environment (http_proxy, https_proxy, no_proxy) are used, but never for
- *             loopback.
+ *             loopback and for what the egress map names.
  * Encoding    A compressed body comes decompressed; the size limit counts what comes out. */
 #include <errno.h>
 #include <limits.h>
@@ -301,6 +301,10 @@ bool pw_http_transfer_setup(pw_http_transfer *transfer, CURL *easy, const pw_htt
     SET(CURLOPT_TIMEOUT_MS, milliseconds(transfer->timeout_ms));
     SET(CURLOPT_CONNECTTIMEOUT_MS, milliseconds(transfer->connect_timeout_ms));
     SET(CURLOPT_NOPROXY, common->no_proxy);
+    if (common->egress->connect_to)
+        SET(CURLOPT_CONNECT_TO, common->egress->connect_to);
+    if (common->egress->certificates) /* the system's folder of certificates stays */
+        SET(CURLOPT_CAINFO, common->egress->certificates);
     SET(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
     SET(CURLOPT_SSL_VERIFYPEER, 1L);
     SET(CURLOPT_SSL_VERIFYHOST, 2L);

@@ -214,7 +214,9 @@ static pawl_code start_owner(pawl *p, const pawl_options *options, const pw_node
     if (code == PAWL_OK)
         code = pw_committer_new(&p->committer, p->store, &hooks, err);
     const pw_http_options http = { .in_flight = options->http_in_flight,
-                                   .timeout_ms = options->http_timeout_ms };
+                                   .timeout_ms = options->http_timeout_ms,
+                                   .egress_map = options->egress_map,
+                                   .egress_ca = options->egress_ca };
     if (code == PAWL_OK)
         code = pw_http_new(&p->http, &http, on_call, p, err);
     const pw_pool_options pool = { .threads = options->activity_threads };

@@ -358,11 +358,8 @@ static void compile_fork(pw_load *load, pw_task *task, const pw_node *node, cons
     if (!pw_lang_is_map(load, fork, step))
         return;
     pw_lang_members(load, fork, step, rules, PW_LENGTH(rules));
-    bool compete = false;
-    if (pw_lang_bool(load, pw_lang_get(fork, "compete"), PW_STEP(step, "compete"), &compete) &&
-        compete)
-        pw_lang_not_yet(load, pw_lang_get(fork, "compete"), PW_STEP(step, "compete"),
-                        "fork.compete: true");
+    (void)pw_lang_bool(load, pw_lang_get(fork, "compete"), PW_STEP(step, "compete"),
+                       &task->as.fork.compete);
     const pw_node *branches = pw_lang_require(load, fork, step, "branches");
     if (branches && branches->kind == PW_NODE_LIST && branches->count == 0)
         pw_lang_error(load, branches, PW_STEP(step, "branches"), "'branches' must not be empty");

@@ -191,6 +191,17 @@ def _(room):
     assert room.pawl("ls", "--db", "o.db", "--json", env=env).json()["instances"] == []
 
 
+@case("a wrong egress map or certificate file stops an owner, not who only looks")
+def _(room):
+    fill(room)
+    room.pawl("run", "hello.yaml", "--db", "s.db").exits(0)
+    for name, value, message in (("PAWL_EGRESS_MAP", "api.example=127.0.0.1:1", "https://HOST[:PORT]=HOST:PORT"),
+                                 ("PAWL_EGRESS_CA", "none.pem", "'none.pem' cannot be opened")):
+        room.pawl("run", "hello.yaml", env={name: value}).exits(3).complains(message)
+        room.pawl("ls", "--db", "s.db", env={name: value}).exits(0)
+        room.pawl("run", "hello.yaml", env={name: ""}).exits(0)
+
+
 @case("deploy publishes once; other content under the same version is refused")
 def _(room):
     fill(room)

@@ -12,7 +12,7 @@
 
 /* Tasks are numbered in the order of the document, use.functions first: 0 /use/functions/greet,
  * 1 /do/0/all, 2 left, 3 ask, 4 right, 5 nap, 6 each, 7 work, 8 risky, 9 get, 10 mend, 11 hello,
- * 12 note, 13 pick, 14 stop. */
+ * 12 note, 13 pick, 14 stop, 15 race, 16 first, 17 second. */
 static const char document[] =
     "document: { dsl: '1.0.3', namespace: fuzz, name: all, version: '1.0.0' }\n"
     "use:\n"
@@ -40,7 +40,13 @@ static const char document[] =
     "  - hello: { call: greet, with: { name: Ann } }\n"
     "  - note: { emit: { event: { with: { type: fuzz.note, data: '${ . }' } } } }\n"
     "  - pick: { switch: [ { one: { when: .n == 1, then: stop } }, { other: { then: stop } } ] }\n"
-    "  - stop: { raise: { error: { type: 'https://example.com/e', status: 400, title: No } } }\n";
+    "  - stop: { raise: { error: { type: 'https://example.com/e', status: 400, title: No } } }\n"
+    "  - race:\n"
+    "      fork:\n"
+    "        compete: true\n"
+    "        branches:\n"
+    "          - first: { if: .n != 1, call: echo, export: { as: '${ . }' } }\n"
+    "          - second: { call: userTask, with: { key: ok, title: '${ $context }' } }\n";
 
 static const pw_expr_limits limits = {
     .fuel = 20000, .memory = 1u << 20, .depth = 200, .outputs = 20

@@ -268,6 +268,39 @@ STORE_TEST(an_end_is_stored_with_its_output_and_never_wakes)
     EXPECT(row.wake_at == PW_WAKE_NEVER);
 }
 
+STORE_TEST(a_late_step_of_an_ended_instance_leaves_its_end_output_and_error)
+{
+    static const struct {
+        pw_status status;
+        const char *output, *error;
+    } ends[] = { { PW_COMPLETED, "1", NULL },
+                 { PW_FAULTED, NULL, "{\"status\":500}" },
+                 { PW_CANCELLED, NULL, NULL } };
+    have_definition(f);
+    for (size_t i = 0; i < PW_LENGTH(ends); i++) {
+        char id[8];
+        (void)snprintf(id, sizeof id, "i%zu", i);
+        have_instance(f, id, 1000);
+        pw_transition t = transition(ends[i].status, PW_WAKE_NEVER, "{}");
+        if (ends[i].output)
+            t.output = pw_str_of(ends[i].output);
+        if (ends[i].error)
+            t.error = pw_str_of(ends[i].error);
+        step(f, id, 1, &t, 2000);
+        t = transition(ends[i].status, PW_WAKE_NEVER, "{\"late\":1}");
+        step(f, id, 2, &t, 3000);
+        restart(f);
+        pw_instance_row row = get(f, id);
+        EXPECT_INT(row.status, ends[i].status);
+        EXPECT_INT(row.token, 3);
+        EXPECT_INT(row.ended_ms, 2000);
+        EXPECT_INT(row.updated_ms, 3000);
+        EXPECT_STR(row.state, "{\"late\":1}");
+        EXPECT_STR(row.output, ends[i].output ? ends[i].output : "");
+        EXPECT_STR(row.error, ends[i].error ? ends[i].error : "");
+    }
+}
+
 STORE_TEST(a_faulted_instance_that_goes_on_has_no_error_and_no_end_any_more)
 {
     have_definition(f);

@@ -28,10 +28,15 @@ static void apply_transition(pw_instance_row *row, const pw_commit_item *item)
 {
     const pw_transition *t = item->transition;
     bool ended = pw_status_ended(t->status);
+    /* a late result of an instance that has ended leaves its end, output and error */
+    bool late = ended && row->status == t->status && row->ended_ms >= 0 && t->output.len == 0 &&
+                t->error.len == 0;
     row->token = item->token + 1;
     row->status = t->status;
     row->state = t->state_text;
     row->updated_ms = item->now_ms;
+    if (late)
+        return;
     row->ended_ms = ended ? item->now_ms : -1;
     row->wake_at = ended ? PW_WAKE_NEVER : t->wake_at;
     row->output = t->output;

@@ -190,7 +190,7 @@ static int guarded_write(pw_sqlite *store, pw_commit_item *item)
         rc = create_instance(store, item, &changes);
     } else {
         const pw_transition *t = item->transition;
-        if (!pw_status_ended(t->status) && t->output.len == 0 && t->error.len == 0)
+        if (t->output.len == 0 && t->error.len == 0)
             rc = save_instance(store, item, PW_SQLITE_SQL_INSTANCE_SAVE_SAME, &changes);
         if (rc == SQLITE_OK && changes == 0)
             rc = save_instance(store, item, PW_SQLITE_SQL_INSTANCE_SAVE, &changes);

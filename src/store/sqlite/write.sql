@@ -32,10 +32,12 @@ ON CONFLICT (id) DO NOTHING;
 
 -- name: instance_save_same
 -- The guarded write of a step that leaves status and wake_at as they are: most do, and it need not touch
--- the indexes that hold them. No row changed: try instance_save.
+-- the indexes that hold them. A late result of an instance that has ended is such a step too, and leaves its
+-- end, output and error. No row changed: try instance_save.
 -- ?1 id  ?2 token that was read  ?3 now  ?4 state format  ?5 state  ?6 status  ?7 wake_at
 UPDATE instance SET token = ?2 + 1, updated_ms = ?3, state_format = ?4, state = ?5
-WHERE id = ?1 AND token = ?2 AND status = ?6 AND wake_at IS ?7 AND output IS NULL AND error IS NULL;
+WHERE id = ?1 AND token = ?2 AND status = ?6 AND wake_at IS ?7
+      AND (ended_ms IS NOT NULL OR output IS NULL AND error IS NULL);
 
 -- name: instance_save
 -- The guarded write of a step. No row changed: somebody wrote first.

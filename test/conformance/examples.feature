@@ -1,0 +1,311 @@
+Feature: Examples
+  The example workflows of the language's own repository. Those within this release run against the services they name; the
+  others must be refused when they are checked, for what is said here.
+
+  Scenario Outline: <example>: refused because of `<what>`
+    Given the example "<example>"
+    Then it is refused because of "<what>"
+
+    Examples:
+      | example                                              | what                      |
+      | accumulate-room-readings.yaml                        | listen                    |
+      | authentication-oauth2-secret.yaml                    | use.secrets               |
+      | authentication-oauth2.yaml                           | authentication.oauth2     |
+      | authentication-oidc-secret.yaml                      | use.secrets               |
+      | authentication-oidc.yaml                             | authentication.oidc       |
+      | authentication-reusable.yaml                         | use.authentications       |
+      | call-asyncapi-publish.yaml                           | call: asyncapi            |
+      | call-asyncapi-subscribe-consume-amount.yaml          | call: asyncapi            |
+      | call-asyncapi-subscribe-consume-forever-foreach.yaml | call: asyncapi            |
+      | call-asyncapi-subscribe-consume-until.yaml           | call: asyncapi            |
+      | call-asyncapi-subscribe-consume-while.yaml           | call: asyncapi            |
+      | call-custom-function-cataloged.yaml                  | call: <URL of a function> |
+      | call-custom-function-inline.yaml                     | input.schema              |
+      | call-grpc.yaml                                       | call: grpc                |
+      | call-http-query-headers-expressions.yaml             | input.schema              |
+      | call-http-query-parameters.yaml                      | input.schema              |
+      | call-http-redirect.yaml                              | input.schema              |
+      | call-mcp.yaml                                        | call: mcp                 |
+      | call-openapi-redirect.yaml                           | call: openapi             |
+      | call-openapi.yaml                                    | call: openapi             |
+      | for.yaml                                             | listen                    |
+      | listen-to-all read-envelope.yaml                     | listen                    |
+      | listen-to-all.yaml                                   | listen                    |
+      | listen-to-any-filter.yaml                            | listen                    |
+      | listen-to-any-forever-foreach.yaml                   | listen                    |
+      | listen-to-any-until-condition.yaml                   | listen                    |
+      | listen-to-any-until-consumed.yaml                    | listen                    |
+      | listen-to-any.yaml                                   | listen                    |
+      | listen-to-one.yaml                                   | listen                    |
+      | mock-service-extension.yaml                          | use.extensions            |
+      | run-container-cleanup-always.yaml                    | run                       |
+      | run-container-cleanup-eventually.yaml                | run                       |
+      | run-container-stdin-and-arguments.yaml               | run                       |
+      | run-container-with-name.yaml                         | run                       |
+      | run-container-with-pull-policy.yaml                  | run                       |
+      | run-container.yaml                                   | run                       |
+      | run-return-all.yaml                                  | run                       |
+      | run-return-code.yaml                                 | run                       |
+      | run-return-none.yaml                                 | run                       |
+      | run-return-stderr.yaml                               | run                       |
+      | run-script-with-stdin-and-arguments.yaml             | run                       |
+      | run-shell-stdin-and-arguments.yaml                   | run                       |
+      | run-subflow.yaml                                     | run                       |
+      | schedule-cron.yaml                                   | schedule                  |
+      | schedule-event-driven.yaml                           | schedule                  |
+      | set-expression.yaml                                  | schedule                  |
+      | set.yaml                                             | schedule                  |
+      | star-wars-homeworld.yaml                             | input.schema              |
+
+  Scenario: authentication-bearer-uri-format.yaml: runs: the service sees the token
+    Given the example "authentication-bearer-uri-format.yaml"
+    And given the workflow input is:
+    """yaml
+    petId: 401
+    token: conformance
+    """
+    When the workflow is executed
+    Then the workflow output should have a 'id' property with value:
+    """yaml
+    401
+    """
+
+  Scenario: authentication-bearer.yaml: runs: completes with the pet
+    Given the example "authentication-bearer.yaml"
+    And given the workflow input is:
+    """yaml
+    token: conformance
+    """
+    When the workflow is executed
+    Then the workflow output should have a 'id' property with value:
+    """yaml
+    1
+    """
+
+  Scenario: call-http-endpoint-interpolation-shorthand.yaml: runs: completes with the pet
+    Given the example "call-http-endpoint-interpolation-shorthand.yaml"
+    And given the workflow input is:
+    """yaml
+    petId: 2
+    """
+    When the workflow is executed
+    Then the workflow output should have a 'id' property with value:
+    """yaml
+    2
+    """
+
+  Scenario: call-http-endpoint-interpolation.yaml: runs: completes with the pet
+    Given the example "call-http-endpoint-interpolation.yaml"
+    And given the workflow input is:
+    """yaml
+    petId: 3
+    """
+    When the workflow is executed
+    Then the workflow output should have a 'id' property with value:
+    """yaml
+    3
+    """
+
+  Scenario: conditional-task.yaml: runs: an adult may bet, for `then` of a skipped task is not followed
+    Given the example "conditional-task.yaml"
+    And given the workflow input is:
+    """yaml
+    customer: { age: 30 }
+    bet: 1
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    accepted: true
+    """
+
+  Scenario: conditional-task.yaml: runs: a minor is refused
+    Given the example "conditional-task.yaml"
+    And given the workflow input is:
+    """yaml
+    customer: { age: 17 }
+    """
+    When the workflow is executed
+    Then the workflow should fault with error:
+    """yaml
+    type: https://superbet-casinos.com/customer/access-forbidden
+    status: 400
+    title: Access Forbidden
+    instance: /do/0/raiseErrorIfUnderage
+    """
+
+  Scenario: do-multiple.yaml: runs: both in order
+    Given the example "do-multiple.yaml"
+    And given the workflow input is:
+    """yaml
+    petId: 2
+    """
+    When the workflow is executed
+    Then the workflow output should have a 'status' property with value:
+    """yaml
+    sold
+    """
+    And buyPet should run after getPet
+
+  Scenario: do-single.yaml: runs: completes with the pet
+    Given the example "do-single.yaml"
+    And given the workflow input is:
+    """yaml
+    petId: 1
+    """
+    When the workflow is executed
+    Then the workflow output should have a 'id' property with value:
+    """yaml
+    1
+    """
+
+  Scenario: emit.yaml: runs: the output is the event
+    Given the example "emit.yaml"
+    When the workflow is executed
+    Then the workflow output should have properties 'id', 'specversion', 'time', 'source', 'type', 'data'
+    And the workflow output should have a 'data.items' property containing 1 item
+
+  Scenario: for-inline-array.yaml: runs: three colors
+    Given the example "for-inline-array.yaml"
+    When the workflow is executed
+    Then the workflow output should have a 'processed' property containing 3 items
+
+  Scenario: fork.yaml: runs: the first answer wins
+    Given the example "fork.yaml"
+    And given the workflow input is:
+    """yaml
+    patient: { fullName: Ada }
+    room: { number: 7 }
+    """
+    When the workflow is executed
+    Then the workflow output should have properties 'alerted'
+
+  Scenario: raise-inline.yaml: runs: faults with its error
+    Given the example "raise-inline.yaml"
+    When the workflow is executed
+    Then the workflow should fault with error:
+    """yaml
+    type: https://serverlessworkflow.io/errors/not-implemented
+    status: 500
+    title: Not Implemented
+    detail: The workflow 'raise-not-implemented:0.1.0' is a work in progress and cannot be run yet
+    instance: /do/0/notImplemented
+    """
+
+  Scenario: raise-reusable.yaml: runs: faults with its error
+    Given the example "raise-reusable.yaml"
+    When the workflow is executed
+    Then the workflow should fault with error:
+    """yaml
+    type: https://serverlessworkflow.io/errors/not-implemented
+    status: 500
+    title: Not Implemented
+    detail: The workflow 'raise-not-implemented:0.1.0' is a work in progress and cannot be run yet
+    instance: /do/0/notImplemented
+    """
+
+  Scenario: switch-then-string.yaml: runs: a case that matches
+    Given the example "switch-then-string.yaml"
+    And given the workflow input is:
+    """yaml
+    orderType: physical
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    inventory: clear
+    items: 1
+    address: Elmer St
+    """
+
+  Scenario: switch-then-string.yaml: runs: the default case
+    Given the example "switch-then-string.yaml"
+    And given the workflow input is:
+    """yaml
+    orderType: other
+    """
+    When the workflow is executed
+    Then the workflow should complete
+    And handleUnknownOrderType should run last
+
+  Scenario: try-catch-retry-inline.yaml: runs: nothing to retry
+    Given the example "try-catch-retry-inline.yaml"
+    And given the workflow input is:
+    """yaml
+    petId: 1
+    """
+    When the workflow is executed
+    Then the workflow output should have a 'id' property with value:
+    """yaml
+    1
+    """
+
+  Scenario: try-catch-retry-inline.yaml: runs: only a 503 is retried
+    Given the example "try-catch-retry-inline.yaml"
+    And given the workflow input is:
+    """yaml
+    petId: nobody
+    """
+    When the workflow is executed
+    Then the workflow should fault with error:
+    """yaml
+    type: https://open-workflow-specification.org/spec/1.0.0/errors/communication
+    status: 404
+    """
+
+  Scenario: try-catch-retry-reusable.yaml: runs: nothing to retry
+    Given the example "try-catch-retry-reusable.yaml"
+    And given the workflow input is:
+    """yaml
+    petId: 2
+    """
+    When the workflow is executed
+    Then the workflow output should have a 'id' property with value:
+    """yaml
+    2
+    """
+
+  Scenario: try-catch-then-directive.yaml: runs: catch.then goes to its task
+    Given the example "try-catch-then-directive.yaml"
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    status: failed
+    """
+    And continueProcessing should not run
+
+  Scenario: try-catch-then.yaml: runs: the handler, and what follows is skipped
+    Given the example "try-catch-then.yaml"
+    And given the workflow input is:
+    """yaml
+    petId: nobody
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    error: $error
+    """
+    And notifySupport should run before setError
+    And buyPet should not run
+
+  Scenario: try-catch.yaml: runs: the error is caught, the input goes on
+    Given the example "try-catch.yaml"
+    And given the workflow input is:
+    """yaml
+    petId: nobody
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    petId: nobody
+    """
+
+  Scenario: wait-duration-inline.yaml: runs: waits for its time
+    Given the example "wait-duration-inline.yaml"
+    When the workflow is started
+    Then wait30Seconds should wait until 30 seconds after it began
+
+  Scenario: wait-duration-iso8601.yaml: runs: waits for its time
+    Given the example "wait-duration-iso8601.yaml"
+    When the workflow is started
+    Then wait30Seconds should wait until 30 seconds after it began
