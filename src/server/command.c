@@ -114,9 +114,10 @@ static void collect_finding(void *context, const pawl_finding *finding)
             (pw_member[]){ { PW_LIT("line"), pw_int(finding->line) },
                            { PW_LIT("column"), pw_int(finding->column) },
                            { PW_LIT("error"), pw_bool(finding->is_error != 0) },
+                           { PW_LIT("code"), pw_string_ref(pw_str_of(finding->code)) },
                            { PW_LIT("pointer"), pw_string(arena, pw_str_of(finding->pointer)) },
                            { PW_LIT("message"), pw_string(arena, pw_str_of(finding->message)) } },
-            5));
+            6));
 }
 
 static pawl_code run_deploy(command *c, pawl_error *err)

@@ -7,7 +7,7 @@ import subprocess
 from harness import PAWL, case, main
 
 COMMANDS = ["run", "deploy", "start", "ls", "show", "log", "resume", "cancel", "suspend", "continue", "migrate",
-            "validate", "eval", "help", "version"]
+            "validate", "schema", "eval", "help", "version"]
 
 
 @case("help lists every command with a line each")
