@@ -251,6 +251,32 @@ PAWL_API PAWL_CHECK pawl_code pawl_deploy(pawl *p, const char *text, size_t leng
                                           pawl_finding_fn on_finding, void *context, char **out,
                                           pawl_error *err);
 
+/* A published definition is started by its name: the newest published version. A deprecated one is
+ * started only by naming its version, an archived one not at all. Instances that run go on in any
+ * case. `status` is "published", "deprecated" or "archived"; `name` is "name" or "namespace/name".
+ * Commits; the same again is a success without effect. PAWL_NOT_FOUND: no such version. */
+PAWL_API PAWL_CHECK pawl_code pawl_definition_status(pawl *p, const char *name, const char *version,
+                                                     const char *status, pawl_error *err);
+
+/* One definition: {"namespace","name","version","status","digest","level","createdAt","document"}; the
+ * document is the text as it was given. `version` NULL: the newest published, or if none is, the
+ * newest. */
+PAWL_API PAWL_CHECK pawl_code pawl_definition(pawl *p, const char *name, const char *version,
+                                              char **out, pawl_error *err);
+
+typedef struct pawl_definitions_options { /* zero means default; new fields go at the end */
+    size_t struct_size;
+    const char *name;    /* "name" or "namespace/name"; NULL: any */
+    const char *after;   /* the "next" of the page before; NULL: the first page */
+    uint32_t limit;      /* 0: 100; at most 1000 */
+} pawl_definitions_options;
+
+/* {"definitions":[{"namespace","name","version","status","digest","level","createdAt","instances":N}],
+ * "next":"..."} by namespace and name, within a page the newest version first; "instances" have not
+ * ended; "next" is absent on the last page. `options` NULL: all defaults. */
+PAWL_API PAWL_CHECK pawl_code pawl_definitions(pawl *p, const pawl_definitions_options *options,
+                                               char **out, pawl_error *err);
+
 /* ------------------------------------------------------------------ instances */
 
 typedef struct pawl_start_options { /* zero means default; new fields go at the end */
@@ -261,11 +287,14 @@ typedef struct pawl_start_options { /* zero means default; new fields go at the 
     const char *key;         /* business key: one instance per (namespace, name, key); NULL: none */
     const char *correlation; /* correlation id; NULL: the instance's id */
     const char *actor;       /* who starts it; NULL: "system" */
+    void (*on_warning)(void *context, const char *message); /* the version is deprecated; NULL: unheard */
+    void *warning_context;
 } pawl_start_options;
 
 /* Starts an instance: one commit. *id is its id. With a key that was used before: the first
  * instance's id and PAWL_OK if the input is the same, else PAWL_CONFLICT; *existed (may be
- * NULL) tells which. */
+ * NULL) tells which. PAWL_STATE: the definition is archived, or deprecated and its version is not
+ * named. */
 PAWL_API PAWL_CHECK pawl_code pawl_start(pawl *p, const pawl_start_options *options, char **id,
                                          int *existed, pawl_error *err);
 
@@ -337,7 +366,8 @@ PAWL_API PAWL_CHECK pawl_code pawl_eval(const char *expression, const char *inpu
 /* ------------------------------------------------------------------ other processes */
 
 /* Executes one command given as JSON, and answers as JSON; the form in which commands travel
- * between processes. {"command":"deploy|start|resume|cancel|suspend|continue|wait|show|list|log|ping", ...}
+ * between processes. {"command":"deploy|start|resume|cancel|suspend|continue|wait|show|list|log|status|
+ * definition|definitions|ping", ...}
  * gives {"ok":...} or {"error":{"code","message"}}. Never fails but for PAWL_NO_MEMORY. */
 PAWL_API PAWL_CHECK pawl_code pawl_command(pawl *p, const char *request, char **answer,
                                            pawl_error *err);

@@ -170,7 +170,7 @@ pawl_code pawl_deploy(pawl *p, const char *text, size_t length, pawl_finding_fn 
     if (code == PAWL_OK)
         code = publish(p, program, (pw_str){ text, length }, &created, err);
     if (code == PAWL_OK)
-        pw_programs_changed(p->programs);
+        pw_programs_changed(p->programs, false);
     if (code == PAWL_OK && out) {
         *out = answers[created];
         answers[created] = NULL;

@@ -68,6 +68,11 @@ void pw_threads_join_shards(struct pw_threads *threads);
 void pw_threads_stop_committer(struct pw_threads *threads);
 void pw_threads_free(struct pw_threads *threads);
 
+/* ---- query.c */
+/* JSON for the caller of the API; `arena` is where it was made. PAWL_CORRUPT: a stored text in it is
+ * not UTF-8. */
+PAWL_CHECK pawl_code pw_give_json(char **out, pw_value v, const pw_arena *arena, pawl_error *err);
+
 /* ---- commands.c */
 PAWL_CHECK pawl_code pw_command_send(pawl *p, pw_command *command, pawl_error *err);
 /* hex SHA-256 of the canonical JSON, as core makes it; 65 bytes with the NUL. */
