@@ -244,6 +244,21 @@ PAWL_API PAWL_CHECK pawl_code pawl_validate_portable(const char *text, size_t le
 /* The JSON Schema (draft 2020-12) of what this release knows below `metadata.pawl`. */
 PAWL_API const char *pawl_metadata_schema(void);
 
+typedef enum pawl_graph_format {
+    PAWL_GRAPH_JSON = 0,
+    PAWL_GRAPH_MERMAID = 1,
+    PAWL_GRAPH_DOT = 2,
+} pawl_graph_format;
+
+/* The workflow as a graph, made from what would run. PAWL_INVALID: the document has errors, which are
+ * reported. JSON: {"document":{"namespace","name","version"},
+ * "nodes":[{"id","kind","name","task","detail","if","group"}],
+ * "groups":[{"id","name","part","group"}], "edges":[{"from","to","kind","name","label"}]}; members
+ * without a value are absent. */
+PAWL_API PAWL_CHECK pawl_code pawl_graph(const char *text, size_t length, pawl_graph_format format,
+                                         pawl_finding_fn on_finding, void *context, char **out,
+                                         pawl_error *err);
+
 /* Publishes a definition. Commits; the same content again is a success without effect; other
  * content under the same namespace, name and version is PAWL_CONFLICT. *out (may be NULL):
  * {"namespace","name","version","digest","created":bool}. */

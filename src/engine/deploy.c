@@ -67,6 +67,20 @@ pawl_code pawl_validate_portable(const char *text, size_t length, pawl_finding_f
     return code;
 }
 
+pawl_code pawl_graph(const char *text, size_t length, pawl_graph_format format,
+                     pawl_finding_fn on_finding, void *context, char **out, pawl_error *err)
+{
+    if (!out ||
+        (format != PAWL_GRAPH_JSON && format != PAWL_GRAPH_MERMAID && format != PAWL_GRAPH_DOT))
+        return pw_fail(err, PAWL_INVALID, "graph: out is NULL, or there is no such format");
+    pw_program *program = NULL;
+    pawl_code code = load(&program, text, length, false, on_finding, context, err);
+    if (code == PAWL_OK)
+        code = pw_graph_of(out, program, format, err);
+    pw_program_unref(program);
+    return code;
+}
+
 const char *pawl_metadata_schema(void)
 {
     return pw_lang_metadata_schema();

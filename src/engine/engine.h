@@ -68,6 +68,10 @@ void pw_threads_join_shards(struct pw_threads *threads);
 void pw_threads_stop_committer(struct pw_threads *threads);
 void pw_threads_free(struct pw_threads *threads);
 
+/* ---- graph.c */
+PAWL_CHECK pawl_code pw_graph_of(char **out, const pw_program *program, pawl_graph_format format,
+                                 pawl_error *err);
+
 /* ---- query.c */
 /* JSON for the caller of the API; `arena` is where it was made. PAWL_CORRUPT: a stored text in it is
  * not UTF-8. */
