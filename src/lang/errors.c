@@ -110,9 +110,13 @@ static bool literal(pw_load *load, const pw_node *node, const pw_path *path, pw_
 
 static void compile_filter(pw_load *load, pw_task *task, const pw_node *node, const pw_path *path)
 {
-    static const pw_rule rules[] = { { "type", NULL },     { "status", NULL },
-                                     { "title", NULL },    { "detail", NULL },
-                                     { "instance", NULL }, { "class", "catch.errors.with.class" } };
+    static const pw_rule rules[] = { { "type", NULL },
+                                     { "status", NULL },
+                                     { "title", NULL },
+                                     { "detail", NULL },
+                                     { "details", NULL },
+                                     { "instance", NULL },
+                                     { "class", "catch.errors.with.class" } };
     task->as.attempt.status = -1;
     if (!node || !pw_lang_is_map(load, node, path))
         return;
@@ -136,8 +140,12 @@ static void compile_filter(pw_load *load, pw_task *task, const pw_node *node, co
     (void)literal(load, pw_lang_get(with, "type"), PW_STEP(step, "type"), &task->as.attempt.type);
     (void)literal(load, pw_lang_get(with, "title"), PW_STEP(step, "title"),
                   &task->as.attempt.title);
-    (void)literal(load, pw_lang_get(with, "detail"), PW_STEP(step, "detail"),
-                  &task->as.attempt.detail);
+    /* 1.0.3 as it was released says "details", what came after it "detail" */
+    const char *detail = pw_lang_get(with, "details") ? "details" : "detail";
+    if (pw_lang_get(with, "details") && pw_lang_get(with, "detail"))
+        pw_lang_found(load, PAWL_FINDING_DUPLICATE, pw_lang_key(with, "details"),
+                      PW_STEP(step, "details"), "'details' means the same as 'detail'");
+    (void)literal(load, pw_lang_get(with, detail), PW_STEP(step, detail), &task->as.attempt.detail);
     (void)literal(load, pw_lang_get(with, "instance"), PW_STEP(step, "instance"),
                   &task->as.attempt.instance);
     const pw_node *status = pw_lang_get(with, "status");
