@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""Turns the SQL files of a store into a C table, at build time.
+"""Turns files into C, at build time: the SQL of a store into a table, any other text into a string.
 
     embed.py --prefix pw_sqlite --c OUT.c --h OUT.h FILE.sql... --migrations FILE.sql...
+    embed.py --c OUT.c --text NAME FILE
 
 A .sql file is blocks that begin with `-- name: x`; the comment lines behind it are kept as the
 comment of PREFIX_SQL_X in the header, the rest is the statement. A migration is one whole file,
@@ -60,14 +61,27 @@ def literal(text):
     return "\n".join(out)
 
 
+def embed_text(name, path, out_path):
+    """One file as `const char NAME[]`, which whoever uses it declares."""
+    with open(path, encoding="utf-8") as file:
+        text = file.read()
+    with open(out_path, "w", encoding="utf-8") as out:
+        out.write(f"/* Made by tools/embed.py from {os.path.basename(path)}: do not edit. */\n")
+        out.write(f"extern const char {name}[];\nconst char {name}[] =\n{literal(text)};\n")
+
+
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--prefix", required=True)
+    parser.add_argument("--prefix")
     parser.add_argument("--c", required=True)
-    parser.add_argument("--h", required=True)
+    parser.add_argument("--h")
+    parser.add_argument("--text", metavar="NAME")
     parser.add_argument("files", nargs="+")
     parser.add_argument("--migrations", nargs="+", default=[])
     options = parser.parse_args()
+    if options.text:
+        embed_text(options.text, options.files[0], options.c)
+        return
     upper = options.prefix.upper()
 
     statements, seen = [], {}

@@ -172,11 +172,64 @@ PAWL_API PAWL_CHECK pawl_code pawl_migrate(const char *store, int *from, int *to
 
 /* ------------------------------------------------------------------ definitions */
 
+/* Kinds of findings. The codes are stable: a tool may rely on them.
+ * X(name, code, is an error, what it is, what to do) */
+#define PAWL_FINDINGS(X)                                                                           \
+    X(SYNTAX, "syntax", 1, "the text is not YAML or JSON", "mend the text at this place")          \
+    X(TOO_LARGE, "too-large", 1, "a limit is exceeded", "split the document")                      \
+    X(MISSING, "missing-member", 1, "a member that must be there is not", "add it")                \
+    X(UNKNOWN_MEMBER, "unknown-member", 1, "nothing has this name here",                           \
+      "write the name that was meant, or put your own data below 'metadata'")                      \
+    X(TYPE, "wrong-type", 1, "a value of another type must stand here",                            \
+      "write a value of the type that the message names")                                          \
+    X(VALUE, "wrong-value", 1, "this value cannot stand here",                                     \
+      "write a value as the message describes it")                                                 \
+    X(DUPLICATE, "duplicate-name", 1, "a name is given twice", "rename one of the two")            \
+    X(UNKNOWN_NAME, "unknown-name", 1, "a reference to something that is not there",               \
+      "write a name that exists, or define it")                                                    \
+    X(NOT_SUPPORTED, "not-supported", 1, "valid in the language, not in this release",             \
+      "write it in another way, or wait for a release that has it")                                \
+    X(EXPRESSION, "expression", 1, "an expression that does not compile", "mend the expression")   \
+    X(VARIABLE, "variable-not-available", 1, "a variable that is not there at this place",         \
+      "use one that is: the manual lists them for each place")                                     \
+    X(UNREGISTERED, "function-not-registered", 1, "a function that this process does not have",    \
+      "register it before the definition is published")                                            \
+    X(UNREACHABLE, "unreachable-task", 0, "a task that nothing leads to",                          \
+      "remove it, or let a 'then' lead to it")                                                     \
+    X(LOOP, "loop-without-boundary", 0, "a loop in which nothing durable happens",                 \
+      "limit it, or let it wait or call something")                                                \
+    X(RETRY, "retry-without-limit", 0, "retries that may go on for ever",                          \
+      "set limit.attempt.count or limit.duration")                                                 \
+    X(LITERAL, "literal-expression", 0, "text that looks like an expression and is none",          \
+      "make the whole string one ${ } expression")                                                 \
+    X(ASSIGNMENT, "assignment-in-condition", 0, "'=' in a condition, which is always true",        \
+      "write '=='")                                                                                \
+    X(NO_EFFECT, "no-effect", 0, "a member that means nothing here",                               \
+      "remove it, or put your own data below 'metadata'")                                          \
+    X(HIDDEN, "hidden-variable", 0, "a variable that hides one of the language",                   \
+      "give it another name")                                                                      \
+    X(EXTERNAL, "function-of-process", 0, "a function that the process must have, nearly named "   \
+                                          "like another",                                          \
+      "make sure that the name is what you mean")                                                  \
+    X(DSL, "early-dsl", 0, "a version of the language from before its release",                    \
+      "write dsl: 1.0.3")                                                                          \
+    X(NOT_PORTABLE, "not-portable", 0, "something that only this engine understands",              \
+      "keep it, and know that another engine will refuse or ignore it")
+
+typedef enum pawl_finding_kind {
+#define PAWL_FINDING_ENUM(name, code, error, what, advice) PAWL_FINDING_##name,
+    PAWL_FINDINGS(PAWL_FINDING_ENUM)
+#undef PAWL_FINDING_ENUM
+} pawl_finding_kind;
+
 typedef struct pawl_finding {
-    int line, column;      /* from 1; 0: not known */
+    int line, column;      /* from 1; columns count bytes; 0: not known */
     int is_error;          /* else a warning */
     const char *pointer;   /* JSON pointer into the document; "" the whole */
     const char *message;   /* what is wrong, and what would be right */
+    pawl_finding_kind kind;
+    const char *code;      /* of the kind: "unknown-member" */
+    const char *advice;    /* of the kind: what to do */
 } pawl_finding;
 
 typedef void (*pawl_finding_fn)(void *context, const pawl_finding *finding);
@@ -187,12 +240,61 @@ PAWL_API PAWL_CHECK pawl_code pawl_validate(const char *text, size_t length,
                                             pawl_finding_fn on_finding, void *context,
                                             pawl_error *err);
 
+/* As pawl_validate, and warns besides of everything that only this engine understands. */
+PAWL_API PAWL_CHECK pawl_code pawl_validate_portable(const char *text, size_t length,
+                                                     pawl_finding_fn on_finding, void *context,
+                                                     pawl_error *err);
+
+/* The JSON Schema (draft 2020-12) of what this release knows below `metadata.pawl`. */
+PAWL_API const char *pawl_metadata_schema(void);
+
+typedef enum pawl_graph_format {
+    PAWL_GRAPH_JSON = 0,
+    PAWL_GRAPH_MERMAID = 1,
+    PAWL_GRAPH_DOT = 2,
+} pawl_graph_format;
+
+/* The workflow as a graph, made from what would run. PAWL_INVALID: the document has errors, which are
+ * reported. JSON: {"document":{"namespace","name","version"},
+ * "nodes":[{"id","kind","name","task","detail","if","group"}],
+ * "groups":[{"id","name","part","group"}], "edges":[{"from","to","kind","name","label"}]}; members
+ * without a value are absent. */
+PAWL_API PAWL_CHECK pawl_code pawl_graph(const char *text, size_t length, pawl_graph_format format,
+                                         pawl_finding_fn on_finding, void *context, char **out,
+                                         pawl_error *err);
+
 /* Publishes a definition. Commits; the same content again is a success without effect; other
  * content under the same namespace, name and version is PAWL_CONFLICT. *out (may be NULL):
  * {"namespace","name","version","digest","created":bool}. */
 PAWL_API PAWL_CHECK pawl_code pawl_deploy(pawl *p, const char *text, size_t length,
                                           pawl_finding_fn on_finding, void *context, char **out,
                                           pawl_error *err);
+
+/* A published definition is started by its name: the newest published version. A deprecated one is
+ * started only by naming its version, an archived one not at all. Instances that run go on in any
+ * case. `status` is "published", "deprecated" or "archived"; `name` is "name" or "namespace/name".
+ * Commits; the same again is a success without effect. PAWL_NOT_FOUND: no such version. */
+PAWL_API PAWL_CHECK pawl_code pawl_definition_status(pawl *p, const char *name, const char *version,
+                                                     const char *status, pawl_error *err);
+
+/* One definition: {"namespace","name","version","status","digest","level","createdAt","document"}; the
+ * document is the text as it was given. `version` NULL: the newest published, or if none is, the
+ * newest. */
+PAWL_API PAWL_CHECK pawl_code pawl_definition(pawl *p, const char *name, const char *version,
+                                              char **out, pawl_error *err);
+
+typedef struct pawl_definitions_options { /* zero means default; new fields go at the end */
+    size_t struct_size;
+    const char *name;    /* "name" or "namespace/name"; NULL: any */
+    const char *after;   /* the "next" of the page before; NULL: the first page */
+    uint32_t limit;      /* 0: 100; at most 1000 */
+} pawl_definitions_options;
+
+/* {"definitions":[{"namespace","name","version","status","digest","level","createdAt","instances":N}],
+ * "next":"..."} by namespace and name, within a page the newest version first; "instances" have not
+ * ended; "next" is absent on the last page. `options` NULL: all defaults. */
+PAWL_API PAWL_CHECK pawl_code pawl_definitions(pawl *p, const pawl_definitions_options *options,
+                                               char **out, pawl_error *err);
 
 /* ------------------------------------------------------------------ instances */
 
@@ -204,11 +306,14 @@ typedef struct pawl_start_options { /* zero means default; new fields go at the 
     const char *key;         /* business key: one instance per (namespace, name, key); NULL: none */
     const char *correlation; /* correlation id; NULL: the instance's id */
     const char *actor;       /* who starts it; NULL: "system" */
+    void (*on_warning)(void *context, const char *message); /* the version is deprecated; NULL: unheard */
+    void *warning_context;
 } pawl_start_options;
 
 /* Starts an instance: one commit. *id is its id. With a key that was used before: the first
  * instance's id and PAWL_OK if the input is the same, else PAWL_CONFLICT; *existed (may be
- * NULL) tells which. */
+ * NULL) tells which. PAWL_STATE: the definition is archived, or deprecated and its version is not
+ * named. */
 PAWL_API PAWL_CHECK pawl_code pawl_start(pawl *p, const pawl_start_options *options, char **id,
                                          int *existed, pawl_error *err);
 
@@ -281,7 +386,8 @@ PAWL_API PAWL_CHECK pawl_code pawl_eval(const char *expression, const char *inpu
 /* ------------------------------------------------------------------ other processes */
 
 /* Executes one command given as JSON, and answers as JSON; the form in which commands travel
- * between processes. {"command":"deploy|start|resume|cancel|suspend|continue|wait|show|list|log|ping", ...}
+ * between processes. {"command":"deploy|start|resume|cancel|suspend|continue|wait|show|list|log|status|
+ * definition|definitions|ping", ...}
  * gives {"ok":...} or {"error":{"code","message"}}. Never fails but for PAWL_NO_MEMORY. */
 PAWL_API PAWL_CHECK pawl_code pawl_command(pawl *p, const char *request, char **answer,
                                            pawl_error *err);

@@ -96,6 +96,8 @@ int cli_fail_error(const cli_app *cli, const pawl_error *err);
 int cli_exit_of(pawl_code code);
 /* A line on stderr, its text made safe for terminals. */
 void cli_note(const char *format, ...) PW_PRINTF(1, 2);
+/* What the answer to a start warns of, if anything. */
+void cli_warn(const cli_app *cli, pw_value answer);
 /* A problem or error object on stderr, as JSON. */
 void cli_error_object(pw_value error);
 /* `s` as one word of a shell command line. */
@@ -183,7 +185,8 @@ int cli_drive(cli_session *session, pw_str id, const char *until, bool done_is_d
 
 extern const cli_command command_run, command_deploy, command_start, command_ls, command_show,
     command_log, command_resume, command_cancel, command_suspend, command_continue, command_migrate,
-    command_validate, command_eval, command_help, command_version;
+    command_definitions, command_definition, command_deprecate, command_archive, command_validate,
+    command_graph, command_schema, command_eval, command_help, command_version;
 extern const cli_command *const cli_commands[];
 extern const uint32_t cli_command_count;
 void help_command(const cli_command *command); /* on standard output */

@@ -60,7 +60,7 @@ void help_all(void)
     out_text("pawl - run workflows so that they survive a crash\n\n"
              "Usage: pawl COMMAND [options] [arguments]\n\nCommands\n");
     for (uint32_t i = 0; i < cli_command_count; i++)
-        out_printf("  %-9s %s\n", cli_commands[i]->name, cli_commands[i]->summary);
+        out_printf("  %-11s %s\n", cli_commands[i]->name, cli_commands[i]->summary);
     out_text("\nOptions of every command\n");
     for (uint32_t i = 0; i < cli_common_option_count; i++)
         print_option(&cli_common_options[i]);

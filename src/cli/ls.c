@@ -1,63 +1,31 @@
 /* ls.c - `pawl ls`: the instances of a store, newest first. */
 #include <stdio.h>
 
-#include "cli/cli.h"
+#include "cli/table.h"
 
-enum { COLUMNS = 5, KEY_WIDTH = 40 };
-
-typedef struct table {
-    pw_str cells[1001][COLUMNS];
-    size_t widths[COLUMNS]; /* in code points */
-    uint32_t rows;
-} table;
-
-static void put(table *t, uint32_t column, pw_str text)
-{
-    t->cells[t->rows][column] = text;
-    size_t width = pw_utf8_count(text);
-    if (width > t->widths[column])
-        t->widths[column] = width;
-}
-
-static void print_table(const table *t)
-{
-    for (uint32_t row = 0; row < t->rows; row++) {
-        uint32_t last = COLUMNS - 1; /* no blanks at the end of a line */
-        while (last > 0 && t->cells[row][last].len == 0)
-            last--;
-        for (uint32_t column = 0; column <= last; column++) {
-            pw_str cell = t->cells[row][column];
-            out_str(cell);
-            if (column < last) {
-                for (size_t n = pw_utf8_count(cell); n < t->widths[column] + 2; n++)
-                    out_text(" ");
-            }
-        }
-        out_text("\n");
-    }
-}
+enum { KEY_WIDTH = 40 };
 
 static void print_page(cli_app *cli, pw_value page)
 {
     pw_arena *arena = &cli->arena;
     pw_value instances = pw_get_lit(page, "instances");
     table *t = PW_NEW(arena, table);
-    put(t, 0, PW_LIT("INSTANCE"));
-    put(t, 1, PW_LIT("STATUS"));
-    put(t, 2, PW_LIT("WORKFLOW"));
-    put(t, 3, PW_LIT("UPDATED"));
-    put(t, 4, PW_LIT("KEY"));
+    table_put(t, 0, PW_LIT("INSTANCE"));
+    table_put(t, 1, PW_LIT("STATUS"));
+    table_put(t, 2, PW_LIT("WORKFLOW"));
+    table_put(t, 3, PW_LIT("UPDATED"));
+    table_put(t, 4, PW_LIT("KEY"));
     t->rows++;
-    for (uint32_t i = 0; i < instances.count && t->rows < PW_LENGTH(t->cells); i++, t->rows++) {
+    for (uint32_t i = 0; i < instances.count && t->rows < TABLE_ROWS; i++, t->rows++) {
         pw_value instance = pw_item(instances, i);
-        put(t, 0, cli_safe(arena, pw_get_text(instance, "id")));
-        put(t, 1, cli_safe(arena, pw_get_text(instance, "status")));
-        put(t, 2,
-            cli_safe(arena, pw_arena_printf(arena, PW_FMT "/" PW_FMT " " PW_FMT,
-                                            PW_ARG(pw_get_text(instance, "namespace")),
-                                            PW_ARG(pw_get_text(instance, "name")),
-                                            PW_ARG(pw_get_text(instance, "version")))));
-        put(t, 3, cli_safe(arena, pw_get_text(instance, "updatedAt")));
+        table_put(t, 0, cli_safe(arena, pw_get_text(instance, "id")));
+        table_put(t, 1, cli_safe(arena, pw_get_text(instance, "status")));
+        table_put(t, 2,
+                  cli_safe(arena, pw_arena_printf(arena, PW_FMT "/" PW_FMT " " PW_FMT,
+                                                  PW_ARG(pw_get_text(instance, "namespace")),
+                                                  PW_ARG(pw_get_text(instance, "name")),
+                                                  PW_ARG(pw_get_text(instance, "version")))));
+        table_put(t, 3, cli_safe(arena, pw_get_text(instance, "updatedAt")));
         pw_str key = pw_get_text(instance, "key");
         if (key.len > KEY_WIDTH) {
             size_t at = 0, end = 0;
@@ -67,12 +35,12 @@ static void print_page(cli_app *cli, pw_value page)
             }
             key = pw_arena_printf(arena, "%.*s...", (int)end, key.ptr);
         }
-        put(t, 4, cli_safe(arena, key));
+        table_put(t, 4, cli_safe(arena, key));
     }
     if (instances.count == 0)
         cli_note("pawl ls: no instances");
     else
-        print_table(t);
+        table_print(t);
     pw_str next = pw_get_text(page, "next");
     if (next.len > 0)
         cli_note("pawl ls: there are more: pawl ls --after " PW_FMT PW_FMT,

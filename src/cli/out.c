@@ -280,6 +280,13 @@ int cli_fail_error(const cli_app *cli, const pawl_error *err)
     return cli_exit_of(err->code);
 }
 
+void cli_warn(const cli_app *cli, pw_value answer)
+{
+    pw_str warning = pw_get_text(answer, "warning");
+    if (warning.len > 0)
+        cli_note("pawl %s: warning: " PW_FMT, cli->command->name, PW_ARG(warning));
+}
+
 void cli_error_object(pw_value error)
 {
     pw_buf buf;

@@ -182,6 +182,7 @@ static int begin(cli_app *cli, cli_session *session, pw_value definition, pw_val
                      6);
     if (session_call(session, request, &answer, &err) != PAWL_OK)
         return cli_fail_error(cli, &err);
+    cli_warn(cli, answer);
     *id = pw_get_text(answer, "id");
     return EXIT_DONE;
 }

@@ -31,10 +31,12 @@ static int start(cli_app *cli)
         return code;
     pw_value answer;
     pawl_error err;
-    if (session_call(&session, request, &answer, &err) != PAWL_OK)
+    if (session_call(&session, request, &answer, &err) != PAWL_OK) {
         code = cli_fail_error(cli, &err);
-    else
+    } else {
+        cli_warn(cli, answer);
         code = cli_drive(&session, pw_get_text(answer, "id"), until, false);
+    }
     session_close(&session);
     return code;
 }
@@ -43,7 +45,7 @@ static int start(cli_app *cli)
 static const cli_option options[] = {
     { "input", "JSON", NULL, "the workflow's input: JSON, or @FILE, or @- for standard input; else null" },
     { "id", "KEY", NULL, "business key: with one that was used before, the first instance is given back" },
-    { "version", "VERSION", NULL, "of the definition; else the newest" },
+    { "version", "VERSION", NULL, "of the definition; else the newest published" },
     { "correlation", "ID", NULL, "correlation id, for the log and for events; else the instance's id" },
     { "actor", "NAME", NULL, "who starts it, for the log; else the user's name" },
     { "until", "WHAT", NULL, "drive until it is idle (the default), settled, or at its end" },

@@ -1,6 +1,7 @@
 /* commands.c - the commands of callers: checked here, decided by the shard that owns the instance,
  * answered after the commit. The caller waits for the answer, so that everything it gave stays
  * where it is. */
+#include <stdio.h>
 #include "engine/engine.h"
 #include "base/json.h"
 
@@ -99,6 +100,8 @@ typedef struct start_request {
     pw_value input;
     char digest[65];
     char id[PW_ID_SIZE];
+    void (*on_warning)(void *context, const char *message);
+    void *warning_context;
 } start_request;
 
 static pawl_code check_start(start_request *out, const pawl_start_options *given, pw_arena *arena,
@@ -110,7 +113,8 @@ static pawl_code check_start(start_request *out, const pawl_start_options *given
                        "start: struct_size is 0; set it to sizeof(pawl_start_options)");
     memcpy(&options, given,
            given->struct_size < sizeof options ? given->struct_size : sizeof options);
-    *out = (start_request){ 0 };
+    *out = (start_request){ .on_warning = options.on_warning,
+                            .warning_context = options.warning_context };
     pawl_code code =
         check_text(&out->name, options.name, "start: name", 2 * PW_NAME_MAX + 1, true, err);
     if (code == PAWL_OK)
@@ -158,6 +162,50 @@ static pawl_code make_id(start_request *request, const pw_program *program, cons
     return code;
 }
 
+/* A start that is repeated finds its instance, whatever the definition has become meanwhile. */
+static pawl_code was_started(pawl *p, const start_request *request, bool *out, pw_arena *arena,
+                             pawl_error *err)
+{
+    pw_instance_row row;
+    *out = false;
+    if (!request->key.len)
+        return PAWL_OK;
+    pawl_code code = pw_store_instance_get(p->store, (pw_str){ request->id, PW_ID_LENGTH }, false,
+                                           &row, arena, err);
+    *out = code == PAWL_OK;
+    return code == PAWL_NOT_FOUND ? PAWL_OK : code;
+}
+
+static pawl_code check_status(pawl *p, const start_request *request, const pw_program *program,
+                              pw_definition_status status, pw_arena *arena, pawl_error *err)
+{
+    char message[480];
+    bool deprecated = status == PW_DEFINITION_DEPRECATED, started;
+    if (status == PW_DEFINITION_PUBLISHED)
+        return PAWL_OK;
+    if (deprecated && request->version.len) {
+        (void)snprintf(
+            message, sizeof message, "version " PW_FMT " of '" PW_FMT "/" PW_FMT "' is deprecated",
+            PW_ARG(program->version), PW_ARG(program->namespace_), PW_ARG(program->name));
+        if (request->on_warning)
+            request->on_warning(request->warning_context, message);
+        return PAWL_OK;
+    }
+    pawl_code code = was_started(p, request, &started, arena, err);
+    if (code != PAWL_OK || started)
+        return code;
+    if (!request->version.len)
+        return pw_fail(err, PAWL_STATE,
+                       "no version of '" PW_FMT "/" PW_FMT "' is published; " PW_FMT " is %s%s",
+                       PW_ARG(program->namespace_), PW_ARG(program->name), PW_ARG(program->version),
+                       pw_definition_status_name(status),
+                       deprecated ? ", and starts only if it is named" : "");
+    return pw_fail(err, PAWL_STATE,
+                   "version " PW_FMT " of '" PW_FMT "/" PW_FMT "' is %s and cannot be started",
+                   PW_ARG(program->version), PW_ARG(program->namespace_), PW_ARG(program->name),
+                   pw_definition_status_name(status));
+}
+
 static pawl_code send_start(pawl *p, start_request *request, pw_program *program, bool *existed,
                             pawl_error *err)
 {
@@ -191,14 +239,17 @@ pawl_code pawl_start(pawl *p, const pawl_start_options *options, char **id, int 
     pw_arena_init(&arena, 0);
     start_request request;
     pw_program *program = NULL;
+    pw_definition_status status = PW_DEFINITION_PUBLISHED;
     bool found = false;
     code = check_start(&request, options, &arena, err);
     if (code == PAWL_OK)
         code = pw_programs_get(p->programs, p->store, request.namespace_, request.name,
-                               request.version, pw_leases_exclusive(p->leases), &program,
+                               request.version, pw_leases_exclusive(p->leases), &program, &status,
                                err); /* another node may have deployed a newer one */
     if (code == PAWL_OK)
         code = make_id(&request, program, p, err);
+    if (code == PAWL_OK)
+        code = check_status(p, &request, program, status, &arena, err);
     char *text = NULL; /* got before: a start that is committed must be answered */
     if (code == PAWL_OK && id && !(text = pw_strdup((pw_str){ request.id, PW_ID_LENGTH })))
         code = pw_no_memory(err);

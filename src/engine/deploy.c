@@ -1,4 +1,5 @@
 /* deploy.c - checks a document, and publishes it; makes a store current. */
+#include <stdio.h>
 #include "engine/engine.h"
 #include "base/json.h"
 #include "lang/lang.h"
@@ -11,19 +12,37 @@ static void report(const pw_findings *findings, pawl_finding_fn on_finding, void
                                        .column = (int)from->column,
                                        .is_error = from->is_error,
                                        .pointer = from->pointer.len ? from->pointer.ptr : "",
-                                       .message = from->message.len ? from->message.ptr : "" };
+                                       .message = from->message.len ? from->message.ptr : "",
+                                       .kind = from->kind,
+                                       .code = pw_finding_code(from->kind),
+                                       .advice = pw_finding_advice(from->kind) };
         on_finding(context, &finding);
     }
+    uint32_t listed = 0;
+    for (uint32_t i = 0; i < findings->count; i++)
+        listed += findings->items[i].is_error;
+    if (!on_finding || listed == findings->errors)
+        return;
+    char message[80];
+    (void)snprintf(message, sizeof message, "%u more errors are not listed",
+                   findings->errors - listed);
+    const pawl_finding more = { .is_error = 1,
+                                .pointer = "",
+                                .message = message,
+                                .kind = PAWL_FINDING_TOO_LARGE,
+                                .code = pw_finding_code(PAWL_FINDING_TOO_LARGE),
+                                .advice = pw_finding_advice(PAWL_FINDING_TOO_LARGE) };
+    on_finding(context, &more);
 }
 
-static pawl_code load(pw_program **out, const char *text, size_t length, pawl_finding_fn on_finding,
-                      void *context, pawl_error *err)
+static pawl_code load(pw_program **out, const char *text, size_t length, bool portable,
+                      pawl_finding_fn on_finding, void *context, pawl_error *err)
 {
     if (!text)
         return pw_fail(err, PAWL_INVALID, "the document is NULL");
     pw_arena arena;
     pw_arena_init(&arena, 0);
-    pw_findings findings = { .arena = &arena };
+    pw_findings findings = { .arena = &arena, .portable = portable };
     pawl_code code = pw_lang_load(out, (pw_str){ text, length }, &findings, err);
     report(&findings, on_finding, context);
     pw_arena_done(&arena);
@@ -34,9 +53,37 @@ pawl_code pawl_validate(const char *text, size_t length, pawl_finding_fn on_find
                         pawl_error *err)
 {
     pw_program *program = NULL;
-    pawl_code code = load(&program, text, length, on_finding, context, err);
+    pawl_code code = load(&program, text, length, false, on_finding, context, err);
     pw_program_unref(program);
     return code;
+}
+
+pawl_code pawl_validate_portable(const char *text, size_t length, pawl_finding_fn on_finding,
+                                 void *context, pawl_error *err)
+{
+    pw_program *program = NULL;
+    pawl_code code = load(&program, text, length, true, on_finding, context, err);
+    pw_program_unref(program);
+    return code;
+}
+
+pawl_code pawl_graph(const char *text, size_t length, pawl_graph_format format,
+                     pawl_finding_fn on_finding, void *context, char **out, pawl_error *err)
+{
+    if (!out ||
+        (format != PAWL_GRAPH_JSON && format != PAWL_GRAPH_MERMAID && format != PAWL_GRAPH_DOT))
+        return pw_fail(err, PAWL_INVALID, "graph: out is NULL, or there is no such format");
+    pw_program *program = NULL;
+    pawl_code code = load(&program, text, length, false, on_finding, context, err);
+    if (code == PAWL_OK)
+        code = pw_graph_of(out, program, format, err);
+    pw_program_unref(program);
+    return code;
+}
+
+const char *pawl_metadata_schema(void)
+{
+    return pw_lang_metadata_schema();
 }
 
 /* Every function that is called must be one of this process: nobody else could run it. */
@@ -62,7 +109,10 @@ static pawl_code check_functions(pawl *p, const pw_program *program, pawl_findin
                                        .column = (int)task->column,
                                        .is_error = 1,
                                        .pointer = pointer,
-                                       .message = error.message };
+                                       .message = error.message,
+                                       .kind = PAWL_FINDING_UNREGISTERED,
+                                       .code = pw_finding_code(PAWL_FINDING_UNREGISTERED),
+                                       .advice = pw_finding_advice(PAWL_FINDING_UNREGISTERED) };
         if (on_finding)
             on_finding(context, &finding);
         if (code == PAWL_OK)
@@ -121,7 +171,7 @@ pawl_code pawl_deploy(pawl *p, const char *text, size_t length, pawl_finding_fn 
     if (code != PAWL_OK)
         return code;
     pw_program *program = NULL;
-    code = load(&program, text, length, on_finding, context, err);
+    code = load(&program, text, length, false, on_finding, context, err);
     if (code != PAWL_OK)
         return code;
     bool created = false;
@@ -134,7 +184,7 @@ pawl_code pawl_deploy(pawl *p, const char *text, size_t length, pawl_finding_fn 
     if (code == PAWL_OK)
         code = publish(p, program, (pw_str){ text, length }, &created, err);
     if (code == PAWL_OK)
-        pw_programs_changed(p->programs);
+        pw_programs_changed(p->programs, false);
     if (code == PAWL_OK && out) {
         *out = answers[created];
         answers[created] = NULL;

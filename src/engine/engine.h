@@ -72,6 +72,15 @@ void pw_threads_stop_committer(struct pw_threads *threads);
 void pw_threads_stop_leases(struct pw_threads *threads);
 void pw_threads_free(struct pw_threads *threads);
 
+/* ---- graph.c */
+PAWL_CHECK pawl_code pw_graph_of(char **out, const pw_program *program, pawl_graph_format format,
+                                 pawl_error *err);
+
+/* ---- query.c */
+/* JSON for the caller of the API; `arena` is where it was made. PAWL_CORRUPT: a stored text in it is
+ * not UTF-8. */
+PAWL_CHECK pawl_code pw_give_json(char **out, pw_value v, const pw_arena *arena, pawl_error *err);
+
 /* ---- commands.c */
 PAWL_CHECK pawl_code pw_command_send(pawl *p, pw_command *command, pawl_error *err);
 /* hex SHA-256 of the canonical JSON, as core makes it; 65 bytes with the NUL. */

@@ -59,7 +59,7 @@ static pawl_code load(pw_live *live, const pw_instance_row *row, pw_programs *pr
 {
     if (!live->program) {
         pawl_code code = pw_programs_get(programs, store, row->namespace_, row->name, row->version,
-                                         false, &live->program, err);
+                                         false, &live->program, NULL, err);
         if (code == PAWL_NOT_FOUND)
             return pw_fail(err, PAWL_CORRUPT,
                            "the definition '" PW_FMT "/" PW_FMT "' version '" PW_FMT

@@ -7,6 +7,7 @@
 typedef struct entry {
     struct entry *next;
     pw_program *program;
+    pw_definition_status status;
     bool alias; /* asked without namespace or version: forgotten when something is deployed */
     pw_str namespace_, name, version; /* as asked; in `text` */
     char text[];
@@ -16,7 +17,7 @@ struct pw_programs {
     pthread_mutex_t lock;
     entry *first;
     uint32_t count;
-    uint64_t changes; /* deploys so far: an alias found before one of them is not remembered */
+    uint64_t changes; /* so far: what was found before one of them is not remembered */
 };
 
 pawl_code pw_programs_new(pw_programs **out, pawl_error *err)
@@ -51,13 +52,13 @@ void pw_programs_free(pw_programs *programs)
     pw_free(programs);
 }
 
-void pw_programs_changed(pw_programs *programs)
+void pw_programs_changed(pw_programs *programs, bool status)
 {
     (void)pthread_mutex_lock(&programs->lock);
     programs->changes++;
     for (entry **at = &programs->first; *at;) {
         entry *e = *at;
-        if (!e->alias) {
+        if (!e->alias && !status) {
             at = &e->next;
             continue;
         }
@@ -69,7 +70,8 @@ void pw_programs_changed(pw_programs *programs)
 }
 
 /* Under the lock: the program, moved to the front; NULL: not there. */
-static pw_program *find(pw_programs *programs, pw_str namespace_, pw_str name, pw_str version)
+static pw_program *find(pw_programs *programs, pw_str namespace_, pw_str name, pw_str version,
+                        pw_definition_status *status)
 {
     for (entry **at = &programs->first; *at; at = &(*at)->next) {
         entry *e = *at;
@@ -79,6 +81,7 @@ static pw_program *find(pw_programs *programs, pw_str namespace_, pw_str name, p
         *at = e->next;
         e->next = programs->first;
         programs->first = e;
+        *status = e->status;
         return pw_program_ref(e->program);
     }
     return NULL;
@@ -86,7 +89,7 @@ static pw_program *find(pw_programs *programs, pw_str namespace_, pw_str name, p
 
 /* Under the lock. Without memory it is just not remembered. */
 static void remember_it(pw_programs *programs, pw_str namespace_, pw_str name, pw_str version,
-                        pw_program *program)
+                        pw_program *program, pw_definition_status status)
 {
     entry *e = pw_alloc(sizeof *e + namespace_.len + name.len + version.len);
     if (!e)
@@ -102,6 +105,7 @@ static void remember_it(pw_programs *programs, pw_str namespace_, pw_str name, p
     }
     e->alias = namespace_.len == 0 || version.len == 0;
     e->program = pw_program_ref(program);
+    e->status = status;
     e->next = programs->first;
     programs->first = e;
     if (++programs->count <= PW_PROGRAMS_MAX)
@@ -135,16 +139,20 @@ static pawl_code compile(pw_program **out, const pw_definition *definition, pw_a
 }
 
 pawl_code pw_programs_get(pw_programs *programs, pw_store *store, pw_str namespace_, pw_str name,
-                          pw_str version, bool remember, pw_program **out, pawl_error *err)
+                          pw_str version, bool remember, pw_program **out,
+                          pw_definition_status *status, pawl_error *err)
 {
+    pw_definition_status found = PW_DEFINITION_PUBLISHED, ignored;
     bool alias = namespace_.len == 0 || version.len == 0;
     pw_program *program = NULL;
     (void)pthread_mutex_lock(&programs->lock);
     uint64_t changes = programs->changes;
     if (!alias || remember)
-        program = find(programs, namespace_, name, version);
+        program = find(programs, namespace_, name, version, &found);
     (void)pthread_mutex_unlock(&programs->lock);
     if (program) {
+        if (status)
+            *status = found;
         *out = program;
         return PAWL_OK;
     }
@@ -155,7 +163,8 @@ pawl_code pw_programs_get(pw_programs *programs, pw_store *store, pw_str namespa
         pw_store_definition_get(store, namespace_, name, version, &definition, &arena, err);
     if (code == PAWL_OK && alias) { /* the exact one may be compiled already */
         (void)pthread_mutex_lock(&programs->lock);
-        program = find(programs, definition.namespace_, definition.name, definition.version);
+        program =
+            find(programs, definition.namespace_, definition.name, definition.version, &ignored);
         (void)pthread_mutex_unlock(&programs->lock);
     }
     if (code == PAWL_OK && !program)
@@ -163,17 +172,19 @@ pawl_code pw_programs_get(pw_programs *programs, pw_store *store, pw_str namespa
     if (code == PAWL_OK) {
         (void)pthread_mutex_lock(&programs->lock);
         pw_program *other =
-            find(programs, definition.namespace_, definition.name, definition.version);
+            find(programs, definition.namespace_, definition.name, definition.version, &ignored);
         if (other) {
             pw_program_unref(program);
             program = other;
-        } else {
+        } else if (changes == programs->changes) {
             remember_it(programs, definition.namespace_, definition.name, definition.version,
-                        program);
+                        program, definition.status);
         }
         if (alias && remember && changes == programs->changes)
-            remember_it(programs, namespace_, name, version, program);
+            remember_it(programs, namespace_, name, version, program, definition.status);
         (void)pthread_mutex_unlock(&programs->lock);
+        if (status)
+            *status = definition.status;
         *out = program;
     }
     pw_arena_done(&arena);

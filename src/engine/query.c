@@ -162,7 +162,7 @@ static pawl_code add_state(pawl *p, pw_object_builder *object, const pw_instance
     const pw_payload_source payloads = pw_store_payloads(p->store, row->id);
     pawl_error error = { .code = PAWL_OK };
     pawl_code code = pw_programs_get(p->programs, p->store, row->namespace_, row->name,
-                                     row->version, false, program, &error);
+                                     row->version, false, program, NULL, &error);
     if (code == PAWL_OK)
         code = pw_state_parse(&state, row->state, *program, &payloads, object->arena, &error);
     if (code == PAWL_CORRUPT || code == PAWL_SCHEMA || code == PAWL_NOT_FOUND) {
@@ -190,7 +190,7 @@ static pawl_code add_state(pawl *p, pw_object_builder *object, const pw_instance
     return PAWL_OK;
 }
 
-static pawl_code give_text(char **out, pw_value v, const pw_arena *arena, pawl_error *err)
+pawl_code pw_give_json(char **out, pw_value v, const pw_arena *arena, pawl_error *err)
 {
     pw_buf buf;
     pw_buf_init(&buf, 0);
@@ -231,7 +231,7 @@ static pawl_code show(pawl *p, const char *id, char **out, pw_arena *arena, pw_p
     if (code != PAWL_OK)
         return code;
     pw_object_add(&object, PW_LIT("waits"), list);
-    return give_text(out, pw_object_end(&object), arena, err);
+    return pw_give_json(out, pw_object_end(&object), arena, err);
 }
 
 pawl_code pawl_show(pawl *p, const char *id, char **out, pawl_error *err)
@@ -311,7 +311,7 @@ pawl_code pawl_list(pawl *p, const pawl_list_options *options, char **out, pawl_
         pw_object_builder object = { .arena = &arena };
         pw_object_add(&object, PW_LIT("instances"), pw_array_end(&list));
         add_text(&object, "next", next);
-        code = give_text(out, pw_object_end(&object), &arena, err);
+        code = pw_give_json(out, pw_object_end(&object), &arena, err);
     }
     pw_arena_done(&arena);
     return code;

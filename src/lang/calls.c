@@ -71,8 +71,8 @@ static void check_uri(pw_load *load, const pw_node *node, const pw_path *path)
         else if (open < uri.len && i == open + 1 && strchr("+#./;?&=,!@|", c))
             wrong = "an operator of URI templates; only {name} is known";
         if (wrong) {
-            pw_lang_finding(load, true, pw_lang_inside(load, node, i), path, "this URI has %s",
-                            wrong);
+            pw_lang_report(load, PAWL_FINDING_VALUE, pw_lang_inside(load, node, i), path,
+                           "this URI has %s", wrong);
             return;
         }
         if (c == '{')
@@ -81,8 +81,8 @@ static void check_uri(pw_load *load, const pw_node *node, const pw_path *path)
             open = uri.len;
     }
     if (open < uri.len)
-        pw_lang_finding(load, true, pw_lang_inside(load, node, open), path,
-                        "this URI has a '{' without '}'");
+        pw_lang_report(load, PAWL_FINDING_VALUE, pw_lang_inside(load, node, open), path,
+                       "this URI has a '{' without '}'");
 }
 
 static void compile_authentication(pw_load *load, pw_task *task, const pw_node *node,
@@ -144,15 +144,17 @@ static void compile_endpoint(pw_load *load, pw_task *task, const pw_node *node, 
         compile_authentication(load, task, pw_lang_get(node, "authentication"),
                                PW_STEP(path, "authentication"), nest);
     } else if (!pw_lang_is_string(node)) {
-        pw_lang_error(load, node, path, "'endpoint' must be a URI or an object with 'uri', not %s",
+        pw_lang_found(load, PAWL_FINDING_TYPE, node, path,
+                      "'endpoint' must be a URI or an object with 'uri', not %s",
                       pw_lang_type(node));
         return;
     }
     if (uri && pw_lang_is_string(uri) && !pw_str_starts(uri->text, PW_LIT("${"))) {
         const char *inner = memmem(uri->text.ptr, uri->text.len, "${", 2);
         if (inner && inner > uri->text.ptr && inner[-1] != ' ') {
-            pw_lang_finding(
-                load, true, pw_lang_inside(load, uri, (size_t)(inner - uri->text.ptr)), &uri_path,
+            pw_lang_report(
+                load, PAWL_FINDING_VALUE,
+                pw_lang_inside(load, uri, (size_t)(inner - uri->text.ptr)), &uri_path,
                 "'${' cannot stand within a URI: write {name} for a member of the input, "
                 "or make all of it one expression");
             return;
@@ -242,8 +244,8 @@ static void check_names(pw_load *load, const pw_node *map, const pw_path *path, 
         for (uint32_t i = 0; i < node->count; i++)
             (void)pw_lang_string(load, node->items[i], PW_STEP_AT(&step, i), &text);
     } else if (!pw_lang_is_string(node) || !node->expressive) {
-        pw_lang_error(load, node, &step, "'%s' must be a list of names, not %s", member,
-                      pw_lang_type(node));
+        pw_lang_found(load, PAWL_FINDING_TYPE, node, &step, "'%s' must be a list of names, not %s",
+                      member, pw_lang_type(node));
     }
 }
 
@@ -337,6 +339,11 @@ static void compile_function(pw_load *load, pw_task *task, const pw_node *node, 
     }
     task->kind = PW_TASK_ACTIVITY;
     add_activity(load, name);
+    if (load->findings->portable)
+        pw_lang_found(load, PAWL_FINDING_NOT_PORTABLE, pw_lang_get(node, "call"),
+                      PW_STEP(path, "call"),
+                      "only pawl looks for '" PW_FMT "' among the functions of its process",
+                      PW_ARG(pw_lang_shown(load, name)));
     pw_nearest nearest = pw_nearest_to(name);
     for (uint32_t i = 0; i < load->functions.count && load->tries < PW_TRIES_MAX; i++)
         pw_nearest_try(load, &nearest, load->functions.items[i].key->text);
@@ -346,9 +353,9 @@ static void compile_function(pw_load *load, pw_task *task, const pw_node *node, 
     if (nearest.distance == UINT32_MAX)
         return;
     pw_str shown = pw_lang_shown(load, name), hint = pw_nearest_hint(load, &nearest);
-    pw_lang_warn(load, pw_lang_get(node, "call"), PW_STEP(path, "call"),
-                 "'" PW_FMT "' will be looked for among the functions of the process" PW_FMT,
-                 PW_ARG(shown), PW_ARG(hint));
+    pw_lang_found(load, PAWL_FINDING_EXTERNAL, pw_lang_get(node, "call"), PW_STEP(path, "call"),
+                  "'" PW_FMT "' will be looked for among the functions of the process" PW_FMT,
+                  PW_ARG(shown), PW_ARG(hint));
 }
 
 /* userTask, userTask:1.0.0@default; *rest is what stands behind the name. */
@@ -388,6 +395,9 @@ void pw_lang_call(pw_load *load, pw_task *task, const pw_node *node, const pw_pa
             pw_lang_error(load, call, step,
                           "'" PW_FMT "' is not known; write userTask or userTask:1.0.0@default",
                           PW_ARG(shown));
+        if (load->findings->portable)
+            pw_lang_found(load, PAWL_FINDING_NOT_PORTABLE, call, step,
+                          "only pawl knows 'call: userTask'");
         compile_user(load, task, node, path, nest);
     } else if (name.len == 0 || memmem(name.ptr, name.len, "${", 2)) {
         pw_lang_error(load, call, step, "'call' must be the name of a function%s",
@@ -439,9 +449,9 @@ void pw_lang_emit(pw_load *load, pw_task *task, const pw_node *node, const pw_pa
         if (pw_str_is(key->text, "with"))
             continue;
         pw_str shown = pw_lang_shown(load, key->text);
-        pw_lang_warn(load, key, PW_STEP_KEY(event_path, key),
-                     "'" PW_FMT "' has no effect here; what the event holds stands in 'with'",
-                     PW_ARG(shown));
+        pw_lang_found(load, PAWL_FINDING_NO_EFFECT, key, PW_STEP_KEY(event_path, key),
+                      "'" PW_FMT "' has no effect here; what the event holds stands in 'with'",
+                      PW_ARG(shown));
     }
     const pw_node *with = pw_lang_require(load, event, event_path, "with");
     const pw_path *with_path = PW_STEP(event_path, "with");

@@ -36,9 +36,9 @@ static void check_dsl(pw_load *load, const pw_node *map, const pw_path *path)
         return;
     }
     if (prerelease.len > 0)
-        pw_lang_warn(load, node, step,
-                     "'" PW_FMT "' came before the language's release; it is read as 1.0.3",
-                     PW_ARG(shown));
+        pw_lang_found(load, PAWL_FINDING_DSL, node, step,
+                      "'" PW_FMT "' came before the language's release; it is read as 1.0.3",
+                      PW_ARG(shown));
 }
 
 static void check_version(pw_load *load, const pw_node *map, const pw_path *path)
@@ -76,7 +76,8 @@ static void compile_head(pw_load *load, const pw_node *root)
                          &load->program->title);
     (void)pw_lang_string(load, pw_lang_get(node, "summary"), PW_STEP(path, "summary"), &summary);
     (void)pw_lang_is_map(load, pw_lang_get(node, "tags"), PW_STEP(path, "tags"));
-    pw_lang_metadata(load, pw_lang_get(node, "metadata"), PW_STEP(path, "metadata"));
+    pw_lang_metadata(load, pw_lang_get(node, "metadata"), PW_STEP(path, "metadata"),
+                     PW_METADATA_OF_DOCUMENT);
 }
 
 /* ---- use */
@@ -229,11 +230,11 @@ static void check_root(pw_load *load, const pw_node *root)
             continue;
         pw_str shown = pw_lang_shown(load, key->text), hint = pw_nearest_hint(load, &nearest);
         if (hint.len > 0)
-            pw_lang_error(load, key, PW_STEP_KEY(NULL, key), "unknown member '" PW_FMT "'" PW_FMT,
-                          PW_ARG(shown), PW_ARG(hint));
+            pw_lang_found(load, PAWL_FINDING_UNKNOWN_MEMBER, key, PW_STEP_KEY(NULL, key),
+                          "unknown member '" PW_FMT "'" PW_FMT, PW_ARG(shown), PW_ARG(hint));
         else
-            pw_lang_warn(load, key, PW_STEP_KEY(NULL, key), "'" PW_FMT "' has no effect",
-                         PW_ARG(shown));
+            pw_lang_found(load, PAWL_FINDING_NO_EFFECT, key, PW_STEP_KEY(NULL, key),
+                          "'" PW_FMT "' has no effect", PW_ARG(shown));
     }
     const pw_node *schedule = pw_lang_key(root, "schedule");
     if (schedule)

@@ -59,7 +59,7 @@ pw_delay pw_lang_duration(pw_load *load, const pw_node *node, const pw_path *pat
         return out;
     }
     if (!pw_lang_is_string(node)) {
-        pw_lang_error(load, node, path,
+        pw_lang_found(load, PAWL_FINDING_TYPE, node, path,
                       "a duration is a string like PT30S or an object like { seconds: 30 }, not %s",
                       pw_lang_type(node));
         return out;
@@ -93,8 +93,8 @@ pw_delay pw_lang_timeout(pw_load *load, const pw_node *node, const pw_path *path
         return pw_lang_duration(load, pw_lang_get(named->node, "after"), &step, place);
     }
     if (node->kind != PW_NODE_MAP) {
-        pw_lang_error(
-            load, node, path,
+        pw_lang_found(
+            load, PAWL_FINDING_TYPE, node, path,
             "a timeout is { after: duration } or the name of one in 'use.timeouts', not %s",
             pw_lang_type(node));
         return (pw_delay){ .given = true };

@@ -60,7 +60,7 @@ void pw_lang_raise(pw_load *load, pw_task *task, const pw_node *node, const pw_p
         return;
     if (!pw_lang_is_string(error)) {
         if (error->kind != PW_NODE_MAP)
-            pw_lang_error(load, error, error_path,
+            pw_lang_found(load, PAWL_FINDING_TYPE, error, error_path,
                           "'error' must be an object, the name of one in 'use.errors', or one "
                           "expression in ${ }, not %s",
                           pw_lang_type(error));
@@ -70,14 +70,19 @@ void pw_lang_raise(pw_load *load, pw_task *task, const pw_node *node, const pw_p
     }
     pw_str source;
     pw_wrapped wrapped = pw_lang_wrapped(load, error, error_path, &place, &source);
-    if (wrapped == PW_WRAPPED_WHOLE)
+    if (wrapped == PW_WRAPPED_WHOLE) {
+        if (load->findings->portable)
+            pw_lang_found(load, PAWL_FINDING_NOT_PORTABLE, error, error_path,
+                          "only pawl raises what an expression gives: to others this is the name "
+                          "of an error");
         task->as.error.whole = pw_lang_compile(load, error, error_path, &place, source);
+    }
     if (wrapped != PW_WRAPPED_NO)
         return;
     if (error->text.len > 1 && error->text.ptr[0] == '$') {
         pw_str shown = pw_lang_shown(load, error->text);
-        pw_lang_error(
-            load, error, error_path,
+        pw_lang_found(
+            load, PAWL_FINDING_UNKNOWN_NAME, error, error_path,
             "this is the name of an error in 'use.errors'; to raise what the expression gives "
             "write \"${ " PW_FMT " }\"",
             PW_ARG(shown));
@@ -97,17 +102,21 @@ static bool literal(pw_load *load, const pw_node *node, const pw_path *path, pw_
         return false;
     if (!memmem(out->ptr, out->len, "${", 2))
         return true;
-    pw_lang_error(
-        load, node, path,
+    pw_lang_found(
+        load, PAWL_FINDING_NOT_SUPPORTED, node, path,
         "an expression in `catch.errors.with` is not in this release of pawl; use `catch.when`");
     return false;
 }
 
 static void compile_filter(pw_load *load, pw_task *task, const pw_node *node, const pw_path *path)
 {
-    static const pw_rule rules[] = { { "type", NULL },     { "status", NULL },
-                                     { "title", NULL },    { "detail", NULL },
-                                     { "instance", NULL }, { "class", "catch.errors.with.class" } };
+    static const pw_rule rules[] = { { "type", NULL },
+                                     { "status", NULL },
+                                     { "title", NULL },
+                                     { "detail", NULL },
+                                     { "details", NULL },
+                                     { "instance", NULL },
+                                     { "class", "catch.errors.with.class" } };
     task->as.attempt.status = -1;
     if (!node || !pw_lang_is_map(load, node, path))
         return;
@@ -115,10 +124,10 @@ static void compile_filter(pw_load *load, pw_task *task, const pw_node *node, co
         const pw_node *key = node->pairs[i].key;
         pw_str shown = pw_lang_shown(load, key->text);
         if (!pw_str_is(key->text, "with"))
-            pw_lang_warn(load, key, PW_STEP_KEY(path, key),
-                         "'" PW_FMT
-                         "' has no effect here; which errors are caught stands in 'with'",
-                         PW_ARG(shown));
+            pw_lang_found(load, PAWL_FINDING_NO_EFFECT, key, PW_STEP_KEY(path, key),
+                          "'" PW_FMT
+                          "' has no effect here; which errors are caught stands in 'with'",
+                          PW_ARG(shown));
     }
     const pw_node *with = pw_lang_get(node, "with");
     const pw_path *step = PW_STEP(path, "with");
@@ -131,8 +140,12 @@ static void compile_filter(pw_load *load, pw_task *task, const pw_node *node, co
     (void)literal(load, pw_lang_get(with, "type"), PW_STEP(step, "type"), &task->as.attempt.type);
     (void)literal(load, pw_lang_get(with, "title"), PW_STEP(step, "title"),
                   &task->as.attempt.title);
-    (void)literal(load, pw_lang_get(with, "detail"), PW_STEP(step, "detail"),
-                  &task->as.attempt.detail);
+    /* 1.0.3 as it was released says "details", what came after it "detail" */
+    const char *detail = pw_lang_get(with, "details") ? "details" : "detail";
+    if (pw_lang_get(with, "details") && pw_lang_get(with, "detail"))
+        pw_lang_found(load, PAWL_FINDING_DUPLICATE, pw_lang_key(with, "details"),
+                      PW_STEP(step, "details"), "'details' means the same as 'detail'");
+    (void)literal(load, pw_lang_get(with, detail), PW_STEP(step, detail), &task->as.attempt.detail);
     (void)literal(load, pw_lang_get(with, "instance"), PW_STEP(step, "instance"),
                   &task->as.attempt.instance);
     const pw_node *status = pw_lang_get(with, "status");

@@ -67,12 +67,12 @@ static void check_arguments(pw_load *load, const pw_node *node, const pw_path *p
         size_t offset = find_variable(source, arguments[i].name);
         uint32_t at = offset < source.len ? place_in(load, node, source, offset) : node->start;
         if (arguments[i].later)
-            pw_lang_finding(load, true, at, path,
-                            "`$%s` is valid in the language but not in this release of pawl",
-                            arguments[i].name);
+            pw_lang_report(load, PAWL_FINDING_NOT_SUPPORTED, at, path,
+                           "`$%s` is valid in the language but not in this release of pawl",
+                           arguments[i].name);
         else
-            pw_lang_finding(load, true, at, path, "$%s is not available in %s", arguments[i].name,
-                            place->what);
+            pw_lang_report(load, PAWL_FINDING_VARIABLE, at, path, "$%s is not available in %s",
+                           arguments[i].name, place->what);
     }
 }
 
@@ -94,14 +94,14 @@ const pw_expr *pw_lang_compile(pw_load *load, const pw_node *node, const pw_path
     size_t position = 0;
     pawl_error err = { 0 };
     if (trim(source).len == 0) {
-        pw_lang_error(load, node, path, "the expression is empty");
+        pw_lang_found(load, PAWL_FINDING_EXPRESSION, node, path, "the expression is empty");
         return NULL;
     }
     /* one that is used at many places, by an alias or a name, is compiled for each */
     load->source_bytes += source.len;
     if (load->source_bytes > PW_DOCUMENT_MAX) {
-        pw_lang_error(
-            load, node, path,
+        pw_lang_found(
+            load, PAWL_FINDING_TOO_LARGE, node, path,
             "the expressions have more than %u bytes when all that is used again is written out",
             PW_DOCUMENT_MAX);
         return NULL;
@@ -110,8 +110,8 @@ const pw_expr *pw_lang_compile(pw_load *load, const pw_node *node, const pw_path
     if (code == PAWL_NO_MEMORY)
         pw_lang_no_memory(load);
     if (code != PAWL_OK) {
-        pw_lang_finding(load, true, place_in(load, node, source, position), path, "expression: %s",
-                        err.message);
+        pw_lang_report(load, PAWL_FINDING_EXPRESSION, place_in(load, node, source, position), path,
+                       "expression: %s", err.message);
         return NULL;
     }
     check_arguments(load, node, path, place, source, pw_expr_slots(expr));
@@ -144,9 +144,9 @@ static void warn_of_lookalike(pw_load *load, const pw_node *node, const pw_path 
     if (!looks)
         return;
     pw_str shown = pw_lang_shown(load, text);
-    pw_lang_warn(load, node, path,
-                 "this is literal text; if it is meant as an expression write \"${ " PW_FMT " }\"",
-                 PW_ARG(shown));
+    pw_lang_found(load, PAWL_FINDING_LITERAL, node, path,
+                  "this is literal text; if it is meant as an expression write \"${ " PW_FMT " }\"",
+                  PW_ARG(shown));
 }
 
 pw_wrapped pw_lang_wrapped(pw_load *load, const pw_node *node, const pw_path *path,
@@ -157,9 +157,9 @@ pw_wrapped pw_lang_wrapped(pw_load *load, const pw_node *node, const pw_path *pa
         const char *inner = memmem(text.ptr, text.len, "${", 2);
         if (inner) {
             size_t offset = (size_t)(inner - node->text.ptr);
-            pw_lang_finding(load, false, pw_lang_inside(load, node, offset), path,
-                            "this '${' is literal text, because only a whole string can be an "
-                            "expression; write \"${ \\\"text \\\\(.x)\\\" }\"");
+            pw_lang_report(load, PAWL_FINDING_LITERAL, pw_lang_inside(load, node, offset), path,
+                           "this '${' is literal text, because only a whole string can be an "
+                           "expression; write \"${ \\\"text \\\\(.x)\\\" }\"");
         } else {
             warn_of_lookalike(load, node, path, place, text);
         }
@@ -171,14 +171,14 @@ pw_wrapped pw_lang_wrapped(pw_load *load, const pw_node *node, const pw_path *pa
         return PW_WRAPPED_WHOLE;
     }
     if (end == 0) {
-        pw_lang_finding(load, true, place_in(load, node, text, 0), path,
-                        "the expression that begins with '${' is not closed by '}'");
+        pw_lang_report(load, PAWL_FINDING_EXPRESSION, place_in(load, node, text, 0), path,
+                       "the expression that begins with '${' is not closed by '}'");
         return PW_WRAPPED_BROKEN;
     }
     size_t offset = (size_t)(text.ptr - node->text.ptr) + end;
-    pw_lang_finding(load, false, pw_lang_inside(load, node, offset), path,
-                    "text stands behind the '}', so all of it is literal text; write "
-                    "\"${ \\\"\\\\(.x) text\\\" }\"");
+    pw_lang_report(load, PAWL_FINDING_LITERAL, pw_lang_inside(load, node, offset), path,
+                   "text stands behind the '}', so all of it is literal text; write "
+                   "\"${ \\\"\\\\(.x) text\\\" }\"");
     return PW_WRAPPED_NO;
 }
 
@@ -192,9 +192,10 @@ const pw_expr *pw_lang_expression(pw_load *load, const pw_node *node, const pw_p
     if (pw_str_starts(source, PW_LIT("${"))) {
         size_t end = pw_expr_scan(source);
         if (end != source.len) {
-            pw_lang_finding(load, true, place_in(load, node, source, end), path, "%s",
-                            end ? "nothing may stand behind the '}' of an expression"
-                                : "the expression that begins with '${' is not closed by '}'");
+            pw_lang_report(load, PAWL_FINDING_EXPRESSION, place_in(load, node, source, end), path,
+                           "%s",
+                           end ? "nothing may stand behind the '}' of an expression"
+                               : "the expression that begins with '${' is not closed by '}'");
             return NULL;
         }
         source = (pw_str){ source.ptr + 2, source.len - 3 };
@@ -221,8 +222,8 @@ static void warn_of_assignment(pw_load *load, const pw_node *node, const pw_path
             i++;
             continue;
         }
-        pw_lang_finding(load, false, pw_lang_inside(load, node, i), path,
-                        "'=' changes a value and is always true here; did you mean '=='?");
+        pw_lang_report(load, PAWL_FINDING_ASSIGNMENT, pw_lang_inside(load, node, i), path,
+                       "'=' changes a value and is always true here; did you mean '=='?");
         return;
     }
 }
@@ -317,8 +318,9 @@ const pw_template *pw_lang_transform(pw_load *load, const pw_node *node, const p
     if (node->kind == PW_NODE_MAP)
         return pw_lang_template(load, node, path, place);
     if (!pw_lang_is_string(node)) {
-        pw_lang_error(load, node, path, "%s must be an expression or an object, not %s",
-                      place->what, pw_lang_type(node));
+        pw_lang_found(load, PAWL_FINDING_TYPE, node, path,
+                      "%s must be an expression or an object, not %s", place->what,
+                      pw_lang_type(node));
         return NULL;
     }
     pw_template *out = PW_NEW(load->arena, pw_template);

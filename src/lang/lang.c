@@ -46,7 +46,7 @@ static bool read_text(pw_load *load)
     if (pw_lang_read_yaml(load))
         return true;
     forget_findings(load);
-    pw_lang_finding(load, true, error_at, NULL, "%s", message);
+    pw_lang_report(load, PAWL_FINDING_SYNTAX, error_at, NULL, "%s", message);
     return false;
 }
 
@@ -92,8 +92,10 @@ static pawl_code run(pw_load *load, pawl_error *err)
     pw_arena_guard(load->findings->arena, &load->guard);
     if (read_text(load)) {
         pw_lang_document(load);
-        if (load->findings->errors == 0)
+        if (load->findings->errors == 0) {
+            pw_lang_lint(load);
             finish(load);
+        }
     }
     if (load->findings->errors == 0)
         return PAWL_OK;

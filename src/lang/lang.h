@@ -9,7 +9,8 @@
 
 typedef struct pw_finding {
     uint32_t line, column; /* from 1; columns count bytes; 0: not known */
-    bool is_error;
+    pawl_finding_kind kind;
+    bool is_error;  /* follows from the kind */
     pw_str pointer; /* JSON pointer; empty: the whole document */
     pw_str message; /* what is wrong, and what would be right; NUL-terminated, like pointer */
 } pw_finding;
@@ -19,7 +20,13 @@ typedef struct pw_findings {
     pw_finding *items; /* in the order of the document */
     uint32_t count, size;
     uint32_t errors; /* all, listed or not */
+    bool portable;   /* given by the caller: also what only this engine understands */
 } pw_findings;
+
+const char *pw_finding_code(pawl_finding_kind kind); /* "unknown-member" */
+const char *pw_finding_advice(pawl_finding_kind kind);
+/* The JSON Schema of what may stand below `metadata.pawl`. */
+const char *pw_lang_metadata_schema(void);
 
 /* Checks the whole document and reports all that is wrong in one pass. PAWL_INVALID: there is an
  * error (the first one is err's message, as "line L, column C: ..."); *out is untouched. The

@@ -109,6 +109,7 @@ typedef struct pw_load {
     uint32_t activity_count, activity_size;
     pw_index activity_index;
     uint32_t tries;      /* of nearest names, so far */
+    uint32_t looked_at;  /* tasks, in the search for loops, so far */
     size_t source_bytes; /* of expressions, so far */
 } pw_load;
 
@@ -117,16 +118,22 @@ typedef struct pw_load {
 /* Refuses what is not text; false: there is nothing to read. */
 bool pw_lang_source(pw_load *load);
 void pw_lang_place(const pw_load *load, uint32_t at, uint32_t *line, uint32_t *column);
+uint32_t pw_lang_at(const pw_load *load, uint32_t line, uint32_t column); /* and back */
 uint32_t pw_lang_byte(const pw_load *load, size_t character);
 /* The byte of the document where byte `offset` of the string `node` stands. */
 uint32_t pw_lang_inside(const pw_load *load, const pw_node *node, size_t offset);
 
-void pw_lang_finding(pw_load *load, bool is_error, uint32_t at, const pw_path *path,
-                     const char *format, ...) PW_PRINTF(5, 6);
+/* Whether it is an error follows from the kind. */
+void pw_lang_report(pw_load *load, pawl_finding_kind kind, uint32_t at, const pw_path *path,
+                    const char *format, ...) PW_PRINTF(5, 6);
+/* Of a whole task, at its name. */
+void pw_lang_report_task(pw_load *load, pawl_finding_kind kind, const pw_task *task,
+                         const char *format, ...) PW_PRINTF(4, 5);
+#define pw_lang_found(load, kind, node, path, ...)                                                 \
+    pw_lang_report(load, kind, (node)->start, path, __VA_ARGS__)
+/* A value that cannot stand where it stands: most of what can be wrong. */
 #define pw_lang_error(load, node, path, ...)                                                       \
-    pw_lang_finding(load, true, (node)->start, path, __VA_ARGS__)
-#define pw_lang_warn(load, node, path, ...)                                                        \
-    pw_lang_finding(load, false, (node)->start, path, __VA_ARGS__)
+    pw_lang_found(load, PAWL_FINDING_VALUE, node, path, __VA_ARGS__)
 pw_str pw_lang_pointer(pw_arena *arena, const pw_path *path);
 /* Text of the user's for a message: short, one line, no control characters. */
 pw_str pw_lang_shown(pw_load *load, pw_str text);
@@ -280,7 +287,6 @@ pw_flow pw_lang_flow(pw_load *load, const pw_node *node, const pw_path *path, co
  * many. */
 bool pw_lang_variable(pw_load *load, const pw_node *node, const pw_path *path, const char *fallback,
                       const pw_nest *nest, uint32_t *slots, pw_scope *scope);
-void pw_lang_metadata(pw_load *load, const pw_node *node, const pw_path *path);
 
 /* ---- calls.c, errors.c, retries.c */
 
@@ -296,6 +302,15 @@ void pw_lang_error_object(pw_load *load, pw_error_template *out, const pw_node *
                           const pw_path *path, const pw_place *place);
 const pw_retry_policy *pw_lang_retry(pw_load *load, const pw_node *node, const pw_path *path,
                                      const pw_place *place);
+
+/* ---- metadata.c */
+
+typedef enum pw_metadata_of { PW_METADATA_OF_DOCUMENT, PW_METADATA_OF_TASK } pw_metadata_of;
+void pw_lang_metadata(pw_load *load, const pw_node *node, const pw_path *path, pw_metadata_of of);
+
+/* ---- lint.c: what is no error and yet hardly meant; of a document without errors */
+
+void pw_lang_lint(pw_load *load);
 
 /* ---- document.c */
 

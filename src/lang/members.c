@@ -76,8 +76,8 @@ pw_str pw_nearest_hint(pw_load *load, const pw_nearest *nearest)
 
 void pw_lang_not_yet(pw_load *load, const pw_node *at, const pw_path *path, const char *what)
 {
-    pw_lang_error(load, at, path, "`%s` is valid in the language but not in this release of pawl",
-                  what);
+    pw_lang_found(load, PAWL_FINDING_NOT_SUPPORTED, at, path,
+                  "`%s` is valid in the language but not in this release of pawl", what);
 }
 
 void pw_lang_members(pw_load *load, const pw_node *map, const pw_path *path, const pw_rule *rules,
@@ -100,8 +100,8 @@ void pw_lang_members(pw_load *load, const pw_node *map, const pw_path *path, con
         } else if (!rule) {
             pw_str shown = pw_lang_shown(load, key->text);
             pw_str hint = pw_nearest_hint(load, &nearest);
-            pw_lang_error(load, key, PW_STEP_KEY(path, key), "unknown member '" PW_FMT "'" PW_FMT,
-                          PW_ARG(shown), PW_ARG(hint));
+            pw_lang_found(load, PAWL_FINDING_UNKNOWN_MEMBER, key, PW_STEP_KEY(path, key),
+                          "unknown member '" PW_FMT "'" PW_FMT, PW_ARG(shown), PW_ARG(hint));
         }
     }
 }
@@ -135,7 +135,7 @@ const pw_node *pw_lang_require(pw_load *load, const pw_node *map, const pw_path 
     const pw_pair *pair = pair_of(map, name);
     if (pair)
         return pair->value;
-    pw_lang_error(load, map, path, "'%s' is missing", name);
+    pw_lang_found(load, PAWL_FINDING_MISSING, map, path, "'%s' is missing", name);
     return NULL;
 }
 
@@ -181,8 +181,8 @@ static pw_str name_of(pw_load *load, const pw_path *path)
 static bool wrong(pw_load *load, const pw_node *node, const pw_path *path, const char *wanted)
 {
     pw_str name = name_of(load, path);
-    pw_lang_error(load, node, path, PW_FMT " must be %s, not %s", PW_ARG(name), wanted,
-                  pw_lang_type(node));
+    pw_lang_found(load, PAWL_FINDING_TYPE, node, path, PW_FMT " must be %s, not %s", PW_ARG(name),
+                  wanted, pw_lang_type(node));
     return false;
 }
 
@@ -210,8 +210,9 @@ bool pw_lang_string(pw_load *load, const pw_node *node, const pw_path *path, pw_
     }
     if (node->kind == PW_NODE_SCALAR && !pw_is(node->value, PW_NULL)) {
         pw_str name = name_of(load, path), shown = pw_lang_shown(load, node->text);
-        pw_lang_error(load, node, path, PW_FMT " must be a string, not %s: write \"" PW_FMT "\"",
-                      PW_ARG(name), pw_lang_type(node), PW_ARG(shown));
+        pw_lang_found(load, PAWL_FINDING_TYPE, node, path,
+                      PW_FMT " must be a string, not %s: write \"" PW_FMT "\"", PW_ARG(name),
+                      pw_lang_type(node), PW_ARG(shown));
         return false;
     }
     return wrong(load, node, path, "a string");
@@ -351,7 +352,8 @@ pw_named *pw_lang_find(pw_load *load, pw_names *names, const pw_node *node, cons
     pw_str shown = pw_lang_shown(load, node->text), hint = pw_nearest_hint(load, &nearest);
     if (node->text.len > 0 && node->text.ptr[0] == '$')
         hint = PW_LIT("; a name is no expression");
-    pw_lang_error(load, node, path, "no %s named '" PW_FMT "' in 'use.%s'" PW_FMT, names->what,
-                  PW_ARG(shown), names->member, PW_ARG(hint));
+    pw_lang_found(load, PAWL_FINDING_UNKNOWN_NAME, node, path,
+                  "no %s named '" PW_FMT "' in 'use.%s'" PW_FMT, names->what, PW_ARG(shown),
+                  names->member, PW_ARG(hint));
     return NULL;
 }

@@ -28,6 +28,9 @@ static void compile_backoff(pw_load *load, pw_retry_policy *out, const pw_node *
         pw_lang_members(load, kind, step, parameters, i);
         if (i == PW_BACKOFF_CONSTANT)
             continue;
+        if (kind->count > 0 && load->findings->portable)
+            pw_lang_found(load, PAWL_FINDING_NOT_PORTABLE, kind, step,
+                          "only pawl knows the parameters of '%s'", rules[i].name);
         out->delay_max =
             pw_lang_duration(load, pw_lang_get(kind, "maxDelay"), PW_STEP(step, "maxDelay"), place);
         const pw_node *factor = pw_lang_get(kind, "factor");
@@ -100,7 +103,7 @@ const pw_retry_policy *pw_lang_retry(pw_load *load, const pw_node *node, const p
     pw_retry_policy *out = PW_NEW(load->arena, pw_retry_policy);
     out->count = PW_RETRY_UNLIMITED;
     if (node->kind != PW_NODE_MAP) {
-        pw_lang_error(load, node, path,
+        pw_lang_found(load, PAWL_FINDING_TYPE, node, path,
                       "a retry policy is an object or the name of one in 'use.retries', not %s",
                       pw_lang_type(node));
         return out;
@@ -115,7 +118,7 @@ const pw_retry_policy *pw_lang_retry(pw_load *load, const pw_node *node, const p
     compile_backoff(load, out, pw_lang_get(node, "backoff"), PW_STEP(path, "backoff"), &here);
     compile_jitter(load, out, pw_lang_get(node, "jitter"), PW_STEP(path, "jitter"), &here);
     if (!compile_limit(load, out, pw_lang_get(node, "limit"), PW_STEP(path, "limit"), &here))
-        pw_lang_warn(load, node, path,
-                     "nothing limits these retries; set limit.attempt.count or limit.duration");
+        pw_lang_found(load, PAWL_FINDING_RETRY, node, path,
+                      "nothing limits these retries; set limit.attempt.count or limit.duration");
     return out;
 }

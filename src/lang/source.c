@@ -73,15 +73,16 @@ static void index_characters(pw_load *load)
 bool pw_lang_source(pw_load *load)
 {
     if (load->text.len > PW_DOCUMENT_MAX) {
-        pw_lang_finding(load, true, UINT32_MAX, NULL,
-                        "the document has %zu bytes; at most %u are allowed", load->text.len,
-                        PW_DOCUMENT_MAX);
+        pw_lang_report(load, PAWL_FINDING_TOO_LARGE, UINT32_MAX, NULL,
+                       "the document has %zu bytes; at most %u are allowed", load->text.len,
+                       PW_DOCUMENT_MAX);
         return false;
     }
     pw_str text = load->text;
     if (text.len >= 2 &&
         (memcmp(text.ptr, "\xff\xfe", 2) == 0 || memcmp(text.ptr, "\xfe\xff", 2) == 0)) {
-        pw_lang_finding(load, true, UINT32_MAX, NULL, "the document is UTF-16; write it as UTF-8");
+        pw_lang_report(load, PAWL_FINDING_SYNTAX, UINT32_MAX, NULL,
+                       "the document is UTF-16; write it as UTF-8");
         return false;
     }
     if (text.len >= 3 && memcmp(text.ptr, "\xef\xbb\xbf", 3) == 0)
@@ -89,9 +90,9 @@ bool pw_lang_source(pw_load *load)
     index_lines(load);
     if (!pw_utf8_valid(text)) {
         uint32_t at = first_invalid(text);
-        pw_lang_finding(load, true, at, NULL,
-                        "byte 0x%02x is not UTF-8; write the document as UTF-8",
-                        (unsigned)(uint8_t)text.ptr[at]);
+        pw_lang_report(load, PAWL_FINDING_SYNTAX, at, NULL,
+                       "byte 0x%02x is not UTF-8; write the document as UTF-8",
+                       (unsigned)(uint8_t)text.ptr[at]);
         return false;
     }
     index_characters(load);
@@ -113,6 +114,11 @@ void pw_lang_place(const pw_load *load, uint32_t at, uint32_t *line, uint32_t *c
     }
     *line = low + 1;
     *column = at - load->lines[low] + 1;
+}
+
+uint32_t pw_lang_at(const pw_load *load, uint32_t line, uint32_t column)
+{
+    return line ? load->lines[line - 1] + column - 1 : UINT32_MAX;
 }
 
 uint32_t pw_lang_byte(const pw_load *load, size_t character)
@@ -397,27 +403,44 @@ static pw_finding *list(pw_load *load, pw_findings *findings, const pw_finding *
     return &findings->items[at];
 }
 
-void pw_lang_finding(pw_load *load, bool is_error, uint32_t at, const pw_path *path,
-                     const char *format, ...)
+/* Codes and what they mean are one table, in the public header. */
+static const struct {
+    const char *code, *advice;
+    bool is_error;
+} finding_kinds[] = {
+#define PW_FINDING_KIND(name, code, error, what, advice) { code, advice, error },
+    PAWL_FINDINGS(PW_FINDING_KIND)
+#undef PW_FINDING_KIND
+};
+
+const char *pw_finding_code(pawl_finding_kind kind)
+{
+    return finding_kinds[kind].code;
+}
+
+const char *pw_finding_advice(pawl_finding_kind kind)
+{
+    return finding_kinds[kind].advice;
+}
+
+enum { MESSAGE_SIZE = 480 }; /* as much as a pawl_error holds */
+
+/* The new entry of the list, without its pointer; NULL: it is full, or the finding is there. */
+static pw_finding *report(pw_load *load, pawl_finding_kind kind, uint32_t at, const char *message)
 {
     pw_findings *findings = load->findings;
-    char message[480];
-    va_list args;
-    va_start(args, format);
-    (void)vsnprintf(message, sizeof message, format, args);
-    va_end(args);
-    pw_finding new = { .is_error = is_error };
+    pw_finding new = { .kind = kind, .is_error = finding_kinds[kind].is_error };
     pw_lang_place(load, at, &new.line, &new.column);
     /* what an alias repeats is one mistake */
     for (uint32_t i = 0; i < findings->count; i++) {
         const pw_finding *old = &findings->items[i];
         if (old->line == new.line && old->column == new.column &&pw_str_is(old->message, message))
-            return;
+            return NULL;
     }
-    if (is_error) {
+    if (new.is_error) {
         pw_finding first = { .line = load->first_line, .column = load->first_column };
         if (load->first_error[0] == '\0' || is_before(&new, &first)) {
-            memcpy(load->first_error, message, sizeof message);
+            (void)snprintf(load->first_error, sizeof load->first_error, "%s", message);
             load->first_line = new.line;
             load->first_column = new.column;
         }
@@ -425,8 +448,33 @@ void pw_lang_finding(pw_load *load, bool is_error, uint32_t at, const pw_path *p
     }
     new.message = new.pointer = PW_LIT("");
     pw_finding *listed = list(load, findings, &new);
-    if (!listed)
-        return;
-    listed->message = pw_arena_str(findings->arena, pw_str_of(message));
-    listed->pointer = pw_lang_pointer(findings->arena, path);
+    if (listed)
+        listed->message = pw_arena_str(findings->arena, pw_str_of(message));
+    return listed;
+}
+
+void pw_lang_report(pw_load *load, pawl_finding_kind kind, uint32_t at, const pw_path *path,
+                    const char *format, ...)
+{
+    char message[MESSAGE_SIZE];
+    va_list args;
+    va_start(args, format);
+    (void)vsnprintf(message, sizeof message, format, args);
+    va_end(args);
+    pw_finding *listed = report(load, kind, at, message);
+    if (listed)
+        listed->pointer = pw_lang_pointer(load->findings->arena, path);
+}
+
+void pw_lang_report_task(pw_load *load, pawl_finding_kind kind, const pw_task *task,
+                         const char *format, ...)
+{
+    char message[MESSAGE_SIZE];
+    va_list args;
+    va_start(args, format);
+    (void)vsnprintf(message, sizeof message, format, args);
+    va_end(args);
+    pw_finding *listed = report(load, kind, pw_lang_at(load, task->line, task->column), message);
+    if (listed)
+        listed->pointer = pw_arena_str(load->findings->arena, task->pointer);
 }

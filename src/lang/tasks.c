@@ -50,7 +50,7 @@ pw_flow pw_lang_flow(pw_load *load, const pw_node *node, const pw_path *path, co
     pw_nearest_try(load, &nearest, PW_LIT("exit"));
     pw_nearest_try(load, &nearest, PW_LIT("end"));
     pw_str hint = pw_nearest_hint(load, &nearest);
-    pw_lang_error(load, node, path,
+    pw_lang_found(load, PAWL_FINDING_UNKNOWN_NAME, node, path,
                   "no task named '" PW_FMT
                   "' in this list; 'then' is continue, exit, end or a task of the "
                   "same list" PW_FMT,
@@ -78,10 +78,11 @@ bool pw_lang_variable(pw_load *load, const pw_node *node, const pw_path *path, c
     }
     for (size_t i = 0; i < PW_LENGTH(taken) && node; i++) {
         if (pw_str_is(name, taken[i]))
-            pw_lang_warn(load, node, path, "this variable hides $%s", taken[i]);
+            pw_lang_found(load, PAWL_FINDING_HIDDEN, node, path, "this variable hides $%s",
+                          taken[i]);
     }
     if (*slots >= PW_EXPR_SLOTS_MAX - PW_SLOT_LEXICAL) {
-        pw_lang_error(load, node ? node : nest->list->node, path,
+        pw_lang_found(load, PAWL_FINDING_TOO_LARGE, node ? node : nest->list->node, path,
                       "more than %u variables of 'for' and 'catch' within each other",
                       (unsigned)(PW_EXPR_SLOTS_MAX - PW_SLOT_LEXICAL));
         return false;
@@ -114,7 +115,7 @@ static void check_name(pw_load *load, const pw_node *list, uint32_t at, pw_value
     } else if (pw_integer(pw_get(seen, key->text), &first) && (uint32_t)first != at) {
         uint32_t line, column;
         pw_lang_place(load, list->items[first]->pairs[0].key->start, &line, &column);
-        pw_lang_error(load, key, path,
+        pw_lang_found(load, PAWL_FINDING_DUPLICATE, key, path,
                       "task '" PW_FMT
                       "' is named twice in one list; the first is at line %u, column %u",
                       PW_ARG(shown), line, column);
@@ -139,7 +140,8 @@ static void number_task(pw_load *load, pw_task *task, const pw_node *node)
 {
     if (load->task_count == PW_TASKS_MAX) {
         if (!load->tasks_full)
-            pw_lang_error(load, node, NULL, "the document has more than %u tasks", PW_TASKS_MAX);
+            pw_lang_found(load, PAWL_FINDING_TOO_LARGE, node, NULL,
+                          "the document has more than %u tasks", PW_TASKS_MAX);
         load->tasks_full = true;
         return;
     }
@@ -170,8 +172,8 @@ pw_list pw_lang_list(pw_load *load, const pw_node *node, const pw_path *path, co
     pw_nest nest = *outer;
     nest.depth++;
     if (nest.depth > PW_NESTING_MAX) {
-        pw_lang_error(load, node, path, "tasks nest more than %u levels deep; use 'use.functions'",
-                      PW_NESTING_MAX);
+        pw_lang_found(load, PAWL_FINDING_TOO_LARGE, node, path,
+                      "tasks nest more than %u levels deep; use 'use.functions'", PW_NESTING_MAX);
         return list;
     }
     pw_tasks tasks = { .positions = positions_of(load, node), .node = node, .branches = branches };
@@ -181,8 +183,8 @@ pw_list pw_lang_list(pw_load *load, const pw_node *node, const pw_path *path, co
         const pw_node *item = node->items[i];
         pw_path at = { .up = path, .index = i };
         if (item->kind != PW_NODE_MAP) {
-            pw_lang_error(load, item, &at, "a list item is one named task, not %s",
-                          pw_lang_type(item));
+            pw_lang_found(load, PAWL_FINDING_TYPE, item, &at,
+                          "a list item is one named task, not %s", pw_lang_type(item));
             continue;
         }
         if (item->count != 1) {
@@ -267,8 +269,8 @@ static void compile_switch(pw_load *load, pw_task *task, const pw_node *node, co
         uint32_t line, column;
         int64_t first;
         if (item->kind != PW_NODE_MAP) {
-            pw_lang_error(load, item, &at, "a list item is one named case, not %s",
-                          pw_lang_type(item));
+            pw_lang_found(load, PAWL_FINDING_TYPE, item, &at,
+                          "a list item is one named case, not %s", pw_lang_type(item));
             continue;
         }
         if (item->count != 1) {
@@ -281,7 +283,7 @@ static void compile_switch(pw_load *load, pw_task *task, const pw_node *node, co
         if (pw_integer(pw_get(seen, key->text), &first) && first != i) {
             pw_str shown = pw_lang_shown(load, key->text);
             pw_lang_place(load, cases->items[first]->pairs[0].key->start, &line, &column);
-            pw_lang_error(load, key, &name,
+            pw_lang_found(load, PAWL_FINDING_DUPLICATE, key, &name,
                           "case '" PW_FMT "' is named twice; the first is at line %u, column %u",
                           PW_ARG(shown), line, column);
         }
@@ -290,7 +292,7 @@ static void compile_switch(pw_load *load, pw_task *task, const pw_node *node, co
         if (body->kind == PW_NODE_MAP && !pw_lang_get(body, "when") && body->count <= 1) {
             if (fallback) {
                 pw_lang_place(load, fallback->start, &line, &column);
-                pw_lang_error(load, key, &name,
+                pw_lang_found(load, PAWL_FINDING_DUPLICATE, key, &name,
                               "a second case without 'when': the first is at line %u, column %u",
                               line, column);
             } else {
@@ -315,7 +317,7 @@ static void compile_for(pw_load *load, pw_task *task, const pw_node *node, const
         if (in && in->kind == PW_NODE_LIST)
             task->as.loop.in = pw_lang_template(load, in, PW_STEP(step, "in"), &place);
         else if (in && !pw_lang_is_string(in))
-            pw_lang_error(load, in, PW_STEP(step, "in"),
+            pw_lang_found(load, PAWL_FINDING_TYPE, in, PW_STEP(step, "in"),
                           "'in' must be an expression or a list, not %s", pw_lang_type(in));
         else
             task->as.loop.in = pw_lang_transform(load, in, PW_STEP(step, "in"), &place);
@@ -465,7 +467,7 @@ static void report_no_kind(pw_load *load, const pw_task *task, const pw_node *no
         }
     }
     pw_str shown = pw_lang_shown(load, task->name);
-    pw_lang_error(load, node, path,
+    pw_lang_found(load, PAWL_FINDING_MISSING, node, path,
                   "task '" PW_FMT
                   "' does nothing: it needs one of call, do, emit, for, fork, raise, set, "
                   "switch, try, wait",
@@ -492,23 +494,6 @@ static const pw_template *transform(pw_load *load, const pw_node *node, const pw
     return pw_lang_transform(load, pw_lang_get(outer, inner), PW_STEP(step, inner), place);
 }
 
-void pw_lang_metadata(pw_load *load, const pw_node *node, const pw_path *path)
-{
-    if (!pw_lang_is_map(load, node, path))
-        return;
-    const pw_node *ours = pw_lang_get(node, "pawl");
-    const pw_path *step = PW_STEP(path, "pawl");
-    if (!pw_lang_is_map(load, ours, step))
-        return;
-    for (uint32_t i = 0; i < ours->count; i++) {
-        const pw_node *key = ours->pairs[i].key;
-        pw_str shown = pw_lang_shown(load, key->text);
-        pw_lang_error(load, key, PW_STEP_KEY(step, key),
-                      "`metadata.pawl." PW_FMT "` is not there yet in this release of pawl",
-                      PW_ARG(shown));
-    }
-}
-
 static void compile_common(pw_load *load, pw_task *task, const pw_node *node, const pw_path *path,
                            const pw_nest *nest)
 {
@@ -526,7 +511,8 @@ static void compile_common(pw_load *load, pw_task *task, const pw_node *node, co
     place.what = "'export.as'";
     task->export_as = transform(load, node, path, "export", "as", &place);
     task->then = pw_lang_flow(load, pw_lang_get(node, "then"), PW_STEP(path, "then"), nest->list);
-    pw_lang_metadata(load, pw_lang_get(node, "metadata"), PW_STEP(path, "metadata"));
+    pw_lang_metadata(load, pw_lang_get(node, "metadata"), PW_STEP(path, "metadata"),
+                     PW_METADATA_OF_TASK);
 }
 
 void pw_lang_task(pw_load *load, pw_task *task, const pw_node *node, const pw_path *path,

@@ -54,9 +54,9 @@ static bool too_heavy(pw_load *load, uint64_t more, uint32_t at)
     load->weight += more;
     if (load->weight <= PW_LANG_VALUES_MAX)
         return false;
-    pw_lang_finding(load, true, at, NULL,
-                    "the document has more than %u values when its aliases are written out",
-                    PW_LANG_VALUES_MAX);
+    pw_lang_report(load, PAWL_FINDING_TOO_LARGE, at, NULL,
+                   "the document has more than %u values when its aliases are written out",
+                   PW_LANG_VALUES_MAX);
     return true;
 }
 
@@ -89,8 +89,8 @@ static bool add(pw_load *load, const pw_node *node, uint32_t at)
     pw_frame *frame = &load->frames[load->depth - 1];
     if (frame->node->kind == PW_NODE_MAP && !frame->expects_value) {
         if (node->kind != PW_NODE_SCALAR) {
-            pw_lang_finding(load, true, at, here(load), "a key must be a string, not %s",
-                            pw_lang_type(node));
+            pw_lang_report(load, PAWL_FINDING_TYPE, at, here(load),
+                           "a key must be a string, not %s", pw_lang_type(node));
             return false;
         }
         frame->key = node;
@@ -158,21 +158,21 @@ bool pw_tree_alias(pw_load *load, pw_str anchor, uint32_t at)
     const pw_anchor *found = position ? &load->anchors[*position] : NULL;
     pw_str shown = pw_lang_shown(load, anchor);
     if (!found) {
-        pw_lang_finding(load, true, at, here(load),
-                        "alias '*" PW_FMT "' has no anchor '&" PW_FMT "' before it", PW_ARG(shown),
-                        PW_ARG(shown));
+        pw_lang_report(load, PAWL_FINDING_SYNTAX, at, here(load),
+                       "alias '*" PW_FMT "' has no anchor '&" PW_FMT "' before it", PW_ARG(shown),
+                       PW_ARG(shown));
         return false;
     }
     if (!found->node) {
-        pw_lang_finding(load, true, at, here(load),
-                        "alias '*" PW_FMT "' stands inside of what it names", PW_ARG(shown));
+        pw_lang_report(load, PAWL_FINDING_SYNTAX, at, here(load),
+                       "alias '*" PW_FMT "' stands inside of what it names", PW_ARG(shown));
         return false;
     }
     if (found->node->kind != PW_NODE_SCALAR &&
         load->depth + found->node->height + 1 > PW_LANG_DEPTH_MAX) {
-        pw_lang_finding(load, true, at, here(load),
-                        "the document nests lists and objects more than %u levels deep",
-                        PW_LANG_DEPTH_MAX);
+        pw_lang_report(load, PAWL_FINDING_TOO_LARGE, at, here(load),
+                       "the document nests lists and objects more than %u levels deep",
+                       PW_LANG_DEPTH_MAX);
         return false;
     }
     return !too_heavy(load, found->node->weight, at) && add(load, found->node, at);
@@ -183,9 +183,9 @@ bool pw_tree_alias(pw_load *load, pw_str anchor, uint32_t at)
 bool pw_tree_open(pw_load *load, pw_node_kind kind, uint32_t start, pw_str anchor)
 {
     if (load->depth == PW_LANG_DEPTH_MAX) {
-        pw_lang_finding(load, true, start, NULL,
-                        "the document nests lists and objects more than %u levels deep",
-                        PW_LANG_DEPTH_MAX);
+        pw_lang_report(load, PAWL_FINDING_TOO_LARGE, start, NULL,
+                       "the document nests lists and objects more than %u levels deep",
+                       PW_LANG_DEPTH_MAX);
         return false;
     }
     pw_node *node = PW_NEW(&load->scratch, pw_node);
@@ -209,8 +209,8 @@ static bool merge_from(pw_load *load, pw_index *seen, pw_frame *frame, pw_pair *
                        uint32_t *count, const pw_node *source, const pw_node *key)
 {
     if (source->kind != PW_NODE_MAP) {
-        pw_lang_error(load, key, here(load), "'<<' merges an object or a list of objects, not %s",
-                      pw_lang_type(source));
+        pw_lang_found(load, PAWL_FINDING_TYPE, key, here(load),
+                      "'<<' merges an object or a list of objects, not %s", pw_lang_type(source));
         return false;
     }
     for (uint32_t i = 0; i < source->count; i++) {
@@ -257,7 +257,7 @@ static bool finish_pairs(pw_load *load, pw_frame *frame)
             pw_lang_place(load, pairs[first].key->start, &line, &column);
             pw_str shown = pw_lang_shown(load, pair->key->text);
             frame->key = pair->key;
-            pw_lang_error(load, pair->key, here(load),
+            pw_lang_found(load, PAWL_FINDING_DUPLICATE, pair->key, here(load),
                           "'" PW_FMT "' is given twice; the first is at line %u, column %u",
                           PW_ARG(shown), line, column);
             frame->key = NULL;

@@ -28,22 +28,24 @@ static void syntax_error(pw_load *load, const yaml_parser_t *parser)
     if (parser->error == YAML_READER_ERROR) {
         size_t at =
             parser->problem_offset < load->text.len ? parser->problem_offset : load->text.len;
-        pw_lang_finding(load, true, (uint32_t)at, NULL, "not YAML: %s (0x%02x)", problem,
-                        (unsigned)parser->problem_value);
+        pw_lang_report(load, PAWL_FINDING_SYNTAX, (uint32_t)at, NULL, "not YAML: %s (0x%02x)",
+                       problem, (unsigned)parser->problem_value);
         return;
     }
     uint32_t at = pw_lang_byte(load, parser->problem_mark.index);
     if (at < load->text.len && load->text.ptr[at] == '\t') {
-        pw_lang_finding(load, true, at, NULL, "not YAML: a tab cannot indent; use spaces");
+        pw_lang_report(load, PAWL_FINDING_SYNTAX, at, NULL,
+                       "not YAML: a tab cannot indent; use spaces");
         return;
     }
     uint32_t line, column;
     pw_lang_place(load, pw_lang_byte(load, parser->context_mark.index), &line, &column);
     if (parser->context)
-        pw_lang_finding(load, true, at, NULL, "not YAML: %s, %s that began at line %u, column %u",
-                        problem, parser->context, line, column);
+        pw_lang_report(load, PAWL_FINDING_SYNTAX, at, NULL,
+                       "not YAML: %s, %s that began at line %u, column %u", problem,
+                       parser->context, line, column);
     else
-        pw_lang_finding(load, true, at, NULL, "not YAML: %s", problem);
+        pw_lang_report(load, PAWL_FINDING_SYNTAX, at, NULL, "not YAML: %s", problem);
 }
 
 /* ---- tags */
@@ -51,8 +53,8 @@ static void syntax_error(pw_load *load, const yaml_parser_t *parser)
 static bool refuse_tag(pw_load *load, const yaml_char_t *tag, uint32_t at)
 {
     pw_str shown = pw_lang_shown(load, name_of(tag));
-    pw_lang_finding(load, true, at, NULL,
-                    "tag '" PW_FMT "' is not supported: values are those of JSON", PW_ARG(shown));
+    pw_lang_report(load, PAWL_FINDING_SYNTAX, at, NULL,
+                   "tag '" PW_FMT "' is not supported: values are those of JSON", PW_ARG(shown));
     return true; /* read on: the rest is still worth checking */
 }
 
@@ -181,8 +183,8 @@ static bool handle(pw_load *load, const yaml_event_t *event, unsigned *documents
     case YAML_DOCUMENT_START_EVENT:
         if (++*documents == 1)
             return true;
-        pw_lang_finding(load, true, start, NULL,
-                        "a second document begins here: a file holds one workflow");
+        pw_lang_report(load, PAWL_FINDING_SYNTAX, start, NULL,
+                       "a second document begins here: a file holds one workflow");
         load->stop = true;
         return false;
     case YAML_ALIAS_EVENT:
@@ -255,7 +257,8 @@ bool pw_lang_read_yaml(pw_load *load)
     }
     pw_lang_yaml_done(load);
     if (!load->stop && !load->root) {
-        pw_lang_finding(load, true, 0, NULL, "the document is empty; it must be a workflow");
+        pw_lang_report(load, PAWL_FINDING_SYNTAX, 0, NULL,
+                       "the document is empty; it must be a workflow");
         load->stop = true;
     }
     return !load->stop;

@@ -16,6 +16,7 @@ typedef struct command {
     pw_value result;   /* for "ok"; PW_NONE: result_text holds it */
     char *result_text; /* JSON of the API, to pawl_free() */
     pw_array_builder findings;
+    pw_value warning; /* of start */
     pw_stop_fn stop;
     void *stop_context;
 } command;
@@ -114,9 +115,10 @@ static void collect_finding(void *context, const pawl_finding *finding)
             (pw_member[]){ { PW_LIT("line"), pw_int(finding->line) },
                            { PW_LIT("column"), pw_int(finding->column) },
                            { PW_LIT("error"), pw_bool(finding->is_error != 0) },
+                           { PW_LIT("code"), pw_string_ref(pw_str_of(finding->code)) },
                            { PW_LIT("pointer"), pw_string(arena, pw_str_of(finding->pointer)) },
                            { PW_LIT("message"), pw_string(arena, pw_str_of(finding->message)) } },
-            5));
+            6));
 }
 
 static pawl_code run_deploy(command *c, pawl_error *err)
@@ -128,9 +130,17 @@ static pawl_code run_deploy(command *c, pawl_error *err)
                        &c->result_text, err);
 }
 
+static void collect_warning(void *context, const char *message)
+{
+    command *c = context;
+    c->warning = pw_string(&c->arena, pw_str_of(message));
+}
+
 static pawl_code run_start(command *c, pawl_error *err)
 {
-    pawl_start_options options = { .struct_size = sizeof options };
+    pawl_start_options options = { .struct_size = sizeof options,
+                                   .on_warning = collect_warning,
+                                   .warning_context = c };
     char *id = NULL;
     int existed = 0;
     pawl_code code = needed_text(c, "name", &options.name, err);
@@ -152,8 +162,9 @@ static pawl_code run_start(command *c, pawl_error *err)
     pawl_free(id);
     c->result = pw_object_of(&c->arena,
                              (pw_member[]){ { PW_LIT("id"), pw_string_ref(copy) },
-                                            { PW_LIT("existed"), pw_bool(existed != 0) } },
-                             2);
+                                            { PW_LIT("existed"), pw_bool(existed != 0) },
+                                            { PW_LIT("warning"), c->warning } },
+                             3);
     return PAWL_OK;
 }
 
@@ -278,6 +289,48 @@ static pawl_code run_log(command *c, pawl_error *err)
     return pawl_log(c->p, id, from ? from : 1, (uint32_t)limit, &c->result_text, err);
 }
 
+static pawl_code run_status(command *c, pawl_error *err)
+{
+    const char *name = NULL, *version = NULL, *status = NULL;
+    pawl_code code = needed_text(c, "name", &name, err);
+    if (code == PAWL_OK)
+        code = needed_text(c, "version", &version, err);
+    if (code == PAWL_OK)
+        code = needed_text(c, "status", &status, err);
+    if (code == PAWL_OK)
+        code = pawl_definition_status(c->p, name, version, status, err);
+    if (code == PAWL_OK)
+        c->result = pw_object_of(
+            &c->arena,
+            (pw_member[]){ { PW_LIT("name"), pw_string_ref(pw_str_of(name)) },
+                           { PW_LIT("version"), pw_string_ref(pw_str_of(version)) },
+                           { PW_LIT("status"), pw_string_ref(pw_str_of(status)) } },
+            3);
+    return code;
+}
+
+static pawl_code run_definition(command *c, pawl_error *err)
+{
+    const char *name = NULL, *version = NULL;
+    pawl_code code = needed_text(c, "name", &name, err);
+    if (code == PAWL_OK)
+        code = text_member(c, "version", &version, err);
+    return code == PAWL_OK ? pawl_definition(c->p, name, version, &c->result_text, err) : code;
+}
+
+static pawl_code run_definitions(command *c, pawl_error *err)
+{
+    pawl_definitions_options options = { .struct_size = sizeof options };
+    uint64_t limit = 0;
+    pawl_code code = text_member(c, "name", &options.name, err);
+    if (code == PAWL_OK)
+        code = text_member(c, "after", &options.after, err);
+    if (code == PAWL_OK)
+        code = number_member(c, "limit", 1000, &limit, err);
+    options.limit = (uint32_t)limit;
+    return code == PAWL_OK ? pawl_definitions(c->p, &options, &c->result_text, err) : code;
+}
+
 // clang-format off
 static const handler handlers[] = {
     { "ping",     { NULL }, run_ping },
@@ -291,6 +344,9 @@ static const handler handlers[] = {
     { "show",     { "id" }, run_show },
     { "list",     { "status", "name", "after", "limit" }, run_list },
     { "log",      { "id", "from", "limit" }, run_log },
+    { "status",   { "name", "version", "status" }, run_status },
+    { "definition",  { "name", "version" }, run_definition },
+    { "definitions", { "name", "after", "limit" }, run_definitions },
 };
 // clang-format on
 

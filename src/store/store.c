@@ -8,6 +8,7 @@
  * An arena handed to a read may have a guard set, which would jump out past a store that holds a
  * reader: so the guard is taken off for the time of the call, and a failed arena comes back as
  * PAWL_NO_MEMORY. */
+#include <stdlib.h>
 #include "store/store_internal.h"
 #include "base/digest.h"
 
@@ -180,6 +181,12 @@ pawl_code pw_store_not_found(pawl_error *err, const char *what, pw_str name)
     return pw_fail(err, PAWL_NOT_FOUND, "no %s '" PW_FMT "'", what, PW_ARG(cut(name, 256)));
 }
 
+pawl_code pw_store_no_version(pawl_error *err, pw_str name, pw_str version)
+{
+    return pw_fail(err, PAWL_NOT_FOUND, "definition '" PW_FMT "' has no version '" PW_FMT "'",
+                   PW_ARG(cut(name, 100)), PW_ARG(cut(version, 100)));
+}
+
 pawl_code pw_store_definition_conflict(pawl_error *err, const pw_definition *definition)
 {
     return pw_fail(
@@ -276,7 +283,15 @@ static pawl_code arena_leave(arena_call call, pawl_code code, pawl_error *err)
     return pw_no_memory(err);
 }
 
-/* The newest version of `name`, in the one namespace that has it. */
+/* What is published comes before what is not, the newer before the older. */
+static bool is_better(const pw_definition *a, const pw_definition *b)
+{
+    bool a_open = a->status == PW_DEFINITION_PUBLISHED,
+         b_open = b->status == PW_DEFINITION_PUBLISHED;
+    return a_open != b_open ? a_open : pw_version_cmp(a->version, b->version) > 0;
+}
+
+/* The newest version of `name` (or `version` itself), in the one namespace that has it. */
 static pawl_code newest(pw_store *store, pw_str *namespace_, pw_str name, pw_str *version,
                         pw_arena *arena, pawl_error *err)
 {
@@ -297,12 +312,11 @@ static pawl_code newest(pw_store *store, pw_str *namespace_, pw_str name, pw_str
                            PW_ARG(cut(name, 100)), PW_ARG(all[0].namespace_),
                            PW_ARG(all[i].namespace_));
         if (version->len > 0 ? pw_str_eq(all[i].version, *version)
-                             : !best || pw_version_cmp(all[i].version, best->version) > 0)
+                             : !best || is_better(&all[i], best))
             best = &all[i];
     }
     if (!best)
-        return pw_fail(err, PAWL_NOT_FOUND, "definition '" PW_FMT "' has no version '" PW_FMT "'",
-                       PW_ARG(cut(name, 100)), PW_ARG(cut(*version, 100)));
+        return pw_store_no_version(err, name, *version);
     *namespace_ = best->namespace_;
     *version = best->version;
     return PAWL_OK;
@@ -372,6 +386,88 @@ pawl_code pw_store_partition_node(pw_store *store, uint32_t partition, pw_str *o
     arena_call call = arena_enter(arena);
     pawl_code code = store->ops->partition_node(store, partition, out, arena, err);
     return arena_leave(call, code, err);
+}
+
+static const char *const definition_statuses[] = {
+    [PW_DEFINITION_PUBLISHED] = "published",
+    [PW_DEFINITION_DEPRECATED] = "deprecated",
+    [PW_DEFINITION_ARCHIVED] = "archived",
+    [PW_DEFINITION_DRAFT] = "draft",
+};
+
+const char *pw_definition_status_name(pw_definition_status status)
+{
+    return (unsigned)status < PW_LENGTH(definition_statuses) ? definition_statuses[status]
+                                                             : "unknown";
+}
+
+bool pw_definition_status_parse(pw_definition_status *out, pw_str name)
+{
+    for (unsigned i = 0; i < PW_LENGTH(definition_statuses); i++) {
+        if (pw_str_is(name, definition_statuses[i])) {
+            *out = (pw_definition_status)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+pawl_code pw_store_definition_status(pw_store *store, pw_str namespace_, pw_str name,
+                                     pw_str version, pw_definition_status status, pawl_error *err)
+{
+    return store->ops->definition_status(store, namespace_, name, version, status, err);
+}
+
+/* Cursors of definitions are "namespace/name/version"; a version may hold anything but '/'. */
+static bool read_definition_cursor(pw_definition *out, pw_str cursor)
+{
+    pw_str *parts[] = { &out->namespace_, &out->name };
+    for (size_t i = 0; i < PW_LENGTH(parts); i++) {
+        const char *slash = cursor.len ? memchr(cursor.ptr, '/', cursor.len) : NULL;
+        if (!slash)
+            return false;
+        *parts[i] = (pw_str){ cursor.ptr, (size_t)(slash - cursor.ptr) };
+        cursor = (pw_str){ slash + 1, cursor.len - parts[i]->len - 1 };
+    }
+    out->version = cursor;
+    return cursor.len > 0;
+}
+
+static int by_name_then_newest(const void *a, const void *b)
+{
+    const pw_definition *x = &((const pw_definition_row *)a)->definition;
+    const pw_definition *y = &((const pw_definition_row *)b)->definition;
+    int order = pw_str_cmp(x->namespace_, y->namespace_);
+    if (order == 0)
+        order = pw_str_cmp(x->name, y->name);
+    return order != 0 ? order : pw_version_cmp(y->version, x->version);
+}
+
+pawl_code pw_store_definition_list(pw_store *store, const pw_definition_filter *filter,
+                                   pw_definition_row **out, size_t *count, pw_str *next,
+                                   pw_arena *arena, pawl_error *err)
+{
+    PW_ASSERT(filter->limit >= 1 && filter->limit <= PW_PAGE_MAX);
+    pw_definition behind = { .namespace_ = PW_LIT(""), .name = PW_LIT(""), .version = PW_LIT("") };
+    if (filter->after.len > 0 && !read_definition_cursor(&behind, filter->after))
+        return pw_fail(err, PAWL_INVALID,
+                       "'" PW_FMT "' is no cursor of a list: take it from the page before",
+                       PW_ARG(cut(filter->after, 100)));
+    arena_call call = arena_enter(arena);
+    *next = (pw_str){ "", 0 };
+    /* one more than asked for tells whether there is a next page */
+    pawl_code code = store->ops->definition_list(store, filter, &behind, filter->limit + 1, out,
+                                                 count, arena, err);
+    if (code == PAWL_OK && *count > filter->limit) {
+        *count = filter->limit;
+        const pw_definition *last = &(*out)[*count - 1].definition;
+        *next = pw_arena_printf(arena, PW_FMT "/" PW_FMT "/" PW_FMT, PW_ARG(last->namespace_),
+                                PW_ARG(last->name), PW_ARG(last->version));
+    }
+    code = arena_leave(call, code, err);
+    if (code == PAWL_OK && *count > 0)
+        qsort(*out, *count, sizeof **out, by_name_then_newest);
+    return code;
 }
 
 /* ---- commit */

@@ -54,19 +54,32 @@ PAWL_CHECK pawl_code pw_store_uri_path(pw_str *out, pw_str uri, pawl_error *err)
 
 /* ------------------------------------------------------------------ definitions */
 
+/* Published: may be started. Deprecated: only by naming its version. Archived: not any more. Draft:
+ * not yet (of a later release). Instances that run go on whatever it is. */
+typedef enum pw_definition_status {
+    PW_DEFINITION_PUBLISHED,
+    PW_DEFINITION_DEPRECATED,
+    PW_DEFINITION_ARCHIVED,
+    PW_DEFINITION_DRAFT,
+} pw_definition_status;
+const char *pw_definition_status_name(pw_definition_status status); /* part of the stored data */
+bool pw_definition_status_parse(pw_definition_status *out, pw_str name);
+
 typedef struct pw_definition {
     pw_str namespace_, name, version;
     pw_str digest;
     pw_str document;      /* text as it was given */
     uint32_t level;       /* evaluator's */
     int64_t created_ms;
+    pw_definition_status status; /* not looked at by put: what is put is published */
 } pw_definition;
 
 /* *created: false if the same digest was there. PAWL_CONFLICT: other content under the same name and version. */
 PAWL_CHECK pawl_code pw_store_definition_put(pw_store *store, const pw_definition *definition,
                                              bool *created, pawl_error *err);
-/* version empty: the newest by semantic version (pre-releases behind releases, 1.10.0 above 1.9.0). namespace empty: the only
- * namespace that has the name, PAWL_CONFLICT if several have. PAWL_NOT_FOUND. */
+/* version empty: the newest published one by semantic version (pre-releases behind releases, 1.10.0 above 1.9.0); if none
+ * is published, the newest of all. namespace empty: the only namespace that has the name, PAWL_CONFLICT if several have.
+ * PAWL_NOT_FOUND. */
 PAWL_CHECK pawl_code pw_store_definition_get(pw_store *store, pw_str namespace_, pw_str name,
                                              pw_str version, pw_definition *out, pw_arena *arena,
                                              pawl_error *err);
@@ -109,6 +122,28 @@ PAWL_CHECK pawl_code pw_store_partitions_give(pw_store *store, pw_str node, uint
 /* Which living node has it; empty: nobody's. */
 PAWL_CHECK pawl_code pw_store_partition_node(pw_store *store, uint32_t partition, pw_str *out,
                                              pw_arena *arena, pawl_error *err);
+
+/* All three texts are given. The same status again is PAWL_OK. PAWL_NOT_FOUND: no such version, or a draft. */
+PAWL_CHECK pawl_code pw_store_definition_status(pw_store *store, pw_str namespace_, pw_str name,
+                                                pw_str version, pw_definition_status status,
+                                                pawl_error *err);
+
+typedef struct pw_definition_row {
+    pw_definition definition; /* without its document */
+    uint64_t living;          /* instances of it that have not ended */
+} pw_definition_row;
+
+typedef struct pw_definition_filter {
+    pw_str namespace_, name; /* empty: any */
+    pw_str after;            /* cursor of the page before; empty: first */
+    uint32_t limit;          /* 1 to PW_PAGE_MAX */
+} pw_definition_filter;
+
+/* By namespace and name, within a page the newest version first. *next: cursor, empty on the last page. What it costs
+ * grows with the living instances, not with those that have ended. */
+PAWL_CHECK pawl_code pw_store_definition_list(pw_store *store, const pw_definition_filter *filter,
+                                              pw_definition_row **out, size_t *count, pw_str *next,
+                                              pw_arena *arena, pawl_error *err);
 
 /* ------------------------------------------------------------------ commit */
 

@@ -13,7 +13,7 @@ typedef struct pw_store_ops {
     /* Both texts given. */
     pawl_code (*definition_get)(pw_store *store, pw_str namespace_, pw_str name, pw_str version,
                                 pw_definition *out, pw_arena *arena, pawl_error *err);
-    /* All (namespace, version) of a name, by bytes; namespace empty: of any. */
+    /* All (namespace, version, status) of a name, by bytes; namespace empty: of any. */
     pawl_code (*definition_versions)(pw_store *store, pw_str namespace_, pw_str name,
                                      pw_definition **out, size_t *count, pw_arena *arena,
                                      pawl_error *err);
@@ -26,6 +26,13 @@ typedef struct pw_store_ops {
                                  pawl_error *err);
     pawl_code (*partition_node)(pw_store *store, uint32_t partition, pw_str *out, pw_arena *arena,
                                 pawl_error *err);
+    pawl_code (*definition_status)(pw_store *store, pw_str namespace_, pw_str name, pw_str version,
+                                   pw_definition_status status, pawl_error *err);
+    /* Up to `limit` rows behind the place (namespace, name, version), by bytes. */
+    pawl_code (*definition_list)(pw_store *store, const pw_definition_filter *filter,
+                                 const pw_definition *behind, uint32_t limit,
+                                 pw_definition_row **out, size_t *count, pw_arena *arena,
+                                 pawl_error *err);
     /* Items whose code is not PAWL_OK on entry are left out. */
     pawl_code (*commit)(pw_store *store, pw_commit_item *items, size_t count, pawl_error *err);
     pawl_code (*instance_get)(pw_store *store, pw_str id, bool with_state, pw_instance_row *out,
@@ -85,6 +92,7 @@ pawl_code pw_store_fenced(pw_commit_item *item);
 /* The command of the step has had its effect in another step: PAWL_CONFLICT. */
 pawl_code pw_store_inbox_used(pw_commit_item *item);
 pawl_code pw_store_not_found(pawl_error *err, const char *what, pw_str name);
+pawl_code pw_store_no_version(pawl_error *err, pw_str name, pw_str version);
 pawl_code pw_store_definition_conflict(pawl_error *err, const pw_definition *definition);
 pawl_code pw_store_inbox_conflict(pawl_error *err, const pw_inbox_row *row);
 /* The ordinal at the end of "<instance>-<step>-<ordinal>"; false: not an id of that step. */

@@ -7,7 +7,8 @@ import subprocess
 from harness import PAWL, case, main
 
 COMMANDS = ["run", "deploy", "start", "ls", "show", "log", "resume", "cancel", "suspend", "continue", "migrate",
-            "validate", "eval", "help", "version"]
+            "definitions", "definition", "deprecate", "archive",
+            "validate", "graph", "schema", "eval", "help", "version"]
 
 
 @case("help lists every command with a line each")

@@ -6,6 +6,10 @@
 const pw_mem_shape pw_mem_definition_shape =
     SHAPE(pw_definition, IN(pw_definition, namespace_), IN(pw_definition, name),
           IN(pw_definition, version), IN(pw_definition, digest), IN(pw_definition, document));
+const pw_mem_shape pw_mem_definition_row_shape =
+    SHAPE(pw_definition_row, IN(pw_definition_row, definition.namespace_),
+          IN(pw_definition_row, definition.name), IN(pw_definition_row, definition.version),
+          IN(pw_definition_row, definition.digest));
 const pw_mem_shape pw_mem_instance_shape =
     SHAPE(pw_instance_row, IN(pw_instance_row, id), IN(pw_instance_row, namespace_),
           IN(pw_instance_row, name), IN(pw_instance_row, version), IN(pw_instance_row, state),

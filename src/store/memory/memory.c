@@ -386,12 +386,33 @@ static pawl_code memory_definition_put(pw_store *base, const pw_definition *defi
         *created = false;
         return PAWL_OK;
     }
+    pw_definition row = *definition;
+    row.status = PW_DEFINITION_PUBLISHED;
     pawl_code code = finish(
-        m, pw_mem_put(m, &m->definitions, at, pw_mem_row_new(&pw_mem_definition_shape, definition)),
-        err);
+        m, pw_mem_put(m, &m->definitions, at, pw_mem_row_new(&pw_mem_definition_shape, &row)), err);
     if (code == PAWL_OK)
         *created = true;
     return code;
+}
+
+static pawl_code memory_definition_status(pw_store *base, pw_str namespace_, pw_str name,
+                                          pw_str version, pw_definition_status status,
+                                          pawl_error *err)
+{
+    pw_memory *m = pw_memory_of(base);
+    pw_definition row = { .namespace_ = namespace_, .name = name, .version = version };
+    pthread_mutex_lock(&m->lock);
+    bool found = false;
+    size_t at = pw_mem_find(&m->definitions, pw_mem_compare_definition, &row, &found);
+    if (!found) {
+        pthread_mutex_unlock(&m->lock);
+        return pw_store_no_version(err, name, version);
+    }
+    row = *(const pw_definition *)m->definitions.items[at];
+    row.status = status;
+    return finish(
+        m, pw_mem_replace(m, &m->definitions, at, pw_mem_row_new(&pw_mem_definition_shape, &row)),
+        err);
 }
 
 static pawl_code memory_inbox_put(pw_store *base, const pw_inbox_row *given, pawl_error *err)
@@ -472,6 +493,8 @@ static const pw_store_ops memory_ops = {
     .partitions_take = pw_memory_partitions_take,
     .partitions_give = pw_memory_partitions_give,
     .partition_node = pw_memory_partition_node,
+    .definition_status = memory_definition_status,
+    .definition_list = pw_memory_definition_list,
     .commit = memory_commit,
     .instance_get = pw_memory_instance_get,
     .instance_list = pw_memory_instance_list,

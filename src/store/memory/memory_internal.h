@@ -26,6 +26,7 @@ typedef struct pw_mem_shape {
 #define IN(type, member) offsetof(type, member)
 
 extern const pw_mem_shape pw_mem_definition_shape;
+extern const pw_mem_shape pw_mem_definition_row_shape;
 extern const pw_mem_shape pw_mem_instance_shape;
 extern const pw_mem_shape pw_mem_step_shape;
 extern const pw_mem_shape pw_mem_payload_shape;
@@ -163,6 +164,10 @@ pawl_code pw_memory_definition_get(pw_store *base, pw_str namespace_, pw_str nam
 pawl_code pw_memory_definition_versions(pw_store *base, pw_str namespace_, pw_str name,
                                         pw_definition **out, size_t *count, pw_arena *arena,
                                         pawl_error *err);
+pawl_code pw_memory_definition_list(pw_store *base, const pw_definition_filter *filter,
+                                    const pw_definition *behind, uint32_t limit,
+                                    pw_definition_row **out, size_t *count, pw_arena *arena,
+                                    pawl_error *err);
 pawl_code pw_memory_instance_get(pw_store *base, pw_str id, bool with_state, pw_instance_row *out,
                                  pw_arena *arena, pawl_error *err);
 pawl_code pw_memory_instance_list(pw_store *base, const pw_instance_filter *filter,

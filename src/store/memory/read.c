@@ -78,6 +78,39 @@ pawl_code pw_memory_definition_versions(pw_store *base, pw_str namespace_, pw_st
     return give(m, &r, out, count, err);
 }
 
+static uint64_t living_of(const pw_memory *m, const pw_definition *d)
+{
+    uint64_t living = 0;
+    for (size_t i = 0; i < m->instances.count; i++) {
+        const pw_instance_row *row = pw_mem_row_of(m->instances.items[i]);
+        living += !pw_status_ended(row->status) && pw_str_eq(row->namespace_, d->namespace_) &&
+                  pw_str_eq(row->name, d->name) && pw_str_eq(row->version, d->version);
+    }
+    return living;
+}
+
+pawl_code pw_memory_definition_list(pw_store *base, const pw_definition_filter *filter,
+                                    const pw_definition *behind, uint32_t limit,
+                                    pw_definition_row **out, size_t *count, pw_arena *arena,
+                                    pawl_error *err)
+{
+    pw_memory *m = pw_memory_of(base);
+    rows r = { .shape = &pw_mem_definition_row_shape, .arena = arena };
+    pthread_mutex_lock(&m->lock);
+    bool found = false;
+    size_t at = pw_mem_find(&m->definitions, pw_mem_compare_definition, behind, &found);
+    for (size_t i = found ? at + 1 : at; i < m->definitions.count && r.count < limit; i++) {
+        const pw_definition *d = m->definitions.items[i];
+        if ((filter->namespace_.len > 0 && !pw_str_eq(d->namespace_, filter->namespace_)) ||
+            (filter->name.len > 0 && !pw_str_eq(d->name, filter->name)))
+            continue;
+        pw_definition_row row = { .definition = *d, .living = living_of(m, d) };
+        row.definition.document = (pw_str){ "", 0 };
+        (void)add(&r, &row);
+    }
+    return give(m, &r, out, count, err);
+}
+
 pawl_code pw_memory_instance_get(pw_store *base, pw_str id, bool with_state, pw_instance_row *out,
                                  pw_arena *arena, pawl_error *err)
 {

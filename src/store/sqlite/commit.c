@@ -586,6 +586,33 @@ pawl_code pw_sqlite_definition_put(pw_store *base, const pw_definition *definiti
     return code;
 }
 
+static pawl_code set_status(pw_sqlite *store, const pw_definition *d, pawl_error *err)
+{
+    int changes = 0;
+    pw_query q = pw_query_begin(&store->writer, PW_SQLITE_SQL_DEFINITION_STATUS);
+    pw_bind_text(&q, 1, d->namespace_);
+    pw_bind_text(&q, 2, d->name);
+    pw_bind_text(&q, 3, d->version);
+    pw_bind_text(&q, 4, pw_str_of(pw_definition_status_name(d->status)));
+    int rc = pw_sqlite_write(store, &q, &changes);
+    if (rc != SQLITE_OK)
+        return batch_failed(store, rc, "set the status of a definition", err);
+    return changes > 0 ? PAWL_OK : pw_store_no_version(err, d->name, d->version);
+}
+
+pawl_code pw_sqlite_definition_status(pw_store *base, pw_str namespace_, pw_str name,
+                                      pw_str version, pw_definition_status status, pawl_error *err)
+{
+    pw_sqlite *store = pw_sqlite_of(base);
+    const pw_definition d = {
+        .namespace_ = namespace_, .name = name, .version = version, .status = status
+    };
+    pawl_code code = pw_sqlite_begin(store, err);
+    if (code != PAWL_OK)
+        return code;
+    return pw_sqlite_end(store, set_status(store, &d, err), err);
+}
+
 static pawl_code put_command(pw_sqlite *store, const pw_inbox_row *row, pawl_error *err)
 {
     pw_query q = pw_query_begin(&store->writer, PW_SQLITE_SQL_INSTANCE_EXISTS);

@@ -106,6 +106,14 @@ static void *add(reading *r, rows *list)
 
 /* ---- definitions */
 
+static pw_definition_status status_of(reading *r, int at, pw_str name)
+{
+    pw_definition_status status = PW_DEFINITION_DRAFT;
+    if (!pw_definition_status_parse(&status, text(r, at)))
+        bad_row(r, "definition", name, "its status is none that this program knows");
+    return status;
+}
+
 pawl_code pw_sqlite_definition_get(pw_store *base, pw_str namespace_, pw_str name, pw_str version,
                                    pw_definition *out, pw_arena *arena, pawl_error *err)
 {
@@ -126,6 +134,7 @@ pawl_code pw_sqlite_definition_get(pw_store *base, pw_str namespace_, pw_str nam
         d.document = text(&r, 4);
         d.level = small(&r, 5, "definition", name, "level is out of range");
         d.created_ms = integer(&r, 6);
+        d.status = status_of(&r, 7, name);
     }
     code = read_end(&r);
     if (code == PAWL_OK && !found)
@@ -152,6 +161,43 @@ pawl_code pw_sqlite_definition_versions(pw_store *base, pw_str namespace_, pw_st
             break;
         d->namespace_ = text(&r, 0);
         d->version = text(&r, 1);
+        d->status = status_of(&r, 2, name);
+    }
+    code = read_end(&r);
+    *out = list.items;
+    *count = list.count;
+    return code;
+}
+
+pawl_code pw_sqlite_definition_list(pw_store *base, const pw_definition_filter *filter,
+                                    const pw_definition *behind, uint32_t limit,
+                                    pw_definition_row **out, size_t *count, pw_arena *arena,
+                                    pawl_error *err)
+{
+    reading r;
+    pawl_code code = read_begin(&r, base, PW_SQLITE_SQL_DEFINITION_LIST, arena, err);
+    if (code != PAWL_OK)
+        return code;
+    pw_bind_text(&r.query, 1, behind->namespace_);
+    pw_bind_text(&r.query, 2, behind->name);
+    pw_bind_text(&r.query, 3, behind->version);
+    pw_bind_int(&r.query, 4, limit);
+    pw_bind_optional(&r.query, 5, filter->namespace_);
+    pw_bind_optional(&r.query, 6, filter->name);
+    rows list = { .size = sizeof(pw_definition_row) };
+    while (next(&r)) {
+        pw_definition_row *row = add(&r, &list);
+        if (!row)
+            break;
+        pw_definition *d = &row->definition;
+        d->namespace_ = text(&r, 0);
+        d->name = text(&r, 1);
+        d->version = text(&r, 2);
+        d->digest = text(&r, 3);
+        d->level = small(&r, 4, "definition", d->name, "level is out of range");
+        d->created_ms = integer(&r, 5);
+        d->status = status_of(&r, 6, d->name);
+        row->living = natural(&r, 7, "instance", d->name, "there are fewer than none");
     }
     code = read_end(&r);
     *out = list.items;

@@ -5,14 +5,26 @@ SELECT generation FROM store_info;
 
 -- name: definition_get
 -- ?1 namespace  ?2 name  ?3 version
-SELECT namespace, name, version, digest, document, level, created_ms FROM definition
+SELECT namespace, name, version, digest, document, level, created_ms, status FROM definition
 WHERE namespace = ?1 AND name = ?2 AND version = ?3;
 
 -- name: definition_versions
 -- All that a name may mean; the newest version is chosen by the program.
 -- ?1 namespace, NULL: any  ?2 name
-SELECT namespace, version FROM definition
+SELECT namespace, version, status FROM definition
 WHERE name = ?2 AND (?1 IS NULL OR namespace = ?1) ORDER BY namespace, version;
+
+-- name: definition_list
+-- Behind (?1 namespace, ?2 name, ?3 version); ?4 limit  ?5 namespace, NULL: any  ?6 name, NULL: any
+SELECT d.namespace, d.name, d.version, d.digest, d.level, d.created_ms, d.status, coalesce(l.living, 0)
+FROM definition AS d
+LEFT JOIN (SELECT namespace, name, version, count(*) AS living FROM instance
+           WHERE status IN ('pending', 'running', 'waiting', 'suspended', 'compensating')
+           GROUP BY namespace, name, version) AS l
+ON l.namespace = d.namespace AND l.name = d.name AND l.version = d.version
+WHERE (d.namespace, d.name, d.version) > (?1, ?2, ?3)
+AND (?5 IS NULL OR d.namespace = ?5) AND (?6 IS NULL OR d.name = ?6)
+ORDER BY d.namespace, d.name, d.version LIMIT ?4;
 
 -- name: instance_get
 -- ?1 id  ?2 with state

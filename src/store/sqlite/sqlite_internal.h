@@ -141,6 +141,8 @@ pawl_code pw_sqlite_reopen(pw_store *base, pawl_error *err);
 pawl_code pw_sqlite_commit(pw_store *base, pw_commit_item *items, size_t count, pawl_error *err);
 pawl_code pw_sqlite_definition_put(pw_store *base, const pw_definition *definition, bool *created,
                                    pawl_error *err);
+pawl_code pw_sqlite_definition_status(pw_store *base, pw_str namespace_, pw_str name,
+                                      pw_str version, pw_definition_status status, pawl_error *err);
 pawl_code pw_sqlite_inbox_put(pw_store *base, const pw_inbox_row *row, pawl_error *err);
 /* lease.c */
 bool pw_sqlite_exclusive(const pw_store *base);
@@ -158,6 +160,10 @@ pawl_code pw_sqlite_definition_get(pw_store *base, pw_str namespace_, pw_str nam
 pawl_code pw_sqlite_definition_versions(pw_store *base, pw_str namespace_, pw_str name,
                                         pw_definition **out, size_t *count, pw_arena *arena,
                                         pawl_error *err);
+pawl_code pw_sqlite_definition_list(pw_store *base, const pw_definition_filter *filter,
+                                    const pw_definition *behind, uint32_t limit,
+                                    pw_definition_row **out, size_t *count, pw_arena *arena,
+                                    pawl_error *err);
 pawl_code pw_sqlite_instance_get(pw_store *base, pw_str id, bool with_state, pw_instance_row *out,
                                  pw_arena *arena, pawl_error *err);
 pawl_code pw_sqlite_instance_list(pw_store *base, const pw_instance_filter *filter,

@@ -135,6 +135,12 @@ ON CONFLICT (namespace, name, version) DO NOTHING;
 -- ?1 namespace  ?2 name  ?3 version
 SELECT digest FROM definition WHERE namespace = ?1 AND name = ?2 AND version = ?3;
 
+-- name: definition_status
+-- No row changed: there is none, or it is a draft.
+-- ?1 namespace  ?2 name  ?3 version  ?4 status
+UPDATE definition SET status = ?4
+WHERE namespace = ?1 AND name = ?2 AND version = ?3 AND status <> 'draft';
+
 -- name: migration_put
 -- ?1 version  ?2 now  ?3 program
 INSERT INTO migration (version, applied_ms, program) VALUES (?1, ?2, ?3);

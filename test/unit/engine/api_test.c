@@ -362,4 +362,114 @@ TEST(api, every_committed_step_is_reported)
     fixture_done(&f);
 }
 
+/* ---- versions */
+
+static void deploy_version(fixture *f, const char *version)
+{
+    char text[300];
+    (void)snprintf(text, sizeof text,
+                   "document: {dsl: 1.0.3, namespace: test, name: v, version: %s}\n"
+                   "do:\n  - a: {set: {version: '%s'}}\n",
+                   version, version);
+    EXPECT_OK(pawl_deploy(f->p, text, strlen(text), NULL, NULL, NULL, &f->err), f->err);
+}
+
+static void keep_warning(void *context, const char *message)
+{
+    (void)snprintf(context, 200, "%s", message);
+}
+
+static pawl_code start_version(fixture *f, const char *version, const char *key, char *warning,
+                               const char *expected)
+{
+    pawl_start_options options = { .struct_size = sizeof options,
+                                   .name = "v",
+                                   .version = version,
+                                   .key = key,
+                                   .on_warning = keep_warning,
+                                   .warning_context = warning };
+    char *id = NULL;
+    warning[0] = '\0';
+    pawl_code code = pawl_start(f->p, &options, &id, NULL, &f->err);
+    if (code == PAWL_OK) {
+        char *end = finish(f, id);
+        EXPECT_ASK(end, ".output.version", expected);
+        pawl_free(end);
+    }
+    pawl_free(id);
+    return code;
+}
+
+TEST(api, a_status_decides_what_starts)
+{
+    fixture f;
+    char warning[200];
+    fixture_init(&f, "memory:");
+    fixture_open(&f);
+    deploy_version(&f, "1.0.0");
+    deploy_version(&f, "2.0.0");
+    EXPECT_OK(start_version(&f, NULL, NULL, warning, "\"2.0.0\""), f.err);
+    EXPECT_OK(start_version(&f, "2.0.0", "key", warning, "\"2.0.0\""), f.err);
+    EXPECT_OK(pawl_definition_status(f.p, "v", "2.0.0", "deprecated", &f.err), f.err);
+    EXPECT_OK(start_version(&f, NULL, NULL, warning, "\"1.0.0\""), f.err);
+    EXPECT_TEXT(warning, "");
+    EXPECT_OK(start_version(&f, "2.0.0", NULL, warning, "\"2.0.0\""), f.err);
+    EXPECT_TEXT(warning, "version 2.0.0 of 'test/v' is deprecated");
+    EXPECT_OK(pawl_definition_status(f.p, "test/v", "2.0.0", "archived", &f.err), f.err);
+    EXPECT_INT(start_version(&f, "2.0.0", NULL, warning, ""), PAWL_STATE);
+    EXPECT_OK(start_version(&f, "2.0.0", "key", warning, "\"2.0.0\""), f.err); /* the first */
+    EXPECT_INT(start_version(&f, "2.0.0", "key-2", warning, ""), PAWL_STATE);
+    EXPECT_OK(pawl_definition_status(f.p, "v", "1.0.0", "archived", &f.err), f.err);
+    EXPECT_INT(start_version(&f, NULL, NULL, warning, ""), PAWL_STATE);
+    EXPECT_TEXT(f.err.message, "no version of 'test/v' is published; 2.0.0 is archived");
+    EXPECT_OK(pawl_definition_status(f.p, "v", "1.0.0", "published", &f.err), f.err);
+    EXPECT_OK(start_version(&f, NULL, NULL, warning, "\"1.0.0\""), f.err);
+    char *text = NULL;
+    EXPECT_OK(pawl_definitions(f.p, NULL, &text, &f.err), f.err);
+    EXPECT_ASK(text, "[.definitions[] | [.version, .status, .instances]]",
+               "[[\"2.0.0\",\"archived\",0],[\"1.0.0\",\"published\",0]]");
+    pawl_free(text);
+    EXPECT_OK(pawl_definition(f.p, "v", NULL, &text, &f.err), f.err);
+    EXPECT_ASK(text, ".version, (.document | test(\"set: {version: '1.0.0'}\"))", "\"1.0.0\"");
+    pawl_free(text);
+    fixture_done(&f);
+}
+
+TEST(api, bad_statuses_and_lists_are_refused)
+{
+    fixture f;
+    char *text = NULL;
+    fixture_init(&f, "memory:");
+    fixture_open(&f);
+    deploy_version(&f, "1.0.0");
+    const struct {
+        const char *name, *version, *status;
+        pawl_code code;
+        const char *says;
+    } cases[] = {
+        { NULL, "1.0.0", "archived", PAWL_INVALID, "name is missing" },
+        { "/v", "1.0.0", "archived", PAWL_INVALID, "namespace/name" },
+        { "v", NULL, "archived", PAWL_INVALID, "version is missing" },
+        { "v", "1.0.0", NULL, PAWL_INVALID, "published, deprecated or archived" },
+        { "v", "1.0.0", "draft", PAWL_INVALID, "not 'draft'" },
+        { "v", "1.0.0", "gone", PAWL_INVALID, "not 'gone'" },
+        { "v", "3.0.0", "archived", PAWL_NOT_FOUND, "no version '3.0.0'" },
+        { "w", "1.0.0", "archived", PAWL_NOT_FOUND, "'w'" },
+    };
+    for (size_t i = 0; i < PW_LENGTH(cases); i++) {
+        EXPECT_INT(
+            pawl_definition_status(f.p, cases[i].name, cases[i].version, cases[i].status, &f.err),
+            cases[i].code);
+        EXPECT_CONTAINS(f.err.message, cases[i].says);
+    }
+    pawl_definitions_options options = { .struct_size = 0 };
+    EXPECT_INT(pawl_definitions(f.p, &options, &text, &f.err), PAWL_INVALID);
+    options = (pawl_definitions_options){ .struct_size = sizeof options, .limit = 1001 };
+    EXPECT_INT(pawl_definitions(f.p, &options, &text, &f.err), PAWL_INVALID);
+    EXPECT_INT(pawl_definition(f.p, "v", "\xff", &text, &f.err), PAWL_INVALID);
+    EXPECT_INT(pawl_definition(NULL, "v", NULL, &text, &f.err), PAWL_INVALID);
+    EXPECT(text == NULL);
+    fixture_done(&f);
+}
+
 TEST_MAIN()

@@ -316,4 +316,118 @@ TEST(broken, findings_have_pointers)
     unload(&l);
 }
 
+/* ---- codes: a tool may rely on them */
+
+static const struct {
+    const char *body; /* behind HEAD; NULL: no document at all */
+    const char *code;
+} coded[] = {
+    { NULL, "syntax" },
+    { "do: [ &a [ *a ] ]\n", "syntax" },
+    { "do:\n  - a: { set: {} }\n    b: { set: {} }\n", "wrong-value" },
+    { "{}\n", "syntax" },
+    { "x: 1\n", "missing-member" },
+    { "do: [ { a: { sett: 1 } } ]\n", "unknown-member" },
+    { "do: [ { a: { set: [ 1 ] } } ]\n", "wrong-type" },
+    { "do: [ { a: { wait: soon } } ]\n", "wrong-value" },
+    { "do: [ { a: { set: { x: 1 } } }, { a: { set: { x: 1 } } } ]\n", "duplicate-name" },
+    { "do: [ { a: { set: { x: 1 }, then: b } } ]\n", "unknown-name" },
+    { "do: [ { a: { raise: { error: gone } } } ]\n", "unknown-name" },
+    { "do: [ { a: { set: { x: 1 }, timeout: long } } ]\n", "unknown-name" },
+    { "do: [ { a: { try: [], catch: { retry: often } } } ]\n", "unknown-name" },
+    { "do: [ { a: { run: { workflow: {} } } } ]\n", "not-supported" },
+    { "do: [ { a: { set: \"${ .x | }\" } } ]\n", "expression" },
+    { "do: [ { a: { set: \"${ nope(.x) }\" } } ]\n", "expression" },
+    { "do: [ { a: { if: $output, set: { x: 1 } } } ]\n", "variable-not-available" },
+    { "do: [ { a: { set: { x: 1 }, then: end } }, { b: { set: { x: 1 } } } ]\n",
+      "unreachable-task" },
+    { "do: [ { a: { set: { x: 1 }, then: a } } ]\n", "loop-without-boundary" },
+    { "do: [ { a: { try: [], catch: { retry: {} } } } ]\n", "retry-without-limit" },
+    { "do: [ { a: { set: { x: .name } } } ]\n", "literal-expression" },
+    { "do: [ { a: { if: .x = 1, set: { x: 1 } } } ]\n", "assignment-in-condition" },
+    { "mine: 1\ndo: []\n", "no-effect" },
+    { "do: [ { a: { for: { in: .x, each: input }, do: [] } } ]\n", "hidden-variable" },
+    { "do: [ { a: { call: htp } } ]\n", "function-of-process" },
+};
+
+TEST(broken, every_kind_of_finding_has_its_code)
+{
+    for (size_t i = 0; i < PW_LENGTH(coded); i++) {
+        char text[1024];
+        loaded l;
+        (void)snprintf(text, sizeof text, "%s%s", coded[i].body ? HEAD : "",
+                       coded[i].body ? coded[i].body : "a: [\n");
+        load_text(&l, pw_str_of(text));
+        EXPECT(l.findings.count > 0);
+        if (strcmp(pw_finding_code(l.findings.items[0].kind), coded[i].code) != 0)
+            fail_msg("%s: '%s' (%s), expected %s", coded[i].body,
+                     pw_finding_code(l.findings.items[0].kind), l.findings.items[0].message.ptr,
+                     coded[i].code);
+        unload(&l);
+    }
+    loaded l;
+    load_text(&l, PW_LIT("document: { dsl: 1.0.0-alpha1, namespace: a, name: b, version: 1.0.0 }\n"
+                         "do: []\n"));
+    EXPECT_TEXT(pw_finding_code(l.findings.items[0].kind), "early-dsl");
+    unload(&l);
+    load_text(&l, PW_LIT("[[[["));
+    EXPECT_TEXT(pw_finding_code(l.findings.items[0].kind), "syntax");
+    unload(&l);
+    char deep[300];
+    memset(deep, '[', sizeof deep);
+    load_text(&l, (pw_str){ deep, sizeof deep });
+    EXPECT_TEXT(pw_finding_code(l.findings.items[0].kind), "too-large");
+    unload(&l);
+}
+
+TEST(broken, kinds_have_unique_codes_and_advice)
+{
+    static const char *const codes[] = {
+#define CODE(name, code, error, what, advice) code,
+        PAWL_FINDINGS(CODE)
+    };
+    for (size_t i = 0; i < PW_LENGTH(codes); i++) {
+        EXPECT_TEXT(pw_finding_code((pawl_finding_kind)i), codes[i]);
+        EXPECT(pw_finding_advice((pawl_finding_kind)i)[0] != '\0');
+        for (size_t j = 0; j < i; j++)
+            EXPECT(strcmp(codes[i], codes[j]) != 0);
+    }
+}
+
+/* ---- what only this engine understands */
+
+static const char only_ours[] =
+    HEAD "do:\n"
+         "  - a: { call: userTask, metadata: { team: x, pawl: {} } }\n"
+         "  - b: { call: measure }\n"
+         "  - c:\n"
+         "      try: [ { d: { if: .y, raise: { error: \"${ .x }\" } } } ]\n"
+         "      catch:\n"
+         "        retry: { backoff: { exponential: { factor: 3 } }, limit: { duration: PT1S } }\n"
+         "  - e: { call: http, with: { method: get, endpoint: http://x.test } }\n";
+
+TEST(broken, what_is_not_portable_is_said_when_asked_for)
+{
+    loaded l;
+    load_text(&l, pw_str_of(only_ours));
+    EXPECT_INT(l.findings.count, 0);
+    unload(&l);
+    memset(&l, 0, sizeof l);
+    pw_arena_init(&l.arena, 0);
+    l.findings.arena = &l.arena;
+    l.findings.portable = true;
+    EXPECT_INT(pw_lang_load(&l.program, pw_str_of(only_ours), &l.findings, &l.err), PAWL_OK);
+    char *text = findings_text(&l);
+    EXPECT_TEXT(
+        text,
+        "3:16: warning: only pawl knows 'call: userTask'\n"
+        "3:47: warning: only pawl reads 'metadata.pawl': others ignore it without a word\n"
+        "4:16: warning: only pawl looks for 'measure' among the functions of its process\n"
+        "6:45: warning: only pawl raises what an expression gives: to others this is the name of "
+        "an error\n"
+        "8:42: warning: only pawl knows the parameters of 'exponential'\n");
+    free(text);
+    unload(&l);
+}
+
 TEST_MAIN()

@@ -104,16 +104,17 @@ static void expect_flow(pw_flow flow, pw_flow_kind kind, uint32_t target)
 TEST(good, then_becomes_a_flow)
 {
     loaded l;
-    load_good(&l, "do:\n"
-                  "  - a: { set: { x: 1 }, then: c }\n"
-                  "  - b: { set: { x: 1 }, then: end }\n"
-                  "  - c: { set: { x: 1 }, then: exit }\n"
-                  "  - d: { set: { x: 1 }, then: continue }\n"
-                  "  - e: { set: { x: 1 } }\n"
-                  "  - f: { try: [], catch: { then: a }, then: b }\n"
-                  "  - g: { try: [], catch: {} }\n"
-                  "  - h: { do: [ { a: { set: { x: 1 }, then: b } }, { b: { set: { x: 1 }, then: a "
-                  "} } ] }\n");
+    load_good(&l,
+              "do:\n"
+              "  - a: { if: .x, set: { x: 1 }, then: c }\n"
+              "  - b: { if: .x, set: { x: 1 }, then: end }\n"
+              "  - c: { if: .x, set: { x: 1 }, then: exit }\n"
+              "  - d: { set: { x: 1 }, then: continue }\n"
+              "  - e: { set: { x: 1 } }\n"
+              "  - f: { if: .x, try: [ { w: { wait: PT1S } } ], catch: { then: a }, then: b }\n"
+              "  - g: { try: [], catch: {} }\n"
+              "  - h: { do: [ { a: { set: { x: 1 }, then: b } }, { b: { wait: PT1S, then: a } } "
+              "] }\n");
     expect_flow(task_at(&l, "/do/0/a")->then, PW_FLOW_GOTO, 2);
     expect_flow(task_at(&l, "/do/1/b")->then, PW_FLOW_END, 0);
     expect_flow(task_at(&l, "/do/2/c")->then, PW_FLOW_EXIT, 0);
@@ -385,9 +386,9 @@ TEST(good, errors_inline_named_and_computed)
         "    gone: { type: https://serverlessworkflow.io/dsl/errors/types/runtime, status: 410, "
         "title: \"${ .t }\" }\n"
         "do:\n"
-        "  - a: { raise: { error: gone } }\n"
-        "  - b: { raise: { error: { type: \"${ .type }\", status: 500, detail: text, instance: /x "
-        "} } }\n"
+        "  - a: { if: .x, raise: { error: gone } }\n"
+        "  - b: { if: .x, raise: { error: { type: \"${ .type }\", status: 500, detail: text, "
+        "instance: /x } } }\n"
         "  - c: { try: [], catch: { do: [ { d: { raise: { error: \"${ $error }\" } } } ] } }\n");
     EXPECT_STR(l.program->error_base, "https://serverlessworkflow.io/dsl/errors/types/");
     const pw_error_template *a = &task_at(&l, "/do/0/a")->as.error;

@@ -1,0 +1,100 @@
+#!/usr/bin/env python3
+"""graph.py - `pawl graph`: what is drawn, in three formats, against drawings that are written out in graph/."""
+import json
+import os
+import shutil
+import subprocess
+
+from harness import ROOT, Skip, case, main
+
+HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "graph")
+
+
+def document(name):
+    return os.path.join(HERE, f"{name}.yaml")
+
+
+def expected(name, ending):
+    with open(os.path.join(HERE, f"{name}.{ending}"), encoding="utf-8") as file:
+        return file.read()
+
+
+def graph(room, name, *words):
+    return room.pawl("graph", document(name), *words).exits(0)
+
+
+@case("all constructs as Mermaid: order, then, cases, nesting, catch and retry, functions, end")
+def _(room):
+    graph(room, "all").prints(expected("all", "mmd"))
+    graph(room, "all", "--format", "mermaid").prints(expected("all", "mmd"))
+
+
+@case("all constructs in DOT")
+def _(room):
+    graph(room, "all", "--format", "dot").prints(expected("all", "dot"))
+
+
+@case("all constructs as JSON")
+def _(room):
+    done = graph(room, "all", "--json")
+    assert done.json() == json.loads(expected("all", "json")), done.told()
+    assert done.out.count("\n") == 1
+    graph(room, "all", "--format=json").prints(done.out)
+
+
+@case("names with quotes, markup, line breaks and other scripts break out of no format")
+def _(room):
+    graph(room, "names").prints(expected("names", "mmd"))
+    graph(room, "names", "--format", "dot").prints(expected("names", "dot"))
+    assert graph(room, "names", "--json").json() == json.loads(expected("names", "json"))
+
+
+@case("Graphviz reads what is written in DOT")
+def _(room):
+    if not shutil.which("dot"):
+        raise Skip("there is no dot")
+    for name in ("all", "names"):
+        done = graph(room, name, "--format", "dot")
+        subprocess.run(["dot", "-Tsvg", "-o", os.devnull], input=done.raw, check=True)
+
+
+@case("in every example each edge leads from a node to a node, and all but the functions hang together")
+def _(room):
+    folder = os.path.join(ROOT, "examples")
+    files = sorted(os.path.join(folder, name) for name in os.listdir(folder) if name.endswith(".yaml"))
+    assert files
+    for path in files:
+        drawn = room.pawl("graph", path, "--json").exits(0).json()
+        nodes = {node["id"] for node in drawn["nodes"]}
+        groups = {group["id"] for group in drawn["groups"]}
+        assert len(nodes) == len(drawn["nodes"]) and len(groups) == len(drawn["groups"])
+        for edge in drawn["edges"]:
+            assert edge["from"] in nodes and edge["to"] in nodes, edge
+        for thing in drawn["nodes"] + drawn["groups"]:
+            assert thing.get("group", next(iter(groups), None)) in groups or "group" not in thing, thing
+        reached, more = set(), ["start"]
+        while more:
+            here = more.pop()
+            if here not in reached:
+                reached.add(here)
+                more += [edge["to"] for edge in drawn["edges"] if edge["from"] == here]
+        assert reached == nodes, (path, nodes - reached)
+
+
+@case("a document with errors is not drawn")
+def _(room):
+    room.file("bad.yaml", "do: 1\n")
+    room.pawl("graph", "bad.yaml").exits(2).complains("bad.yaml:1:1: 'document' is missing").prints("")
+    room.pawl("graph", "none.yaml").exits(2).complains("none.yaml").prints("")
+
+
+@case("an unknown format is refused; standard input is read")
+def _(room):
+    room.pawl("graph", "x", "--format", "png").exits(2).complains("mermaid, dot or json, not 'png'")
+    room.pawl("graph", "x", "--format", "dot", "--json").exits(2).complains("contradict")
+    with open(document("all"), "rb") as file:
+        room.pawl("graph", "-", send=file.read()).exits(0).prints(expected("all", "mmd"))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,67 @@
+/* The published schema of `metadata.pawl` says what the validator does: each of its properties is
+ * known to it, each known key is one of its properties, and what is reserved is refused by name. */
+#include "fixture.h"
+#include "base/json.h"
+
+static const char *const of_document[] = { "compensation" };
+static const char *const of_task[] = { "compensate", "resilience" };
+
+static pw_value schema(pw_arena *arena, const char *part)
+{
+    pw_value all;
+    pawl_error err;
+    EXPECT_OK(pw_json_parse(&all, pw_str_of(pw_lang_metadata_schema()), NULL, arena, &err), err);
+    EXPECT_STR(pw_get_text(all, "$schema"), "https://json-schema.org/draft/2020-12/schema");
+    return pw_get(pw_get_lit(all, "$defs"), pw_str_of(part));
+}
+
+/* A document with `key: {}` below metadata.pawl of the document, or of its only task. */
+static void load_key(loaded *l, bool document, const char *key)
+{
+    char text[512], ours[64];
+    (void)snprintf(ours, sizeof ours,
+                   key ? "metadata: { pawl: { %s: {} } }" : "metadata: { pawl: {} }", key);
+    (void)snprintf(text, sizeof text,
+                   "document: { dsl: 1.0.3, namespace: a, name: b, version: 1.0.0, %s }\n"
+                   "do: [ { c: { set: { x: 1 }, %s } } ]\n",
+                   document ? ours : "tags: {}", document ? "metadata: {}" : ours);
+    load_text(l, pw_str_of(text));
+}
+
+static void check(const char *part, bool document, const char *const *names, size_t count)
+{
+    pw_arena arena;
+    pw_arena_init(&arena, 0);
+    loaded l;
+    pw_value described = schema(&arena, part), properties = pw_get_lit(described, "properties");
+    EXPECT(pw_is(pw_get_lit(described, "additionalProperties"), PW_FALSE));
+    EXPECT_INT(properties.count, count);
+    for (size_t i = 0; i < count; i++) {
+        pw_value property = pw_get(properties, pw_str_of(names[i]));
+        EXPECT(pw_is(pw_get_lit(property, "not"), PW_OBJECT)); /* nothing is valid */
+        load_key(&l, document, names[i]);
+        EXPECT_INT(l.findings.count, 1);
+        EXPECT_INT(l.findings.items[0].kind, PAWL_FINDING_NOT_SUPPORTED);
+        unload(&l);
+    }
+    load_key(&l, document, "somethingElse");
+    EXPECT_INT(l.findings.count, 1);
+    EXPECT_INT(l.findings.items[0].kind, PAWL_FINDING_UNKNOWN_MEMBER);
+    unload(&l);
+    load_key(&l, document, NULL);
+    EXPECT_INT(l.code, PAWL_OK);
+    unload(&l);
+    pw_arena_done(&arena);
+}
+
+TEST(metadata, the_schema_says_what_is_known_in_a_document)
+{
+    check("document", true, of_document, PW_LENGTH(of_document));
+}
+
+TEST(metadata, the_schema_says_what_is_known_on_a_task)
+{
+    check("task", false, of_task, PW_LENGTH(of_task));
+}
+
+TEST_MAIN()
