@@ -4,16 +4,16 @@
  * It is right as long as each body that it lists is there and unchanged, for:
  * - Two values with the same type, address and count are the same value. Values do not change. An
  *   object that grows in place (value.c) grows behind what a value of it counts, so an older
- * version has another count than a younger one; and whoever may replace a member in place
- *   (pw_replace_alone, and pw_payload_resolve below) has shown the object to nobody, so that nobody
- *   has written it.
+ *   version has another count than a younger one. Whoever may replace a member in place
+ *   (pw_replace_alone, and pw_payload_resolve below) has shown the object to nobody, so that
+ *   nobody has written it.
  * - Whoever keeps a map keeps the values that were written with it, in the same arena as the map
  *   or in memory that outlives it; so must all their parts. An arena that is rewound to a mark
- * loses what is younger than the mark: bodies, and the maps that list them, since a map is made
- * after the bodies that it adds, and never changed once it was given out. An older map has older
- * bodies only. So an address that is used again is in no map that is left. What a step puts out is
- * known to the next only by the map of the state that it made: if its commit fails, that state is
- * dropped, and with it what is not in the store.
+ *   loses what is younger than the mark: bodies, and the maps that list them, since a map is made
+ *   after the bodies that it adds, and never changed once it was given out. An older map has
+ *   older bodies only. So an address that is used again is in no map that is left.
+ * - What a step puts out is known to the next only by the map of the state that it made. If its
+ *   commit fails, that state is dropped, and with it what is not in the store.
  * - A copy (pw_copying) begins with an empty map, and adds the copies.
  *
  * A map is a chain of hash tables, each at least twice as large as the newer one before it: adding

@@ -6,7 +6,8 @@
 
 enum {
     LIST_DEFAULT = 100,
-    LOG_PAGE_BYTES = 16 << 20, /* a page of the log ends behind the step that comes to more */
+    LOG_PAGE_BYTES = 8 << 20, /* a page of the log ends behind the step that comes to more: half of
+                               * what the socket takes */
 };
 
 /* ------------------------------------------------------------------ instances */

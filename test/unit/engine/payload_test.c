@@ -226,7 +226,7 @@ TEST(payload, the_report_of_a_step_has_the_data_itself)
     fixture_done(&f);
 }
 
-TEST(payload, a_page_of_the_log_ends_behind_sixteen_mib)
+TEST(payload, a_page_of_the_log_ends_behind_eight_mib)
 {
     fixture f;
     fixture_init(&f, NULL);
@@ -238,7 +238,7 @@ TEST(payload, a_page_of_the_log_ends_behind_sixteen_mib)
     char *input = freight_input(25000), *id = start(&f, "carry", input); /* 950,000 bytes */
     pawl_free(finish(&f, id));
     uint64_t from = 1;
-    static const char *const pages[] = { "[1,18,19]", "[19,31,null]" };
+    static const char *const pages[] = { "[1,9,10]", "[10,18,19]", "[19,27,28]", "[28,31,null]" };
     for (size_t i = 0; i < PW_LENGTH(pages); i++) {
         char *text = NULL;
         EXPECT_OK(pawl_log(f.p, id, from, 0, &text, &f.err), f.err);
