@@ -326,12 +326,43 @@ static pawl_code command_show(fixture *f, const char *id, char **out)
     return PAWL_NO_MEMORY;
 }
 
+static pawl_code definitions_all(fixture *f, const char *id, char **out)
+{
+    (void)id;
+    return pawl_definitions(f->p, NULL, out, &f->err);
+}
+
+static pawl_code definition_one(fixture *f, const char *id, char **out)
+{
+    (void)id;
+    return pawl_definition(f->p, "alloc/order", NULL, out, &f->err);
+}
+
+static pawl_code graph_json(fixture *f, const char *id, char **out)
+{
+    (void)id;
+    return pawl_graph(order, strlen(order), PAWL_GRAPH_JSON, NULL, NULL, out, &f->err);
+}
+
+static pawl_code graph_mermaid(fixture *f, const char *id, char **out)
+{
+    (void)id;
+    return pawl_graph(order, strlen(order), PAWL_GRAPH_MERMAID, NULL, NULL, out, &f->err);
+}
+
+static pawl_code graph_dot(fixture *f, const char *id, char **out)
+{
+    (void)id;
+    return pawl_graph(order, strlen(order), PAWL_GRAPH_DOT, NULL, NULL, out, &f->err);
+}
+
 /* Looking gives the whole answer, or none. */
 static void look_case(bool on_disk)
 {
-    static pawl_code (*const looks[])(fixture *, const char *, char **) = { show_one, log_one,
-                                                                            list_all, wait_for_it,
-                                                                            command_show };
+    static pawl_code (*const looks[])(fixture *, const char *, char **) = {
+        show_one,        log_one,        list_all,   wait_for_it,   command_show,
+        definitions_all, definition_one, graph_json, graph_mermaid, graph_dot
+    };
     fixture f;
     fixture_init(&f, on_disk);
     fixture_open(&f);
@@ -396,6 +427,39 @@ TEST(alloc, resuming_on_disk)
 TEST(alloc, looking_in_memory)
 {
     look_case(false);
+}
+
+/* A status is set, or it is not. */
+static void status_case(bool on_disk)
+{
+    fixture f;
+    fixture_init(&f, on_disk);
+    fixture_open(&f);
+    unsigned nth = 1, calm = 0, refused = 0;
+    for (bool happened = true; goes_on(nth - 1, happened, &calm); nth++) {
+        shortage s = begin_shortage(nth);
+        pawl_code code = pawl_definition_status(f.p, "order", "1.0.0", "archived", &f.err);
+        happened = end_shortage(&s);
+        EXPECT_DONE_OR_NO_MEMORY(code, f.err);
+        char *id = NULL;
+        EXPECT_INT(start(&f, nth, &id, NULL), code == PAWL_OK ? PAWL_STATE : PAWL_OK);
+        EXPECT((code == PAWL_OK) == (id == NULL));
+        pawl_free(id);
+        refused += code != PAWL_OK;
+        EXPECT_OK(pawl_definition_status(f.p, "order", "1.0.0", "published", &f.err), f.err);
+    }
+    EXPECT(refused > 0);
+    fixture_done(&f);
+}
+
+TEST(alloc, setting_a_status_in_memory)
+{
+    status_case(false);
+}
+
+TEST(alloc, setting_a_status_on_disk)
+{
+    status_case(true);
 }
 
 TEST(alloc, looking_on_disk)

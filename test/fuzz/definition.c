@@ -1,8 +1,11 @@
 /* definition.c - any bytes as a workflow document: findings with a place, or a program that takes
- * its first steps; and what those store can be read back. */
+ * its first steps, and can be drawn; and what those store can be read back. */
+#include <pthread.h>
+#include <stdatomic.h>
 #include "fuzz.h"
 #include "base/json.h"
 #include "core/core.h"
+#include "engine/engine.h"
 #include "lang/lang.h"
 
 static const pw_expr_limits limits = {
@@ -67,11 +70,30 @@ static void take_steps(const pw_program *program)
     pw_expr_machine_free(machine);
 }
 
+static void draw(const pw_program *program)
+{
+    static const pawl_graph_format formats[] = { PAWL_GRAPH_JSON, PAWL_GRAPH_MERMAID,
+                                                 PAWL_GRAPH_DOT };
+    for (size_t i = 0; i < PW_LENGTH(formats); i++) {
+        char *text = NULL;
+        pawl_error err = { .code = PAWL_OK };
+        FUZZ_CHECK(pw_graph_of(&text, program, formats[i], &err) == PAWL_OK);
+        FUZZ_CHECK(pw_utf8_valid(pw_str_of(text)));
+        pw_arena arena;
+        pw_value graph;
+        pw_arena_init(&arena, 0);
+        if (formats[i] == PAWL_GRAPH_JSON)
+            FUZZ_CHECK(pw_json_parse(&graph, pw_str_of(text), NULL, &arena, &err) == PAWL_OK);
+        pw_arena_done(&arena);
+        pw_free(text);
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     pw_arena arena;
     pw_arena_init(&arena, 0);
-    pw_findings findings = { .arena = &arena };
+    pw_findings findings = { .arena = &arena, .portable = size % 2 == 1 };
     pw_program *program = NULL;
     pawl_error err = { .code = PAWL_OK };
     pawl_code code = pw_lang_load(&program, fuzz_text(data, size), &findings, &err);
@@ -79,6 +101,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (code == PAWL_OK) {
         FUZZ_CHECK(program != NULL && findings.errors == 0);
         take_steps(program);
+        draw(program);
         pw_program_unref(program);
     } else {
         FUZZ_CHECK(code == PAWL_INVALID && program == NULL);
