@@ -75,15 +75,38 @@ void pw_flow_run(pw_step *step)
 
 /* ------------------------------------------------------------------ closing without effect */
 
+/* What this very step has asked for, and nobody has done yet: it is not asked for. */
+static bool take_back_call(pw_step *step, uint64_t visit)
+{
+    pw_call_intent *calls = step->calls.items;
+    for (size_t i = 0; i < step->calls.count; i++)
+        if (calls[i].visit == visit) {
+            memmove(&calls[i], &calls[i + 1], (--step->calls.count - i) * sizeof *calls);
+            return true;
+        }
+    return false;
+}
+
+static bool take_back_work(pw_step *step, uint64_t visit)
+{
+    pw_work *work = step->work.items;
+    for (size_t i = 0; i < step->work.count; i++)
+        if (work[i].visit == visit && !work[i].cancel) {
+            memmove(&work[i], &work[i + 1], (--step->work.count - i) * sizeof *work);
+            return true;
+        }
+    return false;
+}
+
 /* What a frame holds outside of the state: its bookmark, its call, its attempt. */
 static void let_go(pw_step *step, const pw_frame *frame)
 {
-    if (frame->phase == PHASE_CALL) {
+    if (frame->phase == PHASE_CALL && !take_back_call(step, frame->visit)) {
         pw_call_outcome *outcome = PW_PUSH(step, outcomes, pw_call_outcome);
         outcome->visit = frame->visit;
         outcome->key = frame->key;
         outcome->state = PW_CALL_ABANDONED;
-    } else if (frame->phase == PHASE_WORK) {
+    } else if (frame->phase == PHASE_WORK && !take_back_work(step, frame->visit)) {
         pw_work *work = PW_PUSH(step, work, pw_work);
         *work = pw_call_work_of(frame, step->arena);
         work->cancel = true;

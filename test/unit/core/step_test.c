@@ -248,6 +248,29 @@ TEST(core, an_error_in_a_branch_cancels_the_others_when_it_is_caught)
     fixture_close(&f);
 }
 
+TEST(core, what_is_begun_and_let_go_in_one_step_is_never_asked_for)
+{
+    fixture f;
+    fixture_open(
+        &f, "  - guarded:\n"
+            "      try:\n"
+            "        - three:\n"
+            "            fork:\n"
+            "              branches:\n"
+            "                - a: { call: http, with: { method: get, endpoint: http://x } }\n"
+            "                - b: { call: work }\n"
+            "                - c: { raise: { error: { type: t, status: 418 } } }\n"
+            "      catch: { as: e, do: [ { mend: { call: work } } ] }\n");
+    fixture_start(&f, "null");
+    EXPECT_STATUS(f, "waiting");
+    EXPECT_INT(f.t.call_count, 0);
+    EXPECT_INT(f.t.outcome_count, 0);
+    EXPECT_INT(f.t.work_count, 1);
+    EXPECT_INT(f.t.work[0].visit, 6);
+    EXPECT(!f.t.work[0].cancel);
+    fixture_close(&f);
+}
+
 TEST(core, commands_are_idempotent_and_refused_after_the_end)
 {
     fixture f;
