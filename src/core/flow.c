@@ -237,6 +237,8 @@ static void propagate(pw_step *step, pw_frame *at, pw_frame *from, pw_value prob
         if (may && (decision = pw_catch_decide(step, catcher, &problem)).kind != CATCH_NOT)
             break;
     }
+    if (from == at && at != catcher && at->task) /* it has not failed itself, and ends with this */
+        PW_RECORD(step, "task.faulted", at, { PW_LIT("error"), problem });
     if (!catcher) {
         fault(step, at, problem);
         return;

@@ -271,6 +271,22 @@ TEST(core, what_is_begun_and_let_go_in_one_step_is_never_asked_for)
     fixture_close(&f);
 }
 
+TEST(core, a_try_whose_attempt_times_out_without_being_caught_has_its_entry)
+{
+    fixture f;
+    fixture_open(&f, "  - inner:\n"
+                     "      try: [ { long: { wait: PT10S } } ]\n"
+                     "      catch:\n"
+                     "        errors: { with: { status: 503 } }\n"
+                     "        retry: { limit: { attempt: { count: 1, duration: PT1S } } }\n");
+    fixture_start(&f, "null");
+    fixture_timer(&f, f.now_ms + 1000);
+    EXPECT_STATUS(f, "faulted");
+    EXPECT_TEXT(fixture_entries(&f), "task.faulted /do/0/inner; "
+                                     "task.cancelled /do/0/inner/try/0/long; instance.faulted");
+    fixture_close(&f);
+}
+
 TEST(core, commands_are_idempotent_and_refused_after_the_end)
 {
     fixture f;
