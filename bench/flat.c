@@ -151,7 +151,7 @@ static void fill(const char *path, unsigned finished)
         "value,"
         " NULL, NULL, 'digest', NULL, NULL, NULL, '{}', NULL, 1, hex(zeroblob(300))"
         " FROM generate_series;"
-        "INSERT INTO step SELECT id, 1, 'start', created_ms, 'system', NULL, hex(zeroblob(200))"
+        "INSERT INTO step SELECT id, 1, 'start', created_ms, 'system', NULL, 0, hex(zeroblob(200))"
         " FROM instance; COMMIT; PRAGMA wal_checkpoint(TRUNCATE);");
     char counted[2400], *at = strstr(text, " FROM generate_series");
     (void)snprintf(

@@ -187,7 +187,8 @@ void pw_act(pw_shard *shard, pw_live *live)
     const pw_transition *t = &commit->transition;
     if (commit->report)
         shard->engine->on_step(shard->engine->on_step_context, commit->report);
-    if (!shard->closing) { /* else the next open starts them, with the same keys */
+    /* else the next owner starts them, with the same keys */
+    if (!shard->closing && shard->epochs[live->slot->partition]) {
         PW_FAULT("engine-before-act");
         cancel(shard, live, t);
         while (commit->calls) {
@@ -204,6 +205,18 @@ void pw_act(pw_shard *shard, pw_live *live)
         PW_FAULT("engine-after-act");
     }
     pw_act_drop(commit);
+}
+
+void pw_act_stop(pw_shard *shard, pw_live *live)
+{
+    pw_str id = pw_live_id(live);
+    for (; live->flight_count > 0; pw_live_remove_flight(live, &live->flights[0])) {
+        const pw_flight *flight = &live->flights[0];
+        if (flight->kind == PW_FLIGHT_CALL)
+            pw_http_cancel(shard->engine->http, id, flight->visit);
+        else if (flight->kind == PW_FLIGHT_JOB)
+            pw_pool_cancel(shard->engine->pool, id, flight->visit);
+    }
 }
 
 /* ------------------------------------------------------------------ what is committed and nobody

@@ -8,6 +8,7 @@ enum {
     KEY_MAX = 1024, /* bytes of a bookmark's key */
     NAME_MAX = 256, /* ... of an actor or a correlation id */
     REASON_MAX = 4096,
+    ID_TRIES = 1000, /* one partition of 64 is missed by all once in seven millions */
 };
 
 /* ------------------------------------------------------------------ sending */
@@ -138,6 +139,7 @@ static pawl_code check_start(start_request *out, const pawl_start_options *given
     return code == PAWL_OK ? pw_digest_of_value(out->digest, out->input, err) : code;
 }
 
+/* Without a key any id will do: one that this node decides for, if it can be had. */
 static pawl_code make_id(start_request *request, const pw_program *program, const pawl *p,
                          pawl_error *err)
 {
@@ -147,10 +149,16 @@ static pawl_code make_id(start_request *request, const pw_program *program, cons
         pw_id_of_digest(request->id, &digest);
         return PAWL_OK;
     }
-    uint8_t random[10];
-    pawl_code code = pw_random(random, sizeof random, err);
-    if (code == PAWL_OK)
-        pw_id_of_time(request->id, (uint64_t)pw_engine_now(p), random);
+    const uint64_t held = pw_leases_held(p->leases);
+    pawl_code code = PAWL_OK;
+    bool good = false;
+    for (unsigned i = 0; i < ID_TRIES && code == PAWL_OK && !good; i++) {
+        uint8_t random[10];
+        code = pw_random(random, sizeof random, err);
+        if (code == PAWL_OK)
+            pw_id_of_time(request->id, (uint64_t)pw_engine_now(p), random);
+        good = held == 0 || held >> pw_store_partition((pw_str){ request->id, PW_ID_LENGTH }) & 1;
+    }
     return code;
 }
 
@@ -191,7 +199,8 @@ pawl_code pawl_start(pawl *p, const pawl_start_options *options, char **id, int 
     code = check_start(&request, options, &arena, err);
     if (code == PAWL_OK)
         code = pw_programs_get(p->programs, p->store, request.namespace_, request.name,
-                               request.version, true, &program, err);
+                               request.version, pw_leases_exclusive(p->leases), &program,
+                               err); /* another node may have deployed a newer one */
     if (code == PAWL_OK)
         code = make_id(&request, program, p, err);
     char *text = NULL; /* got before: a start that is committed must be answered */

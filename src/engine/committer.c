@@ -143,35 +143,43 @@ static pawl_code try_commit(pw_committer *c, pawl_error *err)
         return code;
     PW_FAULT("engine-after-commit");
     for (size_t i = 0; i < c->count; i++)
+        c->batch[i]->item.fenced = c->items[i].fenced;
+    for (size_t i = 0; i < c->count; i++)
         hand_back(c, i, c->items[i].code, &c->items[i].error);
     c->count = 0;
     return PAWL_OK;
 }
 
-/* Is the item's step in the store? Only this process writes, so a token one above the one read is
- * ours. */
-static pawl_code look(pw_committer *c, const pw_commit_item *item, pw_arena *arena, bool *there,
-                      bool *lost, pawl_error *err)
+/* The first step under this key and in this epoch may be that of an earlier start: is it ours? */
+static pawl_code look_at_first(pw_committer *c, const pw_commit_item *item, pw_arena *arena,
+                               bool *ours, pawl_error *err)
 {
     pw_instance_row row = { 0 };
     pawl_code code = pw_store_instance_get(c->store, item->instance, false, &row, arena, err);
+    *ours = code == PAWL_OK && row.created_ms == item->now_ms &&
+            pw_str_eq(row.input_digest, item->create->input_digest) &&
+            pw_str_eq(row.correlation, item->create->correlation);
+    return code;
+}
+
+/* Is the item's step in the store? In one epoch one node decides, and at most one transition of an
+ * instance is uncommitted: so the step of that number and epoch is this one, and one of another
+ * epoch is another node's, which was first. */
+static pawl_code look(pw_committer *c, const pw_commit_item *item, pw_arena *arena, bool *there,
+                      bool *lost, pawl_error *err)
+{
+    pw_step_row *rows = NULL;
+    size_t count = 0;
+    pawl_code code =
+        pw_store_steps(c->store, item->instance, item->token + 1, 1, &rows, &count, arena, err);
     *there = *lost = false;
-    if (code == PAWL_NOT_FOUND) {
-        *lost = item->token != 0;
-        return PAWL_OK;
-    }
-    if (code != PAWL_OK)
-        return code;
-    *there = row.token == item->token + 1 && item->token != 0;
-    *lost = row.token != item->token && !*there;
-    if (item->token == 0 &&
-        row.token >= 1) { /* a first step: ours, or another start with the same key was first */
-        *there = row.token == 1 && row.created_ms == item->now_ms &&
-                 pw_str_eq(row.input_digest, item->create->input_digest) &&
-                 pw_str_eq(row.correlation, item->create->correlation);
-        *lost = !*there;
-    }
-    return PAWL_OK;
+    if (code != PAWL_OK || count == 0 || rows[0].sequence != item->token + 1)
+        return code; /* not there: its guarded write is tried again */
+    *there = rows[0].epoch == item->epoch;
+    if (*there && item->create)
+        code = look_at_first(c, item, arena, there, err);
+    *lost = !*there;
+    return code;
 }
 
 /* After an unknown outcome and a reopen: hands back what is decided; leaves what is certainly not

@@ -113,6 +113,17 @@ void pw_answer(pw_command *command, pawl_code code, const pawl_error *err)
     command->answered(command);
 }
 
+/* For what is no commit but a statement about the instance: only an owner may make one. */
+static void answer(pw_shard *shard, pw_live *live, pw_command *command, pawl_code code,
+                   const pawl_error *err)
+{
+    pawl_error busy;
+    if (pw_shard_sure(shard, live))
+        pw_answer(command, code, err);
+    else
+        pw_answer(command, pw_shard_not_ours(shard, command->instance, &busy), &busy);
+}
+
 static void progress(pw_shard *shard, pw_live *live)
 {
     live->tries = 0;
@@ -144,7 +155,7 @@ void pw_retry_later(pw_shard *shard, pw_live *live, const pawl_error *err)
 static void fail(pw_shard *shard, pw_live *live, const cause *c, const pawl_error *err)
 {
     if (c->command) {
-        pw_answer(c->command, err->code, err);
+        answer(shard, live, c->command, err->code, err);
         return;
     }
     give_back(live, c);
@@ -171,7 +182,7 @@ static void answer_existing(pw_shard *shard, pw_live *live, pw_command *command)
                     PW_ARG(command->create->business_key), PW_ARG(row.id));
     command->existed = code == PAWL_OK;
     pw_arena_done(&arena);
-    pw_answer(command, code, &err);
+    answer(shard, live, command, code, &err);
 }
 
 /* A resume that found no open bookmark: a repeat, a contradiction, or a mistake. */
@@ -313,6 +324,8 @@ static void send(pw_shard *shard, pw_live *live, const cause *c)
     live->committing = true;
     live->drove = c->kind == PW_EVENT_DRIVE;
     shard->uncommitted++;
+    shard->uncommitted_of[live->slot->partition]++;
+    commit->item.epoch = shard->epochs[live->slot->partition];
     pw_committer_push(shard->engine->committer, commit);
 }
 
@@ -379,7 +392,7 @@ static void answer_unchanged(pw_shard *shard, pw_live *live, const cause *c, paw
                              pawl_error *err)
 {
     if (!c->command->inbox.key.ptr || code == PAWL_IO || code == PAWL_NO_MEMORY) {
-        pw_answer(c->command, code, err);
+        answer(shard, live, c->command, code, err);
         return;
     }
     pawl_error failure = { .code = PAWL_OK };
@@ -387,7 +400,7 @@ static void answer_unchanged(pw_shard *shard, pw_live *live, const cause *c, paw
     if (refuse_stored(shard, live, c, err, &failure) == PAWL_OK)
         return;
     pw_arena_rewind(&live->arena, live->commit.mark);
-    pw_answer(c->command, failure.code, &failure);
+    answer(shard, live, c->command, failure.code, &failure);
 }
 
 static void unchanged(pw_shard *shard, pw_live *live, const cause *c, pawl_code code,
@@ -470,11 +483,11 @@ static void decide(pw_shard *shard, pw_live *live, const cause *c)
 /* ------------------------------------------------------------------ what comes next */
 
 /* Answers every waiting command with what kept the instance from being read. */
-static void refuse_commands(pw_live *live, const pawl_error *err)
+static void refuse_commands(pw_shard *shard, pw_live *live, const pawl_error *err)
 {
     cause c;
     while (take_from(live, 0, &c))
-        pw_answer(c.command, err->code, err);
+        answer(shard, live, c.command, err->code, err);
 }
 
 /* False: it cannot be read now. */
@@ -492,7 +505,7 @@ static bool make_loaded(pw_shard *shard, pw_live *live)
                       PW_ARG(pw_live_id(live)));
         live->load = false;
     }
-    refuse_commands(live, &err);
+    refuse_commands(shard, live, &err);
     cause c;
     while (code == PAWL_NOT_FOUND && take_queued(live, &c))
         finish(live, &c); /* an answer for an instance that is not there */
@@ -537,7 +550,7 @@ static bool next(pw_shard *shard, pw_live *live, cause *out)
 
 void pw_decide(pw_shard *shard, pw_live *live)
 {
-    while (!live->committing && !shard->closing) {
+    while (!live->committing && !shard->closing && pw_shard_sure(shard, live)) {
         if (!live->state) {
             bool start = live->commands && live->commands->event.kind == PW_EVENT_START;
             bool queued = live->commands || live->calls || live->jobs || live->load;
@@ -605,8 +618,8 @@ static void undo(pw_shard *shard, pw_live *live, const cause *c, pawl_code code)
         return; /* its caller was told */
     if (start && code == PAWL_CONFLICT)
         answer_existing(shard, live, c->command);
-    else if (shard->closing && !c->command)
-        finish(live, c); /* the next open finds it again */
+    else if ((shard->closing || !shard->epochs[live->slot->partition]) && !c->command)
+        finish(live, c); /* the next owner finds it again */
     else
         fail(shard, live, c, &err);
 }
@@ -621,6 +634,7 @@ void pw_decided(pw_shard *shard, pw_commit *commit)
     PW_ASSERT(live->committing && shard->uncommitted > 0);
     live->committing = false;
     shard->uncommitted--;
+    shard->uncommitted_of[live->slot->partition]--;
     commit->command = NULL;
     commit->call = NULL;
     commit->job = NULL;

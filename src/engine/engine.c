@@ -34,8 +34,7 @@ const char *pawl_store(const pawl *p)
 
 pw_shard *pw_engine_shard_of(pawl *p, pw_str id)
 {
-    uint64_t partition = pw_hash64(0, id.ptr, id.len) % PW_PARTITIONS;
-    return p->shards[partition % p->shard_count];
+    return p->shards[pw_store_partition(id) % p->shard_count];
 }
 
 void pw_engine_busy(pawl *p, bool more)
@@ -188,7 +187,8 @@ static uint32_t count_shards(const pawl_options *options)
 }
 
 /* What an owner has and a reader has not. */
-static pawl_code start_owner(pawl *p, const pawl_options *options, pawl_error *err)
+static pawl_code start_owner(pawl *p, const pawl_options *options, const pw_node_options *node,
+                             pawl_error *err)
 {
     const uint8_t *entry = (const uint8_t *)options->activities;
     for (size_t i = 0; i < options->activity_count; i++) {
@@ -219,6 +219,10 @@ static pawl_code start_owner(pawl *p, const pawl_options *options, pawl_error *e
     const pw_pool_options pool = { .threads = options->activity_threads };
     if (code == PAWL_OK)
         code = pw_pool_new(&p->pool, &pool, on_job, p, err);
+    if (code == PAWL_OK)
+        code = pw_leases_new(&p->leases, p, node, err);
+    if (code == PAWL_OK)
+        code = pw_leases_join(p->leases, err);
     return code == PAWL_OK ? pw_threads_start(&p->threads, p, err) : code;
 }
 
@@ -234,7 +238,8 @@ static pawl_code make_shared(pawl *p, pawl_error *err)
 }
 
 /* Takes the store over, also when it fails. */
-static pawl_code open_on(pawl **out, const pawl_options *options, pw_store *store, pawl_error *err)
+static pawl_code open_on(pawl **out, const pawl_options *options, const pw_node_options *node,
+                         pw_store *store, pawl_error *err)
 {
     pawl *p = pw_zalloc(sizeof *p);
     pawl_code code = p ? make_shared(p, err) : pw_no_memory(err);
@@ -254,7 +259,7 @@ static pawl_code open_on(pawl **out, const pawl_options *options, pw_store *stor
     if (code == PAWL_OK)
         code = pw_registry_new(&p->registry, err);
     if (code == PAWL_OK && p->mode == PAWL_OWN)
-        code = start_owner(p, options, err);
+        code = start_owner(p, options, node, err);
     if (code != PAWL_OK) {
         pawl_close(p);
         return code;
@@ -263,12 +268,13 @@ static pawl_code open_on(pawl **out, const pawl_options *options, pw_store *stor
     return PAWL_OK;
 }
 
-pawl_code pw_engine_open(pawl **out, const pawl_options *given, pw_store *store, pawl_error *err)
+pawl_code pw_engine_open(pawl **out, const pawl_options *given, const pw_node_options *node,
+                         pw_store *store, pawl_error *err)
 {
     pawl_options options;
     pawl_code code = read_options(&options, given, err);
     if (code == PAWL_OK)
-        return open_on(out, &options, store, err);
+        return open_on(out, &options, node, store, err);
     pw_store_close(store);
     return code;
 }
@@ -287,7 +293,7 @@ pawl_code pawl_open(pawl **out, const pawl_options *given, pawl_error *err)
                                    .create = own && options.create != 0 };
     pw_store *store = NULL;
     code = pw_store_open(&store, &how, err);
-    return code == PAWL_OK ? open_on(out, &options, store, err) : code;
+    return code == PAWL_OK ? open_on(out, &options, NULL, store, err) : code;
 }
 
 /* ------------------------------------------------------------------ close */
@@ -310,10 +316,14 @@ void pawl_close(pawl *p)
     pw_http_free(
         p->http); /* their last answers go to mailboxes that nobody empties but the next line */
     pw_pool_free(p->pool);
+    pw_threads_stop_leases(p->threads); /* until here the node lives: nobody repeats what ran */
+    if (p->leases)
+        pw_leases_leave(p->leases);
     for (uint32_t i = 0; i < p->shard_count; i++)
         pw_shard_free(p->shards[i]);
     pw_committer_free(p->committer);
     pw_recovery_free(p->recovery);
+    pw_leases_free(p->leases);
     pw_threads_free(p->threads);
     pw_registry_free(p->registry);
     pw_programs_free(p->programs);

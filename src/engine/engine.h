@@ -2,6 +2,7 @@
 #ifndef PW_ENGINE_H
 #define PW_ENGINE_H
 
+#include "engine/leases.h"
 #include "engine/recover.h"
 #include "engine/registry.h"
 #include "engine/shard.h"
@@ -30,6 +31,7 @@ struct pawl {
     pw_pool *pool;
     pw_committer *committer;
     pw_recovery *recovery;
+    pw_leases *leases;
     pw_shard *shards[PW_SHARDS_MAX];
     uint32_t shard_count;
     struct pw_threads *threads;
@@ -46,9 +48,10 @@ struct pawl {
 };
 
 /* As pawl_open(), on a store that is open already, which is taken over (also on failure): for whoever
- * has several engines on one store in one process. options.store must be given and is not looked at. */
-PAWL_CHECK pawl_code pw_engine_open(pawl **out, const pawl_options *options, pw_store *store,
-                                    pawl_error *err);
+ * has several engines on one store in one process. options.store must be given and is not looked at.
+ * node NULL: the defaults. */
+PAWL_CHECK pawl_code pw_engine_open(pawl **out, const pawl_options *options,
+                                    const pw_node_options *node, pw_store *store, pawl_error *err);
 
 int64_t pw_engine_now(const pawl *p);
 pw_shard *pw_engine_shard_of(pawl *p, pw_str id);
@@ -66,6 +69,7 @@ PAWL_CHECK pawl_code pw_threads_start(struct pw_threads **out, pawl *p, pawl_err
 void pw_threads_stop_recovery(struct pw_threads *threads);
 void pw_threads_join_shards(struct pw_threads *threads);
 void pw_threads_stop_committer(struct pw_threads *threads);
+void pw_threads_stop_leases(struct pw_threads *threads);
 void pw_threads_free(struct pw_threads *threads);
 
 /* ---- commands.c */

@@ -9,7 +9,10 @@
  * rows are read: a timer that is committed meanwhile is either read, or kept by its shard because
  * it is below the horizon.
  *  4. Inbox rows that no step has consumed: each becomes a command. At open and every
- * CheckInterval. */
+ * CheckInterval.
+ *
+ * All of it for the partitions that this node has. When it has gained some, the same is done for
+ * these alone, with the window as it is. */
 #include "engine/engine.h"
 #include "base/json.h"
 
@@ -23,6 +26,8 @@ struct pw_recovery {
     pthread_mutex_t lock; /* of what follows, up to the next blank line */
     pthread_cond_t changed;
     bool stop, again, woken;
+    uint64_t gained; /* partitions that are ours and were not looked at yet */
+    bool fresh;      /* some since the last round */
     bool whole; /* the last round could look at everything */
     uint64_t rounds_begun, rounds_ended, rounds_wanted;
 
@@ -85,6 +90,15 @@ void pw_recovery_wake(pw_recovery *r)
 void pw_recovery_again(pw_recovery *r)
 {
     raise_flag(r, &r->again);
+}
+
+void pw_recovery_gained(pw_recovery *r, uint64_t partitions)
+{
+    (void)pthread_mutex_lock(&r->lock);
+    r->gained |= partitions;
+    r->fresh = true;
+    pw_condition_wake(&r->changed);
+    (void)pthread_mutex_unlock(&r->lock);
 }
 
 pawl_code pw_recovery_round(pw_recovery *r, uint64_t deadline_ns, bool *whole, pawl_error *err)
@@ -151,7 +165,8 @@ static bool load_page(pw_recovery *r, const pw_due *rows, size_t count)
 }
 
 /* Rows from (after_ms, after_id) on that are due. False: not all could be looked at. */
-static bool load_due(pw_recovery *r, int64_t until_ms, int64_t after_ms, pw_str after_id)
+static bool load_due(pw_recovery *r, uint64_t partitions, int64_t until_ms, int64_t after_ms,
+                     pw_str after_id)
 {
     char id[PW_ID_SIZE] = "";
     bool all = true;
@@ -159,8 +174,8 @@ static bool load_due(pw_recovery *r, int64_t until_ms, int64_t after_ms, pw_str 
         pw_due *rows = NULL;
         size_t count = 0;
         pw_arena_reset(&r->arena);
-        if (pw_store_due(r->engine->store, until_ms, after_ms, after_id, PAGE, &rows, &count,
-                         &r->arena, NULL) != PAWL_OK)
+        if (pw_store_due(r->engine->store, partitions, until_ms, after_ms, after_id, PAGE, &rows,
+                         &count, &r->arena, NULL) != PAWL_OK)
             return false;
         all = load_page(r, rows, count) && all;
         if (count < PAGE)
@@ -194,7 +209,7 @@ static bool send_sleepers(pw_recovery *r, const pw_due *rows, size_t count)
 }
 
 /* Timers in (from, until]. */
-static bool read_window(pw_recovery *r, int64_t from_ms, int64_t until_ms)
+static bool read_window(pw_recovery *r, uint64_t partitions, int64_t from_ms, int64_t until_ms)
 {
     char id[PW_ID_SIZE];
     pw_str after_id = BEHIND;
@@ -203,8 +218,8 @@ static bool read_window(pw_recovery *r, int64_t from_ms, int64_t until_ms)
         pw_due *rows = NULL;
         size_t count = 0;
         pw_arena_reset(&r->arena);
-        if (pw_store_due(r->engine->store, until_ms, after_ms, after_id, PW_PAGE_MAX, &rows, &count,
-                         &r->arena, NULL) != PAWL_OK ||
+        if (pw_store_due(r->engine->store, partitions, until_ms, after_ms, after_id, PW_PAGE_MAX, &rows,
+                         &count, &r->arena, NULL) != PAWL_OK ||
             !send_sleepers(r, rows, count))
             return false;
         if (count < PW_PAGE_MAX)
@@ -218,14 +233,14 @@ static bool read_window(pw_recovery *r, int64_t from_ms, int64_t until_ms)
     return false;
 }
 
-static bool move_window(pw_recovery *r, int64_t now_ms)
+static bool move_window(pw_recovery *r, uint64_t partitions, int64_t now_ms)
 {
     int64_t horizon = atomic_load(&r->engine->horizon_ms);
     if (r->started && horizon - now_ms > PW_WINDOW_MS / 2)
         return true;
     int64_t until = now_ms + PW_WINDOW_MS;
     atomic_store(&r->engine->horizon_ms, until);
-    if (read_window(r, r->started ? horizon : now_ms, until)) {
+    if (read_window(r, partitions, r->started ? horizon : now_ms, until)) {
         r->started = true;
         return true;
     }
@@ -316,15 +331,15 @@ static bool deliver(pw_recovery *r, const pw_inbox_row *row)
 
 /* Until a page brings nothing forward: rows that could not be consumed are tried again at the next
  * check. */
-static void read_inbox(pw_recovery *r)
+static void read_inbox(pw_recovery *r, uint64_t partitions)
 {
     bool forward = true;
     while (forward && !stopping(r)) {
         pw_inbox_row *rows = NULL;
         size_t count = 0;
         pw_arena_reset(&r->arena);
-        if (pw_store_inbox_pending(r->engine->store, INBOX_PAGE, &rows, &count, &r->arena, NULL) !=
-            PAWL_OK)
+        if (pw_store_inbox_pending(r->engine->store, partitions, INBOX_PAGE, &rows, &count,
+                                   &r->arena, NULL) != PAWL_OK)
             return;
         forward = false;
         for (size_t i = 0; i < count && !stopping(r); i++)
@@ -335,44 +350,64 @@ static void read_inbox(pw_recovery *r)
 
 /* ------------------------------------------------------------------ rounds */
 
-static void run_round(pw_recovery *r)
+/* What another node left: all that is due, and its timers in the window as it is. */
+static bool take_over(pw_recovery *r, uint64_t gained, int64_t now_ms)
+{
+    return load_due(r, gained, now_ms, INT64_MIN + 1, (pw_str){ "", 0 }) &&
+           read_window(r, gained, now_ms, atomic_load(&r->engine->horizon_ms));
+}
+
+/* Gives what of `gained` is to be looked at again. */
+static uint64_t run_round(pw_recovery *r, uint64_t gained)
 {
     int64_t now = pw_engine_now(r->engine);
     uint64_t clock = pw_monotonic_ns();
-    bool good = true;
-    bool first = !r->recovered;
+    uint64_t held = pw_leases_held(r->engine->leases);
+    bool good = true, first = !r->recovered;
     if (first) {
-        good = load_due(r, now, INT64_MIN + 1, (pw_str){ "", 0 });
+        good = load_due(r, held, now, INT64_MIN + 1, (pw_str){ "", 0 });
         r->recovered = good;
     }
-    good = move_window(r, now) && good;
-    if (first || clock >= r->check_ns) {
-        if (!first)
-            good = load_due(r, now, 0, BEHIND) && good;
-        read_inbox(r);
+    good = move_window(r, held, now) && good;
+    gained &= held; /* the others were lost again */
+    bool checks = first || clock >= r->check_ns;
+    if (gained && r->started && take_over(r, gained, now)) {
+        if (!checks)
+            read_inbox(r, gained);
+        gained = 0;
     }
+    if (checks) {
+        if (!first)
+            good = load_due(r, held, now, 0, BEHIND) && good;
+        read_inbox(r, held);
+    }
+    good = good && !gained;
     r->check_ns = pw_monotonic_ns() + (good ? PW_CHECK_MS * 1000000ull : RETRY_NS);
+    return gained;
 }
 
 bool pw_recovery_work(pw_recovery *r, bool wait)
 {
     (void)pthread_mutex_lock(&r->lock);
-    while (wait && r->started && r->recovered && !r->stop && !r->again && !r->woken &&
+    while (wait && r->started && r->recovered && !r->stop && !r->again && !r->woken && !r->fresh &&
            r->rounds_wanted <= r->rounds_begun && pw_monotonic_ns() < r->check_ns)
         (void)pw_condition_wait(&r->changed, &r->lock, r->check_ns);
     while (wait && !r->stop && (!r->started || !r->recovered) && pw_monotonic_ns() < r->check_ns)
         (void)pw_condition_wait(&r->changed, &r->lock, r->check_ns); /* not faster: it failed */
     if (r->again)
         r->recovered = false;
-    r->again = r->woken = false;
+    r->again = r->woken = r->fresh = false;
     bool stop = r->stop;
+    uint64_t gained = r->gained;
+    r->gained = 0;
     r->rounds_begun++;
     (void)pthread_mutex_unlock(&r->lock);
     if (!stop)
-        run_round(r);
+        gained = run_round(r, gained);
     (void)pthread_mutex_lock(&r->lock);
+    r->gained |= gained;
     r->rounds_ended = r->rounds_begun;
-    r->whole = r->recovered && r->started;
+    r->whole = r->recovered && r->started && !r->gained;
     pw_condition_wake(&r->changed);
     (void)pthread_mutex_unlock(&r->lock);
     return !stop;

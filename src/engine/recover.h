@@ -17,6 +17,8 @@ bool pw_recovery_work(pw_recovery *recovery, bool wait);
 void pw_recovery_stop(pw_recovery *recovery);
 /* The clock has moved: look at the window again. */
 void pw_recovery_wake(pw_recovery *recovery);
+/* These partitions are this node's now: what is in them is brought back. */
+void pw_recovery_gained(pw_recovery *recovery, uint64_t partitions);
 /* A function was registered: everything in flight is looked at again. */
 void pw_recovery_again(pw_recovery *recovery);
 /* Until a whole round that began after this call has ended; *whole: everything that was to be

@@ -2,7 +2,12 @@
  * it can, its waiters are looked at, and it stays in memory, or does not.
  *
  * In memory stays what has something in flight, queued, uncommitted or watched, and the last few
- * thousand idle ones. A timer within the window stays in the heap without its instance. */
+ * thousand idle ones. A timer within the window stays in the heap without its instance.
+ *
+ * A partition that is given back, fenced or no more certain is dropped: who waits is told, what is in
+ * flight is not waited for, and nothing new is decided. What is uncommitted comes back and goes the
+ * same way; only then the partition's notice is answered, so that under one epoch nothing of before is
+ * left. */
 #include "engine/engine.h"
 
 enum { LOOK_AGAIN_MS = 10000 }; /* the clock may be set forward, and the machine may have slept */
@@ -87,6 +92,36 @@ static bool reached(pw_shard *shard, const pw_live *live, const pw_watch *watch)
     return false;
 }
 
+bool pw_shard_sure(pw_shard *shard, const pw_live *live)
+{
+    uint32_t n = live->slot->partition;
+    bool sure = pw_leases_sure(shard->engine->leases, n, shard->epochs[n]);
+    if (!sure)
+        shard->doubted |= UINT64_C(1) << n;
+    return sure;
+}
+
+pawl_code pw_shard_not_ours(pw_shard *shard, pw_str instance, pawl_error *err)
+{
+    uint32_t n = pw_store_partition(instance);
+    pw_str node = { "", 0 };
+    pw_arena arena;
+    pw_arena_init(&arena, 0);
+    pawl_code code = pw_store_partition_node(shard->engine->store, n, &node, &arena, NULL);
+    if (code == PAWL_OK && node.len && !pw_str_is(node, pw_leases_node(shard->engine->leases)))
+        code = pw_fail(err, PAWL_BUSY,
+                       "instance " PW_FMT " is of partition %u, which is node '" PW_FMT
+                       "'s: send it there",
+                       PW_ARG(instance), n, PW_ARG(node));
+    else
+        code = pw_fail(err, PAWL_BUSY,
+                       "instance " PW_FMT " is of partition %u, which this node does not have for "
+                       "now: try again",
+                       PW_ARG(instance), n);
+    pw_arena_done(&arena);
+    return code;
+}
+
 static void tell_watch(pw_watch *watch, pawl_code code, const pawl_error *err)
 {
     watch->live = NULL;
@@ -119,7 +154,10 @@ static void look_at_watches(pw_shard *shard, pw_live *live)
             continue;
         }
         *at = watch->next;
-        tell_watch(watch, code, &live->trouble);
+        pawl_error err = live->trouble;
+        if (!pw_shard_sure(shard, live))
+            code = pw_shard_not_ours(shard, watch->instance, &err);
+        tell_watch(watch, code, &err);
     }
 }
 
@@ -143,9 +181,71 @@ static void count_busy(pw_shard *shard, pw_live *live, bool busy)
     pw_engine_busy(shard->engine, busy);
 }
 
+static void answer_waiting(pw_live *live, const pawl_error *err)
+{
+    while (live->commands) {
+        pw_command *command = live->commands;
+        live->commands = command->next;
+        pw_answer(command, err->code, err);
+    }
+    live->last_command = &live->commands;
+    tell_all(live, err);
+}
+
+/* Whoever waits is told why not to, and what came is let go. */
+static void empty_live(pw_shard *shard, pw_live *live, const pawl_error *err)
+{
+    answer_waiting(live, err);
+    for (pw_http_call *call = live->calls, *next = NULL; call; call = next) {
+        next = call->next;
+        pw_http_call_free(call);
+    }
+    for (pw_job *job = live->jobs, *next = NULL; job; job = next) {
+        next = job->next;
+        pw_job_release(job);
+    }
+    live->calls = NULL;
+    live->jobs = NULL;
+    live->last_call = &live->calls;
+    live->last_job = &live->jobs;
+    count_busy(shard, live, false);
+}
+
+static void close_live(pw_shard *shard, pw_live *live)
+{
+    pawl_error err;
+    (void)pw_fail(&err, PAWL_BUSY, "closing");
+    empty_live(shard, live, &err);
+}
+
+/* An instance of a partition that this shard has no more: gone, once nothing of it is uncommitted. */
+static void discard(pw_shard *shard, pw_live *live)
+{
+    pawl_error err;
+    if (live->commands || live->watches)
+        (void)pw_shard_not_ours(shard, pw_live_id(live), &err);
+    empty_live(shard, live, &err);
+    pw_act_stop(shard, live);
+    for (pw_live **at = &shard->retries; live->retry_ns && *at; at = &(*at)->retry_next)
+        if (*at == live) {
+            *at = live->retry_next;
+            break;
+        }
+    live->retry_next = NULL;
+    live->retry_ns = 0;
+    live->timer_at = PW_WAKE_NEVER;
+    pw_slot_timer(shard, live->slot, PW_WAKE_NEVER);
+    if (!live->committing)
+        drop_live(shard, live);
+}
+
 /* After anything that has to do with the instance. It may be gone afterwards. */
 static void settle(pw_shard *shard, pw_live *live)
 {
+    if (!shard->epochs[live->slot->partition]) {
+        discard(shard, live);
+        return;
+    }
     pw_decide(shard, live);
     bool waits = live->state && !live->committing && live->retry_ns == 0;
     pw_slot_timer(shard, live->slot, waits ? live->timer_at : PW_WAKE_NEVER);
@@ -154,6 +254,8 @@ static void settle(pw_shard *shard, pw_live *live)
         pawl_error err;
         (void)pw_fail(&err, PAWL_NOT_FOUND, "there is no instance " PW_FMT,
                       PW_ARG(pw_live_id(live)));
+        if (!pw_shard_sure(shard, live))
+            (void)pw_shard_not_ours(shard, pw_live_id(live), &err);
         tell_all(live, &err);
     }
     look_at_watches(shard, live);
@@ -179,13 +281,87 @@ static pw_live *live_of(pw_shard *shard, pw_str id)
     return slot ? slot->live : NULL;
 }
 
+/* ------------------------------------------------------------------ partitions */
+
+void pw_shard_own(pw_shard *shard, uint32_t n, uint64_t epoch)
+{
+    uint64_t bit = UINT64_C(1) << n;
+    shard->epochs[n] = epoch;
+    shard->owned = epoch ? shard->owned | bit : shard->owned & ~bit;
+}
+
+/* A notice is answered once nothing of before is left. */
+static void answer_notice(pw_shard *shard, uint32_t n)
+{
+    pw_lease_notice *notice = shard->notices[n];
+    if (!notice || shard->uncommitted_of[n] > 0)
+        return;
+    shard->notices[n] = NULL;
+    pw_shard_own(shard, n, notice->epoch);
+    pw_leases_answer(shard->engine->leases, notice);
+}
+
+/* Partitions of the mask are not ours any more. */
+static void drop_partitions(pw_shard *shard, uint64_t mask)
+{
+    mask &= shard->owned;
+    for (uint32_t n = 0; n < PW_PARTITIONS; n++)
+        if (mask >> n & 1)
+            pw_shard_own(shard, n, 0);
+    for (size_t i = 0; mask && i < shard->bucket_count; i++)
+        for (pw_slot *slot = shard->buckets[i], *next = NULL; slot; slot = next) {
+            next = slot->next;
+            if (!(mask >> slot->partition & 1))
+                continue;
+            if (slot->live) {
+                discard(shard, slot->live);
+            } else {
+                pw_slot_timer(shard, slot, PW_WAKE_NEVER);
+                pw_slot_drop(shard, slot);
+            }
+        }
+}
+
+/* The same, noticed here: the leases ask whose they are now. */
+static void drop_lost(pw_shard *shard, uint64_t mask)
+{
+    uint64_t epochs[PW_PARTITIONS];
+    mask &= shard->owned;
+    memcpy(epochs, shard->epochs, sizeof epochs);
+    drop_partitions(shard, mask);
+    for (uint32_t n = 0; n < PW_PARTITIONS; n++)
+        if (mask >> n & 1)
+            pw_leases_dropped(shard->engine->leases, n, epochs[n]);
+}
+
+static void on_lease(pw_shard *shard, pw_lease_notice *notice)
+{
+    drop_partitions(shard, UINT64_C(1) << notice->partition);
+    shard->notices[notice->partition] = notice;
+    answer_notice(shard, notice->partition);
+}
+
+/* No beat has succeeded for a whole lease, or an answer was held back for doubt. */
+static void drop_doubted(pw_shard *shard)
+{
+    if (shard->owned && pw_monotonic_ns() >= pw_leases_end_ns(shard->engine->leases))
+        shard->doubted = shard->owned;
+    if (shard->doubted)
+        drop_lost(shard, shard->doubted);
+    shard->doubted = 0;
+}
+
 /* ------------------------------------------------------------------ messages */
 
-/* True: nobody is served now, and why. */
-static bool turned_away(pw_shard *shard, pawl_error *err)
+/* True: this is not served now, and why. */
+static bool turned_away(pw_shard *shard, pw_str instance, pawl_error *err)
 {
     if (shard->closing) {
         (void)pw_fail(err, PAWL_BUSY, "closing");
+        return true;
+    }
+    if (!shard->epochs[pw_store_partition(instance)]) {
+        (void)pw_shard_not_ours(shard, instance, err);
         return true;
     }
     return pw_engine_degraded(shard->engine, err);
@@ -194,7 +370,7 @@ static bool turned_away(pw_shard *shard, pawl_error *err)
 static void on_command(pw_shard *shard, pw_command *command)
 {
     pawl_error err = { .code = PAWL_OK };
-    if (turned_away(shard, &err)) {
+    if (turned_away(shard, command->instance, &err)) {
         pw_answer(command, err.code, &err);
         return;
     }
@@ -213,7 +389,7 @@ static void on_command(pw_shard *shard, pw_command *command)
 static void on_watch(pw_shard *shard, pw_watch *watch)
 {
     pawl_error err = { .code = PAWL_OK };
-    if (turned_away(shard, &err)) {
+    if (turned_away(shard, watch->instance, &err)) {
         tell_watch(watch, err.code, &err);
         return;
     }
@@ -255,8 +431,8 @@ static void on_sleepers(pw_shard *shard, pw_sleepers *sleepers)
     sleepers->code = PAWL_OK;
     for (size_t i = 0; i < sleepers->count && !shard->closing; i++) {
         const pw_due *due = &sleepers->items[i];
-        if (due->id.len != PW_ID_LENGTH || pw_engine_shard_of(shard->engine, due->id) != shard)
-            continue;
+        if (due->id.len != PW_ID_LENGTH || !shard->epochs[pw_store_partition(due->id)])
+            continue; /* of another shard, or of another node by now */
         pw_slot *slot = pw_slot_get(shard, due->id);
         if (!slot)
             sleepers->code = PAWL_NO_MEMORY;
@@ -324,6 +500,9 @@ static void on_message(pw_shard *shard, pw_message *message)
         for_each_live(shard, on_registered);
         pw_reply_give(&((pw_notice *)(void *)message)->reply);
         return;
+    case PW_MESSAGE_LEASE:
+        on_lease(shard, (pw_lease_notice *)(void *)message);
+        return;
     }
 }
 
@@ -335,11 +514,12 @@ static void on_call(pw_shard *shard, pw_http_call *call)
     pw_slot *slot = pw_slot_find(shard, call->instance);
     pw_live *live = slot ? slot->live : NULL;
     pw_flight *flight = live ? pw_live_find_flight(live, call->visit, call->attempt) : NULL;
-    if (shard->closing || call->cancelled) { /* closing: the next open sends it again */
-        if (flight)
+    if (shard->closing || call->cancelled || !shard->epochs[pw_store_partition(call->instance)]) {
+        bool ended = flight && !call->cancelled; /* else the flight is a later one, after a loss */
+        if (ended)
             pw_live_remove_flight(live, flight);
-        pw_http_call_free(call);
-        if (flight)
+        pw_http_call_free(call); /* the next owner sends it again */
+        if (ended)
             settle(shard, live);
         return;
     }
@@ -376,37 +556,6 @@ static void on_job(pw_shard *shard, pw_job *job)
 }
 
 /* ------------------------------------------------------------------ signals */
-
-static void answer_waiting(pw_live *live, const pawl_error *err)
-{
-    while (live->commands) {
-        pw_command *command = live->commands;
-        live->commands = command->next;
-        pw_answer(command, err->code, err);
-    }
-    live->last_command = &live->commands;
-    tell_all(live, err);
-}
-
-static void close_live(pw_shard *shard, pw_live *live)
-{
-    pawl_error err;
-    (void)pw_fail(&err, PAWL_BUSY, "closing");
-    answer_waiting(live, &err);
-    for (pw_http_call *call = live->calls, *next = NULL; call; call = next) {
-        next = call->next;
-        pw_http_call_free(call);
-    }
-    for (pw_job *job = live->jobs, *next = NULL; job; job = next) {
-        next = job->next;
-        pw_job_release(job);
-    }
-    live->calls = NULL;
-    live->jobs = NULL;
-    live->last_call = &live->calls;
-    live->last_job = &live->jobs;
-    count_busy(shard, live, false);
-}
 
 /* The store fails: nobody is kept waiting for it. */
 static void degrade_live(pw_shard *shard, pw_live *live)
@@ -462,11 +611,16 @@ static void try_again(pw_shard *shard)
 
 void pw_shard_handle(pw_shard *shard, pw_mail *mail)
 {
+    drop_doubted(shard);
     for (pw_commit *commit = mail->commits, *next = NULL; commit; commit = next) {
         next = commit->next;
         pw_live *live = commit->live;
+        uint32_t partition = live->slot->partition;
+        if (commit->item.fenced)
+            drop_lost(shard, UINT64_C(1) << partition);
         pw_decided(shard, commit);
         settle(shard, live);
+        answer_notice(shard, partition);
     }
     for (pw_message *message = mail->messages, *next = NULL; message; message = next) {
         next = message->next;
@@ -485,6 +639,7 @@ void pw_shard_handle(pw_shard *shard, pw_mail *mail)
     if (!shard->closing)
         try_again(shard);
     trim_idle(shard);
+    drop_doubted(shard);
 }
 
 uint64_t pw_shard_next_ns(const pw_shard *shard)
@@ -493,6 +648,8 @@ uint64_t pw_shard_next_ns(const pw_shard *shard)
     for (const pw_live *live = shard->retries; live; live = live->retry_next)
         if (live->retry_ns < next)
             next = live->retry_ns;
+    uint64_t end = shard->owned ? pw_leases_end_ns(shard->engine->leases) : UINT64_MAX;
+    next = end < next ? end : next;
     if (shard->heap_count == 0)
         return next;
     int64_t wait = shard->heap[0]->due - pw_engine_now(shard->engine);

@@ -4,6 +4,7 @@
 #define PW_SHARD_H
 
 #include <stdatomic.h>
+#include "engine/leases.h"
 #include "engine/live.h"
 
 #define PW_LIVE_IDLE_MAX 4096u /* idle instances that a shard keeps in memory */
@@ -12,6 +13,7 @@
 typedef struct pw_slot {
     struct pw_slot *next;
     uint64_t hash;
+    uint8_t partition;
     int64_t due;      /* PW_WAKE_NEVER: no timer */
     uint32_t heap_at; /* place in the heap, from 1; 0: none */
     pw_live *live;    /* NULL: not in memory */
@@ -39,7 +41,11 @@ struct pw_shard {
     pw_expr_machine *machine;
     uint64_t seed;
     bool closing;
-    uint32_t uncommitted;
+    uint64_t epochs[PW_PARTITIONS]; /* of the partitions that it has; 0: not, nothing is decided */
+    uint64_t owned;                 /* mask of those */
+    uint64_t doubted;               /* mask: the lease was not sure when it was asked */
+    pw_lease_notice *notices[PW_PARTITIONS]; /* to be answered when nothing is uncommitted */
+    uint32_t uncommitted, uncommitted_of[PW_PARTITIONS];
     pw_slot **buckets;
     size_t bucket_count, slot_count;
     pw_slot **heap; /* earliest first; as large as slots: adding a timer cannot fail */
@@ -54,12 +60,21 @@ PAWL_CHECK pawl_code pw_shard_new(pw_shard **out, pawl *engine, uint32_t number,
 /* Drops everything; nothing may be uncommitted, in flight or waiting for an answer. */
 void pw_shard_free(pw_shard *shard);
 
+/* It has the partition from now on, or (epoch 0) no more. */
+void pw_shard_own(pw_shard *shard, uint32_t partition, uint64_t epoch);
 /* Handles everything that was taken from the mailbox, then what is due. */
 void pw_shard_handle(pw_shard *shard, pw_mail *mail);
 /* When to come back without mail: monotonic; UINT64_MAX: not at all. */
 uint64_t pw_shard_next_ns(const pw_shard *shard);
 /* Closing, and nothing is uncommitted. */
 bool pw_shard_ended(const pw_shard *shard);
+
+/* ---- inside: shard.c */
+/* The lease of its partition is good: what was read before is right, and may be said. If not, the
+ * partition is dropped at the end of this round. */
+bool pw_shard_sure(pw_shard *shard, const pw_live *live);
+/* PAWL_BUSY: whose the instance is, as far as is known. */
+pawl_code pw_shard_not_ours(pw_shard *shard, pw_str instance, pawl_error *err);
 
 /* ---- inside: slots.c */
 pw_slot *pw_slot_find(const pw_shard *shard, pw_str id);
@@ -84,6 +99,8 @@ void pw_answer(pw_command *command, pawl_code code, const pawl_error *err);
 PAWL_CHECK pawl_code pw_act_prepare(pw_shard *shard, pw_live *live, pawl_error *err);
 void pw_act_drop(pw_commit *commit);         /* what was prepared */
 void pw_act(pw_shard *shard, pw_live *live); /* after the commit */
+/* Nothing of the instance is waited for any more: the next owner starts it again. */
+void pw_act_stop(pw_shard *shard, pw_live *live);
 /* Starts what the committed state wants and nobody is at, after a load or when an instance goes on.
  */
 PAWL_CHECK pawl_code pw_act_check(pw_shard *shard, pw_live *live, uint64_t *lost_visit,

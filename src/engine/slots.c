@@ -58,6 +58,7 @@ pw_slot *pw_slot_get(pw_shard *shard, pw_str id)
     if (!slot)
         return NULL;
     slot->hash = pw_hash64(1, id.ptr, id.len);
+    slot->partition = (uint8_t)pw_store_partition(id);
     slot->due = PW_WAKE_NEVER;
     memcpy(slot->id, id.ptr, PW_ID_LENGTH);
     pw_slot **bucket = &shard->buckets[slot->hash & (shard->bucket_count - 1)];

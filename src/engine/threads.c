@@ -1,5 +1,5 @@
-/* threads.c - thin loops around the objects: one thread per shard, one committer, one for recovery.
- */
+/* threads.c - thin loops around the objects: one thread per shard, one committer, one for recovery,
+ * one for leases where there may be other nodes. */
 #include <stdio.h>
 #include "engine/engine.h"
 
@@ -10,7 +10,7 @@ typedef struct shard_thread {
 
 struct pw_threads {
     pawl *engine;
-    pw_thread committer, recovery;
+    pw_thread committer, recovery, leases;
     shard_thread shards[PW_SHARDS_MAX];
 };
 
@@ -36,6 +36,12 @@ static void run_recovery(void *context)
         ;
 }
 
+static void run_leases(void *context)
+{
+    while (pw_leases_work(((pawl *)context)->leases, true))
+        ;
+}
+
 pawl_code pw_threads_start(struct pw_threads **out, pawl *p, pawl_error *err)
 {
     struct pw_threads *t = pw_zalloc(sizeof *t);
@@ -50,8 +56,11 @@ pawl_code pw_threads_start(struct pw_threads **out, pawl *p, pawl_error *err)
         t->shards[i].shard = p->shards[i];
         code = pw_thread_start(&t->shards[i].thread, name, run_shard, &t->shards[i], err);
     }
-    return code == PAWL_OK ? pw_thread_start(&t->recovery, "pawl-recover", run_recovery, p, err)
-                           : code;
+    if (code == PAWL_OK)
+        code = pw_thread_start(&t->recovery, "pawl-recover", run_recovery, p, err);
+    if (code == PAWL_OK && !pw_leases_exclusive(p->leases))
+        code = pw_thread_start(&t->leases, "pawl-lease", run_leases, p, err);
+    return code;
 }
 
 void pw_threads_stop_recovery(struct pw_threads *t)
@@ -74,6 +83,14 @@ void pw_threads_stop_committer(struct pw_threads *t)
         return;
     pw_committer_stop(t->engine->committer);
     pw_thread_join(&t->committer);
+}
+
+void pw_threads_stop_leases(struct pw_threads *t)
+{
+    if (!t || !t->leases.started)
+        return;
+    pw_leases_stop(t->engine->leases);
+    pw_thread_join(&t->leases);
 }
 
 void pw_threads_free(struct pw_threads *t)

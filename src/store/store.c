@@ -9,6 +9,7 @@
  * reader: so the guard is taken off for the time of the call, and a failed arena comes back as
  * PAWL_NO_MEMORY. */
 #include "store/store_internal.h"
+#include "base/digest.h"
 
 /* ---- URIs */
 
@@ -131,6 +132,16 @@ pawl_code pw_store_lost_race(pw_commit_item *item, bool create)
                                   "instance '" PW_FMT "' has moved on from "
                                   "step %llu: read it again",
                                   PW_ARG(item->instance), (unsigned long long)item->token);
+    return item->code;
+}
+
+pawl_code pw_store_fenced(pw_commit_item *item)
+{
+    item->fenced = true;
+    item->code = pw_fail(&item->error, PAWL_BUSY,
+                         "instance '" PW_FMT "': its partition %u is another node's now: try again, "
+                         "there or here",
+                         PW_ARG(item->instance), pw_store_partition(item->instance));
     return item->code;
 }
 
@@ -308,6 +319,60 @@ pawl_code pw_store_definition_get(pw_store *store, pw_str namespace_, pw_str nam
     return arena_leave(call, code, err);
 }
 
+/* ---- nodes and partitions */
+
+uint32_t pw_store_partition(pw_str instance)
+{
+    return (uint32_t)(pw_hash64(0, instance.ptr, instance.len) % PW_PARTITIONS);
+}
+
+bool pw_store_exclusive(const pw_store *store)
+{
+    return store->ops->exclusive(store);
+}
+
+static pawl_code check_node(pw_str node, pawl_error *err)
+{
+    return fits(node, 1, PW_NODE_ID_MAX)
+               ? PAWL_OK
+               : pw_fail(err, PAWL_INVALID, "a node's id must have 1 to 128 bytes and no NUL");
+}
+
+pawl_code pw_store_node_beat(pw_store *store, pw_str node, uint64_t lease_ms, pw_partitions *out,
+                             pawl_error *err)
+{
+    pawl_code code = check_node(node, err);
+    if (code == PAWL_OK && (lease_ms == 0 || lease_ms > PW_LEASE_MAX_MS))
+        code = pw_fail(err, PAWL_INVALID, "a lease must be 1 ms to %llu ms, not %llu",
+                       (unsigned long long)PW_LEASE_MAX_MS, (unsigned long long)lease_ms);
+    return code == PAWL_OK ? store->ops->node_beat(store, node, lease_ms, out, err) : code;
+}
+
+pawl_code pw_store_partitions_take(pw_store *store, pw_str node, uint64_t wanted,
+                                   pw_partitions *out, pawl_error *err)
+{
+    pawl_code code = check_node(node, err);
+    return code == PAWL_OK ? store->ops->partitions_take(store, node, wanted, out, err) : code;
+}
+
+pawl_code pw_store_partitions_give(pw_store *store, pw_str node, uint64_t given, bool leaving,
+                                   pawl_error *err)
+{
+    pawl_code code = check_node(node, err);
+    if (leaving)
+        given = PW_ALL_PARTITIONS;
+    return code == PAWL_OK ? store->ops->partitions_give(store, node, given, leaving, err) : code;
+}
+
+pawl_code pw_store_partition_node(pw_store *store, uint32_t partition, pw_str *out, pw_arena *arena,
+                                  pawl_error *err)
+{
+    PW_ASSERT(partition < PW_PARTITIONS);
+    arena_call call = arena_enter(arena);
+    pawl_code code = store->ops->partition_node(store, partition, out, arena, err);
+    return arena_leave(call, code, err);
+}
+
 /* ---- commit */
 
 static pawl_code refuse(pw_commit_item *item, const char *what)
@@ -464,19 +529,20 @@ pawl_code pw_store_instance_list(pw_store *store, const pw_instance_filter *filt
     return PAWL_OK;
 }
 
-pawl_code pw_store_due(pw_store *store, int64_t until_ms, int64_t after_ms, pw_str after_id,
-                       uint32_t limit, pw_due **out, size_t *count, pw_arena *arena,
-                       pawl_error *err)
+pawl_code pw_store_due(pw_store *store, uint64_t partitions, int64_t until_ms, int64_t after_ms,
+                       pw_str after_id, uint32_t limit, pw_due **out, size_t *count,
+                       pw_arena *arena, pawl_error *err)
 {
     arena_call call = arena_enter(arena);
-    pawl_code code =
-        store->ops->due(store, until_ms, after_ms, after_id, limit, out, count, arena, err);
+    pawl_code code = store->ops->due(store, partitions, until_ms, after_ms, after_id, limit, out,
+                                     count, arena, err);
     return arena_leave(call, code, err);
 }
 
-pawl_code pw_store_next_due(pw_store *store, int64_t until_ms, int64_t *out, pawl_error *err)
+pawl_code pw_store_next_due(pw_store *store, uint64_t partitions, int64_t until_ms, int64_t *out,
+                            pawl_error *err)
 {
-    return store->ops->next_due(store, until_ms, out, err);
+    return store->ops->next_due(store, partitions, until_ms, out, err);
 }
 
 pawl_code pw_store_steps(pw_store *store, pw_str instance, uint64_t from, uint32_t limit,
@@ -554,10 +620,11 @@ pawl_code pw_store_inbox_get(pw_store *store, pw_str target, pw_str key, pw_inbo
     return arena_leave(call, code, err);
 }
 
-pawl_code pw_store_inbox_pending(pw_store *store, uint32_t limit, pw_inbox_row **out, size_t *count,
-                                 pw_arena *arena, pawl_error *err)
+pawl_code pw_store_inbox_pending(pw_store *store, uint64_t partitions, uint32_t limit,
+                                 pw_inbox_row **out, size_t *count, pw_arena *arena,
+                                 pawl_error *err)
 {
     arena_call call = arena_enter(arena);
-    pawl_code code = store->ops->inbox_pending(store, limit, out, count, arena, err);
+    pawl_code code = store->ops->inbox_pending(store, partitions, limit, out, count, arena, err);
     return arena_leave(call, code, err);
 }

@@ -3,7 +3,7 @@
  * Two stores, one meaning: sqlite/ and memory/ (for simulation); PostgreSQL will be a third, and nothing here may
  * need what it cannot do: no row ids, no reads inside a commit that the batch did not make.
  *
- * Threads    pw_store_commit, definition_put, inbox_put and reopen: one thread at a time (the store's writer holds
+ * Threads    pw_store_commit, definition_put, inbox_put, node_beat, partitions_* and reopen: one thread at a time (the store's writer holds
  *            a lock, so others wait). Reads: any thread; each takes a reader of a bounded pool, and no read
  *            transaction outlives one call.
  * Memory     What a read gives lives in the caller's arena.
@@ -17,6 +17,9 @@
 
 #define PW_SCHEMA_VERSION 1
 #define PW_PARTITIONS 64u  /* fixed: part of the stored data */
+#define PW_ALL_PARTITIONS UINT64_MAX /* as a mask: bit n is partition n */
+#define PW_NODE_ID_MAX 128u
+#define PW_LEASE_MAX_MS 86400000ull /* a day */
 #define PW_BUSINESS_KEY_MAX 512u
 #define PW_PAGE_MAX 1000u
 
@@ -68,6 +71,45 @@ PAWL_CHECK pawl_code pw_store_definition_get(pw_store *store, pw_str namespace_,
                                              pw_str version, pw_definition *out, pw_arena *arena,
                                              pawl_error *err);
 
+/* ------------------------------------------------------------------ nodes and partitions
+ *
+ * An instance belongs to a partition by a hash of its id; a partition belongs to at most one node. Each time a node
+ * takes a partition, the partition's epoch rises: the epoch fences whoever had it before. A node lives as long as
+ * it says so (beat) within the lease it asked for, by the store's clock. When its lease is over others may take its
+ * partitions; as long as nobody has, they are still its own, and its commits are good.
+ *
+ * beat, take, give and commit are atomic to each other. A node's id is of one process, used once: never again by
+ * the next. */
+
+/* The partition of an instance: 0 to PW_PARTITIONS - 1. */
+uint32_t pw_store_partition(pw_str instance);
+
+/* Nobody but this process can write: leases never end then, and the node that takes or beats is the only one: what others
+ * had is free. Stays as it is from the first take on. */
+bool pw_store_exclusive(const pw_store *store);
+
+typedef struct pw_partitions {
+    uint64_t held;    /* bit n: partition n is this node's */
+    uint64_t free;    /* of no node, or of one whose lease is over */
+    uint64_t epochs[PW_PARTITIONS]; /* of those held; of others 0 */
+    uint32_t nodes;   /* living, this one too */
+} pw_partitions;
+
+/* This node lives for lease_ms more. Writes the node's row only. One that was away longer than its lease finds out here
+ * what it has lost. PAWL_IO: it may have been written or not. */
+PAWL_CHECK pawl_code pw_store_node_beat(pw_store *store, pw_str node, uint64_t lease_ms,
+                                        pw_partitions *out, pawl_error *err);
+/* Takes those of `wanted` (a mask) that are free, each with its epoch raised by one; *out tells which it has now. In an
+ * exclusive store that is enough to live; in others PAWL_NOT_FOUND: it has never beaten, or has left. */
+PAWL_CHECK pawl_code pw_store_partitions_take(pw_store *store, pw_str node, uint64_t wanted,
+                                              pw_partitions *out, pawl_error *err);
+/* Those of `given` that it still holds are nobody's; leaving: of all, and the node's row goes. */
+PAWL_CHECK pawl_code pw_store_partitions_give(pw_store *store, pw_str node, uint64_t given, bool leaving,
+                                              pawl_error *err);
+/* Which living node has it; empty: nobody's. */
+PAWL_CHECK pawl_code pw_store_partition_node(pw_store *store, uint32_t partition, pw_str *out,
+                                             pw_arena *arena, pawl_error *err);
+
 /* ------------------------------------------------------------------ commit */
 
 /* A command from outside, recorded in the step it causes: rule 1 of the design. */
@@ -96,7 +138,10 @@ typedef struct pw_commit_item {
     int64_t now_ms;
     pw_str actor;         /* empty: "system" */
     pw_inbox_use inbox;
-    pawl_code code;       /* out: PAWL_OK; PAWL_CONFLICT: lost the race, the instance exists already, or its command
+    uint64_t epoch;       /* under which it was decided, kept in its step's row; 0: not checked, for tools and tests.
+                           * With it (instance, sequence, epoch) names one decision: in one epoch one node decides */
+    bool fenced;          /* out: PAWL_BUSY, the instance's partition is not held under that epoch any more */
+    pawl_code code;       /* out: PAWL_OK; PAWL_BUSY: see fenced; PAWL_CONFLICT: lost the race, the instance exists already, or its command
                            * has had its effect (inbox); else this item is poison: PAWL_INVALID: a row that the
                            * store refuses; PAWL_CORRUPT: it ends a bookmark or call that is not there. Nothing of an
                            * item that is not PAWL_OK was written, the others went on */
@@ -138,19 +183,22 @@ PAWL_CHECK pawl_code pw_store_instance_list(pw_store *store, const pw_instance_f
                                             pw_instance_row **out, size_t *count, pw_str *next,
                                             pw_arena *arena, pawl_error *err);
 
-/* Living instances whose wake_at is <= until, by wake_at, then id; behind (after_ms, after_id). For recovery and the timer window. */
+/* Living instances of these partitions whose wake_at is <= until, by wake_at, then id; behind (after_ms, after_id). For
+ * recovery and the timer window. */
 typedef struct pw_due {
     pw_str id;
     int64_t wake_at;
 } pw_due;
-PAWL_CHECK pawl_code pw_store_due(pw_store *store, int64_t until_ms, int64_t after_ms, pw_str after_id,
-                                  uint32_t limit, pw_due **out, size_t *count, pw_arena *arena,
+PAWL_CHECK pawl_code pw_store_due(pw_store *store, uint64_t partitions, int64_t until_ms,
+                                  int64_t after_ms, pw_str after_id, uint32_t limit, pw_due **out, size_t *count, pw_arena *arena,
                                   pawl_error *err);
 /* The earliest wake_at later than until_ms; PW_WAKE_NEVER: none. */
-PAWL_CHECK pawl_code pw_store_next_due(pw_store *store, int64_t until_ms, int64_t *out, pawl_error *err);
+PAWL_CHECK pawl_code pw_store_next_due(pw_store *store, uint64_t partitions, int64_t until_ms,
+                                       int64_t *out, pawl_error *err);
 
 typedef struct pw_step_row {
     uint64_t sequence;
+    uint64_t epoch;       /* of its partition, under which it was decided; 0: not by a node */
     pw_str event, actor, correlation;
     int64_t at_ms;
     pw_str entries;       /* JSON array */
@@ -214,9 +262,10 @@ typedef struct pw_inbox_row {
 PAWL_CHECK pawl_code pw_store_inbox_put(pw_store *store, const pw_inbox_row *row, pawl_error *err);
 PAWL_CHECK pawl_code pw_store_inbox_get(pw_store *store, pw_str target, pw_str key, pw_inbox_row *out,
                                         pw_arena *arena, pawl_error *err);
-/* Rows that no step has consumed, oldest first. */
-PAWL_CHECK pawl_code pw_store_inbox_pending(pw_store *store, uint32_t limit, pw_inbox_row **out,
-                                            size_t *count, pw_arena *arena, pawl_error *err);
+/* Rows for instances of these partitions that no step has consumed, oldest first. */
+PAWL_CHECK pawl_code pw_store_inbox_pending(pw_store *store, uint64_t partitions, uint32_t limit,
+                                            pw_inbox_row **out, size_t *count, pw_arena *arena,
+                                            pawl_error *err);
 
 /* ------------------------------------------------------------------ counts, for tests, metrics and bench */
 

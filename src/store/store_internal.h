@@ -17,6 +17,15 @@ typedef struct pw_store_ops {
     pawl_code (*definition_versions)(pw_store *store, pw_str namespace_, pw_str name,
                                      pw_definition **out, size_t *count, pw_arena *arena,
                                      pawl_error *err);
+    bool (*exclusive)(const pw_store *store);
+    pawl_code (*node_beat)(pw_store *store, pw_str node, uint64_t lease_ms, pw_partitions *out,
+                           pawl_error *err);
+    pawl_code (*partitions_take)(pw_store *store, pw_str node, uint64_t wanted, pw_partitions *out,
+                                 pawl_error *err);
+    pawl_code (*partitions_give)(pw_store *store, pw_str node, uint64_t given, bool leaving,
+                                 pawl_error *err);
+    pawl_code (*partition_node)(pw_store *store, uint32_t partition, pw_str *out, pw_arena *arena,
+                                pawl_error *err);
     /* Items whose code is not PAWL_OK on entry are left out. */
     pawl_code (*commit)(pw_store *store, pw_commit_item *items, size_t count, pawl_error *err);
     pawl_code (*instance_get)(pw_store *store, pw_str id, bool with_state, pw_instance_row *out,
@@ -25,9 +34,11 @@ typedef struct pw_store_ops {
     pawl_code (*instance_list)(pw_store *store, const pw_instance_filter *filter,
                                int64_t created_ms, pw_str id, uint32_t limit, pw_instance_row **out,
                                size_t *count, pw_arena *arena, pawl_error *err);
-    pawl_code (*due)(pw_store *store, int64_t until_ms, int64_t after_ms, pw_str after_id,
-                     uint32_t limit, pw_due **out, size_t *count, pw_arena *arena, pawl_error *err);
-    pawl_code (*next_due)(pw_store *store, int64_t until_ms, int64_t *out, pawl_error *err);
+    pawl_code (*due)(pw_store *store, uint64_t partitions, int64_t until_ms, int64_t after_ms,
+                     pw_str after_id, uint32_t limit, pw_due **out, size_t *count, pw_arena *arena,
+                     pawl_error *err);
+    pawl_code (*next_due)(pw_store *store, uint64_t partitions, int64_t until_ms, int64_t *out,
+                          pawl_error *err);
     pawl_code (*steps)(pw_store *store, pw_str instance, uint64_t from, uint32_t limit,
                        pw_step_row **out, size_t *count, pw_arena *arena, pawl_error *err);
     pawl_code (*bookmarks)(pw_store *store, pw_str instance, bool open_only, pw_bookmark_row **out,
@@ -45,7 +56,7 @@ typedef struct pw_store_ops {
     pawl_code (*inbox_put)(pw_store *store, const pw_inbox_row *row, pawl_error *err);
     pawl_code (*inbox_get)(pw_store *store, pw_str target, pw_str key, pw_inbox_row *out,
                            pw_arena *arena, pawl_error *err);
-    pawl_code (*inbox_pending)(pw_store *store, uint32_t limit, pw_inbox_row **out, size_t *count,
+    pawl_code (*inbox_pending)(pw_store *store, uint64_t partitions, uint32_t limit, pw_inbox_row **out, size_t *count,
                                pw_arena *arena, pawl_error *err);
     void (*count)(const pw_store *store, pw_store_counts *out);
 } pw_store_ops;
@@ -67,6 +78,8 @@ pawl_code pw_store_lost_race(pw_commit_item *item,
 /* The same for rows that its state says are there, and are not: PAWL_CORRUPT. */
 pawl_code pw_store_bookmark_not_open(pw_commit_item *item, const pw_bookmark_end *end);
 pawl_code pw_store_no_such_call(pw_commit_item *item, const pw_call_outcome *outcome);
+/* The partition of the item is not held under its epoch: PAWL_BUSY. */
+pawl_code pw_store_fenced(pw_commit_item *item);
 /* The command of the step has had its effect in another step: PAWL_CONFLICT. */
 pawl_code pw_store_inbox_used(pw_commit_item *item);
 pawl_code pw_store_not_found(pawl_error *err, const char *what, pw_str name);
@@ -74,11 +87,6 @@ pawl_code pw_store_definition_conflict(pawl_error *err, const pw_definition *def
 pawl_code pw_store_inbox_conflict(pawl_error *err, const pw_inbox_row *row);
 /* The ordinal at the end of "<instance>-<step>-<ordinal>"; false: not an id of that step. */
 bool pw_outbox_ordinal(int64_t *out, pw_str id, pw_str instance, uint64_t step);
-
-static inline uint32_t pw_partition_of(uint64_t hash)
-{
-    return (uint32_t)(hash % PW_PARTITIONS);
-}
 
 #define PW_KEY_MAX 1024u /* bookmark, idempotency and dedupe keys */
 #define PW_ID_MAX 128u   /* of an instance */

@@ -36,8 +36,8 @@ static const char more_rows[] =
     " timeout_ms, task, kind, endpoint, method, request) SELECT id, 'k', 2, 1, 1, 'completed', 1,"
     " 1, '/do/0/both', 'http', 'http://127.0.0.1:9/', 'GET',"
     " '{\"method\":\"GET\",\"uri\":\"http://127.0.0.1:9/\"}' FROM instance;"
-    "INSERT INTO inbox (target, dedupe_key, kind, actor, created_ms, payload)"
-    " SELECT id, 'd', 'resume', 'ann', 1, '{\"key\":\"ok\"}' FROM instance;"
+    "INSERT INTO inbox (target, partition, dedupe_key, kind, actor, created_ms, payload)"
+    " SELECT id, partition, 'd', 'resume', 'ann', 1, '{\"key\":\"ok\"}' FROM instance;"
     "INSERT INTO fault (instance, step, task, visit, kind, class, attempt, decision, action, error,"
     " created_ms) SELECT id, 1, '/do/0/both', 2, 'activity-fault', 'permanent', 1, 'fault',"
     " 'look', '{\"status\":500}', 1 FROM instance;";
@@ -293,8 +293,8 @@ static void look_at_rows(void)
     if (pw_store_instance_list(store, &filter, &rows, &count, &next, &arena, &err) == PAWL_OK)
         for (size_t i = 0; i < count; i++)
             look_at_instance(store, rows[i].id, &arena, &err);
-    (void)!pw_store_due(store, INT64_MAX, 0, PW_LIT(""), 100, &due, &count, &arena, &err);
-    (void)!pw_store_inbox_pending(store, 100, &inbox, &count, &arena, &err);
+    (void)!pw_store_due(store, PW_ALL_PARTITIONS, INT64_MAX, 0, PW_LIT(""), 100, &due, &count, &arena, &err);
+    (void)!pw_store_inbox_pending(store, PW_ALL_PARTITIONS, 100, &inbox, &count, &arena, &err);
     pw_arena_done(&arena);
     pw_store_close(store);
 }

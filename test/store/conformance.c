@@ -583,7 +583,7 @@ static const char *due(fixture *f, int64_t until, int64_t after, const char *aft
     pw_due *rows = NULL;
     size_t count = 0, at = 0;
     EXPECT_OK(
-        pw_store_due(f->store, until, after, S(after_id), limit, &rows, &count, &f->arena, &f->err),
+        pw_store_due(f->store, PW_ALL_PARTITIONS, until, after, S(after_id), limit, &rows, &count, &f->arena, &f->err),
         f->err);
     text[0] = '\0';
     for (size_t i = 0; i < count; i++)
@@ -612,16 +612,16 @@ STORE_TEST(the_next_due_time_is_later_than_the_horizon)
 {
     have_definition(f);
     int64_t next = 7;
-    EXPECT_OK(pw_store_next_due(f->store, 0, &next, &f->err), f->err);
+    EXPECT_OK(pw_store_next_due(f->store, PW_ALL_PARTITIONS, 0, &next, &f->err), f->err);
     EXPECT(next == PW_WAKE_NEVER);
     wakes(f, "a", 5000);
     wakes(f, "b", 9000);
     wakes(f, "c", 0);
-    EXPECT_OK(pw_store_next_due(f->store, 0, &next, &f->err), f->err);
+    EXPECT_OK(pw_store_next_due(f->store, PW_ALL_PARTITIONS, 0, &next, &f->err), f->err);
     EXPECT_INT(next, 5000);
-    EXPECT_OK(pw_store_next_due(f->store, 5000, &next, &f->err), f->err);
+    EXPECT_OK(pw_store_next_due(f->store, PW_ALL_PARTITIONS, 5000, &next, &f->err), f->err);
     EXPECT_INT(next, 9000);
-    EXPECT_OK(pw_store_next_due(f->store, 9000, &next, &f->err), f->err);
+    EXPECT_OK(pw_store_next_due(f->store, PW_ALL_PARTITIONS, 9000, &next, &f->err), f->err);
     EXPECT(next == PW_WAKE_NEVER);
 }
 

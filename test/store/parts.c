@@ -120,9 +120,8 @@ TEST(parts, the_other_names_in_rows_are_these)
  * wrote. */
 TEST(parts, the_partition_of_an_id_never_changes)
 {
-    EXPECT_INT(pw_partition_of(pw_hash64(0, "i1", 2)), 3);
-    EXPECT_INT(pw_partition_of(pw_hash64(0, "01hzx7q8w9e2r3t4y5v6b7n8m9", 26)), 29);
-    EXPECT_INT(pw_partition_of(PW_PARTITIONS), 0);
+    EXPECT_INT(pw_store_partition(S("i1")), 3);
+    EXPECT_INT(pw_store_partition(S("01hzx7q8w9e2r3t4y5v6b7n8m9")), 29);
 }
 
 TEST(parts, a_store_in_memory_can_be_made_to_fail_before_or_after_a_commit)

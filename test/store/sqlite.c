@@ -649,9 +649,9 @@ TEST(sqlite, the_schema_refuses_what_would_break_its_meaning)
           "a published definition cannot be changed: publish a new version" },
         { "UPDATE definition SET status = 'archived'", "" },
         { "DELETE FROM definition", "FOREIGN KEY constraint failed" },
-        { "INSERT INTO step VALUES ('nobody', 1, 'start', 1, 'a', NULL, '[]')",
+        { "INSERT INTO step VALUES ('nobody', 1, 'start', 1, 'a', NULL, 0, '[]')",
           "FOREIGN KEY constraint failed" },
-        { "INSERT INTO step VALUES ('i1', 1, 'start', 1, 'a', NULL, '[]')",
+        { "INSERT INTO step VALUES ('i1', 1, 'start', 1, 'a', NULL, 0, '[]')",
           "UNIQUE constraint failed: step.instance, step.sequence" },
         { "UPDATE instance SET token = 'x'",
           "cannot store TEXT value in INTEGER column instance.token" },
@@ -662,7 +662,8 @@ TEST(sqlite, the_schema_refuses_what_would_break_its_meaning)
         { "UPDATE instance SET partition = 64",
           "CHECK constraint failed: partition BETWEEN 0 AND 63" },
         { "UPDATE instance SET wake_at = -1", "CHECK constraint failed: wake_at >= 0" },
-        { "INSERT INTO inbox (target, dedupe_key, kind, created_ms) VALUES ('i1', '', 'x', 1)",
+        { "INSERT INTO inbox (target, partition, dedupe_key, kind, created_ms) "
+          "VALUES ('i1', 1, '', 'x', 1)",
           "CHECK constraint failed: length(dedupe_key) BETWEEN 1 AND 1024" },
     };
     have_store(file("a.db"));

@@ -5,7 +5,12 @@
  * place. So a transaction is a list of places with what was there before, and undoing it - one
  * poison item, or a batch for which memory ran out - is to put that back.
  *
- * Everything is in a defined order, so that a simulation with the same seed sees the same. */
+ * Everything is in a defined order, so that a simulation with the same seed sees the same.
+ *
+ * Several handles may share the data, as several nodes share a database: each fails by itself, and
+ * the last to be closed frees it. */
+#include <time.h>
+
 #include "store/memory/memory_internal.h"
 
 /* ---- commit
@@ -91,6 +96,7 @@ static bool put_step(pw_memory *m, pw_mem_instance *in, const pw_commit_item *it
 {
     pw_str entries = item->transition->entries;
     pw_step_row row = { .sequence = item->token + 1,
+                        .epoch = item->epoch,
                         .event = pw_str_of(pw_event_name(item->event)),
                         .actor = item->actor.len ? item->actor : PW_LIT("system"),
                         .correlation = pw_mem_row_of(in)->correlation,
@@ -248,6 +254,10 @@ static bool write_item(pw_memory *m, pw_commit_item *item)
 {
     const pw_transition *t = item->transition;
     pw_mem_instance *in = NULL;
+    if (!pw_mem_holds(m, item)) {
+        (void)pw_store_fenced(item);
+        return true;
+    }
     bool good = guarded_write(m, item, &in);
     if (!good || item->code != PAWL_OK)
         return good;
@@ -277,13 +287,15 @@ static pawl_code broken(pawl_error *err)
                    "'memory:': the store failed (made to by a test): it must be opened again");
 }
 
-static pawl_code commit_locked(pw_memory *m, pw_commit_item *items, size_t count, pawl_error *err)
+static pawl_code commit_locked(pw_mem_handle *h, pw_commit_item *items, size_t count,
+                               pawl_error *err)
 {
-    if (m->broken)
+    pw_memory *m = h->data;
+    if (h->broken)
         return broken(err);
-    bool fail = m->fail_in > 0 && --m->fail_in == 0;
-    m->broken = fail;
-    if (fail && !m->fail_applied)
+    bool fail = h->fail_in > 0 && --h->fail_in == 0;
+    h->broken = fail;
+    if (fail && !h->fail_applied)
         return broken(err);
     pw_store_counts before = m->counts;
     for (size_t i = 0; i < count; i++) {
@@ -317,18 +329,18 @@ static pawl_code memory_commit(pw_store *base, pw_commit_item *items, size_t cou
     if (left == 0)
         return PAWL_OK;
     pthread_mutex_lock(&m->lock);
-    pawl_code code = commit_locked(m, items, count, err);
+    pawl_code code = commit_locked(pw_mem_handle_of(base), items, count, err);
     pthread_mutex_unlock(&m->lock);
     return code;
 }
 
 void pw_memory_fail_commit(pw_store *store, uint64_t nth, bool applied)
 {
-    pw_memory *m = pw_memory_of(store);
-    pthread_mutex_lock(&m->lock);
-    m->fail_in = nth;
-    m->fail_applied = applied;
-    pthread_mutex_unlock(&m->lock);
+    pw_mem_handle *h = pw_mem_handle_of(store);
+    pthread_mutex_lock(&h->data->lock);
+    h->fail_in = nth;
+    h->fail_applied = applied;
+    pthread_mutex_unlock(&h->data->lock);
 }
 
 /* ---- definitions and inbox: one change each */
@@ -393,15 +405,14 @@ static pawl_code memory_inbox_put(pw_store *base, const pw_inbox_row *given, paw
 
 static void memory_count(const pw_store *base, pw_store_counts *out)
 {
-    pw_memory *m = (pw_memory *)(uintptr_t)base; /* for its lock */
+    pw_memory *m = ((const pw_mem_handle *)base)->data;
     pthread_mutex_lock(&m->lock);
     *out = m->counts;
     pthread_mutex_unlock(&m->lock);
 }
 
-static void memory_close(pw_store *base)
+static void data_free(pw_memory *m)
 {
-    pw_memory *m = pw_memory_of(base);
     pw_mem_list *all[] = { &m->definitions, &m->instances, &m->inbox };
     for (size_t i = 0; i < PW_LENGTH(all); i++) {
         for (size_t j = 0; j < all[i]->count; j++)
@@ -409,8 +420,20 @@ static void memory_close(pw_store *base)
         pw_free(all[i]->items);
     }
     pw_free(m->changes);
+    pw_free(m->nodes);
     pthread_mutex_destroy(&m->lock);
     pw_free(m);
+}
+
+static void memory_close(pw_store *base)
+{
+    pw_memory *m = pw_memory_of(base);
+    pthread_mutex_lock(&m->lock);
+    bool last = --m->handles == 0;
+    pthread_mutex_unlock(&m->lock);
+    if (last)
+        data_free(m);
+    pw_free(base);
 }
 
 static pawl_code memory_reopen(pw_store *base, pawl_error *err)
@@ -418,7 +441,7 @@ static pawl_code memory_reopen(pw_store *base, pawl_error *err)
     (void)err;
     pw_memory *m = pw_memory_of(base);
     pthread_mutex_lock(&m->lock);
-    m->broken = false;
+    pw_mem_handle_of(base)->broken = false;
     pthread_mutex_unlock(&m->lock);
     return PAWL_OK;
 }
@@ -429,6 +452,11 @@ static const pw_store_ops memory_ops = {
     .definition_put = memory_definition_put,
     .definition_get = pw_memory_definition_get,
     .definition_versions = pw_memory_definition_versions,
+    .exclusive = pw_memory_exclusive,
+    .node_beat = pw_memory_node_beat,
+    .partitions_take = pw_memory_partitions_take,
+    .partitions_give = pw_memory_partitions_give,
+    .partition_node = pw_memory_partition_node,
     .commit = memory_commit,
     .instance_get = pw_memory_instance_get,
     .instance_list = pw_memory_instance_list,
@@ -446,18 +474,64 @@ static const pw_store_ops memory_ops = {
     .count = memory_count,
 };
 
+static int64_t system_clock_ms(void *context)
+{
+    (void)context;
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static pw_mem_handle *new_handle(pw_memory *m)
+{
+    pw_mem_handle *h = pw_zalloc(sizeof *h);
+    if (!h)
+        return NULL;
+    h->base.ops = &memory_ops;
+    h->base.path = (pw_str){ "", 0 };
+    h->base.generation = pw_str_of(m->generation);
+    h->data = m;
+    return h;
+}
+
 pawl_code pw_memory_open(pw_store **out, pawl_error *err)
 {
     pw_memory *m = pw_zalloc(sizeof *m);
-    if (!m)
+    pw_mem_handle *h = m ? new_handle(m) : NULL;
+    if (!h) {
+        pw_free(m);
         return pw_no_memory(err);
-    m->base.ops = &memory_ops;
-    m->base.path = (pw_str){ "", 0 };
+    }
     /* Always the same: nothing outlives it that could be confused, and a simulation repeats itself.
      */
     memcpy(m->generation, "00000000000000000000000000000000", sizeof m->generation);
-    m->base.generation = pw_str_of(m->generation);
+    h->base.generation = pw_str_of(m->generation);
     pthread_mutex_init(&m->lock, NULL);
-    *out = &m->base;
+    m->now_ms = system_clock_ms;
+    m->handles = 1;
+    *out = &h->base;
     return PAWL_OK;
+}
+
+pawl_code pw_memory_share(pw_store *of, pw_store **out, pawl_error *err)
+{
+    pw_memory *m = pw_memory_of(of);
+    pw_mem_handle *h = new_handle(m);
+    if (!h)
+        return pw_no_memory(err);
+    pthread_mutex_lock(&m->lock);
+    m->handles++;
+    m->shared = true;
+    pthread_mutex_unlock(&m->lock);
+    *out = &h->base;
+    return PAWL_OK;
+}
+
+void pw_memory_set_clock(pw_store *store, int64_t (*now_ms)(void *context), void *context)
+{
+    pw_memory *m = pw_memory_of(store);
+    pthread_mutex_lock(&m->lock);
+    m->now_ms = now_ms ? now_ms : system_clock_ms;
+    m->context = context;
+    pthread_mutex_unlock(&m->lock);
 }

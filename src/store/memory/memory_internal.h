@@ -1,5 +1,5 @@
-/* memory_internal.h - the memory store's rows, lists and transactions (lists.c), its reads
- * (read.c). */
+/* memory_internal.h - the memory store's rows, lists and transactions (lists.c), its nodes and
+ * partitions (lease.c), its reads (read.c). */
 #ifndef PW_MEMORY_INTERNAL_H
 #define PW_MEMORY_INTERNAL_H
 
@@ -61,19 +61,42 @@ typedef struct pw_mem_change {
     void *old; /* NULL: there was none */
 } pw_mem_change;
 
+typedef struct pw_mem_node {
+    char id[PW_NODE_ID_MAX + 1];
+    int64_t leased_until; /* INT64_MAX: for ever */
+} pw_mem_node;
+
+typedef struct pw_mem_partition {
+    uint64_t epoch;
+    char node[PW_NODE_ID_MAX + 1]; /* empty: nobody's */
+} pw_mem_partition;
+
+/* The data, of one handle or several. */
 typedef struct pw_memory {
-    pw_store base;
     char generation[33];
-    pthread_mutex_t lock;
+    pthread_mutex_t lock; /* of all that follows, and of the handles' parts */
+    size_t handles;
+    bool shared; /* there was a second handle once */
+    int64_t (*now_ms)(void *context);
+    void *context;
+    pw_mem_node *nodes;
+    size_t node_count, node_room;
+    pw_mem_partition partitions[PW_PARTITIONS];
     pw_mem_list definitions; /* by (namespace, name, version) */
     pw_mem_list instances;   /* by id */
     pw_mem_list inbox;       /* by (target, key) */
     pw_mem_change *changes;  /* of the transaction */
     size_t change_count, change_room;
     pw_store_counts counts;
+} pw_memory;
+
+typedef struct pw_mem_handle {
+    pw_store base;
+    pw_memory *data;
     uint64_t fail_in; /* commits until one fails; 0: none */
     bool fail_applied, broken;
-} pw_memory;
+    bool cut_off; /* beats, takes and gives fail */
+} pw_mem_handle;
 
 typedef struct pw_mem_place {
     pw_str instance;
@@ -81,9 +104,14 @@ typedef struct pw_mem_place {
     int64_t ordinal;
 } pw_mem_place;
 
+static inline pw_mem_handle *pw_mem_handle_of(pw_store *store)
+{
+    return (pw_mem_handle *)store; /* base is its first member */
+}
+
 static inline pw_memory *pw_memory_of(pw_store *store)
 {
-    return (pw_memory *)store; /* base is its first member */
+    return pw_mem_handle_of(store)->data;
 }
 
 static inline const pw_instance_row *pw_mem_row_of(const pw_mem_instance *in)
@@ -111,6 +139,20 @@ int pw_mem_compare_outbox(const void *item, const void *key);       /* pw_mem_pl
 int pw_mem_compare_inbox(const void *item, const void *key);        /* pw_inbox_row */
 pw_mem_instance *pw_mem_instance_of(const pw_memory *m, pw_str id); /* NULL: none */
 
+/* ---- lease.c */
+
+/* The partition of the item is held under the item's epoch. */
+bool pw_mem_holds(const pw_memory *m, const pw_commit_item *item);
+bool pw_memory_exclusive(const pw_store *base);
+pawl_code pw_memory_node_beat(pw_store *base, pw_str node, uint64_t lease_ms, pw_partitions *out,
+                              pawl_error *err);
+pawl_code pw_memory_partitions_take(pw_store *base, pw_str node, uint64_t wanted,
+                                    pw_partitions *out, pawl_error *err);
+pawl_code pw_memory_partitions_give(pw_store *base, pw_str node, uint64_t given, bool leaving,
+                                    pawl_error *err);
+pawl_code pw_memory_partition_node(pw_store *base, uint32_t partition, pw_str *out, pw_arena *arena,
+                                   pawl_error *err);
+
 /* ---- read.c */
 
 pawl_code pw_memory_definition_get(pw_store *base, pw_str namespace_, pw_str name, pw_str version,
@@ -124,10 +166,11 @@ pawl_code pw_memory_instance_list(pw_store *base, const pw_instance_filter *filt
                                   int64_t created_ms, pw_str id, uint32_t limit,
                                   pw_instance_row **out, size_t *count, pw_arena *arena,
                                   pawl_error *err);
-pawl_code pw_memory_due(pw_store *base, int64_t until_ms, int64_t after_ms, pw_str after_id,
-                        uint32_t limit, pw_due **out, size_t *count, pw_arena *arena,
-                        pawl_error *err);
-pawl_code pw_memory_next_due(pw_store *base, int64_t until_ms, int64_t *out, pawl_error *err);
+pawl_code pw_memory_due(pw_store *base, uint64_t partitions, int64_t until_ms, int64_t after_ms,
+                        pw_str after_id, uint32_t limit, pw_due **out, size_t *count,
+                        pw_arena *arena, pawl_error *err);
+pawl_code pw_memory_next_due(pw_store *base, uint64_t partitions, int64_t until_ms, int64_t *out,
+                             pawl_error *err);
 pawl_code pw_memory_steps(pw_store *base, pw_str id, uint64_t from, uint32_t limit,
                           pw_step_row **out, size_t *count, pw_arena *arena, pawl_error *err);
 pawl_code pw_memory_bookmarks(pw_store *base, pw_str id, bool open_only, pw_bookmark_row **out,
@@ -142,6 +185,7 @@ pawl_code pw_memory_faults(pw_store *base, pw_str id, pw_fault_row **out, size_t
                            pw_arena *arena, pawl_error *err);
 pawl_code pw_memory_inbox_get(pw_store *base, pw_str target, pw_str key, pw_inbox_row *out,
                               pw_arena *arena, pawl_error *err);
-pawl_code pw_memory_inbox_pending(pw_store *base, uint32_t limit, pw_inbox_row **out, size_t *count,
-                                  pw_arena *arena, pawl_error *err);
+pawl_code pw_memory_inbox_pending(pw_store *base, uint64_t partitions, uint32_t limit,
+                                  pw_inbox_row **out, size_t *count, pw_arena *arena,
+                                  pawl_error *err);
 #endif

@@ -136,9 +136,14 @@ static int earliest_first(const void *a, const void *b)
 
 static const pw_mem_shape due_shape = SHAPE(pw_due, IN(pw_due, id));
 
-pawl_code pw_memory_due(pw_store *base, int64_t until_ms, int64_t after_ms, pw_str after_id,
-                        uint32_t limit, pw_due **out, size_t *count, pw_arena *arena,
-                        pawl_error *err)
+static bool among(uint64_t partitions, pw_str instance)
+{
+    return partitions >> pw_store_partition(instance) & 1;
+}
+
+pawl_code pw_memory_due(pw_store *base, uint64_t partitions, int64_t until_ms, int64_t after_ms,
+                        pw_str after_id, uint32_t limit, pw_due **out, size_t *count,
+                        pw_arena *arena, pawl_error *err)
 {
     pw_memory *m = pw_memory_of(base);
     rows r = { .shape = &due_shape, .arena = arena };
@@ -148,7 +153,7 @@ pawl_code pw_memory_due(pw_store *base, int64_t until_ms, int64_t after_ms, pw_s
         const pw_instance_row *row = pw_mem_row_of(m->instances.items[i]);
         pw_due due = { row->id, row->wake_at };
         if (row->wake_at != PW_WAKE_NEVER && row->wake_at <= until_ms &&
-            earliest_first(&after, &due) < 0)
+            earliest_first(&after, &due) < 0 && among(partitions, row->id))
             (void)add(&r, &due);
     }
     if (r.count > 1)
@@ -157,17 +162,18 @@ pawl_code pw_memory_due(pw_store *base, int64_t until_ms, int64_t after_ms, pw_s
     return give(m, &r, out, count, err);
 }
 
-pawl_code pw_memory_next_due(pw_store *base, int64_t until_ms, int64_t *out, pawl_error *err)
+pawl_code pw_memory_next_due(pw_store *base, uint64_t partitions, int64_t until_ms, int64_t *out,
+                             pawl_error *err)
 {
     (void)err;
     pw_memory *m = pw_memory_of(base);
     int64_t next = PW_WAKE_NEVER;
     pthread_mutex_lock(&m->lock);
     for (size_t i = 0; i < m->instances.count; i++) {
-        int64_t wake_at = pw_mem_row_of(m->instances.items[i])->wake_at;
-        if (wake_at != PW_WAKE_NEVER && wake_at > until_ms &&
-            (next == PW_WAKE_NEVER || wake_at < next))
-            next = wake_at;
+        const pw_instance_row *row = pw_mem_row_of(m->instances.items[i]);
+        if (row->wake_at != PW_WAKE_NEVER && row->wake_at > until_ms &&
+            (next == PW_WAKE_NEVER || row->wake_at < next) && among(partitions, row->id))
+            next = row->wake_at;
     }
     pthread_mutex_unlock(&m->lock);
     *out = next;
@@ -291,15 +297,16 @@ static int oldest_first(const void *a, const void *b)
     return pw_mem_compare_inbox(x, y);
 }
 
-pawl_code pw_memory_inbox_pending(pw_store *base, uint32_t limit, pw_inbox_row **out, size_t *count,
-                                  pw_arena *arena, pawl_error *err)
+pawl_code pw_memory_inbox_pending(pw_store *base, uint64_t partitions, uint32_t limit,
+                                  pw_inbox_row **out, size_t *count, pw_arena *arena,
+                                  pawl_error *err)
 {
     pw_memory *m = pw_memory_of(base);
     rows r = { .shape = &pw_mem_inbox_shape, .arena = arena };
     pthread_mutex_lock(&m->lock);
     for (size_t i = 0; i < m->inbox.count; i++) {
         const pw_inbox_row *row = m->inbox.items[i];
-        if (row->consumed_step == 0)
+        if (row->consumed_step == 0 && among(partitions, row->target))
             (void)add(&r, row);
     }
     if (r.count > 1)

@@ -15,7 +15,6 @@
  * nothing is tried again: SQLite cannot know any more what is on it, so the store answers PAWL_IO
  * until it was opened anew, where recovery decides what is there. */
 #include "store/sqlite/sqlite_internal.h"
-#include "base/digest.h"
 
 static void add(_Atomic uint64_t *counter, uint64_t n)
 {
@@ -143,7 +142,7 @@ static int create_instance(pw_sqlite *store, const pw_commit_item *item, int *ch
     const pw_transition *t = item->transition;
     pw_query q = pw_query_begin(&store->writer, PW_SQLITE_SQL_INSTANCE_CREATE);
     pw_bind_text(&q, 1, item->instance);
-    pw_bind_int(&q, 2, pw_partition_of(pw_hash64(0, item->instance.ptr, item->instance.len)));
+    pw_bind_int(&q, 2, pw_store_partition(item->instance));
     pw_bind_text(&q, 3, n->namespace_);
     pw_bind_text(&q, 4, n->name);
     pw_bind_text(&q, 5, n->version);
@@ -211,6 +210,7 @@ static int put_step(pw_sqlite *store, const pw_commit_item *item)
     pw_bind_int(&q, 4, item->now_ms);
     pw_bind_text(&q, 5, item->actor.len ? item->actor : PW_LIT("system"));
     pw_bind_text(&q, 6, entries.len ? entries : PW_LIT("[]"));
+    pw_bind_int(&q, 7, (int64_t)item->epoch);
     return pw_sqlite_write(store, &q, NULL);
 }
 
@@ -342,6 +342,7 @@ static int put_inbox(pw_sqlite *store, const pw_inbox_row *row, int *changes)
     else
         pw_bind_null(&q, 7);
     pw_bind_optional(&q, 8, row->answer);
+    pw_bind_int(&q, 9, pw_store_partition(row->target));
     return pw_sqlite_write(store, &q, changes);
 }
 
@@ -432,6 +433,22 @@ static int write_item(pw_sqlite *store, pw_commit_item *item, bool *dirty)
 
 /* ---- the batch */
 
+/* Leaves out what was refused before it came here, and what is fenced: only the owner writes the
+ * file, so what it took last is what the table says, and comparing costs no statement. Gives how
+ * many are left. */
+static size_t choose(const pw_sqlite *store, bool *skip, pw_commit_item *items, size_t count)
+{
+    size_t left = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (items[i].code == PAWL_OK && items[i].epoch != 0 &&
+            store->epochs[pw_store_partition(items[i].instance)] != items[i].epoch)
+            (void)pw_store_fenced(&items[i]);
+        skip[i] = items[i].code != PAWL_OK;
+        left += skip[i] ? 0 : 1;
+    }
+    return left;
+}
+
 /* All items, inside the transaction. *poison: an item that was partly written was refused, so this
  * pass is worth nothing. */
 static int write_all(pw_sqlite *store, pw_commit_item *items, const bool *skip, size_t count,
@@ -489,21 +506,15 @@ static pawl_code write_batch(pw_sqlite *store, pw_commit_item *items, const bool
 pawl_code pw_sqlite_commit(pw_store *base, pw_commit_item *items, size_t count, pawl_error *err)
 {
     pw_sqlite *store = pw_sqlite_of(base);
-    bool few[256], *skip = few; /* refused before they came here */
+    bool few[256], *skip = few;
     if (count > PW_LENGTH(few) && !(skip = pw_alloc(count * sizeof *skip)))
         return pw_no_memory(err);
-    size_t left = 0;
-    for (size_t i = 0; i < count; i++) {
-        skip[i] = items[i].code != PAWL_OK;
-        left += skip[i] ? 0 : 1;
-    }
     pawl_code code = PAWL_OK;
-    if (left > 0) {
-        PW_FAULT("store-before-begin");
-        pthread_mutex_lock(&store->write_lock);
+    PW_FAULT("store-before-begin");
+    pthread_mutex_lock(&store->write_lock);
+    if (choose(store, skip, items, count) > 0)
         code = write_batch(store, items, skip, count, err);
-        pthread_mutex_unlock(&store->write_lock);
-    }
+    pthread_mutex_unlock(&store->write_lock);
     for (size_t i = 0; code == PAWL_OK && i < count; i++) {
         add(&store->items, items[i].code == PAWL_OK ? 1 : 0);
         add(&store->conflicts, items[i].code == PAWL_CONFLICT ? 1 : 0);

@@ -21,7 +21,7 @@
 
 #include "store/sqlite/sqlite_internal.h"
 
-static int64_t now_ms(void)
+int64_t pw_sqlite_now_ms(void)
 {
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
@@ -177,7 +177,7 @@ static pawl_code apply_migration(pw_connection *connection, int version, pawl_er
         return code;
     pw_query query = pw_query_begin(connection, PW_SQLITE_SQL_MIGRATION_PUT);
     pw_bind_int(&query, 1, version);
-    pw_bind_int(&query, 2, now_ms());
+    pw_bind_int(&query, 2, pw_sqlite_now_ms());
     pw_bind_text(&query, 3, pw_str_of(PAWL_VERSION));
     (void)pw_query_row(&query);
     int rc = pw_query_end(&query);
@@ -195,7 +195,7 @@ static pawl_code make_generation(pw_connection *connection, pawl_error *err)
         (void)snprintf(text + 2 * i, 3, "%02x", random[i]);
     pw_query query = pw_query_begin(connection, PW_SQLITE_SQL_INFO_PUT);
     pw_bind_text(&query, 1, pw_str_of(text));
-    pw_bind_int(&query, 2, now_ms());
+    pw_bind_int(&query, 2, pw_sqlite_now_ms());
     (void)pw_query_row(&query);
     int rc = pw_query_end(&query);
     return rc == SQLITE_OK ? PAWL_OK : pw_sqlite_fail(connection, rc, "migrate", err);
@@ -449,6 +449,11 @@ static const pw_store_ops sqlite_ops = {
     .definition_put = pw_sqlite_definition_put,
     .definition_get = pw_sqlite_definition_get,
     .definition_versions = pw_sqlite_definition_versions,
+    .exclusive = pw_sqlite_exclusive,
+    .node_beat = pw_sqlite_node_beat,
+    .partitions_take = pw_sqlite_partitions_take,
+    .partitions_give = pw_sqlite_partitions_give,
+    .partition_node = pw_sqlite_partition_node,
     .commit = pw_sqlite_commit,
     .instance_get = pw_sqlite_instance_get,
     .instance_list = pw_sqlite_instance_list,

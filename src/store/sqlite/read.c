@@ -244,9 +244,9 @@ pawl_code pw_sqlite_instance_list(pw_store *base, const pw_instance_filter *filt
     return code;
 }
 
-pawl_code pw_sqlite_due(pw_store *base, int64_t until_ms, int64_t after_ms, pw_str after_id,
-                        uint32_t limit, pw_due **out, size_t *count, pw_arena *arena,
-                        pawl_error *err)
+pawl_code pw_sqlite_due(pw_store *base, uint64_t partitions, int64_t until_ms, int64_t after_ms,
+                        pw_str after_id, uint32_t limit, pw_due **out, size_t *count,
+                        pw_arena *arena, pawl_error *err)
 {
     reading r;
     pawl_code code = read_begin(&r, base, PW_SQLITE_SQL_DUE, arena, err);
@@ -256,6 +256,7 @@ pawl_code pw_sqlite_due(pw_store *base, int64_t until_ms, int64_t after_ms, pw_s
     pw_bind_int(&r.query, 2, after_ms);
     pw_bind_text(&r.query, 3, after_id);
     pw_bind_int(&r.query, 4, limit);
+    pw_bind_int(&r.query, 5, (int64_t)partitions);
     rows list = { .size = sizeof(pw_due) };
     while (next(&r)) {
         pw_due *due = add(&r, &list);
@@ -270,13 +271,15 @@ pawl_code pw_sqlite_due(pw_store *base, int64_t until_ms, int64_t after_ms, pw_s
     return code;
 }
 
-pawl_code pw_sqlite_next_due(pw_store *base, int64_t until_ms, int64_t *out, pawl_error *err)
+pawl_code pw_sqlite_next_due(pw_store *base, uint64_t partitions, int64_t until_ms, int64_t *out,
+                             pawl_error *err)
 {
     reading r;
     pawl_code code = read_begin(&r, base, PW_SQLITE_SQL_NEXT_DUE, NULL, err);
     if (code != PAWL_OK)
         return code;
     pw_bind_int(&r.query, 1, until_ms);
+    pw_bind_int(&r.query, 2, (int64_t)partitions);
     int64_t next_ms = next(&r) ? pw_column_int(&r.query, 0, PW_WAKE_NEVER) : PW_WAKE_NEVER;
     code = read_end(&r);
     if (code == PAWL_OK)
@@ -305,6 +308,7 @@ pawl_code pw_sqlite_steps(pw_store *base, pw_str instance, uint64_t from, uint32
         row->correlation = text(&r, 3);
         row->at_ms = integer(&r, 4);
         row->entries = text(&r, 5);
+        row->epoch = natural(&r, 6, "step", instance, "its epoch is negative");
     }
     code = read_end(&r);
     *out = list.items;
@@ -540,14 +544,16 @@ pawl_code pw_sqlite_inbox_get(pw_store *base, pw_str target, pw_str key, pw_inbo
     return code;
 }
 
-pawl_code pw_sqlite_inbox_pending(pw_store *base, uint32_t limit, pw_inbox_row **out, size_t *count,
-                                  pw_arena *arena, pawl_error *err)
+pawl_code pw_sqlite_inbox_pending(pw_store *base, uint64_t partitions, uint32_t limit,
+                                  pw_inbox_row **out, size_t *count, pw_arena *arena,
+                                  pawl_error *err)
 {
     reading r;
     pawl_code code = read_begin(&r, base, PW_SQLITE_SQL_INBOX_PENDING, arena, err);
     if (code != PAWL_OK)
         return code;
     pw_bind_int(&r.query, 1, limit);
+    pw_bind_int(&r.query, 2, (int64_t)partitions);
     rows list = { .size = sizeof(pw_inbox_row) };
     while (next(&r)) {
         pw_inbox_row *row = add(&r, &list);
@@ -557,5 +563,22 @@ pawl_code pw_sqlite_inbox_pending(pw_store *base, uint32_t limit, pw_inbox_row *
     code = read_end(&r);
     *out = list.items;
     *count = list.count;
+    return code;
+}
+
+/* ---- partitions */
+
+pawl_code pw_sqlite_partition_node(pw_store *base, uint32_t partition, pw_str *out, pw_arena *arena,
+                                   pawl_error *err)
+{
+    reading r;
+    pawl_code code = read_begin(&r, base, PW_SQLITE_SQL_PARTITION_NODE, arena, err);
+    if (code != PAWL_OK)
+        return code;
+    pw_bind_int(&r.query, 1, partition);
+    pw_str node = next(&r) ? text(&r, 0) : (pw_str){ "", 0 };
+    code = read_end(&r);
+    if (code == PAWL_OK)
+        *out = node;
     return code;
 }

@@ -51,19 +51,20 @@ WHERE status = ?5 AND name = ?6 AND (created_ms, id) < (?1, ?2) AND (?4 IS NULL 
 ORDER BY created_ms DESC, id DESC LIMIT ?3;
 
 -- name: due
--- ?1 until  ?2 after wake_at  ?3 after id  ?4 limit
+-- ?1 until  ?2 after wake_at  ?3 after id  ?4 limit  ?5 mask: bit n is partition n
 SELECT id, wake_at FROM instance
-WHERE wake_at IS NOT NULL AND wake_at <= ?1 AND (wake_at, id) > (?2, ?3)
+WHERE wake_at IS NOT NULL AND wake_at <= ?1 AND (wake_at, id) > (?2, ?3) AND (?5 >> partition) & 1
 ORDER BY wake_at, id LIMIT ?4;
 
 -- name: next_due
--- ?1 until
-SELECT min(wake_at) FROM instance WHERE wake_at IS NOT NULL AND wake_at > ?1;
+-- ?1 until  ?2 mask: bit n is partition n
+SELECT wake_at FROM instance WHERE wake_at IS NOT NULL AND wake_at > ?1 AND (?2 >> partition) & 1
+ORDER BY wake_at, id LIMIT 1;
 
 -- name: steps
 -- ?1 instance  ?2 from  ?3 limit
 SELECT step.sequence, step.event, step.actor, coalesce(step.correlation, instance.correlation),
-       step.at_ms, step.entries
+       step.at_ms, step.entries, step.epoch
 FROM step JOIN instance ON instance.id = step.instance
 WHERE step.instance = ?1 AND step.sequence >= ?2 ORDER BY step.sequence LIMIT ?3;
 
@@ -115,6 +116,10 @@ SELECT target, dedupe_key, kind, payload, actor, answer, created_ms, consumed_st
 WHERE target = ?1 AND dedupe_key = ?2;
 
 -- name: inbox_pending
--- ?1 limit
+-- ?1 limit  ?2 mask: bit n is partition n
 SELECT target, dedupe_key, kind, payload, actor, answer, created_ms, consumed_step FROM inbox
-WHERE consumed_step IS NULL ORDER BY created_ms, target, dedupe_key LIMIT ?1;
+WHERE consumed_step IS NULL AND (?2 >> partition) & 1 ORDER BY created_ms, target, dedupe_key LIMIT ?1;
+
+-- name: partition_node
+-- ?1 number
+SELECT node FROM partition WHERE number = ?1;

@@ -1,6 +1,6 @@
 /* sqlite_internal.h - the SQLite store's parts: connections (connection.c), opening and the schema
- * (open.c), the owner's lock (lock.c), committing (commit.c), checkpoints (checkpoint.c), reading
- * (read.c). */
+ * (open.c), the owner's lock (lock.c), committing (commit.c), nodes and partitions (lease.c),
+ * checkpoints (checkpoint.c), reading (read.c). */
 #ifndef PW_SQLITE_INTERNAL_H
 #define PW_SQLITE_INTERNAL_H
 
@@ -93,8 +93,9 @@ typedef struct pw_sqlite {
     int lock_fd; /* -1: not owner */
     char generation[40];
 
-    pthread_mutex_t write_lock; /* over writer and broken */
+    pthread_mutex_t write_lock; /* over writer, broken and epochs */
     pw_connection writer;
+    uint64_t epochs[PW_PARTITIONS]; /* of those the owner took; 0: not taken */
     bool broken; /* the outcome of a commit is unknown: only reopen helps */
 
     pthread_mutex_t read_lock; /* over readers and closed */
@@ -119,6 +120,7 @@ static inline pw_sqlite *pw_sqlite_of(pw_store *store)
 pawl_code pw_sqlite_lock(int *fd, const char *path, pawl_error *err);
 void pw_sqlite_unlock(int fd);
 
+int64_t pw_sqlite_now_ms(void); /* the system's clock */
 pawl_code pw_checkpointer_start(pw_sqlite *store, pawl_error *err);
 void pw_checkpointer_stop(pw_sqlite *store);
 
@@ -140,7 +142,17 @@ pawl_code pw_sqlite_commit(pw_store *base, pw_commit_item *items, size_t count, 
 pawl_code pw_sqlite_definition_put(pw_store *base, const pw_definition *definition, bool *created,
                                    pawl_error *err);
 pawl_code pw_sqlite_inbox_put(pw_store *base, const pw_inbox_row *row, pawl_error *err);
+/* lease.c */
+bool pw_sqlite_exclusive(const pw_store *base);
+pawl_code pw_sqlite_node_beat(pw_store *base, pw_str node, uint64_t lease_ms, pw_partitions *out,
+                              pawl_error *err);
+pawl_code pw_sqlite_partitions_take(pw_store *base, pw_str node, uint64_t wanted,
+                                    pw_partitions *out, pawl_error *err);
+pawl_code pw_sqlite_partitions_give(pw_store *base, pw_str node, uint64_t given, bool leaving,
+                                    pawl_error *err);
 /* read.c */
+pawl_code pw_sqlite_partition_node(pw_store *base, uint32_t partition, pw_str *out, pw_arena *arena,
+                                   pawl_error *err);
 pawl_code pw_sqlite_definition_get(pw_store *base, pw_str namespace_, pw_str name, pw_str version,
                                    pw_definition *out, pw_arena *arena, pawl_error *err);
 pawl_code pw_sqlite_definition_versions(pw_store *base, pw_str namespace_, pw_str name,
@@ -152,10 +164,11 @@ pawl_code pw_sqlite_instance_list(pw_store *base, const pw_instance_filter *filt
                                   int64_t created_ms, pw_str id, uint32_t limit,
                                   pw_instance_row **out, size_t *count, pw_arena *arena,
                                   pawl_error *err);
-pawl_code pw_sqlite_due(pw_store *base, int64_t until_ms, int64_t after_ms, pw_str after_id,
-                        uint32_t limit, pw_due **out, size_t *count, pw_arena *arena,
-                        pawl_error *err);
-pawl_code pw_sqlite_next_due(pw_store *base, int64_t until_ms, int64_t *out, pawl_error *err);
+pawl_code pw_sqlite_due(pw_store *base, uint64_t partitions, int64_t until_ms, int64_t after_ms,
+                        pw_str after_id, uint32_t limit, pw_due **out, size_t *count,
+                        pw_arena *arena, pawl_error *err);
+pawl_code pw_sqlite_next_due(pw_store *base, uint64_t partitions, int64_t until_ms, int64_t *out,
+                             pawl_error *err);
 pawl_code pw_sqlite_steps(pw_store *base, pw_str instance, uint64_t from, uint32_t limit,
                           pw_step_row **out, size_t *count, pw_arena *arena, pawl_error *err);
 pawl_code pw_sqlite_bookmarks(pw_store *base, pw_str instance, bool open_only,
@@ -172,6 +185,7 @@ pawl_code pw_sqlite_faults(pw_store *base, pw_str instance, pw_fault_row **out, 
                            pw_arena *arena, pawl_error *err);
 pawl_code pw_sqlite_inbox_get(pw_store *base, pw_str target, pw_str key, pw_inbox_row *out,
                               pw_arena *arena, pawl_error *err);
-pawl_code pw_sqlite_inbox_pending(pw_store *base, uint32_t limit, pw_inbox_row **out, size_t *count,
-                                  pw_arena *arena, pawl_error *err);
+pawl_code pw_sqlite_inbox_pending(pw_store *base, uint64_t partitions, uint32_t limit,
+                                  pw_inbox_row **out, size_t *count, pw_arena *arena,
+                                  pawl_error *err);
 #endif

@@ -46,8 +46,9 @@ UPDATE instance SET token = ?2 + 1, updated_ms = ?3, state_format = ?4, state = 
 WHERE id = ?1 AND token = ?2;
 
 -- name: step_put
--- ?1 instance  ?2 sequence  ?3 event  ?4 now  ?5 actor  ?6 entries
-INSERT INTO step (instance, sequence, event, at_ms, actor, entries) VALUES (?1, ?2, ?3, ?4, ?5, ?6);
+-- ?1 instance  ?2 sequence  ?3 event  ?4 now  ?5 actor  ?6 entries  ?7 epoch
+INSERT INTO step (instance, sequence, event, at_ms, actor, entries, epoch)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7);
 
 -- name: bookmark_put
 -- ?1 instance  ?2 visit  ?3 key  ?4 kind  ?5 task  ?6 assigned to  ?7 candidates  ?8 message type
@@ -107,9 +108,9 @@ WHERE target = ?1 AND dedupe_key = ?2 AND consumed_step IS NULL;
 
 -- name: inbox_put
 -- No row changed: the key is there.
--- ?1 target  ?2 key  ?3 kind  ?4 payload  ?5 actor  ?6 now  ?7 step or NULL  ?8 answer
-INSERT INTO inbox (target, dedupe_key, kind, payload, actor, created_ms, consumed_step, answer)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+-- ?1 target  ?2 key  ?3 kind  ?4 payload  ?5 actor  ?6 now  ?7 step or NULL  ?8 answer  ?9 partition
+INSERT INTO inbox (target, dedupe_key, kind, payload, actor, created_ms, consumed_step, answer, partition)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
 ON CONFLICT (target, dedupe_key) DO NOTHING;
 
 -- name: instance_exists
@@ -133,3 +134,29 @@ INSERT INTO migration (version, applied_ms, program) VALUES (?1, ?2, ?3);
 -- name: info_put
 -- ?1 generation  ?2 now
 INSERT INTO store_info (one, generation, created_ms) VALUES (1, ?1, ?2);
+
+-- name: node_put
+-- The node that beats or takes; a store in one file has one owner.
+-- ?1 id  ?2 now  ?3 state format
+INSERT INTO node (id, started_ms, seen_ms, state_format) VALUES (?1, ?2, ?2, ?3)
+ON CONFLICT (id) DO UPDATE SET seen_ms = ?2;
+
+-- name: node_drop_others
+-- Their partitions are nobody's then. ?1 id of the one that stays
+DELETE FROM node WHERE id <> ?1;
+
+-- name: node_drop
+-- ?1 id
+DELETE FROM node WHERE id = ?1;
+
+-- name: partition_take
+-- ?1 node  ?2 mask: bit n is partition n
+UPDATE partition SET node = ?1, epoch = epoch + 1 WHERE node IS NULL AND (?2 >> number) & 1;
+
+-- name: partition_give
+-- ?1 node  ?2 mask
+UPDATE partition SET node = NULL WHERE node = ?1 AND (?2 >> number) & 1;
+
+-- name: partition_list
+-- ?1 node
+SELECT number, epoch, node IS ?1, node IS NULL FROM partition;

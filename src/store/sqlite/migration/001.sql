@@ -76,7 +76,7 @@ CREATE TABLE instance (
     CHECK ((ended_ms IS NULL) = (status NOT IN ('completed', 'faulted', 'cancelled', 'compensated'))),
     CHECK (ended_ms IS NULL OR wake_at IS NULL)
 ) STRICT;
-CREATE INDEX instance_wake ON instance (wake_at, id) WHERE wake_at IS NOT NULL;
+CREATE INDEX instance_wake ON instance (wake_at, id, partition) WHERE wake_at IS NOT NULL;
 CREATE INDEX instance_created ON instance (created_ms, id);
 CREATE INDEX instance_status ON instance (status, created_ms, id);
 CREATE INDEX instance_name ON instance (name, created_ms, id);
@@ -89,6 +89,7 @@ CREATE TABLE step (
     at_ms INTEGER NOT NULL,
     actor TEXT NOT NULL CHECK (length(actor) BETWEEN 1 AND 512),
     correlation TEXT CHECK (length(correlation) BETWEEN 1 AND 512), -- NULL: the instance's
+    epoch INTEGER NOT NULL CHECK (epoch >= 0), -- of the partition, under which it was decided; 0: not by a node
     entries TEXT NOT NULL, -- JSON array
     PRIMARY KEY (instance, sequence)
 ) STRICT, WITHOUT ROWID;
@@ -237,6 +238,7 @@ CREATE TABLE outbox_delivery (
 CREATE TABLE inbox (
     target TEXT NOT NULL CHECK (length(target) BETWEEN 1 AND 128),
     dedupe_key TEXT NOT NULL CHECK (length(dedupe_key) BETWEEN 1 AND 1024),
+    partition INTEGER NOT NULL CHECK (partition BETWEEN 0 AND 63), -- of the target
     kind TEXT NOT NULL CHECK (length(kind) BETWEEN 1 AND 64),
     actor TEXT,
     created_ms INTEGER NOT NULL,
@@ -245,7 +247,7 @@ CREATE TABLE inbox (
     answer TEXT, -- what the sender was told; a repeat is told the same
     PRIMARY KEY (target, dedupe_key)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX inbox_pending ON inbox (created_ms, target, dedupe_key) WHERE consumed_step IS NULL;
+CREATE INDEX inbox_pending ON inbox (created_ms, target, dedupe_key, partition) WHERE consumed_step IS NULL;
 
 CREATE TABLE message (
     source TEXT NOT NULL,
@@ -299,21 +301,26 @@ CREATE TABLE schedule (
 CREATE INDEX schedule_next ON schedule (next_at) WHERE next_at IS NOT NULL AND active = 1;
 CREATE INDEX schedule_definition ON schedule (namespace, name, version); -- for the foreign key
 
+-- Heartbeats touch `node` only, and a take-over `partition` only: so a commit that holds its partition's row
+-- never waits for a heartbeat.
 CREATE TABLE node (
-    id TEXT NOT NULL PRIMARY KEY,
+    id TEXT NOT NULL PRIMARY KEY CHECK (length(id) BETWEEN 1 AND 128), -- of one process, never used again
     started_ms INTEGER NOT NULL,
     seen_ms INTEGER NOT NULL,
-    address TEXT,
+    leased_until INTEGER, -- by the database's clock; NULL: for ever, the store has one owner
     state_format INTEGER NOT NULL -- the highest it can read
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE partition (
     number INTEGER NOT NULL PRIMARY KEY CHECK (number BETWEEN 0 AND 63),
     epoch INTEGER NOT NULL DEFAULT 0 CHECK (epoch >= 0), -- fencing: rises at every take-over
-    node TEXT REFERENCES node (id) ON DELETE SET NULL,
-    leased_until INTEGER
+    node TEXT REFERENCES node (id) ON DELETE SET NULL
 ) STRICT;
 CREATE INDEX partition_node ON partition (node); -- for the foreign key
+
+INSERT INTO partition (number)
+WITH RECURSIVE n (number) AS (SELECT 0 UNION ALL SELECT number + 1 FROM n WHERE number < 63)
+SELECT number FROM n;
 
 CREATE TABLE principal (
     name TEXT NOT NULL PRIMARY KEY CHECK (length(name) BETWEEN 1 AND 512),
