@@ -234,13 +234,12 @@ static void check_step(const account *a, uint32_t alias, const pw_commit_item *i
                       (unsigned long long)item->token + 1, (long long)(a->last_ms - item->now_ms));
 }
 
-void sim_ledger_commit(const sim_node *node, const pw_commit_item *item)
+void sim_ledger_commit(const pw_commit_item *item)
 {
     uint32_t alias = sim_alias(item->instance);
     account *a = &accounts[alias - 1];
     const pw_transition *t = item->transition;
     bool ended = a->entry.known && pw_status_ended(a->entry.status);
-    (void)node;
     check_step(a, alias, item);
     a->entry.known = true;
     a->entry.sequence = item->token + 1;

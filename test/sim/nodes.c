@@ -3,11 +3,12 @@
  *
  * A death drops all threads of a node where they are, and abandons its memory, as a kill does; what
  * it had sent goes on in the world. The next life begins with nothing but the store. */
+#include <stdio.h>
 #include <stdlib.h>
 #include "sim.h"
 #include "engine/engine.h"
 
-enum { CALM_MS = 60000 }; /* the faults go on at least this long */
+enum { CALM_MS = 20000 }; /* the faults go on at least this long */
 
 sim_node sim_nodes[SIM_NODES_MAX];
 
@@ -15,6 +16,7 @@ sim_node sim_nodes[SIM_NODES_MAX];
 static struct {
     uint32_t gap_ms; /* between two strokes of chaos, on average */
     uint32_t wild;   /* per thousand: a stroke takes all nodes */
+    uint32_t lease_ms;
 } roughness;
 
 /* ------------------------------------------------------------------ clocks */
@@ -109,7 +111,10 @@ static void live(void *context)
     options.on_step = on_step;
     pawl_error err = { .code = PAWL_OK };
     pawl *engine = NULL;
-    pawl_code code = pw_engine_open(&engine, &options, sim_store_of(node), &err);
+    char name[16];
+    (void)snprintf(name, sizeof name, "node%u", node->number);
+    const pw_node_options named = { .name = name, .lease_ms = roughness.lease_ms };
+    pawl_code code = pw_engine_open(&engine, &options, &named, sim_store_of(node), &err);
     if (code != PAWL_OK) {
         sim_note("cannot open: %s", err.message);
         if (sim_healed)
@@ -333,8 +338,9 @@ static void draw_case(const sim_case *c)
         bool without = sim_chance(SIM_CASE, 400);
         sim_settings.off[i] = c->off[i] || (without && !all);
     }
-    roughness.gap_ms = (uint32_t)sim_between(SIM_CASE, 200, 10000);
+    roughness.gap_ms = 40u << sim_below(SIM_CASE, 8);
     roughness.wild = (uint32_t)sim_below(SIM_CASE, 200);
+    roughness.lease_ms = 1000u << sim_below(SIM_CASE, 5);
 }
 
 void sim_run(const sim_case *c, sim_result *out)

@@ -210,7 +210,7 @@ void sim_finish(void); /* after the faults: brings everything to its end, or fin
 
 uint32_t sim_alias(pw_str instance); /* a small number from 1, for the history and as an index */
 pw_str sim_alias_id(uint32_t alias);
-void sim_ledger_commit(const sim_node *node, const pw_commit_item *item);
+void sim_ledger_commit(const pw_commit_item *item);
 /* A request or an attempt has come to the outside. */
 void sim_ledger_request(pw_str instance, pw_str key, pw_str request);
 void sim_ledger_attempt(pw_str instance, uint64_t visit, uint32_t attempt, pw_str key,
@@ -238,6 +238,7 @@ size_t sim_open_keys(pw_str id, char **out, size_t most);
 void sim_check_started(pw_str id, const char *key, const char *input);
 void sim_check_start_conflict(pw_str id, const char *input);
 void sim_check_resumed(pw_str id, const char *key, const char *data);
+uint32_t sim_inbox_pending(void); /* who has a row that nobody has consumed; 0: nobody */
 void sim_check_end(void);
 
 #endif

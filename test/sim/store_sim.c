@@ -32,6 +32,11 @@ static void take_time(uint64_t most_ns)
     sim_sleep(sim_below(SIM_STORE_CHANCE, most_ns));
 }
 
+static bool is_out(const node_store *s)
+{
+    return sim_now_ns < s->outage_until_ns && !sim_healed;
+}
+
 static pawl_code lost(pawl_error *err, const char *what)
 {
     return pw_fail(err, PAWL_IO, "the simulated store fails: %s", what);
@@ -45,7 +50,7 @@ static pawl_code before_read(pw_store *base, const char *what, pawl_error *err)
     sim_point(what);
     if (sim_chance(SIM_STORE_CHANCE, 100))
         take_time(2 * SIM_MS);
-    if (sim_now_ns < s->outage_until_ns || sim_fault(SIM_STORE, SIM_STORE_CHANCE, 4)) {
+    if (is_out(s) || sim_fault(SIM_STORE, SIM_STORE_CHANCE, 4)) {
         sim_note("store: %s fails", what);
         return lost(err, what);
     }
@@ -82,8 +87,12 @@ READ(instance_list,
      (pw_store * base, const pw_instance_filter *filter, int64_t created_ms, pw_str id,
       uint32_t limit, pw_instance_row **out, size_t *count, pw_arena *arena, pawl_error *err),
      (of(base)->real, filter, created_ms, id, limit, out, count, arena, err))
-READ(next_due, (pw_store * base, int64_t until_ms, int64_t *out, pawl_error *err),
-     (of(base)->real, until_ms, out, err))
+READ(next_due,
+     (pw_store * base, uint64_t partitions, int64_t until_ms, int64_t *out, pawl_error *err),
+     (of(base)->real, partitions, until_ms, out, err))
+READ(partition_node,
+     (pw_store * base, uint32_t partition, pw_str *out, pw_arena *arena, pawl_error *err),
+     (of(base)->real, partition, out, arena, err))
 READ(steps,
      (pw_store * base, pw_str instance, uint64_t from, uint32_t limit, pw_step_row **out,
       size_t *count, pw_arena *arena, pawl_error *err),
@@ -113,14 +122,14 @@ READ(inbox_get,
       pawl_error *err),
      (of(base)->real, target, key, out, arena, err))
 
-static pawl_code node_due(pw_store *base, int64_t until_ms, int64_t after_ms, pw_str after_id,
-                          uint32_t limit, pw_due **out, size_t *count, pw_arena *arena,
-                          pawl_error *err)
+static pawl_code node_due(pw_store *base, uint64_t partitions, int64_t until_ms, int64_t after_ms,
+                          pw_str after_id, uint32_t limit, pw_due **out, size_t *count,
+                          pw_arena *arena, pawl_error *err)
 {
     pawl_code code = before_read(base, "read due", err);
     if (code == PAWL_OK)
-        code = of(base)->real->ops->due(of(base)->real, until_ms, after_ms, after_id, limit, out,
-                                        count, arena, err);
+        code = of(base)->real->ops->due(of(base)->real, partitions, until_ms, after_ms, after_id,
+                                        limit, out, count, arena, err);
     if (code == PAWL_OK && sim_settings.plant == SIM_PLANT_LOST_TIMER) {
         size_t kept = 0;
         for (size_t i = 0; i < *count; i++)
@@ -131,12 +140,14 @@ static pawl_code node_due(pw_store *base, int64_t until_ms, int64_t after_ms, pw
     return after_read(code);
 }
 
-static pawl_code node_inbox_pending(pw_store *base, uint32_t limit, pw_inbox_row **out,
-                                    size_t *count, pw_arena *arena, pawl_error *err)
+static pawl_code node_inbox_pending(pw_store *base, uint64_t partitions, uint32_t limit,
+                                    pw_inbox_row **out, size_t *count, pw_arena *arena,
+                                    pawl_error *err)
 {
     pawl_code code = before_read(base, "read inbox_pending", err);
     if (code == PAWL_OK)
-        code = of(base)->real->ops->inbox_pending(of(base)->real, limit, out, count, arena, err);
+        code = of(base)->real->ops->inbox_pending(of(base)->real, partitions, limit, out, count,
+                                                  arena, err);
     if (code == PAWL_OK && sim_settings.plant == SIM_PLANT_LOST_INBOX)
         *count = 0;
     return after_read(code);
@@ -149,8 +160,7 @@ static pawl_code before_write(node_store *s, const char *what, pawl_error *err)
     sim_point(what);
     take_time(5 * SIM_MS);
     sim_point(what);
-    return s->broken || sim_now_ns < s->outage_until_ns ? lost(err, "it was not opened again")
-                                                        : PAWL_OK;
+    return s->broken || is_out(s) ? lost(err, "it was not opened again") : PAWL_OK;
 }
 
 /* The connection breaks, with what was written on one side of it or the other. */
@@ -170,15 +180,19 @@ static pawl_code broke(const char *what, bool applied, pawl_error *err)
     return lost(err, "the outcome is not known");
 }
 
+static void check_epoch(const node_store *s, const pw_commit_item *item);
+
 static void tell_ledger(const node_store *s, const pw_commit_item *items, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        if (items[i].code == PAWL_OK)
-            sim_ledger_commit(s->node, &items[i]);
-        else
+        if (items[i].code == PAWL_OK) {
+            check_epoch(s, &items[i]);
+            sim_ledger_commit(&items[i]);
+        } else {
             sim_note("store: i%u seq %llu %s: %.100s", sim_alias(items[i].instance),
                      (unsigned long long)items[i].token + 1, pawl_code_name(items[i].code),
                      items[i].error.message);
+        }
 }
 
 static pawl_code node_commit(pw_store *base, pw_commit_item *items, size_t count, pawl_error *err)
@@ -240,12 +254,124 @@ static pawl_code node_inbox_put(pw_store *base, const pw_inbox_row *row, pawl_er
     return broken && code == PAWL_OK ? broke("an inbox row", applied, err) : code;
 }
 
+/* ------------------------------------------------------------------ leases
+ *
+ * Who has which partition is kept here a second time, as it was told: a commit under an epoch that
+ * is not the node's is a violation, whatever the store says to it. */
+
+static struct holder {
+    const sim_node *node;
+    uint32_t life;
+    uint64_t epoch;
+} holders[PW_PARTITIONS];
+
+static void note_partitions(const node_store *s, const pw_partitions *p, const char *what)
+{
+    for (uint32_t i = 0; i < PW_PARTITIONS; i++) {
+        struct holder *h = &holders[i];
+        bool held = p->held >> i & 1;
+        bool same = h->node == s->node && h->life == s->node->life;
+        if (held && !same && p->epochs[i] <= h->epoch)
+            sim_violation("partition %u goes to node %u under epoch %llu, and had %llu", i,
+                          s->node->number, (unsigned long long)p->epochs[i],
+                          (unsigned long long)h->epoch);
+        if (held)
+            *h = (struct holder){ s->node, s->node->life, p->epochs[i] };
+        else if (same)
+            h->node = NULL;
+    }
+    sim_note("%s: held %016llx free %016llx of %u nodes", what, (unsigned long long)p->held,
+             (unsigned long long)p->free, p->nodes);
+}
+
+static void check_epoch(const node_store *s, const pw_commit_item *item)
+{
+    uint32_t partition = pw_store_partition(item->instance);
+    const struct holder *h = &holders[partition];
+    if (h->node != s->node || h->life != s->node->life || h->epoch != item->epoch)
+        sim_violation(
+            "i%u: committed under epoch %llu of partition %u, which is held under %llu by "
+            "%s",
+            sim_alias(item->instance), (unsigned long long)item->epoch, partition,
+            (unsigned long long)h->epoch,
+            !h->node             ? "nobody"
+            : h->node == s->node ? "it"
+                                 : "another node");
+}
+
+/* Of beats, takes and gives; *applied: it takes place. */
+static pawl_code before_lease(node_store *s, const char *what, bool *applied, pawl_error *err)
+{
+    sim_point(what);
+    take_time(5 * SIM_MS);
+    *applied = true;
+    if (is_out(s)) {
+        *applied = false;
+        return lost(err, what);
+    }
+    if (!sim_fault(SIM_STORE, SIM_STORE_CHANCE, 30))
+        return PAWL_OK;
+    *applied = sim_chance(SIM_STORE_CHANCE, 500);
+    return broke(what, *applied, err);
+}
+
+static bool node_exclusive(const pw_store *base)
+{
+    const node_store *s = (const node_store *)base;
+    return s->real->ops->exclusive(s->real);
+}
+
+static pawl_code node_beat(pw_store *base, pw_str node, uint64_t lease_ms, pw_partitions *out,
+                           pawl_error *err)
+{
+    node_store *s = of(base);
+    bool applied = true;
+    pawl_code failed = before_lease(s, "beat", &applied, err);
+    pawl_code code = applied ? s->real->ops->node_beat(s->real, node, lease_ms, out, err) : PAWL_OK;
+    if (applied && code == PAWL_OK)
+        note_partitions(s, out, "beat");
+    sim_point("store: after a beat");
+    return failed != PAWL_OK ? failed : code;
+}
+
+static pawl_code node_take(pw_store *base, pw_str node, uint64_t wanted, pw_partitions *out,
+                           pawl_error *err)
+{
+    node_store *s = of(base);
+    bool applied = true;
+    pawl_code failed = before_lease(s, "take", &applied, err);
+    pawl_code code =
+        applied ? s->real->ops->partitions_take(s->real, node, wanted, out, err) : PAWL_OK;
+    if (applied && code == PAWL_OK)
+        note_partitions(s, out, "take");
+    sim_point("store: after a take");
+    return failed != PAWL_OK ? failed : code;
+}
+
+static pawl_code node_give(pw_store *base, pw_str node, uint64_t given, bool leaving,
+                           pawl_error *err)
+{
+    node_store *s = of(base);
+    bool applied = true;
+    pawl_code failed = before_lease(s, leaving ? "leave" : "give", &applied, err);
+    pawl_code code =
+        applied ? s->real->ops->partitions_give(s->real, node, given, leaving, err) : PAWL_OK;
+    for (uint32_t i = 0; i < PW_PARTITIONS && applied && code == PAWL_OK; i++)
+        if ((leaving || given >> i & 1) && holders[i].node == s->node &&
+            holders[i].life == s->node->life)
+            holders[i].node = NULL;
+    if (applied)
+        sim_note("%s: %016llx", leaving ? "leaves" : "gives", (unsigned long long)given);
+    sim_point("store: after a give");
+    return failed != PAWL_OK ? failed : code;
+}
+
 static pawl_code node_reopen(pw_store *base, pawl_error *err)
 {
     node_store *s = of(base);
     sim_point("store: before it is opened again");
     take_time(20 * SIM_MS);
-    if (sim_now_ns < s->outage_until_ns || sim_fault(SIM_STORE, SIM_STORE_CHANCE, 100))
+    if (is_out(s) || sim_fault(SIM_STORE, SIM_STORE_CHANCE, 100))
         return lost(err, "it cannot be opened");
     s->broken = false;
     sim_note("store: opened again");
@@ -255,7 +381,10 @@ static pawl_code node_reopen(pw_store *base, pawl_error *err)
 
 static void node_close(pw_store *base)
 {
-    pw_free(of(base));
+    node_store *s = of(base);
+    if (s->real != sim_store)
+        s->real->ops->close(s->real);
+    pw_free(s);
 }
 
 static void node_count(const pw_store *base, pw_store_counts *out)
@@ -272,6 +401,11 @@ static const pw_store_ops node_ops = {
     .definition_put = node_definition_put,
     .definition_get = node_definition_get,
     .definition_versions = node_definition_versions,
+    .exclusive = node_exclusive,
+    .node_beat = node_beat,
+    .partitions_take = node_take,
+    .partitions_give = node_give,
+    .partition_node = node_partition_node,
     .commit = node_commit,
     .instance_get = node_instance_get,
     .instance_list = node_instance_list,
@@ -289,21 +423,35 @@ static const pw_store_ops node_ops = {
     .count = node_count,
 };
 
+static int64_t store_clock(void *context)
+{
+    (void)context;
+    return sim_now_ms();
+}
+
+/* One node alone may be the owner of its store, as with SQLite. */
+static bool alone;
+
 void sim_store_open(void)
 {
     pawl_error err;
     pawl_code code = pw_memory_open(&sim_store, &err);
     PW_ASSERT(code == PAWL_OK);
+    pw_memory_set_clock(sim_store, store_clock, NULL);
+    alone = sim_settings.nodes == 1 && sim_chance(SIM_CASE, 500);
 }
 
 pw_store *sim_store_of(sim_node *node)
 {
+    pawl_error err;
     node_store *s = pw_zalloc(sizeof *s);
     PW_ASSERT(s != NULL);
+    s->real = sim_store;
+    pawl_code code = alone ? PAWL_OK : pw_memory_share(sim_store, &s->real, &err);
+    PW_ASSERT(code == PAWL_OK);
     s->base.ops = &node_ops;
     s->base.generation = sim_store->generation;
     s->base.path = sim_store->path;
-    s->real = sim_store;
     s->node = node;
     return &s->base;
 }

@@ -214,13 +214,27 @@ static void run_command(pawl *p, void *context)
 }
 
 /* True: it was answered. */
-static bool order(command *c, sim_node *node)
+static bool order_at(command *c, sim_node *node)
 {
     c->code = PAWL_BUSY;
     bool answered = sim_call_in(node, command_names[c->kind], run_command, c);
     if (!answered)
         sim_note("%s i%u at node %u: no answer", command_names[c->kind],
                  c->id[0] ? sim_alias(pw_str_of(c->id)) : 0, node ? node->number : 0);
+    return answered;
+}
+
+/* At any node, and the next when that one says that the instance is not its own. */
+static bool order(command *c)
+{
+    sim_node *first = sim_pick_node(SIM_USER);
+    c->code = PAWL_BUSY;
+    bool answered = first && order_at(c, first);
+    for (uint32_t i = 1; i < sim_settings.nodes && answered && c->code == PAWL_BUSY; i++) {
+        sim_node *node = &sim_nodes[(first->number - 1 + i) % sim_settings.nodes];
+        if (node->alive && node->engine && !node->closing)
+            answered = order_at(c, node);
+    }
     return answered;
 }
 
@@ -248,19 +262,22 @@ static uint32_t some_instance(void)
 static void start(plan *its, const char *input)
 {
     command c = { .kind = START, .plan = its };
-    its->tried = true;
     (void)snprintf(c.input, sizeof c.input, "%s", input);
     (void)snprintf(c.actor, sizeof c.actor, "user%llu", (unsigned long long)draw(3));
-    (void)order(&c, sim_pick_node(SIM_USER));
+    its->tried = sim_pick_node(SIM_USER) != NULL;
+    if (order(&c) && c.code != PAWL_OK && !its->key[0])
+        its->tried = false; /* it was refused */
 }
 
-static void start_one(void)
+/* True: there was one that is not told OK, and what became of it may be asked again. */
+static bool start_one(void)
 {
     for (uint32_t i = 0; i < plan_count; i++)
-        if (!plans[i].tried) {
+        if (!plans[i].told && (plans[i].key[0] || !plans[i].tried)) {
             start(&plans[i], plans[i].input);
-            return;
+            return true;
         }
+    return false;
 }
 
 static void start_again(void)
@@ -273,14 +290,13 @@ static void start_again(void)
 
 typedef struct rival {
     command command;
-    sim_node *node;
     bool done;
 } rival;
 
 static void run_rival(void *context)
 {
     rival *r = context;
-    (void)order(&r->command, r->node);
+    (void)order(&r->command);
     r->done = true;
     sim_wake(r);
 }
@@ -294,10 +310,9 @@ static void answer_twice(const command *c)
     if (draw(2))
         (void)snprintf(r->command.input, sizeof r->command.input, "{\"answer\":%llu}",
                        (unsigned long long)draw(9));
-    r->node = sim_pick_node(SIM_USER);
     (void)sim_spawn(NULL, "rival", run_rival, r);
     command mine = *c;
-    (void)order(&mine, sim_pick_node(SIM_USER));
+    (void)order(&mine);
     while (!r->done)
         (void)sim_wait(r, UINT64_MAX);
     if (mine.code == PAWL_OK && r->command.code == PAWL_OK &&
@@ -325,9 +340,9 @@ static bool answer(uint32_t alias, bool twice)
     if (twice)
         answer_twice(&c);
     else
-        (void)order(&c, sim_pick_node(SIM_USER));
+        (void)order(&c);
     if (c.code == PAWL_OK && allowed(SIM_USERS) && !sim_healed && draw(3) == 0)
-        (void)order(&c, sim_pick_node(SIM_USER)); /* the same again */
+        (void)order(&c); /* the same again */
     return true;
 }
 
@@ -337,7 +352,7 @@ static void control(command_kind kind, uint32_t alias)
     pw_str id = sim_alias_id(alias);
     memcpy(c.id, id.ptr, id.len);
     (void)snprintf(c.actor, sizeof c.actor, "user%llu", (unsigned long long)draw(3));
-    (void)order(&c, sim_pick_node(SIM_USER));
+    (void)order(&c);
 }
 
 static void wait_for(uint32_t alias)
@@ -345,13 +360,13 @@ static void wait_for(uint32_t alias)
     command c = { .kind = WAIT, .what = (pawl_wait_for)draw(3), .timeout_ms = draw(5000) };
     pw_str id = sim_alias_id(alias);
     memcpy(c.id, id.ptr, id.len);
-    (void)order(&c, sim_pick_node(SIM_USER));
+    (void)order(&c);
 }
 
 static void drain(void)
 {
     command c = { .kind = DRAIN, .timeout_ms = 1 + draw(3000) };
-    (void)order(&c, sim_pick_node(SIM_USER));
+    (void)order(&c);
 }
 
 /* As another process writes it. */
@@ -385,9 +400,11 @@ static void act(void)
     uint32_t alias = sim_ledger_count() ? some_instance() : 0;
     bool wild = allowed(SIM_USERS);
     uint64_t what = draw(24);
-    if (!alias || what < 6)
-        start_one();
-    else if (what < 12)
+    if ((!alias || what < 6) && start_one())
+        return;
+    if (!alias)
+        return;
+    if (what < 12)
         (void)answer(alias, wild && draw(3) == 0);
     else if (what < 14 && wild)
         start_again();
@@ -407,21 +424,8 @@ static void act(void)
         command c = { .kind = SHOW };
         pw_str id = sim_alias_id(alias);
         memcpy(c.id, id.ptr, id.len);
-        (void)order(&c, sim_pick_node(SIM_USER));
+        (void)order(&c);
     }
-}
-
-static void be_user(void *context)
-{
-    uint32_t number = *(uint32_t *)context;
-    uint64_t actions = 10 + draw(30);
-    free(context);
-    for (uint64_t i = 0; i < actions; i++) {
-        act();
-        sim_sleep(sim_below(SIM_USER, (draw(5) ? 300 : 10000)) * SIM_MS);
-    }
-    sim_note("user %u goes home", number);
-    users_left--;
 }
 
 static bool all_deployed(void)
@@ -432,12 +436,28 @@ static bool all_deployed(void)
     return true;
 }
 
+static void be_user(void *context)
+{
+    uint32_t number = *(uint32_t *)context;
+    uint64_t actions = 10 + draw(40);
+    bool hasty = draw(10) == 0;
+    free(context);
+    while (!hasty && !all_deployed())
+        sim_sleep(50 * SIM_MS);
+    for (uint64_t i = 0; i < actions; i++) {
+        act();
+        sim_sleep(sim_below(SIM_USER, (draw(5) ? 300 : 10000)) * SIM_MS);
+    }
+    sim_note("user %u goes home", number);
+    users_left--;
+}
+
 static void deploy_all(void)
 {
     while (!all_deployed())
         for (uint32_t i = 0; i < sim_flow_count; i++) {
             command c = { .kind = DEPLOY, .flow = i };
-            if (!sim_flows[i].deployed && !order(&c, sim_pick_node(SIM_USER)))
+            if (!sim_flows[i].deployed && !order(&c))
                 sim_sleep(200 * SIM_MS);
         }
 }
@@ -519,7 +539,7 @@ static void close_all(void)
         sim_node *node = &sim_nodes[i];
         uint64_t limit = sim_now_ns + HEAL_LIMIT_S * SIM_S;
         command c = { .kind = DRAIN, .timeout_ms = 60000 };
-        if (!order(&c, node) || c.code != PAWL_OK)
+        if (!order_at(&c, node) || c.code != PAWL_OK)
             sim_violation("all has ended, and node %u does not come to rest: %s", node->number,
                           c.error.message);
         node->closing = true;
@@ -546,6 +566,8 @@ void sim_finish(void)
         sim_sleep((1 + draw(4)) * SIM_S);
     while (sim_services_busy())
         sim_sleep(SIM_S);
-    sim_sleep(15 * SIM_S); /* a round of recovery: rows of the inbox */
+    uint64_t limit = sim_now_ns + HEAL_LIMIT_S * SIM_S;
+    while (sim_inbox_pending() && sim_now_ns < limit)
+        sim_sleep(SIM_S);
     close_all();
 }

@@ -4,6 +4,9 @@
  * time passes with every switch; when nobody can go on, time jumps to the next moment at which
  * somebody can. Threads of a node that stands still (a pause) are left out until its pause is over.
  */
+#undef _FORTIFY_SOURCE /* its longjmp() refuses to leave a stack */
+#include <malloc.h>
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -49,6 +52,9 @@ typedef struct thread {
     char *stack;
 #ifdef SIM_ASAN
     void *fake_stack;
+#else
+    jmp_buf jump;
+    bool begun;
 #endif
 } thread;
 
@@ -64,14 +70,16 @@ sim_case sim_settings;
 sim_result *sim_out;
 
 static thread threads[THREADS_MAX];
-static uint32_t thread_count; /* places that were ever used */
-static thread *current;       /* NULL: the scheduler */
-static ucontext_t scheduler;
+static uint32_t thread_count;    /* places that were ever used */
+static thread *current;          /* NULL: the scheduler */
 static event events[EVENTS_MAX]; /* a heap */
 static uint32_t event_count;
 static uint64_t event_number, born_number;
 static uint64_t streams[SIM_STREAMS];
-#ifdef SIM_ASAN
+#ifndef SIM_ASAN
+static jmp_buf scheduler;
+#else
+static ucontext_t scheduler;
 static void *scheduler_fake;
 static const void *scheduler_bottom;
 static size_t scheduler_size;
@@ -205,32 +213,49 @@ static event first_event(void)
 
 /* ------------------------------------------------------------------ switching */
 
+#ifdef SIM_ASAN /* which must be told of every switch */
+
 static void to_scheduler(bool for_ever)
 {
     thread *self = current;
-#ifdef SIM_ASAN
     __sanitizer_start_switch_fiber(for_ever ? NULL : &self->fake_stack, scheduler_bottom,
                                    scheduler_size);
-#else
-    (void)for_ever;
-#endif
     (void)swapcontext(&self->ucontext, &scheduler);
-#ifdef SIM_ASAN
     __sanitizer_finish_switch_fiber(self->fake_stack, NULL, NULL);
-#endif
 }
+
+static void switch_to(thread *t)
+{
+    __sanitizer_start_switch_fiber(&scheduler_fake, t->stack, STACK_SIZE);
+    (void)swapcontext(&scheduler, &t->ucontext);
+    __sanitizer_finish_switch_fiber(scheduler_fake, NULL, NULL);
+}
+
+#else /* swapcontext() asks the kernel each time; only the first entry needs it */
+
+static void to_scheduler(bool for_ever)
+{
+    if (for_ever || _setjmp(current->jump) == 0)
+        _longjmp(scheduler, 1);
+}
+
+static void switch_to(thread *t)
+{
+    if (_setjmp(scheduler))
+        return;
+    if (t->begun)
+        _longjmp(t->jump, 1);
+    t->begun = true;
+    (void)setcontext(&t->ucontext);
+}
+
+#endif
 
 static void resume(thread *t)
 {
     current = t;
     sim_out->switches++;
-#ifdef SIM_ASAN
-    __sanitizer_start_switch_fiber(&scheduler_fake, t->stack, STACK_SIZE);
-#endif
-    (void)swapcontext(&scheduler, &t->ucontext);
-#ifdef SIM_ASAN
-    __sanitizer_finish_switch_fiber(scheduler_fake, NULL, NULL);
-#endif
+    switch_to(t);
     current = NULL;
 }
 
@@ -407,6 +432,7 @@ void sim_loop(void)
 
 void sim_world_init(uint64_t seed)
 {
+    (void)mallopt(M_MMAP_THRESHOLD, 64 << 10); /* large zeroed parts of an engine cost nothing */
     sim_now_ns = 0;
     for (uint32_t i = 0; i < SIM_STREAMS; i++)
         streams[i] = mix(seed * 0x9e3779b97f4a7c15u + i * 0xd1b54a32d192ed03u + 1);
