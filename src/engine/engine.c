@@ -2,8 +2,8 @@
  *
  * Closing goes against the stream, so that nobody is left with a message for somebody who is gone:
  * recovery first, then the shards once their last transitions are committed, then the committer,
- * the drivers, and the store. What was in flight is dropped without an outcome: the next open
- * repeats it with the same key. */
+ * the drivers, the leases, and the store. What was in flight is dropped without an outcome: the
+ * next open, or the next owner, repeats it with the same key. */
 #include <time.h>
 #include <unistd.h>
 #include "engine/engine.h"
@@ -129,6 +129,7 @@ pawl_code pw_engine_may_write(pawl *p, pawl_error *err)
 void pw_engine_clock_moved(pawl *p)
 {
     pw_recovery_wake(p->recovery);
+    pw_leases_wake(p->leases);
     for (uint32_t i = 0; i < p->shard_count; i++)
         pw_mailbox_signal(&p->shards[i]->mailbox, PW_SIGNAL_CLOCK);
 }
@@ -314,11 +315,12 @@ void pawl_close(pawl *p)
     pw_threads_join_shards(p->threads);
     pw_threads_stop_committer(p->threads);
     pw_http_free(
-        p->http); /* their last answers go to mailboxes that nobody empties but the next line */
-    pw_pool_free(p->pool);
-    pw_threads_stop_leases(p->threads); /* until here the node lives: nobody repeats what ran */
-    if (p->leases)
+        p->http); /* their last answers go to mailboxes that only pw_shard_free() empties */
+    pw_threads_stop_leases(p->threads);
+    if (p->leases) /* others go on now, and need not wait for functions that do not heed their
+                      cancel */
         pw_leases_leave(p->leases);
+    pw_pool_free(p->pool);
     for (uint32_t i = 0; i < p->shard_count; i++)
         pw_shard_free(p->shards[i]);
     pw_committer_free(p->committer);

@@ -47,9 +47,9 @@ struct pawl {
     pw_trouble *troubles;
 };
 
-/* As pawl_open(), on a store that is open already, which is taken over (also on failure): for whoever
- * has several engines on one store in one process. options.store must be given and is not looked at.
- * node NULL: the defaults. */
+/* As pawl_open(), on a store that is open already, which is taken over (also on failure): for
+ * whoever has several engines on one store in one process. options.store must be given and is not
+ * looked at. node NULL: the defaults. */
 PAWL_CHECK pawl_code pw_engine_open(pawl **out, const pawl_options *options,
                                     const pw_node_options *node, pw_store *store, pawl_error *err);
 

@@ -48,8 +48,8 @@ struct pw_leases {
     uint64_t rounds_wanted, rounds_begun, rounds_ended;
 
     /* the thread's own */
-    uint64_t beat_ns; /* when the next one is due */
-    uint64_t giving;  /* to be given back in the store as soon as their shards have */
+    uint64_t beat_ns;  /* when the next one is due */
+    uint64_t giving;   /* to be given back in the store as soon as their shards have */
     uint64_t settling; /* the round that is to be ended when nothing is under way; 0: none */
     partition partitions[PW_PARTITIONS];
 };
@@ -251,7 +251,7 @@ static pawl_code balance(pw_leases *l, const pw_partitions *now, pawl_error *err
         return PAWL_OK;
     }
     uint64_t wanted = some_of(now->free, share - count_of(mine), false);
-    if (!wanted)
+    if (!wanted || atomic_load(&l->engine->closing))
         return PAWL_OK;
     pw_partitions after;
     pawl_code code =
@@ -292,7 +292,8 @@ static bool give(pw_leases *l)
     return true;
 }
 
-/* ------------------------------------------------------------------ what the shards hear and say */
+/* ------------------------------------------------------------------ what the shards hear and say
+ */
 
 static void tell(pw_leases *l)
 {

@@ -54,9 +54,9 @@ bool pw_leases_sure(const pw_leases *leases, uint32_t partition, uint64_t epoch)
 uint64_t pw_leases_end_ns(const pw_leases *leases);
 /* Beat now. */
 void pw_leases_wake(pw_leases *leases);
-/* Until a beat that began after this call has succeeded, and all that followed from it is done: gained
- * partitions are the shards', lost ones are not, and what was to be given is given. PAWL_TIMEOUT,
- * PAWL_BUSY: closing. */
+/* Until a beat that began after this call has succeeded, and all that followed from it is done:
+ * gained partitions are the shards', lost ones are not, and what was to be given is given.
+ * PAWL_TIMEOUT, PAWL_BUSY: closing. */
 PAWL_CHECK pawl_code pw_leases_round(pw_leases *leases, uint64_t deadline_ns, pawl_error *err);
 
 /* ---- for the shards */

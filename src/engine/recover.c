@@ -218,8 +218,8 @@ static bool read_window(pw_recovery *r, uint64_t partitions, int64_t from_ms, in
         pw_due *rows = NULL;
         size_t count = 0;
         pw_arena_reset(&r->arena);
-        if (pw_store_due(r->engine->store, partitions, until_ms, after_ms, after_id, PW_PAGE_MAX, &rows,
-                         &count, &r->arena, NULL) != PAWL_OK ||
+        if (pw_store_due(r->engine->store, partitions, until_ms, after_ms, after_id, PW_PAGE_MAX,
+                         &rows, &count, &r->arena, NULL) != PAWL_OK ||
             !send_sleepers(r, rows, count))
             return false;
         if (count < PW_PAGE_MAX)

@@ -4,10 +4,10 @@
  * In memory stays what has something in flight, queued, uncommitted or watched, and the last few
  * thousand idle ones. A timer within the window stays in the heap without its instance.
  *
- * A partition that is given back, fenced or no more certain is dropped: who waits is told, what is in
- * flight is not waited for, and nothing new is decided. What is uncommitted comes back and goes the
- * same way; only then the partition's notice is answered, so that under one epoch nothing of before is
- * left. */
+ * A partition that is given back, fenced or no more certain is dropped: who waits is told, what is
+ * in flight is not waited for, and nothing new is decided. What is uncommitted comes back and goes
+ * the same way; only then the partition's notice is answered, so that under one epoch nothing of
+ * before is left. */
 #include "engine/engine.h"
 
 enum { LOOK_AGAIN_MS = 10000 }; /* the clock may be set forward, and the machine may have slept */
@@ -218,7 +218,8 @@ static void close_live(pw_shard *shard, pw_live *live)
     empty_live(shard, live, &err);
 }
 
-/* An instance of a partition that this shard has no more: gone, once nothing of it is uncommitted. */
+/* An instance of a partition that this shard has no more: gone, once nothing of it is uncommitted.
+ */
 static void discard(pw_shard *shard, pw_live *live)
 {
     pawl_error err;
@@ -421,6 +422,8 @@ static void on_unwatch(pw_shard *shard, pw_watch *watch)
     *at = watch->next;
     pawl_error err;
     (void)pw_fail(&err, PAWL_TIMEOUT, "not yet");
+    if (!pw_shard_sure(shard, live))
+        (void)pw_shard_not_ours(shard, watch->instance, &err);
     tell_watch(watch, err.code, &err);
     pw_reply_give(&watch->withdrawn); /* the owner waits for this one: the last use of the watch */
     settle(shard, live);

@@ -138,10 +138,11 @@ pawl_code pw_store_lost_race(pw_commit_item *item, bool create)
 pawl_code pw_store_fenced(pw_commit_item *item)
 {
     item->fenced = true;
-    item->code = pw_fail(&item->error, PAWL_BUSY,
-                         "instance '" PW_FMT "': its partition %u is another node's now: try again, "
-                         "there or here",
-                         PW_ARG(item->instance), pw_store_partition(item->instance));
+    item->code =
+        pw_fail(&item->error, PAWL_BUSY,
+                "instance '" PW_FMT "': its partition %u is another node's now: try again, "
+                "there or here",
+                PW_ARG(item->instance), pw_store_partition(item->instance));
     return item->code;
 }
 

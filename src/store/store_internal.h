@@ -56,8 +56,8 @@ typedef struct pw_store_ops {
     pawl_code (*inbox_put)(pw_store *store, const pw_inbox_row *row, pawl_error *err);
     pawl_code (*inbox_get)(pw_store *store, pw_str target, pw_str key, pw_inbox_row *out,
                            pw_arena *arena, pawl_error *err);
-    pawl_code (*inbox_pending)(pw_store *store, uint64_t partitions, uint32_t limit, pw_inbox_row **out, size_t *count,
-                               pw_arena *arena, pawl_error *err);
+    pawl_code (*inbox_pending)(pw_store *store, uint64_t partitions, uint32_t limit,
+                               pw_inbox_row **out, size_t *count, pw_arena *arena, pawl_error *err);
     void (*count)(const pw_store *store, pw_store_counts *out);
 } pw_store_ops;
 

@@ -293,7 +293,8 @@ static void look_at_rows(void)
     if (pw_store_instance_list(store, &filter, &rows, &count, &next, &arena, &err) == PAWL_OK)
         for (size_t i = 0; i < count; i++)
             look_at_instance(store, rows[i].id, &arena, &err);
-    (void)!pw_store_due(store, PW_ALL_PARTITIONS, INT64_MAX, 0, PW_LIT(""), 100, &due, &count, &arena, &err);
+    (void)!pw_store_due(store, PW_ALL_PARTITIONS, INT64_MAX, 0, PW_LIT(""), 100, &due, &count,
+                        &arena, &err);
     (void)!pw_store_inbox_pending(store, PW_ALL_PARTITIONS, 100, &inbox, &count, &arena, &err);
     pw_arena_done(&arena);
     pw_store_close(store);

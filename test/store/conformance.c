@@ -582,9 +582,9 @@ static const char *due(fixture *f, int64_t until, int64_t after, const char *aft
     static char text[256];
     pw_due *rows = NULL;
     size_t count = 0, at = 0;
-    EXPECT_OK(
-        pw_store_due(f->store, PW_ALL_PARTITIONS, until, after, S(after_id), limit, &rows, &count, &f->arena, &f->err),
-        f->err);
+    EXPECT_OK(pw_store_due(f->store, PW_ALL_PARTITIONS, until, after, S(after_id), limit, &rows,
+                           &count, &f->arena, &f->err),
+              f->err);
     text[0] = '\0';
     for (size_t i = 0; i < count; i++)
         at += (size_t)snprintf(text + at, sizeof text - at, "%s%.*s@%lld", i ? " " : "",

@@ -485,7 +485,9 @@ static const char *pending(fixture *f, uint32_t limit)
     static char text[256];
     pw_inbox_row *rows = NULL;
     size_t count = 0, at = 0;
-    EXPECT_OK(pw_store_inbox_pending(f->store, PW_ALL_PARTITIONS, limit, &rows, &count, &f->arena, &f->err), f->err);
+    EXPECT_OK(pw_store_inbox_pending(f->store, PW_ALL_PARTITIONS, limit, &rows, &count, &f->arena,
+                                     &f->err),
+              f->err);
     text[0] = '\0';
     for (size_t i = 0; i < count; i++)
         at += (size_t)snprintf(text + at, sizeof text - at, "%s%.*s/%.*s", i ? " " : "",

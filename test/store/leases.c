@@ -186,9 +186,9 @@ STORE_TEST(reads_for_a_node_are_of_its_partitions)
     EXPECT_INT(next, 5);
     EXPECT_OK(pw_store_next_due(f->store, 0, 0, &next, &f->err), f->err);
     EXPECT_INT(next, PW_WAKE_NEVER);
-    EXPECT_OK(pw_store_inbox_pending(f->store, BIT(I1_PARTITION), 100, &rows, &count, &f->arena,
-                                     &f->err),
-              f->err);
+    EXPECT_OK(
+        pw_store_inbox_pending(f->store, BIT(I1_PARTITION), 100, &rows, &count, &f->arena, &f->err),
+        f->err);
     EXPECT_INT(count, 1);
     EXPECT_STR(rows[0].target, "i1");
     EXPECT_OK(pw_store_inbox_pending(f->store, ~BIT(I1_PARTITION), 100, &rows, &count, &f->arena,
@@ -407,17 +407,17 @@ TEST(sqlite_tables, show_the_owner_and_epochs_that_rise_with_each)
     restart(&f);
     (void)take_at(&f, f.store, "second", PW_ALL_PARTITIONS);
     EXPECT_TEXT(raw_text(f.uri + strlen("sqlite:"),
-                            "SELECT group_concat(DISTINCT node || ' ' || epoch) || ', ' || "
-                            "count(*) FROM partition"),
+                         "SELECT group_concat(DISTINCT node || ' ' || epoch) || ', ' || "
+                         "count(*) FROM partition"),
                 "second 2, 64");
     EXPECT_TEXT(raw_text(f.uri + strlen("sqlite:"),
-                            "SELECT group_concat(id || ' ' || coalesce(leased_until, 'for ever')) "
-                            "FROM node"),
+                         "SELECT group_concat(id || ' ' || coalesce(leased_until, 'for ever')) "
+                         "FROM node"),
                 "second for ever");
     EXPECT_OK(pw_store_partitions_give(f.store, S("second"), 0, true, &f.err), f.err);
     EXPECT_TEXT(raw_text(f.uri + strlen("sqlite:"),
-                            "SELECT (SELECT count(*) FROM node) || ' ' || count(node) || ' ' || "
-                            "max(epoch) FROM partition"),
+                         "SELECT (SELECT count(*) FROM node) || ' ' || count(node) || ' ' || "
+                         "max(epoch) FROM partition"),
                 "0 0 2");
     fixture_done(&f);
 }

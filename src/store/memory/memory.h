@@ -1,5 +1,5 @@
-/* memory.h - the store in memory: what tests and the simulation may ask of it besides store.h. Only for
- * a store in memory. */
+/* memory.h - the store in memory: what tests and the simulation may ask of it besides store.h. Only
+ * for a store in memory. */
 #ifndef PW_MEMORY_H
 #define PW_MEMORY_H
 
@@ -11,8 +11,8 @@
 void pw_memory_fail_commit(pw_store *store, uint64_t nth, bool applied);
 
 /* Another handle on the same data, for another node: opened and closed, broken and opened again by
- * itself. The last one closed frees the data; counts are of all. From now on no handle is exclusive:
- * share before the first engine is opened. */
+ * itself. The last one closed frees the data; counts are of all. From now on no handle is
+ * exclusive: share before the first engine is opened. */
 PAWL_CHECK pawl_code pw_memory_share(pw_store *of, pw_store **out, pawl_error *err);
 
 /* The store's own clock, by which leases end, for all handles: milliseconds. It is called under the

@@ -1,6 +1,7 @@
-/* lease.c - nodes and partitions of a store in one file: the owner of its lock is the only node, for
- * as long as it lives, and takes all partitions once. So commits are fenced by what is remembered
- * here; the tables are for people, and for the epochs, which go on rising from owner to owner. */
+/* lease.c - nodes and partitions of a store in one file: the owner of its lock is the only node,
+ * for as long as it lives, and takes all partitions once. So commits are fenced by what is
+ * remembered here; the tables are for people, and for the epochs, which go on rising from owner to
+ * owner. */
 #include "store/sqlite/sqlite_internal.h"
 
 bool pw_sqlite_exclusive(const pw_store *base)
@@ -57,7 +58,8 @@ static int describe(pw_sqlite *store, pw_str node, pw_partitions *out)
     return pw_query_end(&q);
 }
 
-/* Joins, takes what is wanted of the free ones, and remembers what is held once that is committed. */
+/* Joins, takes what is wanted of the free ones, and remembers what is held once that is committed.
+ */
 static pawl_code take(pw_sqlite *store, pw_str node, uint64_t wanted, pw_partitions *out,
                       const char *doing, pawl_error *err)
 {
