@@ -287,6 +287,23 @@ TEST(core, a_try_whose_attempt_times_out_without_being_caught_has_its_entry)
     fixture_close(&f);
 }
 
+TEST(core, a_step_that_was_cut_goes_on_after_a_suspension)
+{
+    fixture f;
+    fixture_open(&f, "  - a: { set: { n: 1 } }\n"
+                     "  - b: { set: { n: 2 } }\n");
+    f.settings.tasks_per_step = 1;
+    fixture_start(&f, "null");
+    EXPECT(f.t.cut);
+    fixture_command(&f, PW_EVENT_SUSPEND, "ann", "");
+    EXPECT(!f.t.cut);
+    fixture_reload(&f);
+    fixture_command(&f, PW_EVENT_CONTINUE, "ann", "");
+    EXPECT_STATUS(f, "completed");
+    EXPECT_OUTPUT(f, "{\"n\":2}");
+    fixture_close(&f);
+}
+
 TEST(core, commands_are_idempotent_and_refused_after_the_end)
 {
     fixture f;
