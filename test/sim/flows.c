@@ -37,7 +37,7 @@ static const char *const statuses[] = { "400", "404", "429", "500", "503" };
 
 static void put_duration(writer *w)
 {
-    static const uint32_t most_ms[] = { 20, 1000, 10000, 60000 };
+    static const uint32_t most_ms[] = { 20, 1000, 10000, 60000, 10000, 1000, 20, 1200000 };
     pw_buf_printf(&w->out, "{\"milliseconds\":%llu}",
                   (unsigned long long)(1 + draw(most_ms[draw(PW_LENGTH(most_ms))])));
 }

@@ -79,6 +79,15 @@ void sim_die(const char *where)
     abort(); /* not reached */
 }
 
+void sim_stand_still(const char *where)
+{
+    sim_node *node = sim_self();
+    uint64_t ms = 1 + sim_below(SIM_CHAOS, 3 * roughness.lease_ms);
+    node->paused_until_ns = sim_now_ns + ms * SIM_MS;
+    sim_note("stands still for %llu ms: %s", (unsigned long long)ms, where);
+    sim_yield();
+}
+
 void sim_point(const char *name)
 {
     sim_node *node = sim_self();
@@ -86,6 +95,8 @@ void sim_point(const char *name)
         return;
     if (node->death_in > 0 && --node->death_in == 0)
         sim_die(name);
+    if (sim_fault(SIM_PAUSES, SIM_SCHEDULE, 1))
+        sim_stand_still(name);
     if (sim_chance(SIM_SCHEDULE, 500))
         sim_yield();
 }
@@ -117,13 +128,14 @@ static void live(void *context)
     pawl_code code = pw_engine_open(&engine, &options, &named, sim_store_of(node), &err);
     if (code != PAWL_OK) {
         sim_note("cannot open: %s", err.message);
-        if (sim_healed)
-            sim_violation("node %u cannot open its engine: %s", node->number, err.message);
         bury(node);
         return;
     }
+    if (sim_chance(SIM_CHAOS, 300)) /* steps that are cut, and go on */
+        engine->settings.tasks_per_step = 1 + (uint32_t)sim_below(SIM_CHAOS, 4);
     node->engine = engine;
-    sim_note("open, %u shards", options.step_threads);
+    sim_note("open, %u shards, %u tasks a step", options.step_threads,
+             engine->settings.tasks_per_step);
     while (!node->closing)
         (void)sim_wait(&node->closing, UINT64_MAX);
     while (node->calls > 0) /* no other call may be running */

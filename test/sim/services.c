@@ -51,6 +51,7 @@ static struct {
 } served[SERVED_MAX];
 static uint32_t served_count;
 static uint64_t exchange_number, underway;
+static pw_http *drivers[SIM_NODES_MAX]; /* of the nodes that have one now */
 
 uint64_t sim_services_busy(void)
 {
@@ -88,7 +89,8 @@ static void drop(parcel *p)
 static void arrive_back(void *context)
 {
     parcel *p = context;
-    exchange *x = sim_is_same(p->node, p->life) ? p->http->first : NULL;
+    bool there = sim_is_same(p->node, p->life) && drivers[p->node->number - 1] == p->http;
+    exchange *x = there ? p->http->first : NULL;
     while (x && x->number != p->number)
         x = x->later;
     if (x && x->due_ns == UINT64_MAX) {
@@ -138,8 +140,7 @@ static void arrive(void *context)
     bool takes_effect = p->status == 200 || sim_chance(SIM_SERVICE, 200);
     p->value = takes_effect ? effect_of(p) : 0;
     p->answered = !sim_fault(SIM_HTTP, SIM_SERVICE, 40);
-    if (sim_fault(SIM_HTTP, SIM_SERVICE, 30) ||
-        (sim_settings.plant == SIM_PLANT_LOST_ANSWER && sim_chance(SIM_SERVICE, 100))) {
+    if (sim_fault(SIM_HTTP, SIM_SERVICE, 30)) {
         drop(p); /* no answer ever */
         return;
     }
@@ -186,6 +187,8 @@ static void end(pw_http *http, exchange *x)
              (int)x->status);
     pw_free(x);
     sim_point("http-before-result");
+    if (sim_settings.plant == SIM_PLANT_LOST_RESULT && sim_chance(SIM_SERVICE, 100))
+        return;
     http->on_done(http->context, call);
 }
 
@@ -250,6 +253,7 @@ pawl_code pw_http_new(pw_http **out, const pw_http_options *options, pw_http_don
     http->context = context;
     http->timeout_ms = options && options->timeout_ms ? options->timeout_ms : TIMEOUT_MS;
     http->thread = sim_spawn(http->node, "http", drive, http);
+    drivers[http->node->number - 1] = http;
     *out = http;
     return PAWL_OK;
 }
@@ -301,5 +305,6 @@ void pw_http_free(pw_http *http)
     sim_wake(http);
     sim_join(http->thread);
     PW_ASSERT(http->first == NULL);
+    drivers[http->node->number - 1] = NULL;
     pw_free(http);
 }

@@ -53,10 +53,10 @@ typedef enum sim_kind {
     X(OTHER_BYTES, "other-bytes", "a request that is repeated has another body")                   \
     X(TWICE, "twice", "an attempt of an activity is handed out twice")                             \
     X(LOST_INBOX, "lost-inbox", "rows of the inbox are not shown")                                 \
-    X(LOST_ANSWER, "lost-answer", "the answer of a service is dropped")                            \
-    X(FORGOTTEN_STEP, "forgotten-step", "a commit of the store is undone by its death")            \
-    X(DOUBLE_RESUME, "double-resume", "an answer is written into the store a second time")         \
-    X(LOST_TIMER, "lost-timer", "instances with a timer are not found by recovery")
+    X(LOST_RESULT, "lost-result", "the answer of a service never comes back to the engine")        \
+    X(LOST_TIMER, "lost-timer", "instances with a timer are not found in the store")               \
+    X(STALE_EPOCH, "stale-epoch", "the store takes commits under epochs that are over")            \
+    X(LOST_WAKE, "lost-wake", "a thread that is woken goes on sleeping")
 
 typedef enum sim_plant {
 #define SIM_PLANT_ENUM(name, text, help) SIM_PLANT_##name,
@@ -162,7 +162,8 @@ struct sim_node {
 
 extern sim_node sim_nodes[SIM_NODES_MAX];
 
-void sim_point(const char *name); /* a fault or yield point of the node that runs */
+void sim_point(const char *name);        /* a fault or yield point of the node that runs */
+void sim_stand_still(const char *where); /* the node that runs, perhaps longer than its lease */
 uint64_t sim_monotonic_ns(const sim_node *node);
 uint64_t sim_true_ns(const sim_node *node, uint64_t monotonic_ns);
 uint64_t sim_wall_ms(void *node);

@@ -159,6 +159,8 @@ static pawl_code before_write(node_store *s, const char *what, pawl_error *err)
 {
     sim_point(what);
     take_time(5 * SIM_MS);
+    if (sim_fault(SIM_PAUSES, SIM_STORE_CHANCE, 15)) /* what it writes was decided long ago */
+        sim_stand_still(what);
     sim_point(what);
     return s->broken || is_out(s) ? lost(err, "it was not opened again") : PAWL_OK;
 }
@@ -195,6 +197,21 @@ static void tell_ledger(const node_store *s, const pw_commit_item *items, size_t
         }
 }
 
+static pawl_code commit_for_real(node_store *s, pw_commit_item *items, size_t count,
+                                 pawl_error *err)
+{
+    uint64_t epochs[PW_PARTITIONS];
+    bool stale = sim_settings.plant == SIM_PLANT_STALE_EPOCH;
+    for (size_t i = 0; stale && i < count && count <= PW_LENGTH(epochs); i++) {
+        epochs[i] = items[i].epoch;
+        items[i].epoch = 0; /* not looked at */
+    }
+    pawl_code code = s->real->ops->commit(s->real, items, count, err);
+    for (size_t i = 0; stale && i < count && count <= PW_LENGTH(epochs); i++)
+        items[i].epoch = epochs[i];
+    return code;
+}
+
 static pawl_code node_commit(pw_store *base, pw_commit_item *items, size_t count, pawl_error *err)
 {
     node_store *s = of(base);
@@ -212,7 +229,7 @@ static pawl_code node_commit(pw_store *base, pw_commit_item *items, size_t count
         return PAWL_OK;
     }
     if (applied) {
-        code = s->real->ops->commit(s->real, items, count, err);
+        code = commit_for_real(s, items, count, err);
         if (code == PAWL_OK)
             tell_ledger(s, items, count);
         sim_out->commits++;

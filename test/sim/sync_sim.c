@@ -26,7 +26,8 @@ void pw_condition_done(pthread_cond_t *cond)
 
 void pw_condition_wake(pthread_cond_t *cond)
 {
-    sim_wake(cond);
+    if (sim_settings.plant != SIM_PLANT_LOST_WAKE || !sim_chance(SIM_SCHEDULE, 3))
+        sim_wake(cond);
 }
 
 bool pw_condition_wait(pthread_cond_t *cond, pthread_mutex_t *lock, uint64_t deadline_ns)
