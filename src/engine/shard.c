@@ -289,6 +289,7 @@ void pw_shard_own(pw_shard *shard, uint32_t n, uint64_t epoch)
     uint64_t bit = UINT64_C(1) << n;
     shard->epochs[n] = epoch;
     shard->owned = epoch ? shard->owned | bit : shard->owned & ~bit;
+    shard->doubted &= ~bit; /* that was of the epoch before */
 }
 
 /* A notice is answered once nothing of before is left. */
@@ -328,6 +329,8 @@ static void drop_lost(pw_shard *shard, uint64_t mask)
 {
     uint64_t epochs[PW_PARTITIONS];
     mask &= shard->owned;
+    if (!mask)
+        return;
     memcpy(epochs, shard->epochs, sizeof epochs);
     drop_partitions(shard, mask);
     for (uint32_t n = 0; n < PW_PARTITIONS; n++)
@@ -347,8 +350,7 @@ static void drop_doubted(pw_shard *shard)
 {
     if (shard->owned && pw_monotonic_ns() >= pw_leases_end_ns(shard->engine->leases))
         shard->doubted = shard->owned;
-    if (shard->doubted)
-        drop_lost(shard, shard->doubted);
+    drop_lost(shard, shard->doubted);
     shard->doubted = 0;
 }
 
