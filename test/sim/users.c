@@ -20,6 +20,7 @@ typedef struct plan {
     char input[40];
     char id[PW_ID_SIZE]; /* empty: not known */
     bool tried, told;
+    bool fresh; /* a start was told that it made the instance */
 } plan;
 
 static plan plans[SIM_INSTANCES_MAX];
@@ -104,6 +105,10 @@ static void do_start(pawl *p, command *c)
         memcpy(c->id, id, PW_ID_SIZE);
         memcpy(its->id, id, PW_ID_SIZE);
         its->told = true;
+        if (options.key && !existed && its->fresh)
+            sim_violation("i%u: two starts with one key were told that they made it",
+                          sim_alias(pw_str_of(id)));
+        its->fresh = its->fresh || !existed;
         if (!options.key && existed)
             sim_violation("a start without a key was told that it existed");
         pawl_free(id);
