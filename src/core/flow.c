@@ -252,6 +252,8 @@ static void propagate(pw_step *step, pw_frame *at, pw_frame *from, pw_value prob
         if (pw_fork_outlives(catcher))
             break;
     }
+    if (from == at && at != catcher && at->task) /* it has not failed itself, and ends with this */
+        PW_RECORD(step, "task.faulted", at, { PW_LIT("error"), problem });
     if (!catcher) {
         fault(step, at, problem);
         return;

@@ -304,7 +304,7 @@ pw_str pw_call_request_text(pw_arena *arena, const pw_call_request *request)
         { PW_LIT("method"), pw_string_ref(request->method) },
         { PW_LIT("uri"), pw_string_ref(request->uri) },
         { PW_LIT("headers"), pw_array_end(&headers) },
-        { PW_LIT("body"), request->body.ptr ? pw_string_ref(request->body) : (pw_value){ 0 } },
+        { PW_LIT("body"), request->body.len ? pw_string_ref(request->body) : (pw_value){ 0 } },
         { PW_LIT("redirect"), request->redirect ? pw_bool(true) : (pw_value){ 0 } },
     };
     return pw_json_text(arena, pw_object_of(arena, members, PW_LENGTH(members)), PW_JSON_COMPACT);

@@ -215,6 +215,8 @@ void pw_act_stop(pw_shard *shard, pw_live *live)
     pw_str id = pw_live_id(live);
     for (; live->flight_count > 0; pw_live_remove_flight(live, &live->flights[0])) {
         const pw_flight *flight = &live->flights[0];
+        if (shard->closing) /* the drivers stop everything, and may be gone already */
+            continue;
         if (flight->kind == PW_FLIGHT_CALL)
             pw_http_cancel(shard->engine->http, id, flight->visit);
         else if (flight->kind == PW_FLIGHT_JOB)

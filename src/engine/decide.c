@@ -604,6 +604,7 @@ static void undo(pw_shard *shard, pw_live *live, const cause *c, pawl_code code)
     if (start) {
         pw_program_unref(live->program);
         live->program = NULL;
+        live->load = live->watches != NULL; /* whether it is there, the store must say */
     }
     if (!start && code == PAWL_CONFLICT && live->tries < CONFLICTS_MAX && !shard->closing) {
         live->tries++; /* what is in memory is not what is stored: read it, and decide again */

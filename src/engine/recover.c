@@ -330,8 +330,8 @@ static bool deliver(pw_recovery *r, const pw_inbox_row *row)
 }
 
 /* Until a page brings nothing forward: rows that could not be consumed are tried again at the next
- * check. */
-static void read_inbox(pw_recovery *r, uint64_t partitions)
+ * check. False: they could not be read. */
+static bool read_inbox(pw_recovery *r, uint64_t partitions)
 {
     bool forward = true;
     while (forward && !stopping(r)) {
@@ -340,12 +340,13 @@ static void read_inbox(pw_recovery *r, uint64_t partitions)
         pw_arena_reset(&r->arena);
         if (pw_store_inbox_pending(r->engine->store, partitions, INBOX_PAGE, &rows, &count,
                                    &r->arena, NULL) != PAWL_OK)
-            return;
+            return false;
         forward = false;
         for (size_t i = 0; i < count && !stopping(r); i++)
             forward = deliver(r, &rows[i]) || forward;
         forward = forward && count == INBOX_PAGE;
     }
+    return true;
 }
 
 /* ------------------------------------------------------------------ rounds */
@@ -373,16 +374,17 @@ static uint64_t run_round(pw_recovery *r, uint64_t gained)
     bool checks = first || clock >= r->check_ns;
     if (gained && r->started && take_over(r, gained, now)) {
         if (!checks)
-            read_inbox(r, gained);
+            good = read_inbox(r, gained) && good;
         gained = 0;
     }
     if (checks) {
         if (!first)
             good = load_due(r, held, now, 0, BEHIND) && good;
-        read_inbox(r, held);
+        good = read_inbox(r, held) && good;
     }
     good = good && !gained;
-    r->check_ns = pw_monotonic_ns() + (good ? PW_CHECK_MS * 1000000ull : RETRY_NS);
+    if (checks || !good) /* rounds for something else do not put the next check off */
+        r->check_ns = pw_monotonic_ns() + (good ? PW_CHECK_MS * 1000000ull : RETRY_NS);
     return gained;
 }
 

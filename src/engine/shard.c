@@ -447,11 +447,16 @@ static void on_sleepers(pw_shard *shard, pw_sleepers *sleepers)
     pw_reply_give(&sleepers->reply);
 }
 
+/* As many as there are: one that could not be decided (the lease is over, the clock went back) is due
+ * again at once, and must not be looked at for ever. */
 static void fire_timers(pw_shard *shard)
 {
     int64_t now = pw_engine_now(shard->engine);
     pw_slot *slot = NULL;
-    while (!shard->closing && (slot = pw_slot_due(shard, now)) != NULL) {
+    for (size_t left = shard->heap_count; left > 0 && !shard->closing; left--) {
+        slot = pw_slot_due(shard, now);
+        if (!slot)
+            return;
         pw_live *live = live_of(shard, (pw_str){ slot->id, PW_ID_LENGTH });
         if (!live) { /* the recovery reads overdue rows again and again */
             pw_slot_drop(shard, slot);

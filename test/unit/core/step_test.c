@@ -248,6 +248,62 @@ TEST(core, an_error_in_a_branch_cancels_the_others_when_it_is_caught)
     fixture_close(&f);
 }
 
+TEST(core, what_is_begun_and_let_go_in_one_step_is_never_asked_for)
+{
+    fixture f;
+    fixture_open(
+        &f, "  - guarded:\n"
+            "      try:\n"
+            "        - three:\n"
+            "            fork:\n"
+            "              branches:\n"
+            "                - a: { call: http, with: { method: get, endpoint: http://x } }\n"
+            "                - b: { call: work }\n"
+            "                - c: { raise: { error: { type: t, status: 418 } } }\n"
+            "      catch: { as: e, do: [ { mend: { call: work } } ] }\n");
+    fixture_start(&f, "null");
+    EXPECT_STATUS(f, "waiting");
+    EXPECT_INT(f.t.call_count, 0);
+    EXPECT_INT(f.t.outcome_count, 0);
+    EXPECT_INT(f.t.work_count, 1);
+    EXPECT_INT(f.t.work[0].visit, 6);
+    EXPECT(!f.t.work[0].cancel);
+    fixture_close(&f);
+}
+
+TEST(core, a_try_whose_attempt_times_out_without_being_caught_has_its_entry)
+{
+    fixture f;
+    fixture_open(&f, "  - inner:\n"
+                     "      try: [ { long: { wait: PT10S } } ]\n"
+                     "      catch:\n"
+                     "        errors: { with: { status: 503 } }\n"
+                     "        retry: { limit: { attempt: { count: 1, duration: PT1S } } }\n");
+    fixture_start(&f, "null");
+    fixture_timer(&f, f.now_ms + 1000);
+    EXPECT_STATUS(f, "faulted");
+    EXPECT_TEXT(fixture_entries(&f), "task.faulted /do/0/inner; "
+                                     "task.cancelled /do/0/inner/try/0/long; instance.faulted");
+    fixture_close(&f);
+}
+
+TEST(core, a_step_that_was_cut_goes_on_after_a_suspension)
+{
+    fixture f;
+    fixture_open(&f, "  - a: { set: { n: 1 } }\n"
+                     "  - b: { set: { n: 2 } }\n");
+    f.settings.tasks_per_step = 1;
+    fixture_start(&f, "null");
+    EXPECT(f.t.cut);
+    fixture_command(&f, PW_EVENT_SUSPEND, "ann", "");
+    EXPECT(!f.t.cut);
+    fixture_reload(&f);
+    fixture_command(&f, PW_EVENT_CONTINUE, "ann", "");
+    EXPECT_STATUS(f, "completed");
+    EXPECT_OUTPUT(f, "{\"n\":2}");
+    fixture_close(&f);
+}
+
 TEST(core, commands_are_idempotent_and_refused_after_the_end)
 {
     fixture f;

@@ -1,0 +1,305 @@
+/* flows.c - workflows, drawn from the seed: every kind of task there is, nested, with timeouts,
+ * errors that are caught or not, and jumps. They are written as text and deployed, in JSON or YAML,
+ * so the language is played too.
+ *
+ * The data is an object throughout. Loops are bounded and waits short: whatever is drawn comes to
+ * its end by itself, or waits for a person. */
+#include "sim.h"
+#include "base/json.h"
+
+enum { DEPTH_MAX = 4 };
+
+sim_flow sim_flows[SIM_FLOWS_MAX];
+uint32_t sim_flow_count;
+
+typedef struct writer {
+    pw_buf out;
+    uint32_t left;   /* tasks that may still be drawn */
+    uint32_t names;  /* given so far: each is used once */
+    bool in_handler; /* of a catch: $error is there */
+} writer;
+
+static uint64_t draw(uint64_t n)
+{
+    return sim_below(SIM_FLOW, n);
+}
+
+static void text(writer *w, const char *s)
+{
+    pw_buf_text(&w->out, s);
+}
+
+static void put_list(writer *w, uint32_t depth);
+
+/* ------------------------------------------------------------------ parts of tasks */
+
+static const char *const statuses[] = { "400", "404", "429", "500", "503" };
+
+static void put_duration(writer *w)
+{
+    static const uint32_t most_ms[] = { 20, 1000, 10000, 60000, 10000, 1000, 20, 1200000 };
+    pw_buf_printf(&w->out, "{\"milliseconds\":%llu}",
+                  (unsigned long long)(1 + draw(most_ms[draw(PW_LENGTH(most_ms))])));
+}
+
+static void put_call(writer *w)
+{
+    static const char *const methods[] = { "post", "put", "get" };
+    uint64_t method = draw(PW_LENGTH(methods));
+    pw_buf_printf(&w->out,
+                  "\"call\":\"http\",\"with\":{\"method\":\"%s\","
+                  "\"endpoint\":\"http://service%llu.test/%llu\"",
+                  methods[method], (unsigned long long)draw(3), (unsigned long long)draw(9));
+    if (method < 2)
+        text(w, ",\"body\":\"${ {n: .n, who: $workflow.id} }\"");
+    if (draw(4) == 0)
+        text(w, ",\"headers\":{\"X-N\":\"${ \\\"\\\\(.n)\\\" }\"}");
+    text(w, "},\"output\":{\"as\":\"${ $input + {got: .value} }\"}");
+}
+
+static void put_function(writer *w)
+{
+    pw_buf_printf(&w->out,
+                  "\"call\":\"%s\",\"with\":{\"n\":\"${ .n }\"},"
+                  "\"output\":{\"as\":\"${ $input + {made: .weight} }\"}",
+                  sim_activities[draw(sim_activity_count)].name);
+}
+
+static void put_person(writer *w)
+{
+    text(w, "\"call\":\"userTask\",\"with\":{\"title\":\"decide\"");
+    if (draw(2)) /* else the engine makes a key of task and visit */
+        pw_buf_printf(&w->out, ",\"key\":\"%s%llu\"", draw(3) ? "k" : "same",
+                      (unsigned long long)draw(4));
+    text(w, "},\"output\":{\"as\":\"${ $input + {said: .answer} }\"}");
+}
+
+static void put_set(writer *w)
+{
+    text(w, "\"set\":\"${ . + {n: ((.n // 0) + 1)} }\"");
+}
+
+static void put_emit(writer *w)
+{
+    text(w,
+         "\"emit\":{\"event\":{\"with\":{\"type\":\"test.happened\",\"data\":\"${ {n: .n} }\"}}},"
+         "\"output\":{\"as\":\"${ $input }\"}");
+}
+
+static void put_raise(writer *w)
+{
+    if (w->in_handler && draw(2)) {
+        text(w, "\"raise\":{\"error\":\"${ $error }\"}");
+        return;
+    }
+    pw_buf_printf(&w->out,
+                  "\"raise\":{\"error\":{\"type\":\"https://example.com/%llu\",\"status\":%s}}",
+                  (unsigned long long)draw(3), statuses[draw(PW_LENGTH(statuses))]);
+}
+
+static void put_wait(writer *w)
+{
+    text(w, "\"wait\":");
+    put_duration(w);
+}
+
+static void put_switch(writer *w)
+{
+    static const char *const where[] = { "continue", "exit", "end", "continue", "continue" };
+    pw_buf_printf(&w->out,
+                  "\"switch\":[{\"a\":{\"when\":\"(.n // 0) %% %llu == 0\",\"then\":\"%s\"}},"
+                  "{\"b\":{\"then\":\"%s\"}}]",
+                  (unsigned long long)(2 + draw(3)), where[draw(PW_LENGTH(where))],
+                  where[draw(20) ? 0 : 1 + draw(2)]);
+}
+
+/* ------------------------------------------------------------------ tasks with tasks inside */
+
+static void put_do(writer *w, uint32_t depth)
+{
+    text(w, "\"do\":");
+    put_list(w, depth + 1);
+}
+
+static void put_for(writer *w, uint32_t depth)
+{
+    pw_buf_printf(&w->out, "\"for\":{\"each\":\"x\",\"in\":\"${ [range(%llu)] }\"},\"do\":",
+                  (unsigned long long)draw(4));
+    put_list(w, depth + 1);
+}
+
+static void put_task(writer *w, uint32_t depth);
+
+static void put_fork(writer *w, uint32_t depth)
+{
+    uint64_t branches = 2 + draw(2);
+    text(w, "\"fork\":{\"branches\":[");
+    for (uint64_t i = 0; i < branches; i++) {
+        text(w, i ? "," : "");
+        put_task(w, depth + 1);
+    }
+    text(w, "]},\"output\":{\"as\":\"${ $input }\"}");
+}
+
+static void put_retry(writer *w)
+{
+    static const char *const backoffs[] = { "", ",\"backoff\":{\"exponential\":{}}",
+                                            ",\"backoff\":{\"linear\":{}}",
+                                            ",\"backoff\":{\"constant\":{}}" };
+    text(w, ",\"retry\":{");
+    if (draw(4)) {
+        text(w, "\"delay\":");
+        put_duration(w);
+        text(w, backoffs[draw(PW_LENGTH(backoffs))]);
+        if (draw(4) == 0)
+            text(w, ",\"jitter\":{\"from\":{\"milliseconds\":0},\"to\":{\"milliseconds\":900}}");
+        text(w, ",");
+    }
+    pw_buf_printf(&w->out, "\"limit\":{\"attempt\":{\"count\":%llu",
+                  (unsigned long long)(1 + draw(4)));
+    if (draw(4) == 0) {
+        text(w, ",\"duration\":");
+        put_duration(w);
+    }
+    text(w, "}}}");
+}
+
+static void put_try(writer *w, uint32_t depth)
+{
+    bool before = w->in_handler;
+    text(w, "\"try\":");
+    put_list(w, depth + 1);
+    text(w, ",\"catch\":{\"as\":\"error\"");
+    if (draw(4) == 0)
+        pw_buf_printf(&w->out, ",\"errors\":{\"with\":{\"status\":%s}}",
+                      statuses[draw(PW_LENGTH(statuses))]);
+    if (draw(6) == 0)
+        text(w, ",\"exceptWhen\":\"$error.status == 404\"");
+    if (draw(3))
+        put_retry(w);
+    if (draw(2)) {
+        w->in_handler = true;
+        text(w, ",\"do\":");
+        put_list(w, depth + 1);
+        w->in_handler = before;
+    }
+    text(w, "}");
+}
+
+/* ------------------------------------------------------------------ a task, a list, a document */
+
+static void put_body(writer *w, uint32_t depth)
+{
+    static void (*const leaves[])(writer *) = { put_call,   put_call, put_function, put_function,
+                                                put_person, put_set,  put_emit,     put_wait,
+                                                put_switch, put_set,  put_wait,     put_raise };
+    static void (*const scopes[])(writer *, uint32_t) = { put_do,  put_for, put_fork,
+                                                          put_try, put_try, put_fork };
+    if (depth < DEPTH_MAX && w->left > 1 && draw(5) < 2)
+        scopes[draw(PW_LENGTH(scopes))](w, depth);
+    else
+        leaves[draw(PW_LENGTH(leaves) - (draw(3) ? 1 : 0))](w);
+}
+
+static void put_task(writer *w, uint32_t depth)
+{
+    w->left -= w->left > 0;
+    pw_buf_printf(&w->out, "{\"t%u\":{", ++w->names);
+    if (draw(8) == 0)
+        text(w, "\"if\":\"(.n // 0) < 3\",");
+    put_body(w, depth);
+    if (draw(7) == 0) {
+        text(w, ",\"timeout\":{\"after\":");
+        put_duration(w);
+        text(w, "}");
+    }
+    text(w, "}}");
+}
+
+static void put_list(writer *w, uint32_t depth)
+{
+    uint64_t count = 1 + draw(depth == 0 ? 6 : 3);
+    text(w, "[");
+    for (uint64_t i = 0; i < count && (i == 0 || w->left > 0); i++) {
+        text(w, i ? "," : "");
+        put_task(w, depth);
+    }
+    /* back to the first task of the whole, a few times */
+    if (depth == 0 && draw(4) == 0)
+        text(w, ",{\"count\":{\"set\":\"${ . + {round: ((.round // 0) + 1)} }\"}},"
+                "{\"again\":{\"switch\":[{\"more\":{\"when\":\".round < 3\",\"then\":\"t1\"}},"
+                "{\"enough\":{\"then\":\"continue\"}}]}}");
+    text(w, "]");
+}
+
+static void put_document(writer *w, uint32_t number, uint32_t tasks)
+{
+    w->left = tasks;
+    pw_buf_printf(&w->out,
+                  "{\"document\":{\"dsl\":\"1.0.3\",\"namespace\":\"sim\",\"name\":\"flow%u\","
+                  "\"version\":\"1.0.0\"},",
+                  number);
+    if (draw(10) == 0)
+        text(w, "\"timeout\":{\"after\":{\"seconds\":90}},");
+    text(w, "\"do\":");
+    put_list(w, 0);
+    text(w, "}");
+}
+
+/* ------------------------------------------------------------------ YAML */
+
+static void put_yaml(pw_buf *out, pw_value v, unsigned indent)
+{
+    if (pw_is(v, PW_OBJECT) && v.count) {
+        const pw_member *members = pw_members(v);
+        for (uint32_t i = 0; i < v.count; i++) {
+            pw_buf_printf(out, "\n%*s" PW_FMT ":", (int)indent, "", PW_ARG(members[i].key));
+            put_yaml(out, members[i].value, indent + 2);
+        }
+    } else if (pw_is(v, PW_ARRAY) && v.count) {
+        for (uint32_t i = 0; i < v.count; i++) {
+            pw_buf_printf(out, "\n%*s-", (int)indent, "");
+            put_yaml(out, pw_item(v, i), indent + 2);
+        }
+    } else { /* a JSON scalar is one of YAML's too */
+        pw_buf_char(out, ' ');
+        pw_json_write(out, v, PW_JSON_COMPACT);
+    }
+}
+
+static void to_yaml(pw_buf *json)
+{
+    pw_arena arena;
+    pw_arena_init(&arena, 0);
+    pw_value v;
+    pawl_error err;
+    if (pw_json_parse(&v, pw_buf_view(json), NULL, &arena, &err) != PAWL_OK)
+        sim_violation("the simulation writes a workflow that is no JSON: %s", err.message);
+    pw_buf yaml;
+    pw_buf_init(&yaml, 0);
+    put_yaml(&yaml, v, 0);
+    pw_buf_char(&yaml, '\n');
+    pw_buf_done(json);
+    *json = yaml;
+    pw_arena_done(&arena);
+}
+
+void sim_flows_make(uint32_t count, uint32_t tasks)
+{
+    PW_ASSERT(count <= SIM_FLOWS_MAX);
+    sim_flow_count = count;
+    for (uint32_t i = 0; i < count; i++) {
+        writer w = { .left = 0 };
+        pw_buf_init(&w.out, 0);
+        put_document(&w, i, tasks);
+        sim_note("flow%u: " PW_FMT, i, PW_ARG(pw_buf_view(&w.out)));
+        if (draw(2))
+            to_yaml(&w.out);
+        sim_flow *flow = &sim_flows[i];
+        memcpy(flow->name, "flow0", 6);
+        flow->name[4] = (char)('0' + i);
+        flow->length = w.out.len;
+        flow->text = pw_buf_take(&w.out);
+        PW_ASSERT(flow->text != NULL);
+    }
+}

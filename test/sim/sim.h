@@ -1,0 +1,245 @@
+/* sim.h - the simulation: the real engine, core, lang and memory store, played by one thread from
+ * one seed.
+ *
+ * A *node* is a process with an engine in it: its threads are coroutines, its clocks are its own,
+ * its store may fail, and it may die at any yield or fault point. *Users*, services and chaos are
+ * the world around the nodes. Everything that happens is a line of the history; the same seed and
+ * the same settings give the same history, byte for byte. So nothing here may depend on addresses,
+ * on the system's clock or on uninitialised memory.
+ *
+ * Whoever finds that a promise was broken calls sim_violation(), which ends the run. */
+#ifndef SIM_H
+#define SIM_H
+
+#include "engine/sync.h"
+#include "base/digest.h"
+#include "store/store.h"
+
+#define SIM_NODES_MAX 4u
+#define SIM_INSTANCES_MAX 64u /* also those that users start again */
+#define SIM_USERS_MAX 6u
+#define SIM_FLOWS_MAX 8u
+#define SIM_MESSAGE_MAX 1000u
+
+#define SIM_US 1000ull
+#define SIM_MS 1000000ull
+#define SIM_S 1000000000ull
+
+/* ---- settings (main.c) */
+
+#define SIM_KINDS(X)                                                                               \
+    X(DEATHS, "deaths", "nodes die and start again")                                               \
+    X(CLOSES, "closes", "nodes close in good order and start again")                               \
+    X(PAUSES, "pauses", "all threads of a node stand still for a while")                           \
+    X(CLOCKS, "clock", "clocks drift and jump")                                                    \
+    X(STORE, "store", "the store is slow, fails, and leaves outcomes unknown")                     \
+    X(HTTP, "http", "services are slow, fail, answer late or not at all")                          \
+    X(WORK, "activities", "activities fail, or do not return in time")                             \
+    X(USERS, "users", "users repeat, contradict, cancel, suspend")                                 \
+    X(INBOX, "inbox", "commands also come as rows of the inbox")
+
+typedef enum sim_kind {
+#define SIM_KIND_ENUM(name, text, help) SIM_##name,
+    SIM_KINDS(SIM_KIND_ENUM)
+#undef SIM_KIND_ENUM
+        SIM_KIND_COUNT
+} sim_kind;
+
+/* Planted bugs: the simulation's own substitutes lie, to show that it would be found. */
+#define SIM_PLANTS(X)                                                                              \
+    X(NONE, "none", "")                                                                            \
+    X(FALSE_COMMIT, "false-commit", "the store says that a commit took place which did not")       \
+    X(OTHER_KEY, "other-key", "a request goes out under another key than the committed one")       \
+    X(OTHER_BYTES, "other-bytes", "a request that is repeated has another body")                   \
+    X(TWICE, "twice", "an attempt of an activity is handed out twice")                             \
+    X(LOST_INBOX, "lost-inbox", "rows of the inbox are not shown")                                 \
+    X(LOST_RESULT, "lost-result", "the answer of a service never comes back to the engine")        \
+    X(LOST_TIMER, "lost-timer", "instances with a timer are not found in the store")               \
+    X(STALE_EPOCH, "stale-epoch", "the store takes commits under epochs that are over")            \
+    X(LOST_WAKE, "lost-wake", "a thread that is woken goes on sleeping")
+
+typedef enum sim_plant {
+#define SIM_PLANT_ENUM(name, text, help) SIM_PLANT_##name,
+    SIM_PLANTS(SIM_PLANT_ENUM)
+#undef SIM_PLANT_ENUM
+        SIM_PLANT_COUNT
+} sim_plant;
+
+typedef struct sim_case {
+    uint64_t seed;
+    uint32_t nodes, instances, tasks, users; /* 0: as the seed says */
+    bool off[SIM_KIND_COUNT];                /* kinds of fault that never happen */
+    sim_plant plant;
+    bool follow; /* print the history as it is made */
+} sim_case;
+
+/* What the run of one seed came to; in memory that parent and child share. */
+#define SIM_HISTORY_MAX (8u << 20)
+typedef struct sim_result {
+    bool finished, violated;
+    uint64_t hash; /* of the history */
+    uint64_t lines, switches, commits, requests, jobs, deaths, simulated_ms;
+    uint32_t nodes, instances, ended;
+    char message[SIM_MESSAGE_MAX];
+    size_t history_len;
+    char history[SIM_HISTORY_MAX];
+} sim_result;
+
+extern sim_case sim_settings; /* as run: everything filled in */
+extern sim_result *sim_out;
+
+void sim_run(const sim_case *c, sim_result *out); /* nodes.c: one seed, in this process */
+
+/* ---- chance: one stream for each use, so that a change of one leaves the others alone */
+
+typedef enum sim_stream {
+    SIM_SCHEDULE,
+    SIM_CASE,
+    SIM_FLOW,
+    SIM_CHAOS,
+    SIM_STORE_CHANCE,
+    SIM_SERVICE,
+    SIM_ACTIVITY,
+    SIM_USER, /* and the next SIM_USERS_MAX */
+    SIM_STREAMS = SIM_USER + SIM_USERS_MAX + 1
+} sim_stream;
+
+uint64_t sim_random(sim_stream stream);
+uint64_t sim_below(sim_stream stream, uint64_t n);                   /* 0 .. n-1 */
+uint64_t sim_between(sim_stream stream, uint64_t from, uint64_t to); /* both included */
+bool sim_chance(sim_stream stream, uint32_t per_thousand);
+/* The same, false if faults of that kind are off or the world is healed. */
+bool sim_fault(sim_kind kind, sim_stream stream, uint32_t per_thousand);
+
+/* ---- the world (world.c) */
+
+typedef struct sim_node sim_node;
+typedef uint64_t sim_thread; /* a coroutine */
+
+extern uint64_t sim_now_ns;          /* the true time; the database's clock */
+extern bool sim_healed;              /* no faults any more */
+#define SIM_EPOCH_MS 1767225600000ll /* 2026-01-01T00:00:00Z, when every run begins */
+
+int64_t sim_now_ms(void); /* true time since the Unix epoch */
+
+void sim_world_init(uint64_t seed);
+/* `node` NULL: of the world. It runs later. */
+sim_thread sim_spawn(sim_node *node, const char *name, void (*run)(void *context), void *context);
+void sim_join(sim_thread thread);
+sim_node *sim_self(void);    /* whose thread runs; NULL: the world's */
+void sim_loop(void);         /* until every thread of the world has ended */
+void sim_yield(void);        /* others may run */
+void sim_sleep(uint64_t ns); /* true time */
+/* Waits for sim_wake(key), or until the true time; false: that has passed. */
+bool sim_wait(const void *key, uint64_t until_ns);
+void sim_wake(const void *key);
+void sim_drop_threads(
+    sim_node *node); /* they never run again; its caller too, if it is one of them */
+
+/* Something that happens at a time, outside all nodes: it must not wait. */
+void sim_at(uint64_t at_ns, void (*happen)(void *context), void *context);
+
+void sim_note(const char *format, ...) PW_PRINTF(1, 2); /* a line of the history */
+_Noreturn void sim_violation(const char *format, ...) PW_PRINTF(1, 2);
+void *sim_alloc(size_t size); /* zeroed; never fails */
+char *sim_copy(pw_str s);     /* NUL-terminated */
+
+/* ---- nodes (nodes.c) */
+
+struct sim_node {
+    uint32_t number; /* from 1 */
+    uint32_t life;   /* how often it was started */
+    bool alive, closing;
+    pawl *engine; /* NULL: not open */
+    uint64_t paused_until_ns;
+    uint32_t death_in;               /* points it still passes; 0: no death is near */
+    uint32_t calls;                  /* of users, in it now */
+    uint64_t random;                 /* what pw_random gives */
+    uint64_t born_ns, monotonic_ns;  /* what its monotonic clock said then */
+    int64_t monotonic_ppm, wall_ppm; /* drift */
+    int64_t wall_offset_ms;
+};
+
+extern sim_node sim_nodes[SIM_NODES_MAX];
+
+void sim_point(const char *name);        /* a fault or yield point of the node that runs */
+void sim_stand_still(const char *where); /* the node that runs, perhaps longer than its lease */
+uint64_t sim_monotonic_ns(const sim_node *node);
+uint64_t sim_true_ns(const sim_node *node, uint64_t monotonic_ns);
+uint64_t sim_wall_ms(void *node);
+bool sim_is_same(const sim_node *node, uint32_t life); /* alive, and not born again */
+_Noreturn void sim_die(const char *where);             /* the node that runs */
+void sim_raise_all(void);                              /* who is not alive is so within a second */
+/* A node that takes commands; NULL: none. */
+sim_node *sim_pick_node(sim_stream stream);
+/* Runs f in a thread of the node, as its program would; false: the node died meanwhile. */
+bool sim_call_in(sim_node *node, const char *name, void (*f)(pawl *engine, void *context),
+                 void *context);
+
+/* ---- the store (store_sim.c) */
+
+extern pw_store *sim_store; /* the truth: no faults, no time */
+void sim_store_open(void);
+pw_store *sim_store_of(sim_node *node); /* what the node's engine is given */
+
+/* ---- services and activities */
+
+extern const pawl_activity_options sim_activities[];
+extern const size_t sim_activity_count;
+uint64_t sim_services_busy(void);
+
+/* ---- workflows (flows.c) */
+
+typedef struct sim_flow {
+    char name[16];
+    char *text;
+    size_t length;
+    bool deployed;
+} sim_flow;
+
+extern sim_flow sim_flows[SIM_FLOWS_MAX];
+extern uint32_t sim_flow_count;
+void sim_flows_make(uint32_t count, uint32_t tasks);
+
+/* ---- users (users.c) */
+
+void sim_users_start(uint32_t count, uint32_t instances);
+bool sim_users_done(void);
+void sim_finish(void); /* after the faults: brings everything to its end, or finds that it cannot */
+
+/* ---- the ledger (ledger.c): what was committed, checked as it is committed */
+
+uint32_t sim_alias(pw_str instance); /* a small number from 1, for the history and as an index */
+pw_str sim_alias_id(uint32_t alias);
+void sim_ledger_commit(const pw_commit_item *item);
+/* A request or an attempt has come to the outside. */
+void sim_ledger_request(pw_str instance, pw_str key, pw_str request);
+void sim_ledger_attempt(pw_str instance, uint64_t visit, uint32_t attempt, pw_str key,
+                        pw_str input);
+void sim_ledger_reported(const char *json); /* on_step */
+
+typedef struct sim_entry { /* of one instance */
+    bool known;
+    pw_status status;
+    uint64_t sequence;
+    uint32_t suspended; /* how often */
+    uint64_t moved_ns;  /* when its last step was committed */
+} sim_entry;
+uint32_t sim_ledger_count(void); /* aliases are 1 .. count */
+sim_entry sim_ledger_of(uint32_t alias);
+uint64_t sim_ledger_step(uint32_t alias, uint64_t sequence); /* a digest of its entries */
+
+/* ---- the checks of answers, and at the end (check.c) */
+
+bool sim_row(pw_str id, pw_instance_row *out, pw_arena *arena); /* false: not there */
+/* The visit of the newest open bookmark of a person with that key; 0: none. */
+uint64_t sim_open_bookmark(pw_str id, pw_str key);
+/* Up to `most` open bookmarks of persons, their keys copied. */
+size_t sim_open_keys(pw_str id, char **out, size_t most);
+void sim_check_started(pw_str id, const char *key, const char *input);
+void sim_check_start_conflict(pw_str id, const char *input);
+void sim_check_resumed(pw_str id, const char *key, const char *data);
+uint32_t sim_inbox_pending(void); /* who has a row that nobody has consumed; 0: nobody */
+void sim_check_end(void);
+
+#endif

@@ -1,0 +1,478 @@
+/* store_sim.c - the store as one node sees it: the real memory store behind a connection that takes
+ * time, loses answers and breaks.
+ *
+ * One memory store is the truth of the run. Each node has a wrapper around it. An operation is a
+ * yield point before and after, so that others act in between and the node may die on either side
+ * of the commit. After PAWL_IO of a commit everything the node writes fails until it opens the
+ * store again, which may fail for a while too (an outage). Every step that really was committed
+ * goes to the ledger. */
+#include "sim.h"
+#include "store/memory/memory.h"
+#include "store/store_internal.h"
+
+typedef struct node_store {
+    pw_store base;
+    pw_store *real;
+    sim_node *node;
+    bool broken;
+    uint64_t outage_until_ns;
+} node_store;
+
+pw_store *sim_store;
+
+static node_store *of(pw_store *base)
+{
+    return (node_store *)base;
+}
+
+static void take_time(uint64_t most_ns)
+{
+    if (sim_fault(SIM_STORE, SIM_STORE_CHANCE, 10))
+        most_ns = 3 * SIM_S;
+    sim_sleep(sim_below(SIM_STORE_CHANCE, most_ns));
+}
+
+static bool is_out(const node_store *s)
+{
+    return sim_now_ns < s->outage_until_ns && !sim_healed;
+}
+
+static pawl_code lost(pawl_error *err, const char *what)
+{
+    return pw_fail(err, PAWL_IO, "the simulated store fails: %s", what);
+}
+
+/* ------------------------------------------------------------------ reads */
+
+static pawl_code before_read(pw_store *base, const char *what, pawl_error *err)
+{
+    node_store *s = of(base);
+    sim_point(what);
+    if (sim_chance(SIM_STORE_CHANCE, 100))
+        take_time(2 * SIM_MS);
+    if (is_out(s) || sim_fault(SIM_STORE, SIM_STORE_CHANCE, 4)) {
+        sim_note("store: %s fails", what);
+        return lost(err, what);
+    }
+    return PAWL_OK;
+}
+
+/* What was read is old by the time it is looked at. */
+static pawl_code after_read(pawl_code code)
+{
+    sim_point("after a read");
+    return code;
+}
+
+#define READ(name, parameters, arguments)                                                          \
+    static pawl_code node_##name parameters                                                        \
+    {                                                                                              \
+        pawl_code code = before_read(base, "read " #name, err);                                    \
+        return code == PAWL_OK ? after_read(of(base)->real->ops->name arguments) : code;           \
+    }
+
+READ(definition_get,
+     (pw_store * base, pw_str namespace_, pw_str name, pw_str version, pw_definition *out,
+      pw_arena *arena, pawl_error *err),
+     (of(base)->real, namespace_, name, version, out, arena, err))
+READ(definition_versions,
+     (pw_store * base, pw_str namespace_, pw_str name, pw_definition **out, size_t *count,
+      pw_arena *arena, pawl_error *err),
+     (of(base)->real, namespace_, name, out, count, arena, err))
+READ(instance_get,
+     (pw_store * base, pw_str id, bool with_state, pw_instance_row *out, pw_arena *arena,
+      pawl_error *err),
+     (of(base)->real, id, with_state, out, arena, err))
+READ(instance_list,
+     (pw_store * base, const pw_instance_filter *filter, int64_t created_ms, pw_str id,
+      uint32_t limit, pw_instance_row **out, size_t *count, pw_arena *arena, pawl_error *err),
+     (of(base)->real, filter, created_ms, id, limit, out, count, arena, err))
+READ(next_due,
+     (pw_store * base, uint64_t partitions, int64_t until_ms, int64_t *out, pawl_error *err),
+     (of(base)->real, partitions, until_ms, out, err))
+READ(partition_node,
+     (pw_store * base, uint32_t partition, pw_str *out, pw_arena *arena, pawl_error *err),
+     (of(base)->real, partition, out, arena, err))
+READ(steps,
+     (pw_store * base, pw_str instance, uint64_t from, uint32_t limit, pw_step_row **out,
+      size_t *count, pw_arena *arena, pawl_error *err),
+     (of(base)->real, instance, from, limit, out, count, arena, err))
+READ(bookmarks,
+     (pw_store * base, pw_str instance, bool open_only, pw_bookmark_row **out, size_t *count,
+      pw_arena *arena, pawl_error *err),
+     (of(base)->real, instance, open_only, out, count, arena, err))
+READ(bookmark_by_key,
+     (pw_store * base, pw_str instance, pw_str key, pw_bookmark_row *out, pw_arena *arena,
+      pawl_error *err),
+     (of(base)->real, instance, key, out, arena, err))
+READ(calls,
+     (pw_store * base, pw_str instance, bool pending_only, pw_call_row **out, size_t *count,
+      pw_arena *arena, pawl_error *err),
+     (of(base)->real, instance, pending_only, out, count, arena, err))
+READ(outbox,
+     (pw_store * base, pw_str instance, int64_t step, int64_t ordinal, uint32_t limit,
+      pw_outbox_row **out, size_t *count, pw_arena *arena, pawl_error *err),
+     (of(base)->real, instance, step, ordinal, limit, out, count, arena, err))
+READ(faults,
+     (pw_store * base, pw_str instance, pw_fault_row **out, size_t *count, pw_arena *arena,
+      pawl_error *err),
+     (of(base)->real, instance, out, count, arena, err))
+READ(inbox_get,
+     (pw_store * base, pw_str target, pw_str key, pw_inbox_row *out, pw_arena *arena,
+      pawl_error *err),
+     (of(base)->real, target, key, out, arena, err))
+
+static pawl_code node_due(pw_store *base, uint64_t partitions, int64_t until_ms, int64_t after_ms,
+                          pw_str after_id, uint32_t limit, pw_due **out, size_t *count,
+                          pw_arena *arena, pawl_error *err)
+{
+    pawl_code code = before_read(base, "read due", err);
+    if (code == PAWL_OK)
+        code = of(base)->real->ops->due(of(base)->real, partitions, until_ms, after_ms, after_id,
+                                        limit, out, count, arena, err);
+    if (code == PAWL_OK && sim_settings.plant == SIM_PLANT_LOST_TIMER) {
+        size_t kept = 0;
+        for (size_t i = 0; i < *count; i++)
+            if ((*out)[i].wake_at == 0)
+                (*out)[kept++] = (*out)[i];
+        *count = kept;
+    }
+    return after_read(code);
+}
+
+static pawl_code node_inbox_pending(pw_store *base, uint64_t partitions, uint32_t limit,
+                                    pw_inbox_row **out, size_t *count, pw_arena *arena,
+                                    pawl_error *err)
+{
+    pawl_code code = before_read(base, "read inbox_pending", err);
+    if (code == PAWL_OK)
+        code = of(base)->real->ops->inbox_pending(of(base)->real, partitions, limit, out, count,
+                                                  arena, err);
+    if (code == PAWL_OK && sim_settings.plant == SIM_PLANT_LOST_INBOX)
+        *count = 0;
+    return after_read(code);
+}
+
+/* ------------------------------------------------------------------ writes */
+
+static pawl_code before_write(node_store *s, const char *what, pawl_error *err)
+{
+    sim_point(what);
+    take_time(5 * SIM_MS);
+    if (sim_fault(SIM_PAUSES, SIM_STORE_CHANCE, 15)) /* what it writes was decided long ago */
+        sim_stand_still(what);
+    sim_point(what);
+    return s->broken || is_out(s) ? lost(err, "it was not opened again") : PAWL_OK;
+}
+
+/* The connection breaks, with what was written on one side of it or the other. */
+static bool breaks(node_store *s)
+{
+    if (!sim_fault(SIM_STORE, SIM_STORE_CHANCE, 25))
+        return false;
+    s->broken = true;
+    if (sim_chance(SIM_STORE_CHANCE, 300))
+        s->outage_until_ns = sim_now_ns + sim_below(SIM_STORE_CHANCE, 20 * SIM_S);
+    return true;
+}
+
+static pawl_code broke(const char *what, bool applied, pawl_error *err)
+{
+    sim_note("store: %s breaks, %s", what, applied ? "applied" : "not applied");
+    return lost(err, "the outcome is not known");
+}
+
+static void check_epoch(const node_store *s, const pw_commit_item *item);
+
+static void tell_ledger(const node_store *s, const pw_commit_item *items, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (items[i].code == PAWL_OK) {
+            check_epoch(s, &items[i]);
+            sim_ledger_commit(&items[i]);
+        } else {
+            if (items[i].code == PAWL_CORRUPT || items[i].code == PAWL_INVALID)
+                sim_violation("i%u: the store refuses step %llu: %s",
+                              sim_alias(items[i].instance), (unsigned long long)items[i].token + 1,
+                              items[i].error.message);
+            sim_note("store: i%u seq %llu %s: %.100s", sim_alias(items[i].instance),
+                     (unsigned long long)items[i].token + 1, pawl_code_name(items[i].code),
+                     items[i].error.message);
+        }
+}
+
+static pawl_code commit_for_real(node_store *s, pw_commit_item *items, size_t count,
+                                 pawl_error *err)
+{
+    uint64_t epochs[PW_PARTITIONS];
+    bool stale = sim_settings.plant == SIM_PLANT_STALE_EPOCH;
+    for (size_t i = 0; stale && i < count && count <= PW_LENGTH(epochs); i++) {
+        epochs[i] = items[i].epoch;
+        items[i].epoch = 0; /* not looked at */
+    }
+    pawl_code code = s->real->ops->commit(s->real, items, count, err);
+    for (size_t i = 0; stale && i < count && count <= PW_LENGTH(epochs); i++)
+        items[i].epoch = epochs[i];
+    return code;
+}
+
+static pawl_code node_commit(pw_store *base, pw_commit_item *items, size_t count, pawl_error *err)
+{
+    node_store *s = of(base);
+    pawl_code code = before_write(s, "store: before a commit", err);
+    if (code != PAWL_OK)
+        return code;
+    if (sim_fault(SIM_STORE, SIM_STORE_CHANCE, 5)) {
+        sim_note("store: no memory for a commit");
+        return pw_no_memory(err);
+    }
+    bool broken = breaks(s);
+    bool applied = !broken || sim_chance(SIM_STORE_CHANCE, 500);
+    if (sim_settings.plant == SIM_PLANT_FALSE_COMMIT && sim_chance(SIM_STORE_CHANCE, 30)) {
+        sim_note("planted: a commit of %zu that did not take place", count);
+        return PAWL_OK;
+    }
+    if (applied) {
+        code = commit_for_real(s, items, count, err);
+        if (code == PAWL_OK)
+            tell_ledger(s, items, count);
+        sim_out->commits++;
+    }
+    if (broken && code == PAWL_OK)
+        code = broke("a commit", applied, err);
+    sim_point("store: after a commit");
+    if (sim_chance(SIM_STORE_CHANCE, 100))
+        take_time(2 * SIM_MS);
+    return code;
+}
+
+static pawl_code node_definition_put(pw_store *base, const pw_definition *definition, bool *created,
+                                     pawl_error *err)
+{
+    node_store *s = of(base);
+    pawl_code code = before_write(s, "store: before a definition", err);
+    if (code != PAWL_OK)
+        return code;
+    bool broken = breaks(s);
+    bool applied = !broken || sim_chance(SIM_STORE_CHANCE, 500);
+    if (applied)
+        code = s->real->ops->definition_put(s->real, definition, created, err);
+    sim_point("store: after a definition");
+    return broken && code == PAWL_OK ? broke("a definition", applied, err) : code;
+}
+
+static pawl_code node_inbox_put(pw_store *base, const pw_inbox_row *row, pawl_error *err)
+{
+    node_store *s = of(base);
+    pawl_code code = before_write(s, "store: before an inbox row", err);
+    if (code != PAWL_OK)
+        return code;
+    bool broken = breaks(s);
+    bool applied = !broken || sim_chance(SIM_STORE_CHANCE, 500);
+    if (applied)
+        code = s->real->ops->inbox_put(s->real, row, err);
+    sim_point("store: after an inbox row");
+    return broken && code == PAWL_OK ? broke("an inbox row", applied, err) : code;
+}
+
+/* ------------------------------------------------------------------ leases
+ *
+ * Who has which partition is kept here a second time, as it was told: a commit under an epoch that
+ * is not the node's is a violation, whatever the store says to it. */
+
+static struct holder {
+    const sim_node *node;
+    uint32_t life;
+    uint64_t epoch;
+} holders[PW_PARTITIONS];
+
+static void note_partitions(const node_store *s, const pw_partitions *p, const char *what)
+{
+    for (uint32_t i = 0; i < PW_PARTITIONS; i++) {
+        struct holder *h = &holders[i];
+        bool held = p->held >> i & 1;
+        bool same = h->node == s->node && h->life == s->node->life;
+        if (held && !same && p->epochs[i] <= h->epoch)
+            sim_violation("partition %u goes to node %u under epoch %llu, and had %llu", i,
+                          s->node->number, (unsigned long long)p->epochs[i],
+                          (unsigned long long)h->epoch);
+        if (held)
+            *h = (struct holder){ s->node, s->node->life, p->epochs[i] };
+        else if (same)
+            h->node = NULL;
+    }
+    sim_note("%s: held %016llx free %016llx of %u nodes", what, (unsigned long long)p->held,
+             (unsigned long long)p->free, p->nodes);
+}
+
+static void check_epoch(const node_store *s, const pw_commit_item *item)
+{
+    uint32_t partition = pw_store_partition(item->instance);
+    const struct holder *h = &holders[partition];
+    if (h->node != s->node || h->life != s->node->life || h->epoch != item->epoch)
+        sim_violation(
+            "i%u: committed under epoch %llu of partition %u, which is held under %llu by "
+            "%s",
+            sim_alias(item->instance), (unsigned long long)item->epoch, partition,
+            (unsigned long long)h->epoch,
+            !h->node             ? "nobody"
+            : h->node == s->node ? "it"
+                                 : "another node");
+}
+
+/* Of beats, takes and gives; *applied: it takes place. */
+static pawl_code before_lease(node_store *s, const char *what, bool *applied, pawl_error *err)
+{
+    sim_point(what);
+    take_time(5 * SIM_MS);
+    *applied = true;
+    if (is_out(s)) {
+        *applied = false;
+        return lost(err, what);
+    }
+    if (!sim_fault(SIM_STORE, SIM_STORE_CHANCE, 30))
+        return PAWL_OK;
+    *applied = sim_chance(SIM_STORE_CHANCE, 500);
+    return broke(what, *applied, err);
+}
+
+static bool node_exclusive(const pw_store *base)
+{
+    const node_store *s = (const node_store *)base;
+    return s->real->ops->exclusive(s->real);
+}
+
+static pawl_code node_beat(pw_store *base, pw_str node, uint64_t lease_ms, pw_partitions *out,
+                           pawl_error *err)
+{
+    node_store *s = of(base);
+    bool applied = true;
+    pawl_code failed = before_lease(s, "beat", &applied, err);
+    pawl_code code = applied ? s->real->ops->node_beat(s->real, node, lease_ms, out, err) : PAWL_OK;
+    if (applied && code == PAWL_OK)
+        note_partitions(s, out, "beat");
+    sim_point("store: after a beat");
+    return failed != PAWL_OK ? failed : code;
+}
+
+static pawl_code node_take(pw_store *base, pw_str node, uint64_t wanted, pw_partitions *out,
+                           pawl_error *err)
+{
+    node_store *s = of(base);
+    bool applied = true;
+    pawl_code failed = before_lease(s, "take", &applied, err);
+    pawl_code code =
+        applied ? s->real->ops->partitions_take(s->real, node, wanted, out, err) : PAWL_OK;
+    if (applied && code == PAWL_OK)
+        note_partitions(s, out, "take");
+    sim_point("store: after a take");
+    return failed != PAWL_OK ? failed : code;
+}
+
+static pawl_code node_give(pw_store *base, pw_str node, uint64_t given, bool leaving,
+                           pawl_error *err)
+{
+    node_store *s = of(base);
+    bool applied = true;
+    pawl_code failed = before_lease(s, leaving ? "leave" : "give", &applied, err);
+    pawl_code code =
+        applied ? s->real->ops->partitions_give(s->real, node, given, leaving, err) : PAWL_OK;
+    for (uint32_t i = 0; i < PW_PARTITIONS && applied && code == PAWL_OK; i++)
+        if ((leaving || given >> i & 1) && holders[i].node == s->node &&
+            holders[i].life == s->node->life)
+            holders[i].node = NULL;
+    if (applied)
+        sim_note("%s: %016llx", leaving ? "leaves" : "gives", (unsigned long long)given);
+    sim_point("store: after a give");
+    return failed != PAWL_OK ? failed : code;
+}
+
+static pawl_code node_reopen(pw_store *base, pawl_error *err)
+{
+    node_store *s = of(base);
+    sim_point("store: before it is opened again");
+    take_time(20 * SIM_MS);
+    if (is_out(s) || sim_fault(SIM_STORE, SIM_STORE_CHANCE, 100))
+        return lost(err, "it cannot be opened");
+    s->broken = false;
+    sim_note("store: opened again");
+    sim_point("store: after it was opened again");
+    return PAWL_OK;
+}
+
+static void node_close(pw_store *base)
+{
+    node_store *s = of(base);
+    if (s->real != sim_store)
+        s->real->ops->close(s->real);
+    pw_free(s);
+}
+
+static void node_count(const pw_store *base, pw_store_counts *out)
+{
+    const node_store *s = (const node_store *)base;
+    s->real->ops->count(s->real, out);
+}
+
+/* ------------------------------------------------------------------ opening */
+
+static const pw_store_ops node_ops = {
+    .close = node_close,
+    .reopen = node_reopen,
+    .definition_put = node_definition_put,
+    .definition_get = node_definition_get,
+    .definition_versions = node_definition_versions,
+    .exclusive = node_exclusive,
+    .node_beat = node_beat,
+    .partitions_take = node_take,
+    .partitions_give = node_give,
+    .partition_node = node_partition_node,
+    .commit = node_commit,
+    .instance_get = node_instance_get,
+    .instance_list = node_instance_list,
+    .due = node_due,
+    .next_due = node_next_due,
+    .steps = node_steps,
+    .bookmarks = node_bookmarks,
+    .bookmark_by_key = node_bookmark_by_key,
+    .calls = node_calls,
+    .outbox = node_outbox,
+    .faults = node_faults,
+    .inbox_put = node_inbox_put,
+    .inbox_get = node_inbox_get,
+    .inbox_pending = node_inbox_pending,
+    .count = node_count,
+};
+
+static int64_t store_clock(void *context)
+{
+    (void)context;
+    return sim_now_ms();
+}
+
+/* One node alone may be the owner of its store, as with SQLite. */
+static bool alone;
+
+void sim_store_open(void)
+{
+    pawl_error err;
+    pawl_code code = pw_memory_open(&sim_store, &err);
+    PW_ASSERT(code == PAWL_OK);
+    pw_memory_set_clock(sim_store, store_clock, NULL);
+    alone = sim_settings.nodes == 1 && sim_chance(SIM_CASE, 500);
+}
+
+pw_store *sim_store_of(sim_node *node)
+{
+    pawl_error err;
+    node_store *s = pw_zalloc(sizeof *s);
+    PW_ASSERT(s != NULL);
+    s->real = sim_store;
+    pawl_code code = alone ? PAWL_OK : pw_memory_share(sim_store, &s->real, &err);
+    PW_ASSERT(code == PAWL_OK);
+    s->base.ops = &node_ops;
+    s->base.generation = sim_store->generation;
+    s->base.path = sim_store->path;
+    s->node = node;
+    return &s->base;
+}

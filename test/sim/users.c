@@ -1,0 +1,589 @@
+/* users.c - those who use the nodes: they deploy, start, answer, wait, cancel, suspend, repeat
+ * themselves and contradict each other, at whichever node; and, once all is well, bring everything
+ * to its end.
+ *
+ * An answer is held against the store in the moment it is given, before anybody else can act. */
+#include <stdio.h>
+#include <stdlib.h>
+#include "sim.h"
+
+enum {
+    KEYS_MAX = 16,
+    HEAL_LIMIT_S = 120,   /* a healed system does what it is asked within this */
+    STILL_LIMIT_S = 1800, /* and an instance that does nothing for so long is lost */
+};
+
+/* A start that a user may repeat. */
+typedef struct plan {
+    uint32_t flow;
+    char key[24]; /* empty: none */
+    char input[40];
+    char id[PW_ID_SIZE]; /* empty: not known */
+    bool tried, told;
+    bool fresh; /* a start was told that it made the instance */
+} plan;
+
+static plan plans[SIM_INSTANCES_MAX];
+static uint32_t plan_count, users_left;
+
+/* ------------------------------------------------------------------ commands
+ *
+ * Each is run in a thread of a node: what it finds is checked there. */
+
+typedef enum command_kind {
+    DEPLOY,
+    START,
+    RESUME,
+    CANCEL,
+    SUSPEND,
+    CONTINUE,
+    WAIT,
+    DRAIN,
+    SHOW,
+} command_kind;
+
+static const char *const command_names[] = { "deploy",   "start", "resume", "cancel", "suspend",
+                                             "continue", "wait",  "drain",  "show" };
+
+typedef struct command {
+    command_kind kind;
+    plan *plan;
+    uint32_t flow;
+    char id[PW_ID_SIZE];
+    char key[80];
+    char input[40]; /* or data */
+    char actor[16];
+    pawl_wait_for what;
+    uint64_t timeout_ms;
+    pawl_code code;
+    pawl_error error;
+} command;
+
+static void do_deploy(pawl *p, command *c)
+{
+    const sim_flow *flow = &sim_flows[c->flow];
+    c->code = pawl_deploy(p, flow->text, flow->length, NULL, NULL, NULL, &c->error);
+    if (c->code == PAWL_INVALID)
+        sim_violation("flow%u is not taken: %s", c->flow, c->error.message);
+    if (c->code != PAWL_OK)
+        return;
+    sim_flows[c->flow].deployed = true;
+    pw_arena arena;
+    pw_arena_init(&arena, 0);
+    pw_definition d;
+    if (pw_store_definition_get(sim_store, PW_LIT("sim"), pw_str_of(flow->name), PW_LIT("1.0.0"),
+                                &d, &arena, NULL) != PAWL_OK)
+        sim_violation("flow%u was told deployed, and is not in the store", c->flow);
+    pw_arena_done(&arena);
+}
+
+/* As the engine makes it: public, so that a repeated start can be recognised. */
+static void id_of_key(char out[PW_ID_SIZE], const char *flow, const char *key)
+{
+    const pw_str parts[] = { PW_LIT("sim"), pw_str_of(flow), pw_str_of(key) };
+    pw_digest digest = pw_digest_of(parts, PW_LENGTH(parts));
+    pw_id_of_digest(out, &digest);
+}
+
+static void do_start(pawl *p, command *c)
+{
+    plan *its = c->plan;
+    const char *flow = sim_flows[its->flow].name;
+    char name[32];
+    (void)snprintf(name, sizeof name, "sim/%s", flow);
+    pawl_start_options options = { .struct_size = sizeof options };
+    options.name = name;
+    options.key = its->key[0] ? its->key : NULL;
+    options.input = c->input;
+    options.actor = c->actor;
+    char *id = NULL;
+    int existed = 0;
+    bool deployed = sim_flows[its->flow].deployed;
+    c->code = pawl_start(p, &options, &id, &existed, &c->error);
+    if (c->code == PAWL_OK) {
+        sim_check_started(pw_str_of(id), options.key, c->input);
+        memcpy(c->id, id, PW_ID_SIZE);
+        memcpy(its->id, id, PW_ID_SIZE);
+        its->told = true;
+        if (options.key && !existed && its->fresh)
+            sim_violation("i%u: two starts with one key were told that they made it",
+                          sim_alias(pw_str_of(id)));
+        its->fresh = its->fresh || !existed;
+        if (!options.key && existed)
+            sim_violation("a start without a key was told that it existed");
+        pawl_free(id);
+    } else if (c->code == PAWL_CONFLICT) {
+        char known[PW_ID_SIZE];
+        id_of_key(known, flow, its->key);
+        sim_check_start_conflict(pw_str_of(known), c->input);
+        its->told = true; /* a contradiction was first */
+    } else if (c->code == PAWL_NOT_FOUND && deployed) {
+        sim_violation("a start was told: %s", c->error.message);
+    }
+}
+
+static void do_resume(pawl *p, command *c)
+{
+    pw_str id = pw_str_of(c->id), key = pw_str_of(c->key);
+    uint64_t before = sim_open_bookmark(id, key);
+    c->code = pawl_resume(p, c->id, c->key, c->input, c->actor, &c->error);
+    if (c->code == PAWL_OK)
+        sim_check_resumed(id, c->key, c->input);
+    bool refused = c->code == PAWL_NOT_FOUND || c->code == PAWL_CONFLICT || c->code == PAWL_STATE;
+    if (refused && before && sim_open_bookmark(id, key) == before)
+        sim_violation("i%u: an answer to '%s', which was open all the while, was refused: %s",
+                      sim_alias(id), c->key, c->error.message);
+}
+
+static void do_control(pawl *p, command *c)
+{
+    uint32_t alias = sim_alias(pw_str_of(c->id));
+    pw_status before = sim_ledger_of(alias).status;
+    if (c->kind == CANCEL)
+        c->code = pawl_cancel(p, c->id, c->actor, "no longer wanted", &c->error);
+    else if (c->kind == SUSPEND)
+        c->code = pawl_suspend(p, c->id, c->actor, "wait", &c->error);
+    else
+        c->code = pawl_continue(p, c->id, c->actor, "go on", &c->error);
+    sim_entry after = sim_ledger_of(alias);
+    if (c->kind == CANCEL && c->code == PAWL_OK && after.status != PW_CANCELLED)
+        sim_violation("i%u was told cancelled, and is %s", alias, pw_status_name(after.status));
+    if (c->kind == SUSPEND && c->code == PAWL_OK && after.suspended == 0)
+        sim_violation("i%u was told suspended, and never was", alias);
+    if (c->code == PAWL_STATE && !pw_status_ended(after.status))
+        sim_violation("i%u is %s, and a command was told: %s", alias, pw_status_name(after.status),
+                      c->error.message);
+    if (c->code == PAWL_NOT_FOUND)
+        sim_violation("i%u is in the store as %s, and a command was told: %s", alias,
+                      pw_status_name(before), c->error.message);
+}
+
+static void do_wait(pawl *p, command *c)
+{
+    char *shown = NULL;
+    c->code = pawl_wait(p, c->id, c->what, c->timeout_ms, &shown, &c->error);
+    uint32_t alias = sim_alias(pw_str_of(c->id));
+    pw_status status = sim_ledger_of(alias).status;
+    if (c->code == PAWL_OK && c->what == PAWL_WAIT_END && !pw_status_ended(status))
+        sim_violation("i%u was told ended, and is %s", alias, pw_status_name(status));
+    if (c->code == PAWL_NOT_FOUND)
+        sim_violation("i%u is in the store, and a wait was told: %s", alias, c->error.message);
+    pawl_free(shown);
+}
+
+static void do_show(pawl *p, command *c)
+{
+    char *shown = NULL;
+    c->code = pawl_show(p, c->id, &shown, &c->error);
+    if (c->code == PAWL_OK) {
+        pawl_free(shown);
+        shown = NULL;
+        c->code = pawl_log(p, c->id, 1, 0, &shown, &c->error);
+    }
+    if (c->code != PAWL_OK && c->code != PAWL_IO)
+        sim_violation("i%u cannot be shown: %s", sim_alias(pw_str_of(c->id)), c->error.message);
+    pawl_free(shown);
+}
+
+static void run_command(pawl *p, void *context)
+{
+    command *c = context;
+    switch (c->kind) {
+    case DEPLOY:
+        do_deploy(p, c);
+        break;
+    case START:
+        do_start(p, c);
+        break;
+    case RESUME:
+        do_resume(p, c);
+        break;
+    case CANCEL:
+    case SUSPEND:
+    case CONTINUE:
+        do_control(p, c);
+        break;
+    case WAIT:
+        do_wait(p, c);
+        break;
+    case DRAIN:
+        c->code = pawl_drain(p, c->timeout_ms, &c->error);
+        break;
+    case SHOW:
+        do_show(p, c);
+        break;
+    }
+    sim_note("%s i%u '%s' %s: %s", command_names[c->kind],
+             c->id[0] ? sim_alias(pw_str_of(c->id)) : 0, c->key, c->input,
+             c->code == PAWL_OK ? "ok" : c->error.message);
+}
+
+/* True: it was answered. */
+static bool order_at(command *c, sim_node *node)
+{
+    c->code = PAWL_BUSY;
+    bool answered = sim_call_in(node, command_names[c->kind], run_command, c);
+    if (!answered)
+        sim_note("%s i%u at node %u: no answer", command_names[c->kind],
+                 c->id[0] ? sim_alias(pw_str_of(c->id)) : 0, node ? node->number : 0);
+    return answered;
+}
+
+/* At any node, and the next when that one says that the instance is not its own. */
+static bool order(command *c)
+{
+    sim_node *first = sim_pick_node(SIM_USER);
+    c->code = PAWL_BUSY;
+    bool answered = first && order_at(c, first);
+    for (uint32_t i = 1; i < sim_settings.nodes && answered && c->code == PAWL_BUSY; i++) {
+        sim_node *node = &sim_nodes[(first->number - 1 + i) % sim_settings.nodes];
+        if (node->alive && node->engine && !node->closing)
+            answered = order_at(c, node);
+    }
+    return answered;
+}
+
+/* ------------------------------------------------------------------ what users do */
+
+static bool allowed(sim_kind kind)
+{
+    return !sim_settings.off[kind];
+}
+
+static uint64_t draw(uint64_t n)
+{
+    return sim_below(SIM_USER, n);
+}
+
+static uint32_t some_instance(void)
+{
+    uint32_t count = sim_ledger_count(), at = (uint32_t)draw(count);
+    for (uint32_t i = 0; i < count; i++)
+        if (sim_ledger_of((at + i) % count + 1).known)
+            return (at + i) % count + 1;
+    return 0;
+}
+
+static void start(plan *its, const char *input)
+{
+    command c = { .kind = START, .plan = its };
+    (void)snprintf(c.input, sizeof c.input, "%s", input);
+    (void)snprintf(c.actor, sizeof c.actor, "user%llu", (unsigned long long)draw(3));
+    its->tried = sim_pick_node(SIM_USER) != NULL;
+    if (order(&c) && c.code != PAWL_OK && !its->key[0])
+        its->tried = false; /* it was refused */
+}
+
+/* True: there was one that is not told OK, and what became of it may be asked again. */
+static bool start_one(void)
+{
+    for (uint32_t i = 0; i < plan_count; i++)
+        if (!plans[i].told && (plans[i].key[0] || !plans[i].tried)) {
+            start(&plans[i], plans[i].input);
+            return true;
+        }
+    return false;
+}
+
+static void start_again(void)
+{
+    plan *its = &plans[draw(plan_count)];
+    if (!its->tried || !its->key[0])
+        return;
+    start(its, draw(4) ? its->input : "{\"n\":77}");
+}
+
+typedef struct rival {
+    command command;
+    bool done;
+} rival;
+
+static void run_rival(void *context)
+{
+    rival *r = context;
+    (void)order(&r->command);
+    r->done = true;
+    sim_wake(r);
+}
+
+/* Two answers to the same question, at the same time, perhaps at two nodes. */
+static void answer_twice(const command *c)
+{
+    bool once = c->key[0] == 't'; /* a key that the engine made is of one visit */
+    rival *r = sim_alloc(sizeof *r);
+    r->command = *c;
+    if (draw(2))
+        (void)snprintf(r->command.input, sizeof r->command.input, "{\"answer\":%llu}",
+                       (unsigned long long)draw(9));
+    (void)sim_spawn(NULL, "rival", run_rival, r);
+    command mine = *c;
+    (void)order(&mine);
+    while (!r->done)
+        (void)sim_wait(r, UINT64_MAX);
+    if (mine.code == PAWL_OK && r->command.code == PAWL_OK &&
+        strcmp(mine.input, r->command.input) != 0 && once)
+        sim_violation("i%u: two different answers to '%s' were both told OK",
+                      sim_alias(pw_str_of(c->id)), c->key);
+    free(r);
+}
+
+static bool answer(uint32_t alias, bool twice)
+{
+    char *keys[KEYS_MAX];
+    pw_str id = sim_alias_id(alias);
+    size_t count = sim_open_keys(id, keys, KEYS_MAX), at = (size_t)draw(count);
+    command c = { .kind = RESUME };
+    memcpy(c.id, id.ptr, id.len);
+    if (count)
+        (void)snprintf(c.key, sizeof c.key, "%s", keys[at]);
+    for (size_t i = 0; i < count; i++)
+        free(keys[i]);
+    if (!count)
+        return false;
+    (void)snprintf(c.input, sizeof c.input, "{\"answer\":%llu}", (unsigned long long)draw(9));
+    (void)snprintf(c.actor, sizeof c.actor, "user%llu", (unsigned long long)draw(3));
+    if (twice)
+        answer_twice(&c);
+    else
+        (void)order(&c);
+    if (c.code == PAWL_OK && allowed(SIM_USERS) && !sim_healed && draw(3) == 0)
+        (void)order(&c); /* the same again */
+    return true;
+}
+
+static void control(command_kind kind, uint32_t alias)
+{
+    command c = { .kind = kind };
+    pw_str id = sim_alias_id(alias);
+    memcpy(c.id, id.ptr, id.len);
+    (void)snprintf(c.actor, sizeof c.actor, "user%llu", (unsigned long long)draw(3));
+    (void)order(&c);
+}
+
+static void wait_for(uint32_t alias)
+{
+    command c = { .kind = WAIT, .what = (pawl_wait_for)draw(3), .timeout_ms = draw(5000) };
+    pw_str id = sim_alias_id(alias);
+    memcpy(c.id, id.ptr, id.len);
+    (void)order(&c);
+}
+
+static void drain(void)
+{
+    command c = { .kind = DRAIN, .timeout_ms = 1 + draw(3000) };
+    (void)order(&c);
+}
+
+/* As another process writes it. */
+static void write_inbox(uint32_t alias)
+{
+    static const char *const kinds[] = { "resume", "suspend", "continue", "cancel", "dance" };
+    static uint32_t number;
+    char key[32], payload[160];
+    char *keys[KEYS_MAX];
+    size_t count = sim_open_keys(sim_alias_id(alias), keys, KEYS_MAX);
+    size_t kind = draw(20) ? draw(3) : draw(PW_LENGTH(kinds));
+    uint32_t dedupe = draw(8) ? ++number : number;
+    (void)snprintf(key, sizeof key, "row-%u", dedupe);
+    (void)snprintf(payload, sizeof payload,
+                   "{\"key\":\"%s\",\"data\":{\"answer\":%llu},\"reason\":\"by mail\"}",
+                   count ? keys[draw(count)] : "nothing", (unsigned long long)draw(9));
+    for (size_t i = 0; i < count; i++)
+        free(keys[i]);
+    const pw_inbox_row row = { .target = sim_alias_id(alias),
+                               .key = pw_str_of(key),
+                               .kind = pw_str_of(kinds[kind]),
+                               .payload = pw_str_of(payload),
+                               .actor = PW_LIT("mail"),
+                               .created_ms = sim_now_ms() };
+    pawl_code code = pw_store_inbox_put(sim_store, &row, NULL);
+    sim_note("inbox: i%u %s %s %s: %s", alias, key, kinds[kind], payload, pawl_code_name(code));
+}
+
+static void act(void)
+{
+    uint32_t alias = sim_ledger_count() ? some_instance() : 0;
+    bool wild = allowed(SIM_USERS);
+    uint64_t what = draw(24);
+    if ((!alias || what < 6) && start_one())
+        return;
+    if (!alias)
+        return;
+    if (what < 12)
+        (void)answer(alias, wild && draw(3) == 0);
+    else if (what < 14 && wild)
+        start_again();
+    else if (what < 15 && wild && draw(2))
+        control(CANCEL, alias);
+    else if (what < 17 && wild)
+        control(SUSPEND, alias);
+    else if (what < 19)
+        control(CONTINUE, alias);
+    else if (what < 20 && allowed(SIM_INBOX))
+        write_inbox(alias);
+    else if (what < 22)
+        wait_for(alias);
+    else if (what < 23)
+        drain();
+    else {
+        command c = { .kind = SHOW };
+        pw_str id = sim_alias_id(alias);
+        memcpy(c.id, id.ptr, id.len);
+        (void)order(&c);
+    }
+}
+
+static bool all_deployed(void)
+{
+    for (uint32_t i = 0; i < sim_flow_count; i++)
+        if (!sim_flows[i].deployed)
+            return false;
+    return true;
+}
+
+static void be_user(void *context)
+{
+    uint32_t number = *(uint32_t *)context;
+    uint64_t actions = 10 + draw(40);
+    bool hasty = draw(10) == 0;
+    free(context);
+    while (!hasty && !all_deployed())
+        sim_sleep(50 * SIM_MS);
+    for (uint64_t i = 0; i < actions; i++) {
+        act();
+        sim_sleep(sim_below(SIM_USER, (draw(5) ? 300 : 10000)) * SIM_MS);
+    }
+    sim_note("user %u goes home", number);
+    users_left--;
+}
+
+static void deploy_all(void)
+{
+    while (!all_deployed())
+        for (uint32_t i = 0; i < sim_flow_count; i++) {
+            command c = { .kind = DEPLOY, .flow = i };
+            if (!sim_flows[i].deployed && !order(&c))
+                sim_sleep(200 * SIM_MS);
+        }
+}
+
+static void publish(void *context)
+{
+    (void)context;
+    deploy_all();
+    sim_note("all is deployed");
+    users_left--;
+}
+
+void sim_users_start(uint32_t count, uint32_t instances)
+{
+    plan_count = instances;
+    for (uint32_t i = 0; i < instances; i++) {
+        plan *p = &plans[i];
+        p->flow = (uint32_t)draw(sim_flow_count);
+        if (draw(4))
+            (void)snprintf(p->key, sizeof p->key, "order-%u", i);
+        (void)snprintf(p->input, sizeof p->input, "{\"n\":%llu}", (unsigned long long)draw(6));
+    }
+    users_left = count + 1;
+    (void)sim_spawn(NULL, "publisher", publish, NULL);
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t *number = sim_alloc(sizeof *number);
+        *number = i + 1;
+        (void)sim_spawn(NULL, "user", be_user, number);
+    }
+}
+
+bool sim_users_done(void)
+{
+    return users_left == 0;
+}
+
+/* ------------------------------------------------------------------ once all is well */
+
+/* What has a key is repeated until it is told OK; without one, what got no answer stays unknown. */
+static void start_all(void)
+{
+    uint64_t limit = sim_now_ns + HEAL_LIMIT_S * SIM_S;
+    for (uint32_t i = 0; i < plan_count; i++) {
+        plan *its = &plans[i];
+        while (!its->told && (its->key[0] || !its->tried)) {
+            start(its, its->input);
+            if (!its->told && sim_now_ns > limit)
+                sim_violation("all is well, and start '%s' is not taken", its->key);
+            sim_sleep(its->told ? 0 : SIM_S);
+        }
+    }
+}
+
+/* A timer moves it, later. */
+static bool sleeps(uint32_t alias)
+{
+    pw_arena arena;
+    pw_arena_init(&arena, 0);
+    pw_instance_row row;
+    bool later = sim_row(sim_alias_id(alias), &row, &arena) && row.wake_at > sim_now_ms();
+    pw_arena_done(&arena);
+    return later;
+}
+
+/* True: all have ended. */
+static bool push_all(uint64_t healed_ns)
+{
+    bool ended = true;
+    for (uint32_t alias = 1; alias <= sim_ledger_count(); alias++) {
+        sim_entry entry = sim_ledger_of(alias);
+        if (!entry.known || pw_status_ended(entry.status))
+            continue;
+        ended = false;
+        uint64_t since = entry.moved_ns > healed_ns ? entry.moved_ns : healed_ns;
+        if (sim_now_ns > since + STILL_LIMIT_S * SIM_S && !sleeps(alias))
+            sim_violation("i%u is lost: it is %s, and does not move", alias,
+                          pw_status_name(entry.status));
+        if (entry.status == PW_SUSPENDED)
+            control(CONTINUE, alias);
+        else
+            (void)answer(alias, false); /* no waiting: that would read it into memory */
+    }
+    return ended;
+}
+
+/* Everybody alive is quiet, and closes. */
+static void close_all(void)
+{
+    for (uint32_t i = 0; i < sim_settings.nodes; i++) {
+        sim_node *node = &sim_nodes[i];
+        uint64_t limit = sim_now_ns + HEAL_LIMIT_S * SIM_S;
+        command c = { .kind = DRAIN, .timeout_ms = 60000 };
+        if (!order_at(&c, node) || c.code != PAWL_OK)
+            sim_violation("all has ended, and node %u does not come to rest: %s", node->number,
+                          c.error.message);
+        node->closing = true;
+        sim_wake(&node->closing);
+        while (node->alive)
+            if (!sim_wait(node, limit))
+                sim_violation("node %u does not close", node->number);
+    }
+}
+
+void sim_finish(void)
+{
+    uint64_t healed_ns = sim_now_ns;
+    sim_sleep(2 * SIM_S); /* the dead are raised */
+    for (uint32_t i = 0; i < sim_settings.nodes; i++)
+        while (!sim_nodes[i].engine || sim_nodes[i].closing) {
+            if (sim_now_ns > healed_ns + HEAL_LIMIT_S * SIM_S)
+                sim_violation("node %u does not open", i + 1);
+            sim_raise_all(); /* also one that was closing when all became well */
+            sim_sleep(SIM_S);
+        }
+    start_all();
+    while (!push_all(healed_ns))
+        sim_sleep((1 + draw(4)) * SIM_S);
+    while (sim_services_busy())
+        sim_sleep(SIM_S);
+    uint64_t limit = sim_now_ns + HEAL_LIMIT_S * SIM_S;
+    while (sim_inbox_pending() && sim_now_ns < limit)
+        sim_sleep(SIM_S);
+    close_all();
+}
