@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -15,7 +16,7 @@
 
 enum {
     JOBS_MAX = 64,
-    SECONDS_MAX = 120, /* of one seed, of real time */
+    SECONDS_MAX = 60, /* of one seed, of the processor */
     TAIL_LINES = 40,
     SHOWN_MAX = 5, /* failures that are shrunk and printed whole */
 };
@@ -90,7 +91,8 @@ static void begin(job *j, const sim_case *c, bool quiet)
         return;
     if (quiet && !freopen("/dev/null", "w", stderr))
         _exit(2);
-    (void)alarm(SECONDS_MAX);
+    const struct rlimit limit = { SECONDS_MAX, SECONDS_MAX + 1 };
+    (void)setrlimit(RLIMIT_CPU, &limit);
     sim_run(c, j->result);
     (void)fflush(stdout);
     _exit(0);
@@ -104,7 +106,7 @@ static void conclude(job *j, int status)
     if (r->violated || (WIFEXITED(status) && WEXITSTATUS(status) == 0 && r->finished))
         return;
     r->violated = true;
-    if (WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM)
+    if (WIFSIGNALED(status) && WTERMSIG(status) == SIGXCPU)
         (void)snprintf(r->message, sizeof r->message, "it hangs: %d seconds", SECONDS_MAX);
     else if (WIFSIGNALED(status))
         (void)snprintf(r->message, sizeof r->message, "it died by signal %d: %s", WTERMSIG(status),

@@ -109,6 +109,19 @@ static void on_step(void *context, const char *entries)
     sim_ledger_reported(entries);
 }
 
+/* A function that the program has only later: what waits for it is held until then. */
+static void register_late(void *context)
+{
+    sim_node *node = context;
+    const pawl_activity_options *late = &sim_activities[sim_activity_count - 1];
+    pawl_error err = { .code = PAWL_OK };
+    sim_sleep(sim_below(SIM_CHAOS, 5 * SIM_S));
+    node->complete = pawl_register(node->engine, late, &err) == PAWL_OK;
+    sim_note("registers '%s': %s", late->name, node->complete ? "ok" : err.message);
+    node->calls--;
+    sim_wake(&node->calls);
+}
+
 static void live(void *context)
 {
     sim_node *node = context;
@@ -118,7 +131,8 @@ static void live(void *context)
     options.now_ms = sim_wall_ms;
     options.clock = node;
     options.activities = sim_activities;
-    options.activity_count = sim_activity_count;
+    node->complete = sim_healed || sim_chance(SIM_CHAOS, 800);
+    options.activity_count = sim_activity_count - !node->complete;
     options.on_step = on_step;
     pawl_error err = { .code = PAWL_OK };
     pawl *engine = NULL;
@@ -134,6 +148,10 @@ static void live(void *context)
     if (sim_chance(SIM_CHAOS, 300)) /* steps that are cut, and go on */
         engine->settings.tasks_per_step = 1 + (uint32_t)sim_below(SIM_CHAOS, 4);
     node->engine = engine;
+    if (!node->complete) {
+        node->calls++;
+        (void)sim_spawn(node, "register", register_late, node);
+    }
     sim_note("open, %u shards, %u tasks a step", options.step_threads,
              engine->settings.tasks_per_step);
     while (!node->closing)
@@ -217,7 +235,7 @@ sim_node *sim_pick_node(sim_stream stream)
 static void start_again(void *context)
 {
     sim_node *node = context;
-    if (!node->alive)
+    if (!node->alive && !node->done)
         be_born(node);
 }
 

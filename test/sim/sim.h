@@ -150,7 +150,9 @@ struct sim_node {
     uint32_t number; /* from 1 */
     uint32_t life;   /* how often it was started */
     bool alive, closing;
-    pawl *engine; /* NULL: not open */
+    bool complete; /* all functions are registered */
+    bool done;     /* not to be started again */
+    pawl *engine;  /* NULL: not open */
     uint64_t paused_until_ns;
     uint32_t death_in;               /* points it still passes; 0: no death is near */
     uint32_t calls;                  /* of users, in it now */

@@ -192,9 +192,8 @@ static void tell_ledger(const node_store *s, const pw_commit_item *items, size_t
             sim_ledger_commit(&items[i]);
         } else {
             if (items[i].code == PAWL_CORRUPT || items[i].code == PAWL_INVALID)
-                sim_violation("i%u: the store refuses step %llu: %s",
-                              sim_alias(items[i].instance), (unsigned long long)items[i].token + 1,
-                              items[i].error.message);
+                sim_violation("i%u: the store refuses step %llu: %s", sim_alias(items[i].instance),
+                              (unsigned long long)items[i].token + 1, items[i].error.message);
             sim_note("store: i%u seq %llu %s: %.100s", sim_alias(items[i].instance),
                      (unsigned long long)items[i].token + 1, pawl_code_name(items[i].code),
                      items[i].error.message);

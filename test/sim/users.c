@@ -63,7 +63,7 @@ static void do_deploy(pawl *p, command *c)
 {
     const sim_flow *flow = &sim_flows[c->flow];
     c->code = pawl_deploy(p, flow->text, flow->length, NULL, NULL, NULL, &c->error);
-    if (c->code == PAWL_INVALID)
+    if (c->code == PAWL_INVALID && sim_self()->complete)
         sim_violation("flow%u is not taken: %s", c->flow, c->error.message);
     if (c->code != PAWL_OK)
         return;
@@ -462,7 +462,7 @@ static void deploy_all(void)
     while (!all_deployed())
         for (uint32_t i = 0; i < sim_flow_count; i++) {
             command c = { .kind = DEPLOY, .flow = i };
-            if (!sim_flows[i].deployed && !order(&c))
+            if (!sim_flows[i].deployed && !(order(&c) && c.code == PAWL_OK))
                 sim_sleep(200 * SIM_MS);
         }
 }
@@ -558,7 +558,7 @@ static void close_all(void)
         if (!order_at(&c, node) || c.code != PAWL_OK)
             sim_violation("all has ended, and node %u does not come to rest: %s", node->number,
                           c.error.message);
-        node->closing = true;
+        node->done = node->closing = true;
         sim_wake(&node->closing);
         while (node->alive)
             if (!sim_wait(node, limit))
