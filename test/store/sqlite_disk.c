@@ -513,7 +513,10 @@ TEST(disk, every_statement_finds_its_rows_by_an_index)
                 strcmp(plan, "SCAN inbox USING INDEX inbox_pending") ==
                     0 || /* in its order, to the limit */
                 (i == PW_SQLITE_SQL_CALLS &&
-                 strcmp(plan, "USE TEMP B-TREE FOR ORDER BY") == 0); /* of one instance */
+                 strcmp(plan, "USE TEMP B-TREE FOR ORDER BY") == 0) || /* of one instance */
+                (i == PW_SQLITE_SQL_DEFINITION_LIST && /* counts of the living, for the page */
+                 (strcmp(plan, "MATERIALIZE l") == 0 ||
+                  strcmp(plan, "USE TEMP B-TREE FOR GROUP BY") == 0));
             if (!allowed)
                 fail_msg("%s: %s", pw_sqlite_sql_name[i], plan);
             looked_at++;
