@@ -137,6 +137,14 @@ static verdict suspend(pw_step *step)
     return (verdict){ true, PAWL_OK, "" };
 }
 
+/* Tasks that an earlier step had no room for. */
+static void queue_ready(pw_step *step)
+{
+    for (pw_frame *f = step->state->root; f; f = pw_frame_walk(f, step->state->root))
+        if (f->phase == PHASE_READY)
+            pw_flow_enqueue(step, f);
+}
+
 static verdict go_on(pw_step *step)
 {
     pw_state *state = step->state;
@@ -148,6 +156,7 @@ static verdict go_on(pw_step *step)
     pw_record_lifecycle(step, "resumed", pw_object_of(step->arena, NULL, 0));
     state->status = PW_RUNNING;
     state->suspended_by = state->suspended_reason = (pw_str){ 0 };
+    queue_ready(step); /* they were ready when it was suspended */
     for (pw_frame *frame = state->root; frame && !step->ended;) {
         if (frame->phase != PHASE_PARKED) {
             frame = pw_frame_walk(frame, state->root);
@@ -200,10 +209,8 @@ static verdict take(pw_step *step)
         start(step);
         return done;
     }
-    if (!asleep(step->state)) /* what an earlier step had no room for goes first */
-        for (pw_frame *f = step->state->root; f; f = pw_frame_walk(f, step->state->root))
-            if (f->phase == PHASE_READY)
-                pw_flow_enqueue(step, f);
+    if (!asleep(step->state))
+        queue_ready(step); /* they go first */
     switch (step->event->kind) {
     case PW_EVENT_START:
     case PW_EVENT_DRIVE:
