@@ -595,6 +595,42 @@ TEST(sqlite, a_store_has_one_owner)
     fixture_done(&f);
 }
 
+/* SQLite's lock on the 510 bytes behind the first GiB and two: each open store has it. */
+static int find_locked(const char *name)
+{
+    int fd = open(name, O_RDWR | O_CLOEXEC);
+    struct flock shared = {
+        .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 0x40000002, .l_len = 510
+    };
+    if (fd < 0 || fcntl(fd, F_GETLK, &shared) != 0)
+        return 95;
+    return shared.l_type == F_UNLCK ? 1 : 0;
+}
+
+/* A lock of POSIX is lost when its process closes the file, whichever of its openings that is.
+ * Without SQLite's own, another program may take the log away while the store writes to it. */
+TEST(sqlite, looking_at_a_store_that_is_open_in_this_process_loses_none_of_its_locks)
+{
+    fixture f;
+    fixture_open(&f, true);
+    have_definition(&f);
+    const char *name = f.uri + strlen("sqlite:");
+    EXPECT_INT(in_child(find_locked, name, false), 0);
+    pw_store *second = NULL;
+    EXPECT_OK(open_store(&second, f.uri, PW_STORE_READ, false, &f.err), f.err);
+    EXPECT_INT(in_child(find_locked, name, false), 0);
+    pw_store_close(second);
+    EXPECT_INT(in_child(find_locked, name, false), 0);
+    EXPECT_INT(open_store(&second, f.uri, PW_STORE_OWN, true, &f.err), PAWL_BUSY);
+    EXPECT_INT(in_child(find_locked, name, false), 0);
+    int from = 0, to = 0;
+    EXPECT_INT(pw_store_migrate(S(f.uri), &from, &to, &f.err), PAWL_BUSY);
+    EXPECT_INT(in_child(find_locked, name, false), 0);
+    pw_store_close(f.store);
+    EXPECT_INT(in_child(find_locked, name, false), 1);
+    pw_arena_done(&f.arena);
+}
+
 TEST(sqlite, an_owner_that_was_killed_leaves_the_store_free_and_whole)
 {
     EXPECT_INT(in_child(commit_and_die, file("a.db"), false), 128 + SIGKILL);

@@ -2,6 +2,7 @@
  * and what each statement costs. The disk is SQLite's own file system with a layer over it that
  * fails on demand. */
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -15,7 +16,8 @@
 static struct {
     _Atomic int sync_in, write_in; /* the nth from now fails, and all after it; 0: none */
     _Atomic int write_code;
-    _Atomic unsigned syncs; /* of write-ahead logs */
+    _Atomic unsigned syncs;   /* of write-ahead logs */
+    _Atomic unsigned refused; /* locks that another connection has */
 } disk;
 
 static int (*real_open)(sqlite3_vfs *, const char *, sqlite3_file *, int, int *);
@@ -101,7 +103,10 @@ static int layer_map(sqlite3_file *f, int page, int size, int extend, void volat
 }
 static int layer_shm_lock(sqlite3_file *f, int offset, int n, int flags)
 {
-    return real_of(f)->pMethods->xShmLock(real_of(f), offset, n, flags);
+    int rc = real_of(f)->pMethods->xShmLock(real_of(f), offset, n, flags);
+    if (rc == SQLITE_BUSY)
+        atomic_fetch_add(&disk.refused, 1);
+    return rc;
 }
 static void layer_barrier(sqlite3_file *f)
 {
@@ -403,6 +408,47 @@ static void *read_all_the_time(void *context)
         pw_arena_done(&arena);
     }
     return (void *)problems;
+}
+
+/* Another program's write: it ends when it is seen that somebody waits for it. */
+static void *end_when_waited_for(void *other)
+{
+    while (atomic_load(&disk.refused) == 0)
+        (void)sched_yield();
+    return (void *)(intptr_t)sqlite3_exec(other, "COMMIT", NULL, NULL, NULL);
+}
+
+static void begin_elsewhere(sqlite3 *other, pthread_t *thread)
+{
+    EXPECT_INT(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+    atomic_store(&disk.refused, 0);
+    EXPECT_INT(pthread_create(thread, NULL, end_when_waited_for, other), 0);
+}
+
+static void joined(pthread_t thread)
+{
+    void *result = NULL;
+    EXPECT_INT(pthread_join(thread, &result), 0);
+    EXPECT_INT((intptr_t)result, SQLITE_OK);
+}
+
+TEST(disk, another_program_that_writes_is_waited_for_when_opening_and_when_committing)
+{
+    begin();
+    sqlite3 *other = NULL;
+    pthread_t thread;
+    EXPECT_INT(sqlite3_open(pw_store_path(f.store).ptr, &other), SQLITE_OK);
+    begin_elsewhere(other, &thread);
+    EXPECT_INT(try_step(&f, "i1", 1), PAWL_OK);
+    joined(thread);
+    pw_store_close(f.store); /* the log stays: the other has the file open */
+    begin_elsewhere(other, &thread);
+    pw_store_options options = { S(f.uri), PW_STORE_OWN, false };
+    EXPECT_OK(pw_store_open(&f.store, &options, &f.err), f.err);
+    joined(thread);
+    EXPECT_INT(get(&f, "i1").token, 2);
+    EXPECT_INT(sqlite3_close(other), SQLITE_OK);
+    fixture_done(&f);
 }
 
 TEST(disk, many_readers_see_each_step_in_order_while_the_writer_commits_and_reopens)
