@@ -167,6 +167,30 @@ STORE_TEST(the_newest_bookmark_of_a_key_is_that_of_the_highest_visit)
                PAWL_NOT_FOUND);
 }
 
+STORE_TEST(only_the_bookmark_that_is_named_ends)
+{
+    have_definition(f);
+    pw_bookmark same[] = { bookmark(1, "a"), bookmark(2, "a"), bookmark(1, "b") };
+    opens(f, 0, same, 3);
+    pw_transition t = transition(PW_WAITING, PW_WAKE_NEVER, "{}");
+    t.bookmarks = same;
+    t.bookmark_count = 1;
+    step(f, "i2", 0, &t, 1000);
+    pw_bookmark_end end = { .visit = 1, .key = S("a"), .consumed = true };
+    pw_commit_item item = ends(1, &t, &end);
+    must_commit(f, &item);
+    pw_bookmark_row *rows = NULL;
+    size_t count = 0;
+    EXPECT_OK(pw_store_bookmarks(f->store, S("i1"), true, &rows, &count, &f->arena, &f->err),
+              f->err);
+    EXPECT_INT(count, 2);
+    EXPECT_STR(rows[0].bookmark.key, "b");
+    EXPECT_INT(rows[1].bookmark.visit, 2);
+    EXPECT_OK(pw_store_bookmarks(f->store, S("i2"), true, &rows, &count, &f->arena, &f->err),
+              f->err);
+    EXPECT_INT(count, 1);
+}
+
 /* ---- calls */
 
 static pw_call_intent call(uint64_t visit, uint32_t attempt, const char *key)
@@ -408,9 +432,14 @@ STORE_TEST(outbox_events_come_in_the_order_of_steps_and_ordinals)
 STORE_TEST(an_event_id_that_is_not_of_its_step_is_refused)
 {
     have_definition(f);
-    static const char *const ids[] = {
-        "i1-2-1", "i2-1-1", "i1-1", "", "i1-1-01", "i1-1-x", "i1-1-99999999999999999999"
-    };
+    static const char *const ids[] = { "i1-2-1",
+                                       "i2-1-1",
+                                       "i1-1",
+                                       "",
+                                       "i1-1-01",
+                                       "i1-1-x",
+                                       "i1-1-99999999999999999999",
+                                       "i1-1-9223372036854775808" };
     for (size_t i = 0; i < PW_LENGTH(ids); i++) {
         pw_outbox_event event = { S(ids[i]), S("t"), S("s"), S("{}") };
         pw_transition t = transition(PW_WAITING, PW_WAKE_NEVER, "{}");
