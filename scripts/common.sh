@@ -19,6 +19,7 @@ have() {
   libssl-dev) pkg-config --exists libcrypto 2>/dev/null ;;
   libcmocka-dev) pkg-config --exists cmocka 2>/dev/null ;;
   clang) command -v clang >/dev/null ;;
+  valgrind) command -v valgrind >/dev/null && printf '#include <valgrind/callgrind.h>\n' | gcc -E - >/dev/null 2>&1 ;;
   libclang-rt-14-dev) # the sanitizers of whatever clang there is
     printf 'int main(void) { return 0; }\n' |
       clang -x c -fsanitize=address,undefined -o /dev/null - >/dev/null 2>&1 ;;
