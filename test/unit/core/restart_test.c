@@ -257,7 +257,7 @@ TEST(restart, a_state_that_breaks_a_promise_is_corrupt)
     fixture_open(&f,
                  "  - all: { for: { in: '[1, 2]' }, do: [ { w: { call: work, with: { x: 1 } } }, "
                  "{ next: { wait: PT1S } } ] }\n"
-                 "  - ask: { call: userTask }\n");
+                 "  - other: { call: work }\n");
     fixture_start(&f, "null");
     fixture_result(&f, 2, 1, "{}");
     fixture_timer(&f, T0 + 1000); /* in the second round: at 1 of 2 items */
