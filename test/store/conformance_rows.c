@@ -348,6 +348,29 @@ STORE_TEST(a_late_result_of_an_abandoned_call_is_recorded_without_effect)
     EXPECT_INT(pending_calls(f), 0);
 }
 
+STORE_TEST(an_outcome_that_says_nothing_leaves_what_was_said)
+{
+    have_definition(f);
+    pw_call_intent intent = call(3, 1, "key-1");
+    calls(f, 0, &intent);
+    pw_transition t;
+    pw_call_outcome o = { .visit = 3,
+                          .key = S("key-1"),
+                          .state = PW_CALL_FAILED,
+                          .outcome = S("{\"status\":503}"),
+                          .duration_ms = 45 };
+    pw_commit_item item = outcome(1, &t, &o);
+    must_commit(f, &item);
+    o = (pw_call_outcome){ .visit = 3, .key = S("key-1"), .state = PW_CALL_ABANDONED };
+    item = outcome(2, &t, &o);
+    must_commit(f, &item);
+    pw_call_row row = only_call(f);
+    EXPECT_INT(row.state, PW_CALL_ABANDONED);
+    EXPECT_STR(row.outcome, "{\"status\":503}");
+    EXPECT_INT(row.ended_ms, 2000);
+    EXPECT_INT(row.duration_ms, 45);
+}
+
 STORE_TEST(an_outcome_of_a_call_that_was_never_made_is_refused)
 {
     have_definition(f);
