@@ -14,7 +14,7 @@
 /* ---- a file system that fails */
 
 static struct {
-    _Atomic int sync_in, write_in; /* the nth from now fails, and all after it; 0: none */
+    _Atomic int sync_in, write_in, read_in; /* the nth from now fails, and all after it; 0: none */
     _Atomic int write_code;
     _Atomic unsigned syncs;   /* of write-ahead logs */
     _Atomic unsigned refused; /* locks that another connection has */
@@ -49,6 +49,8 @@ static int layer_close(sqlite3_file *f)
 }
 static int layer_read(sqlite3_file *f, void *to, int n, sqlite3_int64 at)
 {
+    if (fails(&disk.read_in))
+        return SQLITE_IOERR_READ;
     return real_of(f)->pMethods->xRead(real_of(f), to, n, at);
 }
 static int layer_write(sqlite3_file *f, const void *from, int n, sqlite3_int64 at)
@@ -167,6 +169,7 @@ static void disk_is_well(void)
 {
     atomic_store(&disk.sync_in, 0);
     atomic_store(&disk.write_in, 0);
+    atomic_store(&disk.read_in, 0);
 }
 
 static pawl_code try_step(fixture *f, const char *id, uint64_t token)
@@ -210,6 +213,37 @@ TEST(disk, a_failed_sync_makes_the_outcome_unknown_until_the_store_is_opened_aga
     EXPECT_INT(try_step(&f, "i1", token), PAWL_OK);
     restart(&f);
     EXPECT_INT(get(&f, "i1").token, token + 1);
+    fixture_done(&f);
+}
+
+TEST(disk, a_failed_read_in_a_step_is_not_tried_again_on_the_same_files)
+{
+    begin();
+    restart(&f); /* nothing of the instance is in the writer's cache */
+    atomic_store(&disk.read_in, 1);
+    EXPECT_INT(try_step(&f, "i1", 1), PAWL_IO);
+    disk_is_well();
+    EXPECT_INT(try_step(&f, "i1", 1), PAWL_IO);
+    EXPECT_CONTAINS(f.err.message, "the disk failed before: the store must be opened again");
+    EXPECT_OK(pw_store_reopen(f.store, &f.err), f.err);
+    EXPECT_INT(get(&f, "i1").token, 1);
+    EXPECT_INT(try_step(&f, "i1", 1), PAWL_OK);
+    fixture_done(&f);
+}
+
+TEST(disk, memory_that_runs_out_in_the_commit_itself_makes_the_outcome_unknown)
+{
+    begin();
+    atomic_store(&disk.write_code, SQLITE_NOMEM);
+    atomic_store(&disk.write_in, 1);
+    EXPECT_INT(try_step(&f, "i1", 1), PAWL_IO);
+    EXPECT_CONTAINS(f.err.message, "out of memory in a commit: whether it is on the disk is known "
+                                   "when the store is opened again");
+    disk_is_well();
+    EXPECT_INT(try_step(&f, "i1", 1), PAWL_IO);
+    EXPECT_CONTAINS(f.err.message, "the disk failed before: the store must be opened again");
+    EXPECT_OK(pw_store_reopen(f.store, &f.err), f.err);
+    EXPECT_INT(try_step(&f, "i1", get(&f, "i1").token), PAWL_OK);
     fixture_done(&f);
 }
 
