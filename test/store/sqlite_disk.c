@@ -529,7 +529,9 @@ TEST(disk, a_checkpoint_waits_for_a_thousand_new_pages)
     }
     uint64_t syncs = atomic_load(&disk.syncs) - before;
     EXPECT(syncs >= COMMITS);
-    EXPECT(syncs <= COMMITS + 4); /* a checkpoint syncs the log, too */
+    /* A checkpoint syncs the log, too; and where it was quick, the next commit begins the log anew,
+     * and syncs its header. */
+    EXPECT(syncs <= COMMITS + 2 * 4);
     fixture_done(&f);
 }
 
