@@ -16,8 +16,9 @@
 static struct {
     _Atomic int sync_in, write_in, read_in; /* the nth from now fails, and all after it; 0: none */
     _Atomic int write_code;
-    _Atomic unsigned syncs;   /* of write-ahead logs */
-    _Atomic unsigned refused; /* locks that another connection has */
+    _Atomic unsigned syncs;                  /* of write-ahead logs */
+    _Atomic unsigned refused;                /* locks that another connection has */
+    _Atomic uint64_t log_bytes, file_writes; /* written to logs; and anywhere else */
 } disk;
 
 static int (*real_open)(sqlite3_vfs *, const char *, sqlite3_file *, int, int *);
@@ -57,6 +58,10 @@ static int layer_write(sqlite3_file *f, const void *from, int n, sqlite3_int64 a
 {
     if (fails(&disk.write_in))
         return atomic_load(&disk.write_code);
+    if (((layer_file *)f)->log)
+        atomic_fetch_add(&disk.log_bytes, (uint64_t)n);
+    else
+        atomic_fetch_add(&disk.file_writes, 1);
     return real_of(f)->pMethods->xWrite(real_of(f), from, n, at);
 }
 static int layer_truncate(sqlite3_file *f, sqlite3_int64 size)
@@ -213,6 +218,45 @@ TEST(disk, a_failed_sync_makes_the_outcome_unknown_until_the_store_is_opened_aga
     EXPECT_INT(try_step(&f, "i1", token), PAWL_OK);
     restart(&f);
     EXPECT_INT(get(&f, "i1").token, token + 1);
+    fixture_done(&f);
+}
+
+/* What the log holds may be in memory only, and a checkpoint would build upon it. */
+TEST(disk, opening_again_after_a_failed_sync_moves_nothing_into_the_file)
+{
+    begin();
+    atomic_store(&disk.sync_in, 1);
+    EXPECT_INT(try_step(&f, "i1", 1), PAWL_IO);
+    disk_is_well();
+    atomic_store(&disk.log_bytes, 0);
+    atomic_store(&disk.file_writes, 0);
+    EXPECT_OK(pw_store_reopen(f.store, &f.err), f.err);
+    EXPECT_INT(atomic_load(&disk.file_writes), 0);
+    EXPECT(atomic_load(&disk.log_bytes) > 0); /* it is written again, and synced */
+    fixture_done(&f);
+}
+
+TEST(disk, a_log_that_was_left_is_written_again_to_its_end)
+{
+    begin();
+    static char state[300000];
+    memset(state, 's', sizeof state);
+    pw_transition t = transition(PW_WAITING, PW_WAKE_NEVER, "");
+    t.state_text = (pw_str){ state, sizeof state };
+    step(&f, "i1", 1, &t, 2000);
+    sqlite3 *other = NULL; /* it reads, so the log stays when the store is closed */
+    EXPECT_INT(sqlite3_open(pw_store_path(f.store).ptr, &other), SQLITE_OK);
+    EXPECT_INT(sqlite3_exec(other, "BEGIN; SELECT count(*) FROM step", NULL, NULL, NULL),
+               SQLITE_OK);
+    pw_transition next = transition(PW_WAITING, PW_WAKE_NEVER, "{}");
+    step(&f, "i1", 2, &next, 3000);
+    pw_store_close(f.store);
+    atomic_store(&disk.log_bytes, 0);
+    pw_store_options options = { S(f.uri), PW_STORE_OWN, false };
+    EXPECT_OK(pw_store_open(&f.store, &options, &f.err), f.err);
+    EXPECT(atomic_load(&disk.log_bytes) > sizeof state);
+    EXPECT_INT(sqlite3_close(other), SQLITE_OK);
+    EXPECT_INT(get(&f, "i1").token, 3);
     fixture_done(&f);
 }
 
