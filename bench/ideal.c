@@ -117,6 +117,7 @@ cost ideal_measure(const ideal_options *o)
     ideal i = { 0 };
     open_ideal(&i, o);
     cost before = measure_now(NULL);
+    measure_mark_begin();
     unsigned in_batch = 0;
     for (unsigned first = 0; first < o->instances; first += o->in_flight)
         for (unsigned sequence = 1; sequence <= o->steps; sequence++)
@@ -131,6 +132,7 @@ cost ideal_measure(const ideal_options *o)
             }
     if (in_batch)
         commit(&i);
+    measure_mark_end("ideal");
     cost c = measure_since(&before, NULL);
     c.steps = i.done.steps;
     c.statements = i.done.statements;

@@ -11,24 +11,40 @@
 #include "engine/engine.h"
 #include "load.h"
 
-#define INPUT                                                                                      \
-    "{\"order\":{\"id\":\"A-2026-000137\",\"customer\":\"Ada Example\",\"currency\":\"EUR\","      \
-    "\"lines\":[{\"article\":\"4711\",\"count\":2,\"price\":19.90},"                               \
-    "{\"article\":\"0815\",\"count\":1,\"price\":5.00},"                                           \
-    "{\"article\":\"2342\",\"count\":12,\"price\":0.35}]},\"notes\":0}"
+const char load_input[] =
+    "{\"order\":{\"id\":\"A-2026-000137\",\"customer\":\"Ada Example\",\"currency\":\"EUR\","
+    "\"lines\":[{\"article\":\"4711\",\"count\":2,\"price\":19.90},"
+    "{\"article\":\"0815\",\"count\":1,\"price\":5.00},"
+    "{\"article\":\"2342\",\"count\":12,\"price\":0.35}]},\"notes\":0}";
 
 static pawl_code note(pawl_activity *activity, const char *input, void *context)
 {
     load *l = context;
     if (l->on_attempt)
         l->on_attempt(l, input);
-    return pawl_activity_return(activity, "{\"ok\":true}", NULL);
+    return pawl_activity_return(activity, LOAD_RESULT, NULL);
 }
 
 void load_deploy(load *l, const char *text)
 {
     pawl_error err;
     check(pawl_deploy(l->pawl, text, strlen(text), NULL, NULL, NULL, &err), &err);
+}
+
+char *load_document(unsigned tasks)
+{
+    pw_buf text;
+    pw_buf_init(&text, 0);
+    pw_buf_text(&text, "document: { dsl: 1.0.3, namespace: bench, name: step, version: 1.0.0 }\n"
+                       "do:\n");
+    for (unsigned i = 1; i <= tasks; i++)
+        pw_buf_printf(&text,
+                      "  - task%u:\n"
+                      "      call: " LOAD_ACTIVITY "\n"
+                      "      with: { order: '${ .order.id }' }\n"
+                      "      output: { as: '$input + {notes: ($input.notes + 1)}' }\n",
+                      i);
+    return must(pw_buf_take(&text));
 }
 
 void load_open(load *l, const char *path, unsigned tasks)
@@ -43,19 +59,8 @@ void load_open(load *l, const char *path, unsigned tasks)
     pawl_error err;
     check(pawl_open(&l->pawl, &options, &err), &err);
     if (!l->input)
-        l->input = INPUT;
-    pw_buf text;
-    pw_buf_init(&text, 0);
-    pw_buf_text(&text, "document: { dsl: 1.0.3, namespace: bench, name: step, version: 1.0.0 }\n"
-                       "do:\n");
-    for (unsigned i = 1; i <= tasks; i++)
-        pw_buf_printf(&text,
-                      "  - task%u:\n"
-                      "      call: " LOAD_ACTIVITY "\n"
-                      "      with: { order: '${ .order.id }' }\n"
-                      "      output: { as: '$input + {notes: ($input.notes + 1)}' }\n",
-                      i);
-    char *document = must(pw_buf_take(&text));
+        l->input = load_input;
+    char *document = load_document(tasks);
     load_deploy(l, document);
     pw_free(document);
 }
@@ -120,7 +125,9 @@ void load_run(load *l, const char *workflow, unsigned instances, unsigned in_fli
 cost load_measure(load *l, const char *workflow, unsigned instances, unsigned in_flight)
 {
     cost before = measure_now(l->pawl->store);
+    measure_mark_begin();
     load_run(l, workflow, instances, in_flight);
+    measure_mark_end("pawl");
     return measure_since(&before, l->pawl->store);
 }
 

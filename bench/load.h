@@ -5,6 +5,7 @@
 #include "measure.h"
 
 #define LOAD_ACTIVITY "note"
+#define LOAD_RESULT "{\"ok\":true}" /* what it returns */
 
 typedef struct load {
     pawl *pawl;
@@ -16,7 +17,10 @@ typedef struct load {
     size_t entries_bytes;
 } load;
 
-/* A store at `path` with the workflow of `tasks` activities, `bench/step`, and the activity. */
+/* The workflow `bench/step` of so many activities, to pw_free(); and what it is started with. */
+char *load_document(unsigned tasks);
+extern const char load_input[];
+/* A store at `path` with that workflow, and the activity. */
 void load_open(load *l, const char *path, unsigned tasks);
 void load_close(load *l);
 /* Deploys any other document. */

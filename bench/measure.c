@@ -11,6 +11,12 @@
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
+#if __has_include(<valgrind/callgrind.h>)
+#include <valgrind/callgrind.h>
+#else
+#define CALLGRIND_ZERO_STATS ((void)0)
+#define CALLGRIND_DUMP_STATS_AT(name) ((void)(name))
+#endif
 
 #include "measure.h"
 
@@ -104,6 +110,16 @@ cost measure_since(const cost *before, const pw_store *store)
 double measure_per(uint64_t amount, const cost *of)
 {
     return of->steps ? (double)amount / (double)of->steps : 0;
+}
+
+void measure_mark_begin(void)
+{
+    CALLGRIND_ZERO_STATS;
+}
+
+void measure_mark_end(const char *name)
+{
+    CALLGRIND_DUMP_STATS_AT(name);
 }
 
 static int by_time(const void *a, const void *b)

@@ -22,6 +22,10 @@ typedef struct cost {
 cost measure_now(const pw_store *store);
 cost measure_since(const cost *before, const pw_store *store);
 double measure_per(uint64_t amount, const cost *of); /* per step */
+/* Where instructions are counted from, and to: under callgrind, built beside its header. `name` is
+ * that of the stretch in bench/callgrind.py. */
+void measure_mark_begin(void);
+void measure_mark_end(const char *name);
 /* The one in the middle by time; sorts. */
 cost measure_median(cost *costs, size_t count);
 

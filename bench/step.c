@@ -1,10 +1,11 @@
 /* step.c - what one step costs on SQLite, beside the ideal step, in the same run.
  *
  *     bench/step --dir DIR [--in-flight 1,512] [--instances N] [--tasks 10] [--rounds 3]
- *                [--no-ideal] [--json]
+ *                [--batch N] [--no-ideal] [--json]
  *
  * DIR is on the disk that is to be measured; a memory file system says nothing about syncs. Of the
- * rounds, which alternate between the two, the one in the middle by time is shown. Exit 0: it ran;
+ * rounds, which alternate between the two, the one in the middle by time is shown. The ideal makes
+ * its transactions as large as the real ones came out, or of N steps. Exit 0: it ran;
  * figures are for bench/results and doc/performance.md, no verdict is made here. */
 #include <getopt.h>
 #include <stdio.h>
@@ -21,6 +22,7 @@ typedef struct options {
     size_t kinds;
     unsigned instances; /* 0: chosen by what is in flight */
     unsigned tasks, rounds;
+    unsigned batch; /* of the ideal; 0: as large as the real ones */
     bool ideal, json;
 } options;
 
@@ -49,7 +51,7 @@ static result measure(const options *o, unsigned in_flight)
         if (!o->ideal)
             continue;
         const cost *c = &real[round];
-        r.batch = (unsigned)((c->steps + c->commits / 2) / c->commits);
+        r.batch = o->batch ? o->batch : (unsigned)((c->steps + c->commits / 2) / c->commits);
         (void)bench_file(path, o->dir, "bench-ideal.db");
         const ideal_options ideal = { path,    r.instances,   in_flight,      o->tasks + 1,
                                       r.batch, r.state_bytes, r.entries_bytes };
@@ -166,6 +168,7 @@ static options read_options(int argc, char **argv)
         { "instances", required_argument, NULL, 'n' },
         { "tasks", required_argument, NULL, 't' },
         { "rounds", required_argument, NULL, 'r' },
+        { "batch", required_argument, NULL, 'b' },
         { "no-ideal", no_argument, NULL, 'i' },
         { "json", no_argument, NULL, 'j' },
         { NULL, 0, NULL, 0 },
@@ -182,6 +185,8 @@ static options read_options(int argc, char **argv)
             o.tasks = number(optarg, 1000);
         else if (c == 'r')
             o.rounds = number(optarg, ROUNDS_MAX);
+        else if (c == 'b')
+            o.batch = number(optarg, 1000);
         else if (c == 'i')
             o.ideal = false;
         else if (c == 'j')
@@ -191,7 +196,7 @@ static options read_options(int argc, char **argv)
     }
     if (!o.dir || optind != argc)
         die("use: step --dir DIR [--in-flight 1,512] [--instances N] [--tasks N] [--rounds N] "
-            "[--no-ideal] [--json]");
+            "[--batch N] [--no-ideal] [--json]");
     return o;
 }
 

@@ -274,6 +274,16 @@ static void check_form(pw_load *load, const pw_node *node, const pw_path *path)
         (void)pw_lang_is_map(load, schema, PW_STEP(path, "schema"));
 }
 
+/* An instant, or a duration from when the task begins. */
+static void check_due(pw_load *load, const pw_node *due, const pw_path *path, const pw_place *place)
+{
+    int64_t at;
+    bool instant = due && pw_lang_is_string(due) && !due->expressive &&
+                   pw_moment_parse(&at, due->text, NULL) == PAWL_OK;
+    if (!instant)
+        (void)pw_lang_duration(load, due, path, place);
+}
+
 static void compile_user(pw_load *load, pw_task *task, const pw_node *node, const pw_path *path,
                          const pw_nest *nest)
 {
@@ -295,7 +305,7 @@ static void compile_user(pw_load *load, pw_task *task, const pw_node *node, cons
     }
     check_candidates(load, pw_lang_get(with, "candidates"), PW_STEP(step, "candidates"));
     check_form(load, pw_lang_get(with, "form"), PW_STEP(step, "form"));
-    (void)pw_lang_duration(load, pw_lang_get(with, "due"), PW_STEP(step, "due"), &place);
+    check_due(load, pw_lang_get(with, "due"), PW_STEP(step, "due"), &place);
     const pw_node *priority = pw_lang_get(with, "priority");
     int64_t number;
     if (priority && !(pw_lang_is_string(priority) && priority->expressive))

@@ -38,7 +38,7 @@ typedef struct pw_store_options {
 
 /* PAWL_NOT_FOUND: no such file (READ, or OWN without create). PAWL_INVALID: not a store of ours (an application id
  * and the tables tell). PAWL_SCHEMA: newer than this program, or older and not to be migrated. PAWL_BUSY:
- * owned; the message names the process. PAWL_IO: read-only, no space, no permission ... */
+ * owned, the message names the process; or another program has been writing to the file for five seconds. PAWL_IO: read-only, no space, no permission ... */
 PAWL_CHECK pawl_code pw_store_open(pw_store **out, const pw_store_options *options, pawl_error *err);
 void pw_store_close(pw_store *store);
 /* After PAWL_IO from a commit: closes and opens everything again, keeps the owner's lock. */

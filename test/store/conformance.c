@@ -246,6 +246,40 @@ STORE_TEST(a_stale_token_loses_and_writes_nothing)
     EXPECT_INT(count, 2);
 }
 
+STORE_TEST(a_stale_token_loses_also_where_status_and_time_stay_as_they_are)
+{
+    have_definition(f);
+    have_instance(f, "i1", 1000);
+    pw_transition t = transition(PW_WAITING, PW_WAKE_NEVER, "{\"at\":2}");
+    step(f, "i1", 1, &t, 2000);
+    pw_transition late = transition(PW_WAITING, PW_WAKE_NEVER, "{\"late\":1}");
+    for (uint64_t token = 1; token < 5; token++) {
+        pw_commit_item item = item_of("i1", token, &late, 3000);
+        if (token != 2)
+            EXPECT_INT(commit_one(f, &item), PAWL_CONFLICT);
+    }
+    EXPECT_INT(get(f, "i1").token, 2);
+    EXPECT_STR(get(f, "i1").state, "{\"at\":2}");
+}
+
+STORE_TEST(a_new_status_or_a_new_time_alone_is_stored)
+{
+    have_definition(f);
+    have_instance(f, "i1", 1000);
+    pw_transition t = transition(PW_WAITING, 7000, "{}");
+    step(f, "i1", 1, &t, 2000);
+    EXPECT_INT(get(f, "i1").wake_at, 7000);
+    t = transition(PW_WAITING, 8000, "{}");
+    step(f, "i1", 2, &t, 3000);
+    EXPECT_INT(get(f, "i1").wake_at, 8000);
+    t = transition(PW_RUNNING, 8000, "{}");
+    step(f, "i1", 3, &t, 4000);
+    EXPECT_INT(get(f, "i1").status, PW_RUNNING);
+    t = transition(PW_RUNNING, PW_WAKE_NEVER, "{}");
+    step(f, "i1", 4, &t, 5000);
+    EXPECT(get(f, "i1").wake_at == PW_WAKE_NEVER);
+}
+
 STORE_TEST(a_step_of_an_instance_that_is_not_there_is_a_conflict)
 {
     pw_transition t = transition(PW_RUNNING, 0, "{}");
@@ -367,6 +401,23 @@ STORE_TEST(an_item_that_makes_no_sense_is_refused_before_the_store)
                 "instance 'i1': a business key must have at most 512 bytes and no NUL");
     n.business_key.len = PW_BUSINESS_KEY_MAX;
     must_commit(f, &item);
+    item = item_of("i1", 1, &t, 1000);
+    item.actor = (pw_str){ long_text, 513 };
+    EXPECT_INT(commit_one(f, &item), PAWL_INVALID);
+    item = item_of("", 0, &t, 1000);
+    item.instance = (pw_str){ "i\0", 2 };
+    EXPECT_INT(commit_one(f, &item), PAWL_INVALID);
+    pw_bookmark bookmark = {
+        .kind = PW_BOOKMARK_USER, .task = S("/"), .visit = UINT64_MAX, .key = S("k"), .due_at = -1
+    };
+    pw_transition opens = transition(PW_WAITING, PW_WAKE_NEVER, "{}");
+    opens.bookmarks = &bookmark;
+    opens.bookmark_count = 1;
+    item = item_of("i1", 1, &opens, 1000);
+    EXPECT_INT(commit_one(f, &item), PAWL_INVALID);
+    bookmark.visit = 1;
+    bookmark.key = (pw_str){ "k\0", 2 };
+    EXPECT_INT(commit_one(f, &item), PAWL_INVALID);
     t.wake_at = -5;
     item = item_of("i1", 1, &t, 1000);
     EXPECT_INT(commit_one(f, &item), PAWL_INVALID);

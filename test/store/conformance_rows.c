@@ -250,6 +250,30 @@ STORE_TEST(the_newest_bookmark_of_a_key_is_that_of_the_highest_visit)
                PAWL_NOT_FOUND);
 }
 
+STORE_TEST(only_the_bookmark_that_is_named_ends)
+{
+    have_definition(f);
+    pw_bookmark same[] = { bookmark(1, "a"), bookmark(2, "a"), bookmark(1, "b") };
+    opens(f, 0, same, 3);
+    pw_transition t = transition(PW_WAITING, PW_WAKE_NEVER, "{}");
+    t.bookmarks = same;
+    t.bookmark_count = 1;
+    step(f, "i2", 0, &t, 1000);
+    pw_bookmark_end end = { .visit = 1, .key = S("a"), .consumed = true };
+    pw_commit_item item = ends(1, &t, &end);
+    must_commit(f, &item);
+    pw_bookmark_row *rows = NULL;
+    size_t count = 0;
+    EXPECT_OK(pw_store_bookmarks(f->store, S("i1"), true, &rows, &count, &f->arena, &f->err),
+              f->err);
+    EXPECT_INT(count, 2);
+    EXPECT_STR(rows[0].bookmark.key, "b");
+    EXPECT_INT(rows[1].bookmark.visit, 2);
+    EXPECT_OK(pw_store_bookmarks(f->store, S("i2"), true, &rows, &count, &f->arena, &f->err),
+              f->err);
+    EXPECT_INT(count, 1);
+}
+
 /* ---- calls */
 
 static pw_call_intent call(uint64_t visit, uint32_t attempt, const char *key)
@@ -407,6 +431,29 @@ STORE_TEST(a_late_result_of_an_abandoned_call_is_recorded_without_effect)
     EXPECT_INT(pending_calls(f), 0);
 }
 
+STORE_TEST(an_outcome_that_says_nothing_leaves_what_was_said)
+{
+    have_definition(f);
+    pw_call_intent intent = call(3, 1, "key-1");
+    calls(f, 0, &intent);
+    pw_transition t;
+    pw_call_outcome o = { .visit = 3,
+                          .key = S("key-1"),
+                          .state = PW_CALL_FAILED,
+                          .outcome = S("{\"status\":503}"),
+                          .duration_ms = 45 };
+    pw_commit_item item = outcome(1, &t, &o);
+    must_commit(f, &item);
+    o = (pw_call_outcome){ .visit = 3, .key = S("key-1"), .state = PW_CALL_ABANDONED };
+    item = outcome(2, &t, &o);
+    must_commit(f, &item);
+    pw_call_row row = only_call(f);
+    EXPECT_INT(row.state, PW_CALL_ABANDONED);
+    EXPECT_STR(row.outcome, "{\"status\":503}");
+    EXPECT_INT(row.ended_ms, 2000);
+    EXPECT_INT(row.duration_ms, 45);
+}
+
 STORE_TEST(an_outcome_of_a_call_that_was_never_made_is_refused)
 {
     have_definition(f);
@@ -491,9 +538,14 @@ STORE_TEST(outbox_events_come_in_the_order_of_steps_and_ordinals)
 STORE_TEST(an_event_id_that_is_not_of_its_step_is_refused)
 {
     have_definition(f);
-    static const char *const ids[] = {
-        "i1-2-1", "i2-1-1", "i1-1", "", "i1-1-01", "i1-1-x", "i1-1-99999999999999999999"
-    };
+    static const char *const ids[] = { "i1-2-1",
+                                       "i2-1-1",
+                                       "i1-1",
+                                       "",
+                                       "i1-1-01",
+                                       "i1-1-x",
+                                       "i1-1-99999999999999999999",
+                                       "i1-1-9223372036854775808" };
     for (size_t i = 0; i < PW_LENGTH(ids); i++) {
         pw_outbox_event event = { S(ids[i]), S("t"), S("s"), S("{}") };
         pw_transition t = transition(PW_WAITING, PW_WAKE_NEVER, "{}");

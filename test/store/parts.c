@@ -1,7 +1,10 @@
 /* parts.c - what stores are made of: the order of versions, the names in rows, the moves of a
  * status, and how a store in memory is made to fail. */
+#include <pthread.h>
+
 #include "fixture.h"
 #include "store/memory/memory.h"
+#include "store/sqlite/sqlite_internal.h"
 #include "store/store_internal.h"
 #include "base/digest.h"
 
@@ -42,7 +45,9 @@ TEST(parts, versions_are_ordered_as_semantic_versioning_says)
                                               { "1.0.0-", "0.0.1" },
                                               { "1.0.0.0", "0.0.1" },
                                               { "1..0", "0.0.1" },
-                                              { "2.0.0-x-y.1", "2.0.0" } };
+                                              { "2.0.0-x-y.1", "2.0.0" },
+                                              { "007.0.0", "10.0.0" },
+                                              { "1.0.0-a", "01.0.0-a.1" } };
     for (size_t i = 0; i < PW_LENGTH(by_hand); i++) {
         EXPECT(pw_version_cmp(S(by_hand[i][0]), S(by_hand[i][1])) < 0);
         EXPECT(pw_version_cmp(S(by_hand[i][1]), S(by_hand[i][0])) > 0);
@@ -114,6 +119,34 @@ TEST(parts, the_other_names_in_rows_are_these)
         EXPECT_TEXT(pw_bookmark_kind_name((pw_bookmark_kind)i), kinds[i]);
     for (unsigned i = 0; i < PW_LENGTH(states); i++)
         EXPECT_TEXT(pw_call_state_name((pw_call_state)i), states[i]);
+}
+
+/* Whether the store is opened anew, an item refused or a backup needed hangs on it. */
+TEST(parts, what_a_result_of_sqlite_means)
+{
+    static const struct {
+        int rc;
+        pawl_code code;
+    } rows[] = {
+        { SQLITE_OK, PAWL_OK },
+        { SQLITE_DONE, PAWL_OK },
+        { SQLITE_NOMEM, PAWL_NO_MEMORY },
+        { SQLITE_IOERR_NOMEM, PAWL_NO_MEMORY },
+        { SQLITE_BUSY_SNAPSHOT, PAWL_BUSY },
+        { SQLITE_LOCKED, PAWL_BUSY },
+        { SQLITE_CORRUPT_INDEX, PAWL_CORRUPT },
+        { SQLITE_NOTADB, PAWL_CORRUPT },
+        { SQLITE_CONSTRAINT_UNIQUE, PAWL_INVALID },
+        { SQLITE_TOOBIG, PAWL_INVALID },
+        { SQLITE_FULL, PAWL_IO },
+        { SQLITE_IOERR_FSYNC, PAWL_IO },
+        { SQLITE_READONLY, PAWL_IO },
+        { SQLITE_CANTOPEN, PAWL_IO },
+    };
+    for (size_t i = 0; i < PW_LENGTH(rows); i++) {
+        EXPECT_INT(pw_sqlite_code(rows[i].rc), rows[i].code);
+        EXPECT_INT(pw_sqlite_is_row_failure(rows[i].rc), rows[i].code == PAWL_INVALID);
+    }
 }
 
 /* Stored with each instance: if the hash changed, every node would own other instances than it

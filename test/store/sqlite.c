@@ -595,6 +595,42 @@ TEST(sqlite, a_store_has_one_owner)
     fixture_done(&f);
 }
 
+/* SQLite's lock on the 510 bytes behind the first GiB and two: each open store has it. */
+static int find_locked(const char *name)
+{
+    int fd = open(name, O_RDWR | O_CLOEXEC);
+    struct flock shared = {
+        .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 0x40000002, .l_len = 510
+    };
+    if (fd < 0 || fcntl(fd, F_GETLK, &shared) != 0)
+        return 95;
+    return shared.l_type == F_UNLCK ? 1 : 0;
+}
+
+/* A lock of POSIX is lost when its process closes the file, whichever of its openings that is.
+ * Without SQLite's own, another program may take the log away while the store writes to it. */
+TEST(sqlite, looking_at_a_store_that_is_open_in_this_process_loses_none_of_its_locks)
+{
+    fixture f;
+    fixture_open(&f, true);
+    have_definition(&f);
+    const char *name = f.uri + strlen("sqlite:");
+    EXPECT_INT(in_child(find_locked, name, false), 0);
+    pw_store *second = NULL;
+    EXPECT_OK(open_store(&second, f.uri, PW_STORE_READ, false, &f.err), f.err);
+    EXPECT_INT(in_child(find_locked, name, false), 0);
+    pw_store_close(second);
+    EXPECT_INT(in_child(find_locked, name, false), 0);
+    EXPECT_INT(open_store(&second, f.uri, PW_STORE_OWN, true, &f.err), PAWL_BUSY);
+    EXPECT_INT(in_child(find_locked, name, false), 0);
+    int from = 0, to = 0;
+    EXPECT_INT(pw_store_migrate(S(f.uri), &from, &to, &f.err), PAWL_BUSY);
+    EXPECT_INT(in_child(find_locked, name, false), 0);
+    pw_store_close(f.store);
+    EXPECT_INT(in_child(find_locked, name, false), 1);
+    pw_arena_done(&f.arena);
+}
+
 TEST(sqlite, an_owner_that_was_killed_leaves_the_store_free_and_whole)
 {
     EXPECT_INT(in_child(commit_and_die, file("a.db"), false), 128 + SIGKILL);
@@ -665,6 +701,23 @@ TEST(sqlite, the_schema_refuses_what_would_break_its_meaning)
         { "INSERT INTO inbox (target, partition, dedupe_key, kind, created_ms) "
           "VALUES ('i1', 1, '', 'x', 1)",
           "CHECK constraint failed: length(dedupe_key) BETWEEN 1 AND 1024" },
+        { "INSERT INTO step VALUES ('i1', 0, 'start', 1, 'a', NULL, 0, '[]')",
+          "CHECK constraint failed: sequence >= 1" },
+        { "INSERT INTO bookmark (instance, visit, key, kind, task, created_ms, consumed) VALUES "
+          "('i1', 1, 'k', 'timer', '/', 1, 1)",
+          "CHECK constraint failed: ended_ms IS NOT NULL OR consumed = 0" },
+        { "INSERT INTO external_call (instance, key, visit, attempt, attempts, state, created_ms, "
+          "timeout_ms, task, kind, endpoint, method, request) VALUES ('i1', 'k', 1, 1, 1, 'lost', "
+          "1, "
+          "1, '/', 'http', 'x', 'GET', '{}')",
+          "CHECK constraint failed: state IN ('pending', 'completed', 'failed', 'timed-out', "
+          "'abandoned', 'unknown')" },
+        { "UPDATE instance SET status = 'completed', ended_ms = 5, wake_at = 5",
+          "CHECK constraint failed: ended_ms IS NULL OR wake_at IS NULL" },
+        { "INSERT INTO store_info VALUES (2, '00000000000000000000000000000000', 1)",
+          "CHECK constraint failed: one = 1" },
+        { "INSERT INTO outbox VALUES ('nobody', 1, 1, 't', 's', 1, '{}')",
+          "FOREIGN KEY constraint failed" },
     };
     have_store(file("a.db"));
     for (size_t i = 0; i < PW_LENGTH(cases); i++)
@@ -676,6 +729,58 @@ TEST(sqlite, the_schema_refuses_what_would_break_its_meaning)
     EXPECT_INT(raw_number(file("a.db"),
                           "SELECT (SELECT count(*) FROM step) + (SELECT count(*) FROM bookmark)"),
                0);
+}
+
+/* Whoever wrote it, what is there is neither replaced nor taken for written. */
+TEST(sqlite, a_row_that_is_there_already_refuses_the_step_that_brings_it)
+{
+    static const char *const rows[] = {
+        "INSERT INTO step VALUES ('i1', 2, 'drive', 1, 'another', NULL, 0, '[]')",
+        "INSERT INTO fault (instance, step, task, visit, kind, class, attempt, decision, action, "
+        "error, created_ms) VALUES ('i1', 2, 'another', 1, 'k', 'c', 1, 'd', 'a', '{}', 1)",
+        "INSERT INTO outbox VALUES ('i1', 2, 1, 'another', 's', 1, '{}')",
+        "INSERT INTO bookmark (instance, visit, key, kind, task, created_ms) VALUES ('i1', 1, 'k', "
+        "'timer', 'another', 1)",
+    };
+    for (size_t i = 0; i < PW_LENGTH(rows); i++) {
+        const char *name = file(i % 2 ? "a.db" : "b.db");
+        have_store(name);
+        fixture f;
+        memset(&f, 0, sizeof f);
+        pw_arena_init(&f.arena, 0);
+        EXPECT_OK(open_store(&f.store, name, PW_STORE_OWN, false, &f.err), f.err);
+        EXPECT_TEXT(raw(name, rows[i]), "");
+        pw_fault fault = { .task = S("/do/0/a"),
+                           .visit = 1,
+                           .kind = S("activity-fault"),
+                           .error = S("{}"),
+                           .class_ = S("transient"),
+                           .decision = S("fault"),
+                           .action = S("look") };
+        pw_outbox_event event = { S("i1-2-1"), S("t"), S("/s"), S("{}") };
+        pw_bookmark bookmark = {
+            .kind = PW_BOOKMARK_USER, .task = S("/do/0/a"), .visit = 1, .key = S("k"), .due_at = -1
+        };
+        pw_transition t = transition(PW_FAULTED, PW_WAKE_NEVER, "{\"at\":2}");
+        t.fault = &fault;
+        t.events = &event;
+        t.event_count = 1;
+        t.bookmarks = &bookmark;
+        t.bookmark_count = 1;
+        pw_commit_item item = item_of("i1", 1, &t, 2000);
+        EXPECT_INT(commit_one(&f, &item), PAWL_INVALID);
+        EXPECT_CONTAINS(item.error.message, "UNIQUE constraint failed");
+        EXPECT_INT(get(&f, "i1").token, 1);
+        EXPECT_STR(get(&f, "i1").state, "{\"at\":1}");
+        fixture_done(&f);
+        EXPECT_INT(unlink(name), 0);
+    }
+}
+
+TEST(sqlite, an_instance_is_stored_with_its_partition)
+{
+    have_store(file("a.db"));
+    EXPECT_INT(raw_number(file("a.db"), "SELECT partition FROM instance WHERE id = 'i1'"), 3);
 }
 
 TEST(sqlite, every_table_is_strict_and_in_the_log_view_each_entry_is_a_row)

@@ -10,7 +10,6 @@
  * is read as immutable instead. Should an owner come after all, its -wal tells, and the reader says
  * so. */
 #include <errno.h>
-#include <fcntl.h>
 #include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -83,24 +82,56 @@ static pawl_code not_ours(const char *path, const char *why, pawl_error *err)
     "it is no SQLite database, or its first page is damaged: then restore it from a backup"
 #define OTHER_PROGRAM "a SQLite database of another program"
 
+/* Reads the first bytes of the file by SQLite's own means, though not as a database: a POSIX lock
+ * is lost when its process closes the file, whichever of its openings that is, and where this
+ * process has the store open already, SQLite knows to close later. *got: how many there were. */
+static int read_header(const char *path, uint8_t *header, int size, int *got)
+{
+    sqlite3_vfs *vfs = sqlite3_vfs_find(NULL); /* NULL: no memory to begin with */
+    size_t len = strlen(path);
+    char *name = pw_zalloc(len + 4); /* behind it are its parameters: an empty one ends them */
+    sqlite3_file *file = vfs ? pw_zalloc((size_t)vfs->szOsFile) : NULL;
+    int rc = SQLITE_NOMEM;
+    if (name && file) {
+        memcpy(name, path, len);
+        errno = 0;
+        rc = vfs->xOpen(vfs, name, file, SQLITE_OPEN_READONLY | SQLITE_OPEN_MAIN_DB, NULL);
+    }
+    int reason = errno;
+    sqlite3_int64 total = 0;
+    if (rc == SQLITE_OK)
+        rc = file->pMethods->xFileSize(file, &total);
+    if (rc == SQLITE_OK) {
+        *got = total < size ? (int)total : size;
+        rc = *got > 0 ? file->pMethods->xRead(file, header, *got, 0) : SQLITE_OK;
+        reason = rc == SQLITE_OK ? 0 : errno;
+    }
+    if (file && file->pMethods)
+        (void)file->pMethods->xClose(file);
+    pw_free(file);
+    pw_free(name);
+    errno = reason;
+    return rc;
+}
+
 /* The header tells most files that are not ours, before a lock file is left beside them. */
 static pawl_code look_at_header(const char *path, pawl_error *err)
 {
     uint8_t header[100];
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return pw_fail_native(err, PAWL_IO, errno,
+    int got = 0, rc = read_header(path, header, (int)sizeof header, &got);
+    if (rc == SQLITE_NOMEM)
+        return pw_no_memory(err);
+    if (rc != SQLITE_OK)
+        return pw_fail_native(err, PAWL_IO, errno ? errno : rc,
                               "'%.300s' cannot be read: %s: allow this user to read and "
                               "write it",
-                              path, strerror(errno));
-    ssize_t got = read(fd, header, sizeof header);
-    (void)close(fd);
+                              path, errno ? strerror(errno) : sqlite3_errstr(rc));
     if (got == 0)
         return PAWL_OK;
     if (got < 16 || memcmp(header, "SQLite format 3", 16) != 0)
         return not_ours(path, NO_DATABASE, err);
     uint32_t application = 0; /* may still be in the log: 0 says nothing */
-    for (size_t i = 68; i < 72 && got == (ssize_t)sizeof header; i++)
+    for (size_t i = 68; i < 72 && got == (int)sizeof header; i++)
         application = application << 8 | header[i];
     return application == 0 || application == PW_SQLITE_APPLICATION_ID
                ? PAWL_OK
