@@ -1,8 +1,8 @@
 /* builtins_core.c - functions about any value: type, size, keys, conversions, entries. */
-#include <stdlib.h>
-#include "expr/builtins_internal.h"
-
 #include <math.h>
+
+#include "expr/builtins_internal.h"
+#include "expr/syntax_internal.h"
 #include "base/json.h"
 
 static const pw_value none = { .type = PW_NONE };
@@ -286,15 +286,7 @@ pw_value pw_builtin_tonumber(pw_expr_machine *m, pw_value in, const pw_value *ar
         return pw_expr_number(m, (double)NAN);
     if (!is_number_text(s))
         return complain(m, in, "cannot be parsed as a number");
-    if (s.ptr[0] == '+')
-        s.ptr++, s.len--;
-    pw_value v;
-    pawl_error ignored;
-    pw_json_limits limits = { .bytes = s.len };
-    if (pw_json_parse(&v, s, &limits, m->arena, &ignored) == PAWL_OK)
-        return v;
-    pw_str copy = pw_arena_str(m->arena, s);
-    return pw_expr_number(m, strtod(copy.ptr, NULL));
+    return pw_lex_number(m->arena, s);
 }
 
 pw_value pw_builtin_toboolean(pw_expr_machine *m, pw_value in, const pw_value *args)

@@ -36,6 +36,8 @@ typedef struct pw_lexer {
 void pw_lex_next(pw_lexer *lex);
 /* White space and comments; jq's comments go on behind a backslash before the line's end. */
 size_t pw_lex_skip(pw_str source, size_t at);
+/* The number that `text` is in jq: as in JSON, also `.5`, `5.`, `007`, `+1`. It must be one. */
+pw_value pw_lex_number(pw_arena *arena, pw_str text);
 
 typedef enum pw_node_kind {
     PW_NODE_IDENTITY,
