@@ -19,6 +19,8 @@ have() {
   libssl-dev) pkg-config --exists libcrypto 2>/dev/null ;;
   libcmocka-dev) pkg-config --exists cmocka 2>/dev/null ;;
   clang) command -v clang >/dev/null ;;
+  jq) command -v jq >/dev/null ;;
+  gojq) command -v gojq >/dev/null ;;
   libclang-rt-14-dev) # the sanitizers of whatever clang there is
     printf 'int main(void) { return 0; }\n' |
       clang -x c -fsanitize=address,undefined -o /dev/null - >/dev/null 2>&1 ;;

@@ -316,14 +316,15 @@ pw_value pw_builtin_format(pw_expr_machine *m, pw_value in, const pw_value *args
 pw_value pw_builtin_to_entries(pw_expr_machine *m, pw_value in, const pw_value *args)
 {
     (void)args;
-    if (!pw_is(in, PW_OBJECT))
+    bool array = pw_is(in, PW_ARRAY);
+    if (!array && !pw_is(in, PW_OBJECT))
         return complain(m, in, "has no keys");
     pw_expr_charge(m, in.count);
     pw_value *entries = PW_NEW_ARRAY(m->arena, pw_value, (size_t)in.count + 1);
     for (uint32_t i = 0; i < in.count; i++) {
-        const pw_member *member = &pw_members(in)[i];
-        pw_member entry[] = { { PW_LIT("key"), pw_string_ref(member->key) },
-                              { PW_LIT("value"), member->value } };
+        const pw_member *member = array ? NULL : &pw_members(in)[i];
+        pw_member entry[] = { { PW_LIT("key"), array ? pw_int(i) : pw_string_ref(member->key) },
+                              { PW_LIT("value"), array ? in.as.items[i] : member->value } };
         entries[i] = pw_object_of(m->arena, entry, 2);
     }
     return pw_array_ref(entries, in.count);

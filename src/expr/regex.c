@@ -160,6 +160,9 @@ static bool read_flags(pw_expr_machine *m, pw_value v, flags *out)
         case 'i':
             out->options |= ONIG_OPTION_IGNORECASE;
             break;
+        case 'm':
+            out->options |= ONIG_OPTION_MULTILINE;
+            break;
         case 'x':
             out->options |= ONIG_OPTION_EXTEND;
             break;

@@ -236,14 +236,15 @@ TEST(expr, endless_expressions_end_at_a_limit)
     expect_stop("reduce range(1e7) as $i (\"\"; . + \"0123456789012345678901234567890123456789\")",
                 "limit");
     expect_stop("[range(3000000)] | sort", "limit");
+    expect_stop("[range(20) | jn(1e9; 3)]", "fuel limit");
 }
 
 TEST(expr, a_path_has_a_length_limit)
 {
-    result r = run("first(path(repeat(.a) | select(false)))");
+    result r = run("first(path(recurse(.a) | select(false)))");
     EXPECT_INT(r.code, PAWL_EXPRESSION);
     EXPECT_TEXT(r.message, "Path too deep");
-    EXPECT_TEXT(run("try first(path(repeat(.a) | select(false))) catch \"caught\"").text,
+    EXPECT_TEXT(run("try first(path(recurse(.a) | select(false))) catch \"caught\"").text,
                 "\"caught\"\n");
 }
 
