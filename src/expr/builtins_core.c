@@ -245,8 +245,7 @@ pw_value pw_builtin_fromjson(pw_expr_machine *m, pw_value in, const pw_value *ar
     if (code == PAWL_NO_MEMORY)
         pw_expr_stop(m, PW_STOP_NO_MEMORY);
     if (code != PAWL_OK)
-        return pw_expr_throw(m, "%s (while parsing '" PW_FMT "')", err.message,
-                             (int)(text.len > 60 ? 60 : text.len), text.ptr);
+        return pw_expr_complain_json(m, text, err.message);
     return v;
 }
 

@@ -267,6 +267,9 @@ pw_value pw_expr_format(pw_expr_machine *m, unsigned format, pw_value v);
 pw_value pw_expr_tostring(pw_expr_machine *m, pw_value v);
 void pw_expr_write(pw_expr_machine *m, pw_buf *buf, pw_value v); /* JSON; charges */
 
+/* ---- complain.c: throws what jq says of a text that is no JSON; `otherwise`: if jq took it */
+pw_value pw_expr_complain_json(pw_expr_machine *m, pw_str text, const char *otherwise);
+
 /* ---- builtins */
 typedef pw_value (*pw_builtin_fn)(pw_expr_machine *m, pw_value in, const pw_value *args);
 typedef struct pw_builtin {
