@@ -247,6 +247,7 @@ static void compile_reduce(pw_compiler *c, pw_code *code, const pw_scope *scope,
     pw_compile(c, code, scope, n->b);
     (void)pw_emit(c, code, PW_DO_STORE, state, 0);
     (void)pw_emit(c, code, PW_DO_POP, 0, 0);
+    pw_compile_alone(c, code, scope, n->c);
     uint32_t fork = pw_emit(c, code, PW_DO_FORK, 0, 0);
     pw_compile(c, code, scope, n->a);
     const pw_scope *inner = compile_bind(c, code, scope, n->pattern);
@@ -276,17 +277,17 @@ static void compile_foreach(pw_compiler *c, pw_code *code, const pw_scope *scope
 
 /* ---- assignment */
 
-/* acc: the document. Runs `paths` over it; what follows has the path in acc. Returns the fork whose
- * continuation comes when there are no more paths. */
-static uint32_t each_path(pw_compiler *c, pw_code *code, const pw_scope *scope, pw_node *paths,
+/* acc: the document. Runs the left side of n over it; what follows has the path in acc. Returns the
+ * fork whose continuation comes when there are no more paths. */
+static uint32_t each_path(pw_compiler *c, pw_code *code, const pw_scope *scope, pw_node *n,
                           uint32_t document)
 {
     c->wants_track = true;
     (void)pw_emit(c, code, PW_DO_STORE, document, 0);
     uint32_t fork = pw_emit(c, code, PW_DO_FORK, 0, 0);
-    (void)pw_emit(c, code, PW_DO_OWN, 0, 0); /* until the fork is back */
+    (void)pw_emit(c, code, PW_DO_OWN, n->kept_slot, n->kept_levels); /* until the fork is back */
     (void)pw_emit(c, code, PW_DO_PATH_BEGIN, 0, 0);
-    pw_compile(c, code, scope, paths);
+    pw_compile(c, code, scope, n->a);
     (void)pw_emit(c, code, PW_DO_PATH_END, 0, 0);
     return fork;
 }
@@ -300,7 +301,7 @@ static void compile_assign(pw_compiler *c, pw_code *code, const pw_scope *scope,
     pw_compile(c, code, scope, n->b);
     (void)pw_emit(c, code, PW_DO_STORE, value, 0);
     (void)pw_emit(c, code, PW_DO_POP, c->track, 0);
-    uint32_t fork = each_path(c, code, scope, n->a, document);
+    uint32_t fork = each_path(c, code, scope, n, document);
     if (n->kind == PW_NODE_ASSIGN) {
         (void)pw_emit(c, code, PW_DO_SET, document, value);
     } else {
@@ -322,6 +323,8 @@ static void compile_assign(pw_compiler *c, pw_code *code, const pw_scope *scope,
     }
     (void)pw_emit(c, code, PW_DO_BACKTRACK, 0, 0);
     pw_emit_here(code, fork);
+    if (n->kept_levels > 0)
+        (void)pw_emit(c, code, PW_DO_KEEP, n->kept_slot, n->kept_levels);
     (void)pw_emit(c, code, PW_DO_TAKE, document, 0);
 }
 
@@ -331,7 +334,7 @@ static void compile_update(pw_compiler *c, pw_code *code, const pw_scope *scope,
     uint32_t document = pw_emit_slot(c, code, 1), path = pw_emit_slot(c, code, 1);
     uint32_t dropped = pw_emit_slot(c, code, 1), mark = pw_emit_slot(c, code, 1);
     (void)pw_emit(c, code, PW_DO_ARRAY_BEGIN, dropped, 0);
-    uint32_t fork = each_path(c, code, scope, n->a, document);
+    uint32_t fork = each_path(c, code, scope, n, document);
     (void)pw_emit(c, code, PW_DO_GET, document, path);
     uint32_t none = pw_emit(c, code, PW_DO_MARK_ELSE, mark, 0);
     pw_compile(c, code, scope, n->b);
