@@ -835,13 +835,28 @@ static pw_expr *compile(pw_compiler *c, pw_str source, const pw_expr_variable *v
     }
 }
 
+/* What fails inside comes back here: nothing of the caller's is changed behind setjmp. */
+static pawl_code compile_guarded(const pw_expr **out, pw_compiler *c, pw_str source,
+                                 const pw_expr_variable *variables, size_t variable_count)
+{
+    pw_arena_mark mark = pw_arena_at(c->out);
+    jmp_buf guard, *before = pw_arena_guard(c->out, &guard);
+    pw_arena_guard(c->scratch, &guard);
+    if (setjmp(guard)) {
+        (void)pw_arena_guard(c->out, before);
+        pw_arena_rewind(c->out, mark);
+        return c->syntax->code != PAWL_OK ? c->syntax->code : pw_no_memory(c->syntax->err);
+    }
+    *out = compile(c, source, variables, variable_count);
+    (void)pw_arena_guard(c->out, before);
+    return PAWL_OK;
+}
+
 pawl_code pw_expr_compile(const pw_expr **out, pw_str source, const pw_expr_variable *variables,
                           size_t variable_count, pw_arena *arena, size_t *position, pawl_error *err)
 {
-    size_t ignored;
-    if (!position)
-        position = &ignored;
-    *position = 0;
+    if (position)
+        *position = 0;
     if (source.len > PW_EXPR_SOURCE_MAX)
         return pw_fail(err, PAWL_INVALID, "too long: an expression has at most %u bytes",
                        PW_EXPR_SOURCE_MAX);
@@ -849,22 +864,13 @@ pawl_code pw_expr_compile(const pw_expr **out, pw_str source, const pw_expr_vari
         return pw_fail(err, PAWL_INVALID, "not valid UTF-8");
     pw_arena scratch;
     pw_arena_init(&scratch, 0);
-    pw_arena_mark mark = pw_arena_at(arena);
     pw_syntax syntax = { .arena = &scratch, .err = err, .code = PAWL_OK };
     pw_compiler compiler = { .syntax = &syntax, .scratch = &scratch, .out = arena };
-    jmp_buf guard, *before = pw_arena_guard(arena, &guard);
-    pw_arena_guard(&scratch, &guard);
-    if (setjmp(guard)) {
-        (void)pw_arena_guard(arena, before);
-        pw_arena_done(&scratch);
-        pw_arena_rewind(arena, mark);
-        *position = syntax.position;
-        return syntax.code != PAWL_OK ? syntax.code : pw_no_memory(err);
-    }
-    *out = compile(&compiler, source, variables, variable_count);
-    (void)pw_arena_guard(arena, before);
+    pawl_code code = compile_guarded(out, &compiler, source, variables, variable_count);
     pw_arena_done(&scratch);
-    return PAWL_OK;
+    if (code != PAWL_OK && position)
+        *position = syntax.position;
+    return code;
 }
 
 uint64_t pw_expr_slots(const pw_expr *expr)
