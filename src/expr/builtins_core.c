@@ -329,20 +329,26 @@ pw_value pw_builtin_to_entries(pw_expr_machine *m, pw_value in, const pw_value *
     return pw_array_ref(entries, in.count);
 }
 
-static pw_value first_of(pw_value entry, const char *const *names, size_t count, bool truthy)
+/* The first of these names that has neither null nor false. */
+static pw_value key_of(pw_value entry)
 {
-    for (size_t i = 0; i < count; i++) {
-        pw_value v = pw_get_lit(entry, names[i]);
-        if (!pw_is(v, PW_NONE) && (!truthy || !pw_is(v, PW_NULL)))
-            return v;
-    }
-    return pw_null();
+    static const char *const names[] = { "key", "Key", "name", "Name" };
+    pw_value key = pw_null();
+    for (size_t i = 0; i < PW_LENGTH(names) && !pw_truthy(key); i++)
+        key = pw_get_lit(entry, names[i]);
+    return pw_is(key, PW_NONE) ? pw_null() : key;
+}
+
+static pw_value value_of(pw_value entry)
+{
+    pw_value value = pw_get_lit(entry, "value");
+    if (pw_is(value, PW_NONE))
+        value = pw_get_lit(entry, "Value");
+    return pw_is(value, PW_NONE) ? pw_null() : value;
 }
 
 pw_value pw_builtin_from_entries(pw_expr_machine *m, pw_value in, const pw_value *args)
 {
-    static const char *const key_names[] = { "key", "k", "name", "Name", "Key", "K" };
-    static const char *const value_names[] = { "value", "v", "Value", "V" };
     (void)args;
     char text[PW_DUMP_SIZE];
     if (!pw_is(in, PW_ARRAY) && !pw_is(in, PW_OBJECT))
@@ -353,16 +359,12 @@ pw_value pw_builtin_from_entries(pw_expr_machine *m, pw_value in, const pw_value
     for (uint32_t i = 0; i < in.count; i++) {
         pw_value entry = pw_is(in, PW_ARRAY) ? in.as.items[i] : pw_members(in)[i].value;
         if (!pw_is(entry, PW_OBJECT) && !pw_is(entry, PW_NULL))
-            return pw_expr_throw(m, "Cannot index %s with \"key\"", pw_type_name(entry));
-        pw_value key = first_of(entry, key_names, PW_LENGTH(key_names), true);
-        if (pw_is(key, PW_NUMBER) || pw_is(key, PW_TRUE) || pw_is(key, PW_FALSE) ||
-            pw_is(key, PW_NULL))
-            key = pw_expr_tostring(m, key);
+            return pw_expr_throw(m, "Cannot index %s with string (\"key\")", pw_type_name(entry));
+        pw_value key = key_of(entry);
         if (!pw_is(key, PW_STRING))
             return pw_expr_throw(m, "Cannot use %s (%s) as object key", pw_type_name(key),
                                  pw_expr_dump(m, key, text));
-        members[i].key = pw_text(key);
-        members[i].value = first_of(entry, value_names, PW_LENGTH(value_names), false);
+        members[i] = (pw_member){ pw_text(key), value_of(entry) };
     }
     return pw_object_of(m->arena, members, in.count);
 }

@@ -147,8 +147,7 @@ static regex_t *regex_of(pw_expr_machine *m, pw_str pattern, OnigOptionType opti
         pw_expr_stop(m, PW_STOP_NO_MEMORY);
     UChar text[ONIG_MAX_ERROR_MESSAGE_LEN];
     int len = onig_error_code_to_str(text, code, &info);
-    (void)pw_expr_throw(m, PW_FMT " (at offset 0) is not a valid regex: %.*s", PW_ARG(pattern), len,
-                        (const char *)text);
+    (void)pw_expr_throw(m, "Regex failure: %.*s", len, (const char *)text);
     return NULL;
 }
 
@@ -255,7 +254,7 @@ static bool next_match(search *s)
     if (code < 0) {
         UChar text[ONIG_MAX_ERROR_MESSAGE_LEN];
         int len = onig_error_code_to_str(text, code);
-        (void)pw_expr_throw(s->m, "regular expression failed: %.*s", len, (const char *)text);
+        (void)pw_expr_throw(s->m, "Regex failure: %.*s", len, (const char *)text);
         s->over = true;
         return false;
     }
@@ -355,8 +354,9 @@ static bool open_search(search *s, pw_expr_machine *m, pw_value in, const pw_val
     flags f;
     if (!pw_is(in, PW_STRING) || !pw_is(args[0], PW_STRING)) {
         pw_value bad = pw_is(in, PW_STRING) ? args[0] : in;
-        (void)pw_expr_throw(m, "%s (%s) cannot be matched, as it is not a string",
-                            pw_type_name(bad), pw_expr_dump(m, bad, text));
+        (void)pw_expr_throw(m, "%s (%s) %s", pw_type_name(bad), pw_expr_dump(m, bad, text),
+                            pw_is(in, PW_STRING) ? "is not a string"
+                                                 : "cannot be matched, as it is not a string");
         return false;
     }
     if (!read_flags(m, args[1], &f))

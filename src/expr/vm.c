@@ -429,12 +429,12 @@ static outcome count_begin(pw_expr_machine *m, const pw_insn *insn)
 {
     static const char *const names[] = { "limit", "skip" };
     char value[PW_DUMP_SIZE];
-    if (!pw_is(m->acc, PW_NUMBER)) {
-        (void)pw_expr_throw(m, "Invalid arguments to %s: %s (%s) is not a number", names[insn->b],
-                            pw_type_name(m->acc), pw_expr_dump(m, m->acc, value));
+    if (m->acc.type > PW_NUMBER) { /* what is above all numbers is counted down */
+        (void)pw_expr_throw(m, "%s (%s) and number (1) cannot be subtracted", pw_type_name(m->acc),
+                            pw_expr_dump(m, m->acc, value));
         return THROWN;
     }
-    double count = pw_number(m->acc);
+    double count = m->acc.type == PW_NUMBER ? pw_number(m->acc) : -1;
     if (count < 0) {
         (void)pw_expr_throw(m, "%s doesn't support negative count", names[insn->b]);
         return THROWN;
