@@ -292,6 +292,13 @@ static uint32_t each_path(pw_compiler *c, pw_code *code, const pw_scope *scope, 
     return fork;
 }
 
+/* Behind the last path: what was made is known to be held alone by the next round of a reduce. */
+static void keep(pw_compiler *c, pw_code *code, const pw_node *n)
+{
+    if (n->kept_levels > 0)
+        (void)pw_emit(c, code, PW_DO_KEEP, n->kept_slot, n->kept_levels);
+}
+
 /* a = b, a op= b: for each b, all paths of a. */
 static void compile_assign(pw_compiler *c, pw_code *code, const pw_scope *scope, pw_node *n)
 {
@@ -323,8 +330,7 @@ static void compile_assign(pw_compiler *c, pw_code *code, const pw_scope *scope,
     }
     (void)pw_emit(c, code, PW_DO_BACKTRACK, 0, 0);
     pw_emit_here(code, fork);
-    if (n->kept_levels > 0)
-        (void)pw_emit(c, code, PW_DO_KEEP, n->kept_slot, n->kept_levels);
+    keep(c, code, n);
     (void)pw_emit(c, code, PW_DO_TAKE, document, 0);
 }
 
@@ -345,6 +351,7 @@ static void compile_update(pw_compiler *c, pw_code *code, const pw_scope *scope,
     (void)pw_emit(c, code, PW_DO_DROP, dropped, path);
     (void)pw_emit(c, code, PW_DO_BACKTRACK, 0, 0);
     pw_emit_here(code, fork);
+    keep(c, code, n);
     (void)pw_emit(c, code, PW_DO_TAKE, document, 0);
     (void)pw_emit(c, code, PW_DO_DELETE, dropped, 0);
 }

@@ -117,6 +117,9 @@ static use use_of_update(const pw_scope *scope, const pw_node *n)
     case PW_NODE_ASSIGN:
     case PW_NODE_OP_ASSIGN:
         return most(use_of_place(scope, n->a), use_of(scope, n->b));
+    case PW_NODE_UPDATE: /* its right side sees what is at the place, and gives what is to be there
+                          */
+        return use_of_place(scope, n->a);
     case PW_NODE_PIPE:
         for (const pw_node *stage = n->list; stage; stage = stage->next)
             all = most(all, use_of_update(scope, stage));
@@ -131,7 +134,7 @@ static use use_of_update(const pw_scope *scope, const pw_node *n)
 
 static void mark(pw_node *n, uint32_t slot, uint32_t levels)
 {
-    if (n->kind == PW_NODE_ASSIGN || n->kind == PW_NODE_OP_ASSIGN) {
+    if (n->kind == PW_NODE_ASSIGN || n->kind == PW_NODE_OP_ASSIGN || n->kind == PW_NODE_UPDATE) {
         n->kept_slot = (uint16_t)slot;
         n->kept_levels = (uint8_t)levels;
     } else if (n->kind == PW_NODE_PIPE) {

@@ -101,7 +101,7 @@ struct pw_node {
     bool interpolated; /* in a string, to be made text */
     uint32_t pos;
     uint32_t count; /* of list */
-    uint16_t kept_slot;  /* ASSIGN, OP_ASSIGN: see compile_alone.c */
+    uint16_t kept_slot;  /* ASSIGN, OP_ASSIGN, UPDATE: see compile_alone.c */
     uint8_t kept_levels; /* 0: nothing is kept */
     pw_str name;
     pw_value value;

@@ -346,6 +346,8 @@ TEST(expr, giving_keys_other_values_in_a_loop_costs_what_it_changes)
         "({}; .[\"k\\($i % 5000)\"] += 1) | length, .k7",
         "({n: {}}; .n[$i % 5000 | tostring] += 1) | .n | length, .\"7\"",
         "([]; .[$i % 5000] += 1) | length, .[7]",
+        "({}; .[\"k\\($i % 5000)\"] |= . + 1) | length, .k7",
+        "({n: [{}]}; .n[0][\"k\\($i % 5000)\"] |= . + 1) | .n[0] | length, .k7",
         "([range(5000) | 0]; .[$i % 5000] = .[$i % 5000] + 1) | length, .[7]",
         "({}; if $i < 0 then .x = 1 else .[$i % 5000 | @text] += 1 end | .all += 1)"
         " | length - 1, .\"7\"",
@@ -402,6 +404,18 @@ TEST(expr, what_a_loop_changes_in_place_is_seen_by_nobody_else)
           "[{\"a\":2,\"b\":4,\"c\":3,\"d\":3}]\n" },
         { "def length: {n: .}; reduce range(2) as $i ({}; .a = ($i | length) | .b += 1)",
           "{\"a\":{\"n\":1},\"b\":2}\n" },
+        { "reduce range(3) as $i ({a: {}}; .a |= {n: .} | .a.n.m = $i | .b = .a)",
+          "{\"a\":{\"n\":{\"n\":{\"n\":{\"m\":0},\"m\":1},\"m\":2}},"
+          "\"b\":{\"n\":{\"n\":{\"n\":{\"m\":0},\"m\":1},\"m\":2}}}\n" },
+        { "reduce range(4) as $i ({a: [0]}; .a |= . + [$i] | .a[0] |= . + 1 | .c[$i] = [.a])"
+          " | .c[][]",
+          "[1,0]\n[2,0,1]\n[3,0,1,2]\n[4,0,1,2,3]\n" },
+        { "reduce range(3) as $i ({a: {n: 0}}; .a |= (. as $l | .n += 1 | .was = $l) | .k[$i] |= 7)"
+          " | .a, .k",
+          "{\"n\":3,\"was\":{\"n\":2,\"was\":{\"n\":1,\"was\":{\"n\":0}}}}\n[7,7,7]\n" },
+        { "reduce range(4) as $i ({a: 1, b: 2}; .a |= (if $i == 1 then empty else $i end) | .b |= "
+          ".)",
+          "{\"b\":2,\"a\":3}\n" },
         { "try (reduce range(3) as $i ({}; .a += 1 | .b = (if $i == 2 then $i | error else 0 end)))"
           " catch .",
           "2\n" },
