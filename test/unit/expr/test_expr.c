@@ -349,8 +349,8 @@ TEST(expr, giving_keys_other_values_in_a_loop_costs_what_it_changes)
         "({}; .[\"k\\($i % 5000)\"] |= . + 1) | length, .k7",
         "({n: [{}]}; .n[0][\"k\\($i % 5000)\"] |= . + 1) | .n[0] | length, .k7",
         "([range(5000) | 0]; .[$i % 5000] = .[$i % 5000] + 1) | length, .[7]",
-        "({}; if $i < 0 then .x = 1 else .[$i % 5000 | @text] += 1 end | .all += 1)"
-        " | length - 1, .\"7\"",
+        "({}; if $i < 0 then .x = 1 else .[$i % 5000 | @text] += 1 end) | length, .\"7\"",
+        "({}; .all += 1 | .[$i % 5000 | @text] += 1) | length - 1, .\"7\"",
     };
     for (size_t i = 0; i < PW_LENGTH(folds); i++) {
         char program[200];
