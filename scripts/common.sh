@@ -23,6 +23,8 @@ have() {
   npm) command -v npm >/dev/null ;;
   openssl) command -v openssl >/dev/null ;;
   valgrind) command -v valgrind >/dev/null && printf '#include <valgrind/callgrind.h>\n' | gcc -E - >/dev/null 2>&1 ;;
+  jq) command -v jq >/dev/null ;;
+  gojq) command -v gojq >/dev/null ;;
   libclang-rt-14-dev) # the sanitizers of whatever clang there is
     printf 'int main(void) { return 0; }\n' |
       clang -x c -fsanitize=address,undefined -o /dev/null - >/dev/null 2>&1 ;;

@@ -85,20 +85,22 @@ pw_value pw_builtin_sort(pw_expr_machine *m, pw_value in, const pw_value *args)
     return want_array(m, in, "sorted, as it is not an array") ? pw_expr_sorted(m, in) : none;
 }
 
-/* `keys` has one key for each item of `in`; the prelude sees to that. */
-static bool keyed(pw_expr_machine *m, pw_value in, pw_value keys, const char *what)
+/* `keys` has one key for each item of `in`, or of what else was iterated over; the prelude sees to
+ * that. */
+static bool keyed(pw_expr_machine *m, pw_value in, pw_value keys)
 {
-    if (!want_array(m, in, what))
-        return false;
-    if (pw_is(keys, PW_ARRAY) && keys.count == in.count)
+    char text[PW_DUMP_SIZE], key_text[PW_DUMP_SIZE];
+    if (pw_is(in, PW_ARRAY) && pw_is(keys, PW_ARRAY) && keys.count == in.count)
         return true;
-    (void)pw_expr_throw(m, "keys and items differ in number");
+    (void)pw_expr_throw(m, "%s (%s) and %s (%s) cannot be sorted, as they are not both arrays",
+                        pw_type_name(in), pw_expr_dump(m, in, text), pw_type_name(keys),
+                        pw_expr_dump(m, keys, key_text));
     return false;
 }
 
 pw_value pw_builtin_sort_by(pw_expr_machine *m, pw_value in, const pw_value *args)
 {
-    return keyed(m, in, args[0], "sorted, as it is not an array") ? in_order(m, in, args[0]) : none;
+    return keyed(m, in, args[0]) ? in_order(m, in, args[0]) : none;
 }
 
 /* Arrays of items with equal keys, in the order of the keys; or only the first of each. */
@@ -132,14 +134,12 @@ static pw_value grouped(pw_expr_machine *m, pw_value in, pw_value keys, bool onl
 
 pw_value pw_builtin_group_by(pw_expr_machine *m, pw_value in, const pw_value *args)
 {
-    return keyed(m, in, args[0], "grouped, as it is not an array") ? grouped(m, in, args[0], false)
-                                                                   : none;
+    return keyed(m, in, args[0]) ? grouped(m, in, args[0], false) : none;
 }
 
 pw_value pw_builtin_unique_by(pw_expr_machine *m, pw_value in, const pw_value *args)
 {
-    return keyed(m, in, args[0], "grouped, as it is not an array") ? grouped(m, in, args[0], true)
-                                                                   : none;
+    return keyed(m, in, args[0]) ? grouped(m, in, args[0], true) : none;
 }
 
 pw_value pw_builtin_unique(pw_expr_machine *m, pw_value in, const pw_value *args)
@@ -151,10 +151,11 @@ pw_value pw_builtin_unique(pw_expr_machine *m, pw_value in, const pw_value *args
 /* The first least, or the last greatest, as jq chooses among equals. */
 static pw_value extreme(pw_expr_machine *m, pw_value in, pw_value keys, bool greatest)
 {
-    char text[PW_DUMP_SIZE];
+    char text[PW_DUMP_SIZE], key_text[PW_DUMP_SIZE];
     if (!pw_is(in, PW_ARRAY))
-        return pw_expr_throw(m, "%s (%s) cannot be iterated over", pw_type_name(in),
-                             pw_expr_dump(m, in, text));
+        return pw_expr_throw(m, "%s (%s) and %s (%s) cannot be iterated over", pw_type_name(in),
+                             pw_expr_dump(m, in, text), pw_type_name(keys),
+                             pw_expr_dump(m, keys, key_text));
     if (!pw_is(keys, PW_ARRAY) || keys.count != in.count)
         return pw_expr_throw(m, "keys and items differ in number");
     uint32_t best = 0;
@@ -322,9 +323,13 @@ pw_value pw_builtin_reverse(pw_expr_machine *m, pw_value in, const pw_value *arg
         }
         return pw_string_ref((pw_str){ out, s.len });
     }
-    if (!pw_is(in, PW_ARRAY))
-        return pw_expr_throw(m, "Cannot reverse %s (%s)", pw_type_name(in),
-                             pw_expr_dump(m, in, dump));
+    if (!pw_is(in, PW_ARRAY)) { /* as if each of its `length` items were looked for */
+        pw_value length = pw_builtin_length(m, in, NULL);
+        if (pw_is(length, PW_NONE) || pw_number(length) <= 0)
+            return pw_is(length, PW_NONE) ? none : pw_array_ref(NULL, 0);
+        return pw_expr_throw(m, "Cannot index %s with number (%s)", pw_type_name(in),
+                             pw_expr_dump(m, pw_expr_number(m, pw_number(length) - 1), dump));
+    }
     pw_expr_charge(m, in.count);
     pw_value *items = PW_NEW_ARRAY(m->arena, pw_value, (size_t)in.count + 1);
     for (uint32_t i = 0; i < in.count; i++)

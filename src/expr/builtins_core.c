@@ -1,8 +1,8 @@
 /* builtins_core.c - functions about any value: type, size, keys, conversions, entries. */
-#include <stdlib.h>
-#include "expr/builtins_internal.h"
-
 #include <math.h>
+
+#include "expr/builtins_internal.h"
+#include "expr/syntax_internal.h"
 #include "base/json.h"
 
 static const pw_value none = { .type = PW_NONE };
@@ -245,8 +245,7 @@ pw_value pw_builtin_fromjson(pw_expr_machine *m, pw_value in, const pw_value *ar
     if (code == PAWL_NO_MEMORY)
         pw_expr_stop(m, m->arena->over_limit ? PW_STOP_MEMORY : PW_STOP_NO_MEMORY);
     if (code != PAWL_OK)
-        return pw_expr_throw(m, "%s (while parsing '" PW_FMT "')", err.message,
-                             (int)(text.len > 60 ? 60 : text.len), text.ptr);
+        return pw_expr_complain_json(m, text, err.message);
     return v;
 }
 
@@ -286,15 +285,7 @@ pw_value pw_builtin_tonumber(pw_expr_machine *m, pw_value in, const pw_value *ar
         return pw_expr_number(m, (double)NAN);
     if (!is_number_text(s))
         return complain(m, in, "cannot be parsed as a number");
-    if (s.ptr[0] == '+')
-        s.ptr++, s.len--;
-    pw_value v;
-    pawl_error ignored;
-    pw_json_limits limits = { .bytes = s.len };
-    if (pw_json_parse(&v, s, &limits, m->arena, &ignored) == PAWL_OK)
-        return v;
-    pw_str copy = pw_arena_str(m->arena, s);
-    return pw_expr_number(m, strtod(copy.ptr, NULL));
+    return pw_lex_number(m->arena, s);
 }
 
 pw_value pw_builtin_toboolean(pw_expr_machine *m, pw_value in, const pw_value *args)
@@ -324,33 +315,40 @@ pw_value pw_builtin_format(pw_expr_machine *m, pw_value in, const pw_value *args
 pw_value pw_builtin_to_entries(pw_expr_machine *m, pw_value in, const pw_value *args)
 {
     (void)args;
-    if (!pw_is(in, PW_OBJECT))
+    bool array = pw_is(in, PW_ARRAY);
+    if (!array && !pw_is(in, PW_OBJECT))
         return complain(m, in, "has no keys");
     pw_expr_charge(m, in.count);
     pw_value *entries = PW_NEW_ARRAY(m->arena, pw_value, (size_t)in.count + 1);
     for (uint32_t i = 0; i < in.count; i++) {
-        const pw_member *member = &pw_members(in)[i];
-        pw_member entry[] = { { PW_LIT("key"), pw_string_ref(member->key) },
-                              { PW_LIT("value"), member->value } };
+        const pw_member *member = array ? NULL : &pw_members(in)[i];
+        pw_member entry[] = { { PW_LIT("key"), array ? pw_int(i) : pw_string_ref(member->key) },
+                              { PW_LIT("value"), array ? in.as.items[i] : member->value } };
         entries[i] = pw_object_of(m->arena, entry, 2);
     }
     return pw_array_ref(entries, in.count);
 }
 
-static pw_value first_of(pw_value entry, const char *const *names, size_t count, bool truthy)
+/* The first of these names that has neither null nor false. */
+static pw_value key_of(pw_value entry)
 {
-    for (size_t i = 0; i < count; i++) {
-        pw_value v = pw_get_lit(entry, names[i]);
-        if (!pw_is(v, PW_NONE) && (!truthy || !pw_is(v, PW_NULL)))
-            return v;
-    }
-    return pw_null();
+    static const char *const names[] = { "key", "Key", "name", "Name" };
+    pw_value key = pw_null();
+    for (size_t i = 0; i < PW_LENGTH(names) && !pw_truthy(key); i++)
+        key = pw_get_lit(entry, names[i]);
+    return pw_is(key, PW_NONE) ? pw_null() : key;
+}
+
+static pw_value value_of(pw_value entry)
+{
+    pw_value value = pw_get_lit(entry, "value");
+    if (pw_is(value, PW_NONE))
+        value = pw_get_lit(entry, "Value");
+    return pw_is(value, PW_NONE) ? pw_null() : value;
 }
 
 pw_value pw_builtin_from_entries(pw_expr_machine *m, pw_value in, const pw_value *args)
 {
-    static const char *const key_names[] = { "key", "k", "name", "Name", "Key", "K" };
-    static const char *const value_names[] = { "value", "v", "Value", "V" };
     (void)args;
     char text[PW_DUMP_SIZE];
     if (!pw_is(in, PW_ARRAY) && !pw_is(in, PW_OBJECT))
@@ -361,16 +359,12 @@ pw_value pw_builtin_from_entries(pw_expr_machine *m, pw_value in, const pw_value
     for (uint32_t i = 0; i < in.count; i++) {
         pw_value entry = pw_is(in, PW_ARRAY) ? in.as.items[i] : pw_members(in)[i].value;
         if (!pw_is(entry, PW_OBJECT) && !pw_is(entry, PW_NULL))
-            return pw_expr_throw(m, "Cannot index %s with \"key\"", pw_type_name(entry));
-        pw_value key = first_of(entry, key_names, PW_LENGTH(key_names), true);
-        if (pw_is(key, PW_NUMBER) || pw_is(key, PW_TRUE) || pw_is(key, PW_FALSE) ||
-            pw_is(key, PW_NULL))
-            key = pw_expr_tostring(m, key);
+            return pw_expr_throw(m, "Cannot index %s with string (\"key\")", pw_type_name(entry));
+        pw_value key = key_of(entry);
         if (!pw_is(key, PW_STRING))
             return pw_expr_throw(m, "Cannot use %s (%s) as object key", pw_type_name(key),
                                  pw_expr_dump(m, key, text));
-        members[i].key = pw_text(key);
-        members[i].value = first_of(entry, value_names, PW_LENGTH(value_names), false);
+        members[i] = (pw_member){ pw_text(key), value_of(entry) };
     }
     return pw_object_of(m->arena, members, in.count);
 }

@@ -42,8 +42,9 @@
     X("log2", 0, log2) X("log10", 0, log10) X("log1p", 0, log1p) X("logb", 0, logb) \
     X("gamma", 0, lgamma) X("lgamma", 0, lgamma) X("tgamma", 0, tgamma) X("lgamma_r", 0, lgamma_r) \
     X("significand", 0, significand) X("j0", 0, j0) X("j1", 0, j1) X("y0", 0, y0) X("y1", 0, y1) \
+    X("erf", 0, erf) X("erfc", 0, erfc) X("jn", 2, jn) X("yn", 2, yn) \
     X("pow", 2, pow) X("atan2", 2, atan2) X("fmod", 2, fmod) X("fmin", 2, fmin) X("fmax", 2, fmax) \
-    X("fdim", 2, fdim) X("hypot", 2, hypot) X("copysign", 2, copysign) X("drem", 2, drem) \
+    X("fdim", 2, fdim) X("hypot", 2, hypot) X("copysign", 2, copysign) X("drem", 2, remainder) X("remainder", 2, remainder) \
     X("nextafter", 2, nextafter) X("nexttoward", 2, nextafter) X("ldexp", 2, ldexp) \
     X("scalb", 2, ldexp) X("scalbln", 2, ldexp) X("fma", 3, fma) X("frexp", 0, frexp) \
     X("modf", 0, modf) X("infinite", 0, infinite) X("nan", 0, nan) \

@@ -1,6 +1,7 @@
 /* builtins_math.c - numbers, by the C library's maths. What floor, ceil, round and trunc give is
  * exact for integers of 64 bits; the others work in doubles. */
 #include <math.h>
+#include <stdlib.h>
 
 #include "expr/builtins_internal.h"
 
@@ -98,6 +99,8 @@ ONE(j0, j0)
 ONE(j1, j1)
 ONE(y0, y0)
 ONE(y1, y1)
+ONE(erf, erf)
+ONE(erfc, erfc)
 TWO(pow, pow)
 TWO(atan2, atan2)
 TWO(fmod, fmod)
@@ -106,9 +109,34 @@ TWO(fmax, fmax)
 TWO(fdim, fdim)
 TWO(hypot, hypot)
 TWO(copysign, copysign)
-TWO(drem, remainder)
+TWO(remainder, remainder)
 TWO(nextafter, nextafter)
 TWO(ldexp, scaled)
+
+/* A Bessel function's order is a number of steps for the C library. */
+static bool order_of(pw_expr_machine *m, const pw_value *args, int *order)
+{
+    if (!want_number(m, args[0]) || !want_number(m, args[1]))
+        return false;
+    double d = pw_number(args[0]);
+    *order = d > 1e6 ? 1000000 : d > -1e6 ? (int)d : d <= -1e6 ? -1000000 : 0;
+    pw_expr_charge(m, (uint64_t)abs(*order));
+    return true;
+}
+
+pw_value pw_builtin_jn(pw_expr_machine *m, pw_value in, const pw_value *args)
+{
+    (void)in;
+    int order;
+    return order_of(m, args, &order) ? pw_expr_number(m, jn(order, pw_number(args[1]))) : none;
+}
+
+pw_value pw_builtin_yn(pw_expr_machine *m, pw_value in, const pw_value *args)
+{
+    (void)in;
+    int order;
+    return order_of(m, args, &order) ? pw_expr_number(m, yn(order, pw_number(args[1]))) : none;
+}
 
 pw_value pw_builtin_fma(pw_expr_machine *m, pw_value in, const pw_value *args)
 {
@@ -178,18 +206,18 @@ pw_value pw_builtin_nan(pw_expr_machine *m, pw_value in, const pw_value *args)
 
 pw_value pw_builtin_isinfinite(pw_expr_machine *m, pw_value in, const pw_value *args)
 {
-    (void)args;
-    return want_number(m, in) ? pw_bool(isinf(pw_number(in))) : none;
+    (void)m, (void)args;
+    return pw_bool(pw_is(in, PW_NUMBER) && isinf(pw_number(in)));
 }
 
 pw_value pw_builtin_isnan(pw_expr_machine *m, pw_value in, const pw_value *args)
 {
-    (void)args;
-    return want_number(m, in) ? pw_bool(isnan(pw_number(in))) : none;
+    (void)m, (void)args;
+    return pw_bool(pw_is(in, PW_NUMBER) && isnan(pw_number(in)));
 }
 
 pw_value pw_builtin_isnormal(pw_expr_machine *m, pw_value in, const pw_value *args)
 {
-    (void)args;
-    return want_number(m, in) ? pw_bool(isnormal(pw_number(in))) : none;
+    (void)m, (void)args;
+    return pw_bool(pw_is(in, PW_NUMBER) && isnormal(pw_number(in)));
 }

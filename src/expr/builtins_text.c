@@ -149,10 +149,8 @@ pw_value pw_builtin_rtrim(pw_expr_machine *m, pw_value in, const pw_value *args)
 pw_value pw_builtin_explode(pw_expr_machine *m, pw_value in, const pw_value *args)
 {
     (void)args;
-    char text[PW_DUMP_SIZE];
     if (!pw_is(in, PW_STRING))
-        return pw_expr_throw(m, "%s (%s) cannot be exploded", pw_type_name(in),
-                             pw_expr_dump(m, in, text));
+        return pw_expr_throw(m, "explode input must be a string");
     pw_str s = pw_text(in);
     size_t count = pw_utf8_count(s), n = 0;
     pw_expr_charge(m, count);

@@ -46,7 +46,7 @@ pw_value pw_builtin_utc(pw_expr_machine *m, pw_value in, const pw_value *args)
     (void)args;
     broken_down t;
     if (!pw_is(in, PW_NUMBER))
-        return pw_expr_throw(m, "gmtime() requires a number");
+        return pw_expr_throw(m, "gmtime() requires numeric inputs");
     if (!split_seconds(m, pw_number(in), "gmtime", &t))
         return none;
     return broken_down_value(m, &t.date, t.seconds);
@@ -88,7 +88,7 @@ pw_value pw_builtin_mktime(pw_expr_machine *m, pw_value in, const pw_value *args
     (void)args;
     broken_down t;
     if (!pw_is(in, PW_ARRAY))
-        return pw_expr_throw(m, "mktime requires array of 6 numbers");
+        return pw_expr_throw(m, "mktime requires array inputs");
     if (!read_broken_down(m, in, "mktime", &t))
         return none;
     return pw_int(pw_date_ms(&t.date) / 1000);

@@ -247,6 +247,7 @@ static void compile_reduce(pw_compiler *c, pw_code *code, const pw_scope *scope,
     pw_compile(c, code, scope, n->b);
     (void)pw_emit(c, code, PW_DO_STORE, state, 0);
     (void)pw_emit(c, code, PW_DO_POP, 0, 0);
+    pw_compile_alone(c, code, scope, n->c);
     uint32_t fork = pw_emit(c, code, PW_DO_FORK, 0, 0);
     pw_compile(c, code, scope, n->a);
     const pw_scope *inner = compile_bind(c, code, scope, n->pattern);
@@ -276,19 +277,26 @@ static void compile_foreach(pw_compiler *c, pw_code *code, const pw_scope *scope
 
 /* ---- assignment */
 
-/* acc: the document. Runs `paths` over it; what follows has the path in acc. Returns the fork whose
- * continuation comes when there are no more paths. */
-static uint32_t each_path(pw_compiler *c, pw_code *code, const pw_scope *scope, pw_node *paths,
+/* acc: the document. Runs the left side of n over it; what follows has the path in acc. Returns the
+ * fork whose continuation comes when there are no more paths. */
+static uint32_t each_path(pw_compiler *c, pw_code *code, const pw_scope *scope, pw_node *n,
                           uint32_t document)
 {
     c->wants_track = true;
     (void)pw_emit(c, code, PW_DO_STORE, document, 0);
     uint32_t fork = pw_emit(c, code, PW_DO_FORK, 0, 0);
-    (void)pw_emit(c, code, PW_DO_OWN, 0, 0); /* until the fork is back */
+    (void)pw_emit(c, code, PW_DO_OWN, n->kept_slot, n->kept_levels); /* until the fork is back */
     (void)pw_emit(c, code, PW_DO_PATH_BEGIN, 0, 0);
-    pw_compile(c, code, scope, paths);
+    pw_compile(c, code, scope, n->a);
     (void)pw_emit(c, code, PW_DO_PATH_END, 0, 0);
     return fork;
+}
+
+/* Behind the last path: what was made is known to be held alone by the next round of a reduce. */
+static void keep(pw_compiler *c, pw_code *code, const pw_node *n)
+{
+    if (n->kept_levels > 0)
+        (void)pw_emit(c, code, PW_DO_KEEP, n->kept_slot, n->kept_levels);
 }
 
 /* a = b, a op= b: for each b, all paths of a. */
@@ -300,7 +308,7 @@ static void compile_assign(pw_compiler *c, pw_code *code, const pw_scope *scope,
     pw_compile(c, code, scope, n->b);
     (void)pw_emit(c, code, PW_DO_STORE, value, 0);
     (void)pw_emit(c, code, PW_DO_POP, c->track, 0);
-    uint32_t fork = each_path(c, code, scope, n->a, document);
+    uint32_t fork = each_path(c, code, scope, n, document);
     if (n->kind == PW_NODE_ASSIGN) {
         (void)pw_emit(c, code, PW_DO_SET, document, value);
     } else {
@@ -322,6 +330,7 @@ static void compile_assign(pw_compiler *c, pw_code *code, const pw_scope *scope,
     }
     (void)pw_emit(c, code, PW_DO_BACKTRACK, 0, 0);
     pw_emit_here(code, fork);
+    keep(c, code, n);
     (void)pw_emit(c, code, PW_DO_TAKE, document, 0);
 }
 
@@ -331,7 +340,7 @@ static void compile_update(pw_compiler *c, pw_code *code, const pw_scope *scope,
     uint32_t document = pw_emit_slot(c, code, 1), path = pw_emit_slot(c, code, 1);
     uint32_t dropped = pw_emit_slot(c, code, 1), mark = pw_emit_slot(c, code, 1);
     (void)pw_emit(c, code, PW_DO_ARRAY_BEGIN, dropped, 0);
-    uint32_t fork = each_path(c, code, scope, n->a, document);
+    uint32_t fork = each_path(c, code, scope, n, document);
     (void)pw_emit(c, code, PW_DO_GET, document, path);
     uint32_t none = pw_emit(c, code, PW_DO_MARK_ELSE, mark, 0);
     pw_compile(c, code, scope, n->b);
@@ -342,6 +351,7 @@ static void compile_update(pw_compiler *c, pw_code *code, const pw_scope *scope,
     (void)pw_emit(c, code, PW_DO_DROP, dropped, path);
     (void)pw_emit(c, code, PW_DO_BACKTRACK, 0, 0);
     pw_emit_here(code, fork);
+    keep(c, code, n);
     (void)pw_emit(c, code, PW_DO_TAKE, document, 0);
     (void)pw_emit(c, code, PW_DO_DELETE, dropped, 0);
 }
@@ -832,13 +842,28 @@ static pw_expr *compile(pw_compiler *c, pw_str source, const pw_expr_variable *v
     }
 }
 
+/* What fails inside comes back here: nothing of the caller's is changed behind setjmp. */
+static pawl_code compile_guarded(const pw_expr **out, pw_compiler *c, pw_str source,
+                                 const pw_expr_variable *variables, size_t variable_count)
+{
+    pw_arena_mark mark = pw_arena_at(c->out);
+    jmp_buf guard, *before = pw_arena_guard(c->out, &guard);
+    pw_arena_guard(c->scratch, &guard);
+    if (setjmp(guard)) {
+        (void)pw_arena_guard(c->out, before);
+        pw_arena_rewind(c->out, mark);
+        return c->syntax->code != PAWL_OK ? c->syntax->code : pw_no_memory(c->syntax->err);
+    }
+    *out = compile(c, source, variables, variable_count);
+    (void)pw_arena_guard(c->out, before);
+    return PAWL_OK;
+}
+
 pawl_code pw_expr_compile(const pw_expr **out, pw_str source, const pw_expr_variable *variables,
                           size_t variable_count, pw_arena *arena, size_t *position, pawl_error *err)
 {
-    size_t ignored;
-    if (!position)
-        position = &ignored;
-    *position = 0;
+    if (position)
+        *position = 0;
     if (source.len > PW_EXPR_SOURCE_MAX)
         return pw_fail(err, PAWL_INVALID, "too long: an expression has at most %u bytes",
                        PW_EXPR_SOURCE_MAX);
@@ -846,22 +871,13 @@ pawl_code pw_expr_compile(const pw_expr **out, pw_str source, const pw_expr_vari
         return pw_fail(err, PAWL_INVALID, "not valid UTF-8");
     pw_arena scratch;
     pw_arena_init(&scratch, 0);
-    pw_arena_mark mark = pw_arena_at(arena);
     pw_syntax syntax = { .arena = &scratch, .err = err, .code = PAWL_OK };
     pw_compiler compiler = { .syntax = &syntax, .scratch = &scratch, .out = arena };
-    jmp_buf guard, *before = pw_arena_guard(arena, &guard);
-    pw_arena_guard(&scratch, &guard);
-    if (setjmp(guard)) {
-        (void)pw_arena_guard(arena, before);
-        pw_arena_done(&scratch);
-        pw_arena_rewind(arena, mark);
-        *position = syntax.position;
-        return syntax.code != PAWL_OK ? syntax.code : pw_no_memory(err);
-    }
-    *out = compile(&compiler, source, variables, variable_count);
-    (void)pw_arena_guard(arena, before);
+    pawl_code code = compile_guarded(out, &compiler, source, variables, variable_count);
     pw_arena_done(&scratch);
-    return PAWL_OK;
+    if (code != PAWL_OK && position)
+        *position = syntax.position;
+    return code;
 }
 
 uint64_t pw_expr_slots(const pw_expr *expr)

@@ -176,7 +176,7 @@ void pw_compile_def(pw_compiler *c, pw_code *parent, pw_scope *self)
     (void)pw_emit(c, code, PW_DO_RETURN, 0, 0);
 }
 
-static const pw_scope *find_function(const pw_scope *scope, pw_str name, uint32_t arity)
+const pw_scope *pw_scope_function(const pw_scope *scope, pw_str name, uint32_t arity)
 {
     for (; scope; scope = scope->outer) {
         if (scope->kind == PW_SCOPE_FUNCTION && scope->arity == arity &&
@@ -195,7 +195,7 @@ static const pw_scope *passed_on(const pw_scope *scope, const pw_node *arg)
         arg = arg->list;
     if (arg->kind != PW_NODE_CALL || arg->count != 0)
         return NULL;
-    const pw_scope *found = find_function(scope, arg->name, 0);
+    const pw_scope *found = pw_scope_function(scope, arg->name, 0);
     return found && found->kind == PW_SCOPE_PARAM ? found : NULL;
 }
 
@@ -280,7 +280,7 @@ void pw_compile_call(pw_compiler *c, pw_code *code, const pw_scope *scope, pw_no
         call = &recurse;
         scope = NULL;
     }
-    const pw_scope *found = find_function(scope, call->name, call->count);
+    const pw_scope *found = pw_scope_function(scope, call->name, call->count);
     if (found && found->kind == PW_SCOPE_PARAM) {
         (void)pw_emit(c, code, PW_DO_CALL_PARAM, pw_emit_level(code, found->code), found->slot);
         return;

@@ -68,6 +68,10 @@ void pw_compile(pw_compiler *c, pw_code *code, const pw_scope *scope, pw_node *n
 void pw_compile_def(pw_compiler *c, pw_code *parent, pw_scope *self);
 /* acc is the input, before and after; an output of n is pushed. */
 void pw_compile_operand(pw_compiler *c, pw_code *code, const pw_scope *scope, pw_node *n);
+/* Finds out whether the update of a reduce holds its state alone, and marks its assignments. */
+void pw_compile_alone(pw_compiler *c, pw_code *code, const pw_scope *scope, pw_node *update);
+/* The definition or parameter that a call means; NULL: none of the expression's own. */
+const pw_scope *pw_scope_function(const pw_scope *scope, pw_str name, uint32_t arity);
 void pw_compile_call(pw_compiler *c, pw_code *code, const pw_scope *scope, pw_node *call);
 
 #endif

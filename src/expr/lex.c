@@ -86,6 +86,29 @@ static size_t number_end(pw_str s, size_t i)
     return i;
 }
 
+/* Written as JSON would, because the C library's way of reading numbers depends on the locale. */
+pw_value pw_lex_number(pw_arena *arena, pw_str s)
+{
+    char *text = pw_arena_alloc(arena, s.len + 1);
+    size_t n = 0, i = 0;
+    if (at(s, i) == '-' || at(s, i) == '+')
+        if (s.ptr[i++] == '-')
+            text[n++] = '-';
+    while (at(s, i) == '0' && is_digit(at(s, i + 1)))
+        i++;
+    if (!is_digit(at(s, i)))
+        text[n++] = '0';
+    while (is_digit(at(s, i)))
+        text[n++] = s.ptr[i++];
+    if (at(s, i) == '.' && !is_digit(at(s, i + 1)))
+        i++;
+    if (i < s.len)
+        memcpy(text + n, s.ptr + i, s.len - i);
+    pw_value number = pw_number_of(arena, (pw_str){ text, n + (s.len - i) });
+    PW_ASSERT(pw_is(number, PW_NUMBER));
+    return number;
+}
+
 static const char *const keywords[] = {
     "def", "if",    "then",  "elif",   "else",    "end",    "as",  "reduce", "foreach",
     "try", "catch", "label", "import", "include", "module", "and", "or",     "__loc__",

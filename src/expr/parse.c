@@ -5,7 +5,6 @@
  * `try` and the sign; suffixes. Chains of `|`, `,`, `elif`, `def`, suffixes and operators are loops
  * here, so only true nesting counts against PW_EXPR_NESTING_MAX. */
 #include <stdio.h>
-#include <stdlib.h>
 #include "expr/syntax_internal.h"
 
 #include "base/json.h"
@@ -263,14 +262,7 @@ static pw_value number_of(parser *p, pw_str text)
         if (k == text.len)
             return pw_int(i);
     }
-    pw_value v;
-    pawl_error ignored;
-    pw_json_limits limits = { .bytes = text.len };
-    if (pw_json_parse(&v, text, &limits, p->syntax->arena, &ignored) == PAWL_OK)
-        return v;
-    /* What jq takes beyond JSON: `.5`, `5.`, `007`. */
-    pw_str copy = pw_arena_str(p->syntax->arena, text);
-    return pw_real(strtod(copy.ptr, NULL));
+    return pw_lex_number(p->syntax->arena, text);
 }
 
 /* ---- patterns */

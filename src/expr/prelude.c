@@ -43,6 +43,7 @@ static const struct {
     { "scalars", 0, "def scalars: select(type | . != \"array\" and . != \"object\");" },
     { "finites", 0, "def finites: select(isinfinite or isnan | not);" },
     { "normals", 0, "def normals: select(isnormal);" },
+    { "isfinite", 0, "def isfinite: type == \"number\" and (isinfinite | not);" },
     { "first", 0, "def first: .[0];" },
     { "last", 0, "def last: .[-1];" },
     { "nth", 1, "def nth($n): .[$n];" },
@@ -60,7 +61,7 @@ static const struct {
     { "recurse", 0, "def recurse: def r: ., (.[]? | r); r;" },
     { "recurse", 1, "def recurse(f): def r: ., (f | r); r;" },
     { "recurse", 2, "def recurse(f; c): def r: ., (f | select(c) | r); r;" },
-    { "repeat", 1, "def repeat(f): def r: ., (f | r); r;" },
+    { "repeat", 1, "def repeat(f): def r: f, r; r;" },
     { "while", 2, "def while(c; f): def r: if c then ., (f | r) else empty end; r;" },
     { "until", 2, "def until(c; f): def r: if c then . else f | r end; r;" },
     { "map_values", 1, "def map_values(f): .[] |= f;" },
@@ -69,7 +70,7 @@ static const struct {
     { "paths", 0, "def paths: path(..) | select(length > 0);" },
     { "paths", 1, "def paths(f): path(.. | select(f)) | select(length > 0);" },
     { "leaf_paths", 0,
-      "def leaf_paths: path(.. | select(type | . != \"array\" and . != \"object\"))"
+      "def leaf_paths: path(.. | select(select(type | . != \"array\" and . != \"object\")))"
       " | select(length > 0);" },
     { "pick", 1,
       "def pick(f): . as $in | reduce path(f) as $p (null; setpath($p; $in | getpath($p)));" },

@@ -35,9 +35,13 @@ struct pw_regex_cache {
 };
 
 static pthread_once_t onig_once = PTHREAD_ONCE_INIT;
+static OnigSyntaxType without_calls;
 
 static void onig_start(void)
 {
+    onig_copy_syntax(&without_calls, ONIG_SYNTAX_PERL_NG);
+    onig_set_syntax_op2(&without_calls, onig_get_syntax_op2(ONIG_SYNTAX_PERL_NG) &
+                                            ~ONIG_SYN_OP2_QMARK_PERL_SUBEXP_CALL);
     OnigEncoding encodings[] = { ONIG_ENCODING_UTF8 };
     (void)onig_initialize(encodings, 1);
     (void)onig_set_parse_depth_limit(250);
@@ -90,6 +94,19 @@ static void charge_compilation(pw_expr_machine *m, cached *entry, pw_str pattern
     pw_expr_charge(m, 100 + 4 * pattern.len);
 }
 
+/* Perl with named groups, as in jq. Oniguruma 6.9.8 takes the `(?-` of `(?-i)` for the beginning of
+ * the call of a group before, `(?-1)`: a pattern with the one does without the other. */
+static OnigSyntaxType *syntax_of(pw_str pattern)
+{
+    const char *end = pattern.ptr + pattern.len, *at = pattern.ptr;
+    while ((at = memmem(at, (size_t)(end - at), "(?-", 3))) {
+        at += 3;
+        if (at < end && *at >= 'a' && *at <= 'z')
+            return &without_calls;
+    }
+    return ONIG_SYNTAX_PERL_NG;
+}
+
 /* The compiled pattern, from the cache if it is there; NULL: thrown. */
 static regex_t *regex_of(pw_expr_machine *m, pw_str pattern, OnigOptionType options)
 {
@@ -121,7 +138,7 @@ static regex_t *regex_of(pw_expr_machine *m, pw_str pattern, OnigOptionType opti
     OnigErrorInfo info;
     const UChar *start = (const UChar *)oldest->pattern;
     int code = onig_new(&oldest->regex, start, start + pattern.len, options, ONIG_ENCODING_UTF8,
-                        ONIG_SYNTAX_PERL_NG, &info);
+                        syntax_of(pattern), &info);
     if (code == ONIG_NORMAL)
         return oldest->regex;
     oldest->regex = NULL;
@@ -130,8 +147,7 @@ static regex_t *regex_of(pw_expr_machine *m, pw_str pattern, OnigOptionType opti
         pw_expr_stop(m, PW_STOP_NO_MEMORY);
     UChar text[ONIG_MAX_ERROR_MESSAGE_LEN];
     int len = onig_error_code_to_str(text, code, &info);
-    (void)pw_expr_throw(m, PW_FMT " (at offset 0) is not a valid regex: %.*s", PW_ARG(pattern), len,
-                        (const char *)text);
+    (void)pw_expr_throw(m, "Regex failure: %.*s", len, (const char *)text);
     return NULL;
 }
 
@@ -159,6 +175,9 @@ static bool read_flags(pw_expr_machine *m, pw_value v, flags *out)
             break;
         case 'i':
             out->options |= ONIG_OPTION_IGNORECASE;
+            break;
+        case 'm':
+            out->options |= ONIG_OPTION_MULTILINE;
             break;
         case 'x':
             out->options |= ONIG_OPTION_EXTEND;
@@ -235,7 +254,7 @@ static bool next_match(search *s)
     if (code < 0) {
         UChar text[ONIG_MAX_ERROR_MESSAGE_LEN];
         int len = onig_error_code_to_str(text, code);
-        (void)pw_expr_throw(s->m, "regular expression failed: %.*s", len, (const char *)text);
+        (void)pw_expr_throw(s->m, "Regex failure: %.*s", len, (const char *)text);
         s->over = true;
         return false;
     }
@@ -335,8 +354,9 @@ static bool open_search(search *s, pw_expr_machine *m, pw_value in, const pw_val
     flags f;
     if (!pw_is(in, PW_STRING) || !pw_is(args[0], PW_STRING)) {
         pw_value bad = pw_is(in, PW_STRING) ? args[0] : in;
-        (void)pw_expr_throw(m, "%s (%s) cannot be matched, as it is not a string",
-                            pw_type_name(bad), pw_expr_dump(m, bad, text));
+        (void)pw_expr_throw(m, "%s (%s) %s", pw_type_name(bad), pw_expr_dump(m, bad, text),
+                            pw_is(in, PW_STRING) ? "is not a string"
+                                                 : "cannot be matched, as it is not a string");
         return false;
     }
     if (!read_flags(m, args[1], &f))

@@ -36,6 +36,8 @@ typedef struct pw_lexer {
 void pw_lex_next(pw_lexer *lex);
 /* White space and comments; jq's comments go on behind a backslash before the line's end. */
 size_t pw_lex_skip(pw_str source, size_t at);
+/* The number that `text` is in jq: as in JSON, also `.5`, `5.`, `007`, `+1`. It must be one. */
+pw_value pw_lex_number(pw_arena *arena, pw_str text);
 
 typedef enum pw_node_kind {
     PW_NODE_IDENTITY,
@@ -99,6 +101,8 @@ struct pw_node {
     bool interpolated; /* in a string, to be made text */
     uint32_t pos;
     uint32_t count; /* of list */
+    uint16_t kept_slot;  /* ASSIGN, OP_ASSIGN, UPDATE: see compile_alone.c */
+    uint8_t kept_levels; /* 0: nothing is kept */
     pw_str name;
     pw_value value;
     pw_node *a, *b, *c, *d;

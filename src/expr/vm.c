@@ -429,12 +429,12 @@ static outcome count_begin(pw_expr_machine *m, const pw_insn *insn)
 {
     static const char *const names[] = { "limit", "skip" };
     char value[PW_DUMP_SIZE];
-    if (!pw_is(m->acc, PW_NUMBER)) {
-        (void)pw_expr_throw(m, "Invalid arguments to %s: %s (%s) is not a number", names[insn->b],
-                            pw_type_name(m->acc), pw_expr_dump(m, m->acc, value));
+    if (m->acc.type > PW_NUMBER) { /* what is above all numbers is counted down */
+        (void)pw_expr_throw(m, "%s (%s) and number (1) cannot be subtracted", pw_type_name(m->acc),
+                            pw_expr_dump(m, m->acc, value));
         return THROWN;
     }
-    double count = pw_number(m->acc);
+    double count = m->acc.type == PW_NUMBER ? pw_number(m->acc) : -1;
     if (count < 0) {
         (void)pw_expr_throw(m, "%s doesn't support negative count", names[insn->b]);
         return THROWN;
@@ -618,6 +618,15 @@ static outcome set_path(pw_expr_machine *m, pw_slot *document, pw_value path, pw
     return BACK;
 }
 
+static void own(pw_expr_machine *m, uint32_t kept, uint32_t levels)
+{
+    if (++m->run >= PW_RUNS)
+        return;
+    memset(m->owned[m->run], 0, sizeof m->owned[m->run]);
+    for (uint32_t i = 0; i < levels; i++)
+        m->owned[m->run][i] = slot(m, kept + i)->value.as.items;
+}
+
 /* ---- the loop */
 
 /* One instruction. OUTPUT is the caller's. */
@@ -796,8 +805,12 @@ static inline outcome step(pw_expr_machine *m, const pw_insn *insn)
     case PW_DO_GETPATH:
         return get_path(m) ? GO_ON : THROWN;
     case PW_DO_OWN:
-        if (++m->run < PW_RUNS)
-            memset(m->owned[m->run], 0, sizeof m->owned[m->run]);
+        own(m, insn->a, insn->b);
+        return GO_ON;
+    case PW_DO_KEEP:
+        for (uint32_t i = 0; i < insn->b; i++)
+            slot(m, insn->a + i)->value.as.items =
+                m->run + 1 < PW_RUNS ? m->owned[m->run + 1][i] : NULL;
         return GO_ON;
     case PW_DO_SET:
         return set_path(m, slot(m, insn->a), m->acc, slot(m, insn->b)->value);

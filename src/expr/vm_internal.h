@@ -66,7 +66,8 @@
     X(PUT)      /* slot a = slot a with path slot b set to acc */                                  \
     X(DROP)     /* adds the path in slot b to the array in slot a */                               \
     X(DELETE)   /* acc = acc without the paths in slot a */                                        \
-    X(OWN)      /* starts an assignment: nothing is held alone yet */
+    X(OWN)      /* starts an assignment: alone it holds what b slots from a say */             \
+    X(KEEP)     /* b slots from a = what the assignment before held alone, by depth */
 
 typedef enum pw_insn_op {
 #define PW_INSN_ENUM(name) PW_DO_##name,
@@ -167,7 +168,7 @@ typedef struct pw_tail {
     const void *start;
     size_t count, size;
 } pw_tail;
-enum { PW_TAILS = 8, PW_RUNS = 8, PW_OWNED_DEPTH = 16 };
+enum { PW_TAILS = 8, PW_RUNS = 8, PW_OWNED_DEPTH = 16, PW_KEPT_LEVELS = 4 };
 
 struct pw_expr_machine {
     pw_expr_limits limits;
@@ -266,6 +267,9 @@ int pw_expr_format_id(pw_str name); /* below 0: no such format */
 pw_value pw_expr_format(pw_expr_machine *m, unsigned format, pw_value v);
 pw_value pw_expr_tostring(pw_expr_machine *m, pw_value v);
 void pw_expr_write(pw_expr_machine *m, pw_buf *buf, pw_value v); /* JSON; charges */
+
+/* ---- complain.c: throws what jq says of a text that is no JSON; `otherwise`: if jq took it */
+pw_value pw_expr_complain_json(pw_expr_machine *m, pw_str text, const char *otherwise);
 
 /* ---- builtins */
 typedef pw_value (*pw_builtin_fn)(pw_expr_machine *m, pw_value in, const pw_value *args);

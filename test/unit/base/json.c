@@ -498,6 +498,7 @@ TEST(memory, an_arenas_limit_is_out_of_memory_too)
 {
     size_t len = 0;
     char *text = large_document(&len);
+    const pw_str document = { text, len };
     for (size_t limit = 1; limit < 20000; limit += 997) {
         pw_arena own;
         pw_value v;
@@ -506,7 +507,7 @@ TEST(memory, an_arenas_limit_is_out_of_memory_too)
         pw_arena_init(&own, limit);
         if (setjmp(guard) == 0) {
             (void)pw_arena_guard(&own, &guard);
-            EXPECT_INT(pw_json_parse(&v, (pw_str){ text, len }, NULL, &own, &err), PAWL_NO_MEMORY);
+            EXPECT_INT(pw_json_parse(&v, document, NULL, &own, &err), PAWL_NO_MEMORY);
             EXPECT(pw_arena_guard(&own, NULL) == &guard); /* set again, not jumped to */
         } else {
             fail_msg("jumped although there is a code to return");

@@ -236,14 +236,15 @@ TEST(expr, endless_expressions_end_at_a_limit)
     expect_stop("reduce range(1e7) as $i (\"\"; . + \"0123456789012345678901234567890123456789\")",
                 "limit");
     expect_stop("[range(3000000)] | sort", "limit");
+    expect_stop("[range(20) | jn(1e9; 3)]", "fuel limit");
 }
 
 TEST(expr, a_path_has_a_length_limit)
 {
-    result r = run("first(path(repeat(.a) | select(false)))");
+    result r = run("first(path(recurse(.a) | select(false)))");
     EXPECT_INT(r.code, PAWL_EXPRESSION);
     EXPECT_TEXT(r.message, "Path too deep");
-    EXPECT_TEXT(run("try first(path(repeat(.a) | select(false))) catch \"caught\"").text,
+    EXPECT_TEXT(run("try first(path(recurse(.a) | select(false))) catch \"caught\"").text,
                 "\"caught\"\n");
 }
 
@@ -340,6 +341,92 @@ TEST(expr, adding_keys_in_a_loop_costs_what_it_adds)
         EXPECT_TEXT(r.text, many == 100000 ? "100000\n7\n" : "20000\n7\n");
         EXPECT(r.fuel < 2 * 20 * fuel);
     }
+}
+
+/* The object or array is copied once, not each time. */
+TEST(expr, giving_keys_other_values_in_a_loop_costs_what_it_changes)
+{
+    static const char *const folds[] = {
+        /* behind the count */
+        "({}; .[\"k\\($i % 5000)\"] += 1) | length, .k7",
+        "({n: {}}; .n[$i % 5000 | tostring] += 1) | .n | length, .\"7\"",
+        "([]; .[$i % 5000] += 1) | length, .[7]",
+        "({}; .[\"k\\($i % 5000)\"] |= . + 1) | length, .k7",
+        "({n: [{}]}; .n[0][\"k\\($i % 5000)\"] |= . + 1) | .n[0] | length, .k7",
+        "([range(5000) | 0]; .[$i % 5000] = .[$i % 5000] + 1) | length, .[7]",
+        "({}; if $i < 0 then .x = 1 else .[$i % 5000 | @text] += 1 end) | length, .\"7\"",
+        "({}; .all += 1 | .[$i % 5000 | @text] += 1) | length - 1, .\"7\"",
+    };
+    for (size_t i = 0; i < PW_LENGTH(folds); i++) {
+        char program[200];
+        (void)snprintf(program, sizeof program, "reduce range(10000) as $i %s", folds[i]);
+        result r = run(program);
+        EXPECT_TEXT(r.text, "5000\n2\n");
+        uint64_t fuel = r.fuel;
+        (void)snprintf(program, sizeof program, "reduce range(40000) as $i %s", folds[i]);
+        r = run(program);
+        EXPECT_TEXT(r.message, "");
+        EXPECT_TEXT(r.text, "5000\n8\n");
+        EXPECT(r.fuel < 5 * fuel);
+    }
+}
+
+TEST(expr, what_a_loop_changes_in_place_is_seen_by_nobody_else)
+{
+    static const char *const cases[][2] = {
+        { "{x: {n: 0}, y: [1, 2]} | . as $o | reduce range(3) as $i (.; .x.n += 1 | .y[0] = $i)"
+          " | [$o, .][]",
+          "{\"x\":{\"n\":0},\"y\":[1,2]}\n{\"x\":{\"n\":3},\"y\":[2,2]}\n" },
+        { "[reduce range(3) as $i ({}, {z: 9}, {a: 5}; .a += $i)][]",
+          "{\"a\":3}\n{\"z\":9,\"a\":3}\n{\"a\":8}\n" },
+        { "reduce range(3) as $i ({c: {}}; .c.k += 1 | .c.l = $i | .past += [.c]) | .past[]",
+          "{\"k\":1,\"l\":0}\n{\"k\":2,\"l\":1}\n{\"k\":3,\"l\":2}\n" },
+        { "reduce range(3) as $i ({p: {n: 1}}; .q = .p | .p.n += 1 | .q.n += 10)",
+          "{\"p\":{\"n\":4},\"q\":{\"n\":13}}\n" },
+        { "{n: 1} as $v | reduce range(3) as $i ({}; .p = $v | .p.n += $i | .q[\"\\($i)\"] = .p) | "
+          "$v,"
+          " .",
+          "{\"n\":1}\n{\"p\":{\"n\":3},\"q\":{\"0\":{\"n\":1},\"1\":{\"n\":2},\"2\":{\"n\":3}}}"
+          "\n" },
+        { "reduce range(3) as $i ({}; .p = {n: 1} | .p.n += $i | .p.m = $i), {n: 1}",
+          "{\"p\":{\"n\":3,\"m\":2}}\n{\"n\":1}\n" },
+        { "reduce range(3) as $i ([0, 0]; .[0] += 1 | .[1] = .[0:1])", "[3,[3]]\n" },
+        { "reduce range(2) as $i ([0]; .[0] += 1 | .[$i + 1] = [.[0:2]])",
+          "[2,[[1]],[[2,[[1]]]]]\n" },
+        { "def f: reduce range(2) as $i ({a: 1}; .a += 1); [f, f, (f | .a = 9), f] | map(.a)",
+          "[3,3,9,3]\n" },
+        { "[range(3) as $j | reduce range(2) as $i ({}; .a += 1 | .b = $j)] | map([.a, .b])",
+          "[[2,0],[2,1],[2,2]]\n" },
+        { "[foreach range(3) as $i ({}; .a += 1)]", "[{\"a\":1},{\"a\":2},{\"a\":3}]\n" },
+        { "[foreach range(3) as $i ({}; reduce range(2) as $k (.; .a += 1))]",
+          "[{\"a\":2},{\"a\":4},{\"a\":6}]\n" },
+        { "reduce range(3) as $i ({}; .s = {o: .} | .a += 1)",
+          "{\"s\":{\"o\":{\"s\":{\"o\":{\"s\":{\"o\":{}},\"a\":1}},\"a\":2}},\"a\":3}\n" },
+        { "reduce range(2) as $i ({}; .a = (1, 2) | .b += .a)", "{\"a\":2,\"b\":4}\n" },
+        { "reduce range(3) as $i ({}; .a += 1 | if .a == 2 then .b = [.a] else . end)",
+          "{\"a\":3,\"b\":[2]}\n" },
+        { "[reduce range(3) as $i ({}; .a = $i | .b = length | .[(\"c\", \"d\")] += 1)]",
+          "[{\"a\":2,\"b\":4,\"c\":3,\"d\":3}]\n" },
+        { "def length: {n: .}; reduce range(2) as $i ({}; .a = ($i | length) | .b += 1)",
+          "{\"a\":{\"n\":1},\"b\":2}\n" },
+        { "reduce range(3) as $i ({a: {}}; .a |= {n: .} | .a.n.m = $i | .b = .a)",
+          "{\"a\":{\"n\":{\"n\":{\"n\":{\"m\":0},\"m\":1},\"m\":2}},"
+          "\"b\":{\"n\":{\"n\":{\"n\":{\"m\":0},\"m\":1},\"m\":2}}}\n" },
+        { "reduce range(4) as $i ({a: [0]}; .a |= . + [$i] | .a[0] |= . + 1 | .c[$i] = [.a])"
+          " | .c[][]",
+          "[1,0]\n[2,0,1]\n[3,0,1,2]\n[4,0,1,2,3]\n" },
+        { "reduce range(3) as $i ({a: {n: 0}}; .a |= (. as $l | .n += 1 | .was = $l) | .k[$i] |= 7)"
+          " | .a, .k",
+          "{\"n\":3,\"was\":{\"n\":2,\"was\":{\"n\":1,\"was\":{\"n\":0}}}}\n[7,7,7]\n" },
+        { "reduce range(4) as $i ({a: 1, b: 2}; .a |= (if $i == 1 then empty else $i end) | .b |= "
+          ".)",
+          "{\"b\":2,\"a\":3}\n" },
+        { "try (reduce range(3) as $i ({}; .a += 1 | .b = (if $i == 2 then $i | error else 0 end)))"
+          " catch .",
+          "2\n" },
+    };
+    for (size_t i = 0; i < PW_LENGTH(cases); i++)
+        EXPECT_TEXT(run(cases[i][0]).text, cases[i][1]);
 }
 
 #define TWELVE "(reduce range(12) as $i ({}; .[\"k\\($i)\"] = $i))"
