@@ -119,13 +119,16 @@ pw_value pw_expr_tostring(pw_expr_machine *m, pw_value v)
 /* Each character of `from` is replaced by the text at its place in `to`. */
 static void add_escaped(pw_buf *buf, pw_str s, const char *from, const char *const *to)
 {
+    size_t plain = 0;
     for (size_t i = 0; i < s.len; i++) {
         const char *found = s.ptr[i] ? strchr(from, s.ptr[i]) : NULL;
-        if (found)
-            pw_buf_text(buf, to[found - from]);
-        else
-            pw_buf_char(buf, s.ptr[i]);
+        if (!found)
+            continue;
+        pw_buf_add(buf, s.ptr + plain, i - plain);
+        pw_buf_text(buf, to[found - from]);
+        plain = i + 1;
     }
+    pw_buf_add(buf, s.ptr + plain, s.len - plain);
 }
 
 static pw_value escaped(pw_expr_machine *m, pw_value v, const char *from, const char *const *to)
@@ -226,12 +229,15 @@ static pw_value uri(pw_expr_machine *m, pw_value v)
     pw_value text = pw_expr_tostring(m, v);
     pw_str s = pw_text(text);
     pw_expr_charge_bytes(m, s.len);
+    static const char digits[] = "0123456789ABCDEF";
     pw_buf_reset(&m->text);
     for (size_t i = 0; i < s.len; i++) {
+        unsigned char c = (unsigned char)s.ptr[i];
+        char escape[] = { '%', digits[c >> 4], digits[c & 15] };
         if (unreserved(s.ptr[i]))
             pw_buf_char(&m->text, s.ptr[i]);
         else
-            pw_buf_printf(&m->text, "%%%02X", (unsigned char)s.ptr[i]);
+            pw_buf_add(&m->text, escape, sizeof escape);
     }
     return pw_expr_buffer(m);
 }

@@ -400,6 +400,9 @@ static outcome range_next(pw_expr_machine *m)
 static outcome range(pw_expr_machine *m, bool with_step)
 {
     pw_value by = with_step ? pop(m) : pw_int(1), to = pop(m), from = pop(m);
+    pw_expr_charge_number(m, by);
+    pw_expr_charge_number(m, to);
+    pw_expr_charge_number(m, from);
     if (!pw_is(from, PW_NUMBER) || !pw_is(to, PW_NUMBER) || !pw_is(by, PW_NUMBER)) {
         (void)pw_expr_throw(m, "Range bounds must be numeric");
         return THROWN;
@@ -434,6 +437,7 @@ static outcome count_begin(pw_expr_machine *m, const pw_insn *insn)
                             pw_type_name(m->acc), pw_expr_dump(m, m->acc, value));
         return THROWN;
     }
+    pw_expr_charge_number(m, m->acc);
     double count = pw_number(m->acc);
     if (count < 0) {
         (void)pw_expr_throw(m, "%s doesn't support negative count", names[insn->b]);
@@ -533,6 +537,7 @@ static outcome make_object(pw_expr_machine *m, uint32_t count)
     for (uint32_t i = count; i-- > 0;) {
         members[i].value = pop(m);
         pw_value key = pop(m);
+        pw_expr_charge_key(m, key);
         members[i].key = pw_text(key);
         if (!pw_is(key, PW_STRING)) {
             char value[PW_DUMP_SIZE];
@@ -568,8 +573,11 @@ static void concat(pw_expr_machine *m, uint32_t count)
 static outcome builtin(pw_expr_machine *m, const pw_insn *insn)
 {
     pw_value args[64];
-    for (uint32_t i = 0; i < insn->a; i++)
+    pw_expr_charge_number(m, m->acc);
+    for (uint32_t i = 0; i < insn->a; i++) {
         args[i] = pop(m);
+        pw_expr_charge_number(m, args[i]);
+    }
     m->acc = pw_builtin_at(insn->b)->run(m, m->acc, args);
     return pw_is(m->acc, PW_NONE) ? THROWN : GO_ON;
 }
@@ -578,6 +586,8 @@ static outcome slice(pw_expr_machine *m, unsigned flags)
 {
     pw_value to = flags & 2 ? pop(m) : pw_null(), from = flags & 4 ? pop(m) : pw_null();
     pw_value key = pw_null();
+    pw_expr_charge_number(m, to);
+    pw_expr_charge_number(m, from);
     if (recording(m)) {
         pw_member bounds[] = { { PW_LIT("start"), from }, { PW_LIT("end"), to } };
         key = pw_object_of(m->arena, bounds, 2);
@@ -594,6 +604,7 @@ static outcome index_with(pw_expr_machine *m, pw_value key, bool optional)
 {
     if (!on_path(m, &key))
         return THROWN;
+    pw_expr_charge_key(m, key);
     pw_value found = pw_is(m->acc, PW_OBJECT) && pw_is(key, PW_STRING)
                          ? pw_get(m->acc, pw_text(key))
                          : pw_expr_index(m, m->acc, key);
