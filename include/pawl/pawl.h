@@ -132,6 +132,9 @@ typedef struct pawl_options { /* zero means default; new fields go at the end */
      * {"instance","sequence","at","status","entries":[...]}. */
     void (*on_step)(void *context, const char *entries);
     void *on_step_context;
+    /* What one evaluation of an expression may spend; more ends it with an error that names it. */
+    uint64_t expression_fuel;   /* 0: 10,000,000 */
+    uint64_t expression_memory; /* bytes; 0: 64 MiB; at most 1 GiB */
 } pawl_options;
 
 static inline pawl_options pawl_options_default(void)

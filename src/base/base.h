@@ -80,6 +80,7 @@ typedef struct pw_buf {
     char *ptr;
     size_t len, size, cap;
     bool failed;      /* out of memory or over the cap; what was added after is dropped */
+    bool over_cap;    /* ... it was the cap */
 } pw_buf;
 
 void pw_buf_init(pw_buf *buf, size_t cap);   /* cap 0: 1 GiB */

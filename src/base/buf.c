@@ -24,7 +24,7 @@ void pw_buf_done(pw_buf *buf)
 void pw_buf_reset(pw_buf *buf)
 {
     buf->len = 0;
-    buf->failed = false;
+    buf->failed = buf->over_cap = false;
 }
 
 /* Room for `more` bytes and a NUL. */
@@ -38,7 +38,7 @@ static bool reserve(pw_buf *buf, size_t more)
         buf->cap = default_cap; /* a zeroed buffer works, too */
     PW_ASSERT(buf->len <= buf->cap);
     if (more > buf->cap - buf->len) {
-        buf->failed = true;
+        buf->failed = buf->over_cap = true;
         return false;
     }
     size_t needed = buf->len + more + 1;

@@ -200,7 +200,7 @@ pw_value pw_builtin_strftime(pw_expr_machine *m, pw_value in, const pw_value *ar
         return none;
     pw_str format = pw_text(args[0]);
     pw_expr_charge(m, 4 * format.len); /* a field of two characters is some 200 ns of printing */
-    pw_buf_reset(&m->text);
+    pw_expr_begin_text(m);
     for (size_t i = 0; i < format.len; i++) {
         if (format.ptr[i] == '%' && i + 1 < format.len)
             add_field(&m->text, &t, format.ptr[++i]);

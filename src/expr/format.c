@@ -21,6 +21,17 @@ static void write_scalar(pw_buf *buf, pw_value v)
         pw_json_write(buf, v, PW_JSON_COMPACT);
 }
 
+/* No more of a string than is enough, in whole characters. */
+static pw_value clipped(pw_value v, size_t enough)
+{
+    if (pw_is(v, PW_STRING) && v.count > enough) {
+        v.count = (uint32_t)enough;
+        while (v.count > 0 && ((unsigned char)v.as.text[v.count] & 0xc0) == 0x80)
+            v.count--;
+    }
+    return v;
+}
+
 /* Stops when the text is longer than `enough`; charges as it goes, since shared parts can make a
  * small value endless text. */
 static void write_value(pw_expr_machine *m, pw_buf *buf, pw_value v, size_t enough)
@@ -42,7 +53,7 @@ static void write_value(pw_expr_machine *m, pw_buf *buf, pw_value v, size_t enou
             stack[depth++] = (write_frame){ v, 0 };
             pw_buf_char(buf, pw_is(v, PW_ARRAY) ? '[' : '{');
         } else {
-            write_scalar(buf, v);
+            write_scalar(buf, clipped(v, enough));
         }
         if (buf->len > charged) {
             pw_expr_charge_bytes(m, buf->len - charged);
@@ -80,7 +91,7 @@ void pw_expr_write(pw_expr_machine *m, pw_buf *buf, pw_value v)
 
 const char *pw_expr_dump(pw_expr_machine *m, pw_value v, char out[PW_DUMP_SIZE])
 {
-    pw_buf_reset(&m->text);
+    pw_expr_begin_text(m);
     write_value(m, &m->text, v, 4 * PW_DUMP_SIZE);
     if (m->text.failed)
         pw_expr_stop(m, PW_STOP_NO_MEMORY);
@@ -104,7 +115,7 @@ const char *pw_expr_dump(pw_expr_machine *m, pw_value v, char out[PW_DUMP_SIZE])
 
 static pw_value tojson(pw_expr_machine *m, pw_value v)
 {
-    pw_buf_reset(&m->text);
+    pw_expr_begin_text(m);
     pw_expr_write(m, &m->text, v);
     return pw_expr_buffer(m);
 }
@@ -135,7 +146,7 @@ static pw_value escaped(pw_expr_machine *m, pw_value v, const char *from, const 
 {
     pw_value text = pw_expr_tostring(m, v);
     pw_expr_charge_bytes(m, text.count);
-    pw_buf_reset(&m->text);
+    pw_expr_begin_text(m);
     add_escaped(&m->text, pw_text(text), from, to);
     return pw_expr_buffer(m);
 }
@@ -161,7 +172,7 @@ static pw_value row(pw_expr_machine *m, pw_value v, bool tabs)
             return pw_expr_throw(m, "%s (%s) is not valid in a csv row", pw_type_name(item),
                                  pw_expr_dump(m, item, text));
     }
-    pw_buf_reset(&m->text);
+    pw_expr_begin_text(m);
     for (uint32_t i = 0; i < v.count; i++) {
         pw_value item = v.as.items[i];
         if (i > 0)
@@ -202,7 +213,7 @@ static pw_value shell(pw_expr_machine *m, pw_value v)
         if (pw_is(items[i], PW_ARRAY) || pw_is(items[i], PW_OBJECT))
             return pw_expr_throw(m, "%s (%s) can not be escaped for shell", pw_type_name(items[i]),
                                  pw_expr_dump(m, items[i], text));
-    pw_buf_reset(&m->text);
+    pw_expr_begin_text(m);
     for (uint32_t i = 0; i < count; i++) {
         pw_expr_charge_bytes(m, items[i].count);
         if (i > 0)
@@ -230,7 +241,7 @@ static pw_value uri(pw_expr_machine *m, pw_value v)
     pw_str s = pw_text(text);
     pw_expr_charge_bytes(m, s.len);
     static const char digits[] = "0123456789ABCDEF";
-    pw_buf_reset(&m->text);
+    pw_expr_begin_text(m);
     for (size_t i = 0; i < s.len; i++) {
         unsigned char c = (unsigned char)s.ptr[i];
         char escape[] = { '%', digits[c >> 4], digits[c & 15] };

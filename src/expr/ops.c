@@ -50,10 +50,21 @@ pw_value pw_expr_string(pw_expr_machine *m, pw_str s)
     return pw_string(m->arena, s);
 }
 
+/* It may grow to what is left of the evaluation's memory: its text goes into the arena anyway. */
+void pw_expr_begin_text(pw_expr_machine *m)
+{
+    enum { LEAST = 8192 }; /* for messages, however little is left */
+    size_t left = m->arena->limit - m->arena->used, cap = left < LEAST ? LEAST : left;
+    if (m->text.size > cap)
+        pw_buf_done(&m->text);
+    pw_buf_reset(&m->text);
+    m->text.cap = cap < SIZE_MAX / 4 ? cap : SIZE_MAX / 4;
+}
+
 pw_value pw_expr_buffer(pw_expr_machine *m)
 {
     if (m->text.failed)
-        pw_expr_stop(m, m->text.len > m->limits.memory / 2 ? PW_STOP_MEMORY : PW_STOP_NO_MEMORY);
+        (void)pw_arena_fail(m->arena, m->text.over_cap);
     return pw_string(m->arena, pw_buf_view(&m->text));
 }
 

@@ -22,6 +22,7 @@ enum {
     RETRIES_FIRST = 16, /* in one search; see search_bounded() */
     RETRIES_MAX = 1 << 24,
     FUEL_PER_SEARCH = 8,
+    KEEP_BYTES = 1 << 17,
 };
 
 typedef struct cached {
@@ -30,7 +31,8 @@ typedef struct cached {
     OnigOptionType options;
     regex_t *regex;
     pw_regex_reach reach;
-    uint64_t price; /* of compiling it */
+    uint64_t price; /* of compiling it, in fuel */
+    size_t bytes;   /* that the compiled one may take */
     uint64_t used;
     uint64_t evaluation; /* that paid for it last */
 } cached;
@@ -72,6 +74,13 @@ void pw_regex_cache_free(pw_regex_cache *cache)
     pw_free(cache);
 }
 
+void pw_regex_cache_shrink(pw_regex_cache *cache)
+{
+    for (size_t i = 0; cache && i < CACHE_SIZE; i++)
+        if (cache->entries[i].bytes > KEEP_BYTES)
+            drop(&cache->entries[i]);
+}
+
 static pw_regex_cache *cache_of(pw_expr_machine *m)
 {
     (void)pthread_once(&onig_once, onig_start);
@@ -96,11 +105,12 @@ static void charge_compilation(pw_expr_machine *m, cached *entry)
 {
     entry->evaluation = m->evaluations;
     pw_expr_charge(m, entry->price);
+    pw_expr_claim(m, entry->bytes);
 }
 
-/* Of compiling: a class of Unicode characters takes some 40 us, and ten times that when it does not
- * know upper from lower case. */
-static uint64_t compilation_price(pw_str pattern, OnigOptionType options)
+/* A class of Unicode characters takes some 40 us to compile, and ten times that when it does not
+ * know upper from lower case; and up to 10 KB. */
+static void set_price(cached *entry, pw_str pattern, OnigOptionType options)
 {
     bool ignores_case = (options & ONIG_OPTION_IGNORECASE) != 0;
     uint64_t classes = 0;
@@ -110,7 +120,8 @@ static uint64_t compilation_price(pw_str pattern, OnigOptionType options)
         ignores_case |= c == '(' && next == '?' && i + 2 < pattern.len &&
                         (pattern.ptr[i + 2] >= 'a' && pattern.ptr[i + 2] <= 'z');
     }
-    return 100 + pattern.len * (ignores_case ? 40 : 8) + classes * (ignores_case ? 5000 : 500);
+    entry->price = 100 + pattern.len * (ignores_case ? 40 : 8) + classes * (ignores_case ? 5000 : 500);
+    entry->bytes = 512 + 64 * pattern.len + classes * 10240;
 }
 
 /* The compiled pattern, from the cache if it is there; NULL: thrown. */
@@ -134,7 +145,7 @@ static const cached *regex_of(pw_expr_machine *m, pw_str pattern, OnigOptionType
         return NULL;
     }
     drop(oldest);
-    oldest->price = compilation_price(pattern, options);
+    set_price(oldest, pattern, options);
     charge_compilation(m, oldest);
     oldest->pattern = pw_strdup(pattern);
     if (!oldest->pattern)

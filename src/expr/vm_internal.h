@@ -185,7 +185,10 @@ struct pw_expr_machine {
     pw_slot *slots;
     pw_fork *forks;
     pw_step *steps;
+    /* What this evaluation may fill of each; it pays for more. There may be more room from others
+     * before it, which must not show. */
     uint32_t cell_size, slot_size, fork_size, step_size;
+    uint32_t cell_room, slot_room, fork_room, step_room;
     uint32_t fork_count;
 
     uint64_t fuel, fuel_given;
@@ -241,6 +244,9 @@ static inline void pw_expr_charge_key(pw_expr_machine *m, pw_value key)
         pw_expr_charge(m, key.count / 4);
 }
 
+/* Takes memory outside the arena out of what the evaluation may have. */
+void pw_expr_claim(pw_expr_machine *m, size_t bytes);
+
 /* Sets the thrown value; always gives PW_NONE, which is what a builtin returns then. */
 pw_value pw_expr_throw(pw_expr_machine *m, const char *format, ...) PW_PRINTF(2, 3);
 pw_value pw_expr_throw_value(pw_expr_machine *m, pw_value value);
@@ -266,6 +272,7 @@ int pw_expr_order(pw_expr_machine *m, pw_value a, pw_value b, const char *what);
 pw_value pw_expr_append_text(pw_expr_machine *m, pw_value a, pw_str b);
 pw_value pw_expr_append_items(pw_expr_machine *m, pw_value a, const pw_value *items, size_t count);
 pw_value pw_expr_string(pw_expr_machine *m, pw_str s); /* copies and charges */
+void pw_expr_begin_text(pw_expr_machine *m);           /* m->text is empty */
 pw_value pw_expr_buffer(pw_expr_machine *m);           /* m->text as a string, or stops */
 void pw_expr_grow_array(pw_expr_machine *m, pw_value *array, pw_value item);
 /* As pw_object_of: compares keys, and charges for long ones. */
@@ -309,5 +316,6 @@ pw_value pw_expr_clean(pw_expr_machine *m, pw_value v);
 pw_value pw_expr_sorted(pw_expr_machine *m, pw_value array);
 
 void pw_regex_cache_free(pw_regex_cache *cache);
+void pw_regex_cache_shrink(pw_regex_cache *cache); /* drops what is large; NULL is fine */
 
 #endif
