@@ -136,6 +136,9 @@ typedef struct pawl_options { /* zero means default; new fields go at the end */
      * changes: the request, and the name that the certificate must have, stay. NULL: nowhere else. */
     const char *egress_map;
     const char *egress_ca; /* a PEM file: certificates trusted beside the system's; NULL: none */
+    /* What one evaluation of an expression may spend; more ends it with an error that names it. */
+    uint64_t expression_fuel;   /* 0: 10,000,000 */
+    uint64_t expression_memory; /* bytes; 0: 64 MiB; at most 1 GiB */
 } pawl_options;
 
 static inline pawl_options pawl_options_default(void)

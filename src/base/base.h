@@ -32,7 +32,10 @@ int pw_str_cmp(pw_str a, pw_str b); /* by bytes, the shorter first; for UTF-8: b
 bool pw_str_starts(pw_str s, pw_str prefix);
 static inline bool pw_str_is(pw_str s, const char *literal)
 {
-    return s.len == strlen(literal) && memcmp(s.ptr ? s.ptr : "", literal, s.len) == 0;
+    if (s.len == 0)
+        return *literal == '\0';
+    return *s.ptr == *literal && /* tables of names are searched this way: most end here */
+           s.len == strlen(literal) && memcmp(s.ptr, literal, s.len) == 0;
 }
 
 /* ---- errors */
@@ -77,7 +80,7 @@ typedef struct pw_buf {
     char *ptr;
     size_t len, size, cap;
     bool failed;      /* out of memory or over the cap; what was added after is dropped */
-    bool over_cap;    /* it was the cap */
+    bool over_cap;    /* ... it was the cap */
 } pw_buf;
 
 void pw_buf_init(pw_buf *buf, size_t cap);   /* cap 0: 1 GiB */

@@ -1,14 +1,17 @@
 /* json_parse.c - JSON text to a value, in one pass without recursion.
  *
- * UTF-8 is checked once for the whole text, so that strings are scanned and copied in bulk. Values
- * of containers that are still open wait on one stack, their keys on another; when a container
- * closes, its part of the stacks becomes one block in the arena. Nothing of `text` is kept. */
+ * UTF-8 is checked once for the whole text, and the text is copied once into the arena: strings,
+ * keys and literals of numbers are parts of that copy, escapes resolved in place, a NUL in the
+ * place of the closing quote. Values of containers that are still open wait on one stack, their
+ * keys on another; when a container closes, its part of the stacks becomes one block in the arena.
+ * Nothing of `text` is kept. */
+#include <endian.h>
 #include <stdio.h>
 
 #include "base/json.h"
 #include "base/value_internal.h"
 
-enum { DEFAULT_BYTES = 64 << 20, FIRST_VALUES = 64, KEY_CACHE = 64, CACHED_KEY_MAX = 40 };
+enum { DEFAULT_BYTES = 64 << 20, FIRST_VALUES = 64 };
 
 /* A growing array of equal parts. */
 typedef struct pile {
@@ -16,39 +19,51 @@ typedef struct pile {
     size_t count, size;
 } pile;
 
-static void *pile_push(pile *to, size_t part_size)
-{
-    if (to->count == to->size) {
-        size_t size = to->size ? to->size * 2 : FIRST_VALUES;
-        char *larger = pw_realloc(to->parts, size * part_size);
-        if (!larger)
-            return NULL;
-        to->parts = larger;
-        to->size = size;
-    }
-    return to->parts + to->count++ * part_size;
-}
-
 typedef struct open_container {
     bool object;
     size_t first; /* of its values on the pile; its keys are as many, on top of theirs */
 } open_container;
 
 typedef struct parser {
-    const char *start, *at, *end;
+    const char *text;      /* as it was given, for messages */
+    char *start, *at, *end; /* the copy */
     pw_arena *arena;
     pawl_error *err;
     uint32_t depth_max;
-    pile values, keys, open;     /* pw_value, pw_str, open_container */
-    pw_str key_cache[KEY_CACHE]; /* keys repeat: their copies are shared */
+    pile values, keys, open; /* pw_value, pw_str, open_container */
+    size_t piled;            /* bytes of the three: they count against the arena's limit */
 } parser;
+
+static bool pile_grow(parser *p, pile *to, size_t part_size)
+{
+    size_t more = (to->size ? to->size : FIRST_VALUES) * part_size;
+    size_t limit = p->arena->limit, used = p->arena->used + p->piled;
+    if (limit && (used > limit || more > limit - used)) {
+        (void)pw_arena_fail(p->arena, true);
+        return false;
+    }
+    char *larger = pw_realloc(to->parts, to->size * part_size + more);
+    if (!larger)
+        return false;
+    to->parts = larger;
+    to->size += more / part_size;
+    p->piled += more;
+    return true;
+}
+
+static inline void *pile_push(parser *p, pile *to, size_t part_size)
+{
+    if (to->count == to->size && !pile_grow(p, to, part_size))
+        return NULL;
+    return to->parts + to->count++ * part_size;
+}
 
 /* ---- errors */
 
-static pawl_code fail_at(parser *p, const char *at, const char *what)
+static pawl_code fail_at_byte(parser *p, size_t at, const char *what)
 {
     size_t line = 1, column = 1;
-    for (const char *c = p->start; c < at; c++) {
+    for (const char *c = p->text; c < p->text + at; c++) {
         if (*c == '\n') {
             line++;
             column = 1;
@@ -57,6 +72,11 @@ static pawl_code fail_at(parser *p, const char *at, const char *what)
         }
     }
     return pw_fail(p->err, PAWL_INVALID, "JSON line %zu, column %zu: %s", line, column, what);
+}
+
+static pawl_code fail_at(parser *p, const char *at, const char *what)
+{
+    return fail_at_byte(p, (size_t)(at - p->start), what);
 }
 
 /* "expected X, found Y" at the present place. */
@@ -75,27 +95,30 @@ static pawl_code fail_expected(parser *p, const char *expected)
 
 /* ---- strings */
 
-/* Whether one of eight bytes is a quote, a backslash or a control character: the usual trick to
- * find a zero byte, on the bytes xor the wanted one, and a borrow below 0x20. May see one too many,
- * in a byte above a hit; never one too few. */
-static bool has_special(uint64_t word)
+/* The first of eight bytes that is a quote, a backslash or a control character; 8: none is. The
+ * usual trick to find a zero byte, on the bytes xor the wanted one, and a borrow below 0x20: it may
+ * see one too many in a byte above a hit, never below the first. */
+static size_t first_special(const char *eight)
 {
     const uint64_t ones = UINT64_C(0x0101010101010101), highs = ones * 0x80;
+    uint64_t word;
+    memcpy(&word, eight, sizeof word);
+    word = le64toh(word);
     uint64_t quote = word ^ (ones * '"'), backslash = word ^ (ones * '\\');
-    uint64_t found = ((quote - ones) & ~quote) | ((backslash - ones) & ~backslash) |
-                     ((word - ones * 0x20) & ~word);
-    return (found & highs) != 0;
+    uint64_t found = (((quote - ones) & ~quote) | ((backslash - ones) & ~backslash) |
+                      ((word - ones * 0x20) & ~word)) &
+                     highs;
+    return found ? (size_t)__builtin_ctzll(found) / 8 : 8;
 }
 
 /* The first special character at or behind `at`, or the end. */
-static const char *scan_plain(const char *at, const char *end)
+static inline char *scan_plain(char *at, char *end)
 {
     while (end - at >= 8) {
-        uint64_t word;
-        memcpy(&word, at, sizeof word);
-        if (has_special(word))
-            break;
-        at += 8;
+        size_t plain = first_special(at);
+        at += plain;
+        if (plain < 8)
+            return at;
     }
     while (at < end && *at != '"' && *at != '\\' && (unsigned char)*at >= 0x20)
         at++;
@@ -197,66 +220,43 @@ static pawl_code fail_in_string(parser *p, const char *opening)
     return fail_at(p, p->at, what);
 }
 
-/* The rest of a string with escapes; `plain` came before the first. */
-static pawl_code read_escaped(parser *p, const char *opening, pw_str plain, pw_str *out)
+/* The rest of a string from its first escape on: what is behind an escape moves down. */
+static pawl_code read_escaped(parser *p, const char *opening, char **end)
 {
-    const char *close = p->at;
-    while (close < p->end && *close != '"')
-        close = scan_plain(close + (*close == '\\' && p->end - close > 1 ? 2 : 1), p->end);
-    size_t room = (size_t)(close - opening);
-    char *memory = pw_arena_alloc(p->arena, room);
-    if (!memory)
-        return pw_no_memory(p->err);
-    char *to = memory;
-    if (plain.len)
-        memcpy(to, plain.ptr, plain.len);
-    to += plain.len;
+    char *to = p->at;
     while (p->at < p->end && *p->at != '"') {
         if (*p->at == '\\') {
             pawl_code code = read_escape(p, &to);
             if (code != PAWL_OK)
                 return code;
         }
-        const char *stop = scan_plain(p->at, p->end);
-        memcpy(to, p->at, (size_t)(stop - p->at));
+        char *stop = scan_plain(p->at, p->end);
+        memmove(to, p->at, (size_t)(stop - p->at));
         to += stop - p->at;
         p->at = stop;
         if (stop < p->end && (unsigned char)*stop < 0x20)
             return fail_in_string(p, opening);
     }
-    if (p->at == p->end)
-        return fail_in_string(p, opening);
-    p->at++;
-    *out = (pw_str){ memory, (size_t)(to - memory) };
-    (void)pw_arena_grow(p->arena, memory, room, out->len); /* gives the rest back */
-    return PAWL_OK;
-}
-
-static pw_str copy_key(parser *p, pw_str key)
-{
-    if (key.len == 0 || key.len > CACHED_KEY_MAX)
-        return pw_arena_str(p->arena, key);
-    unsigned first = (unsigned char)key.ptr[0], last = (unsigned char)key.ptr[key.len - 1];
-    pw_str *cached = &p->key_cache[(first * 7 + last * 31 + key.len) % KEY_CACHE];
-    if (!cached->ptr || !pw_str_eq(*cached, key))
-        *cached = pw_arena_str(p->arena, key);
-    return *cached;
+    *end = to;
+    return p->at < p->end ? PAWL_OK : fail_in_string(p, opening);
 }
 
 /* p->at is at the opening quote. */
-static pawl_code read_string(parser *p, bool is_key, pw_str *out)
+static pawl_code read_string(parser *p, pw_str *out)
 {
-    const char *opening = p->at++;
-    const char *first = p->at;
-    p->at = scan_plain(p->at, p->end);
-    pw_str plain = { first, (size_t)(p->at - first) };
-    if (p->at < p->end && *p->at == '\\')
-        return read_escaped(p, opening, plain, out);
-    if (p->at == p->end || *p->at != '"')
+    const char *opening = p->at++, *first = p->at;
+    char *end = p->at = scan_plain(p->at, p->end);
+    if (p->at < p->end && *p->at == '\\') {
+        pawl_code code = read_escaped(p, opening, &end);
+        if (code != PAWL_OK)
+            return code;
+    } else if (p->at == p->end || *p->at != '"') {
         return fail_in_string(p, opening);
+    }
     p->at++;
-    *out = is_key ? copy_key(p, plain) : pw_arena_str(p->arena, plain);
-    return out->ptr ? PAWL_OK : pw_no_memory(p->err);
+    *end = '\0';
+    *out = (pw_str){ first, (size_t)(end - first) };
+    return PAWL_OK;
 }
 
 /* ---- other scalars */
@@ -268,14 +268,7 @@ static pawl_code read_number(parser *p, pw_value *out)
     size_t len = pw_number_scan(rest, &is_integer);
     if (len == 0)
         return fail_at(p, p->at, "a number is written like -12, 0.5 or 1e10");
-    pw_str text = { p->at, len };
-    *out = pw_number_from(text, is_integer);
-    if (out->form == PW_FORM_LITERAL) {
-        pw_str copy = pw_arena_str(p->arena, text);
-        if (!copy.ptr)
-            return pw_no_memory(p->err);
-        out->as.text = copy.ptr;
-    }
+    *out = pw_number_from((pw_str){ p->at, len }, is_integer);
     p->at += len;
     return PAWL_OK;
 }
@@ -295,7 +288,7 @@ static pawl_code read_scalar(parser *p, pw_value *out)
     switch (p->at < p->end ? *p->at : '\0') {
     case '"': {
         pw_str text;
-        pawl_code code = read_string(p, false, &text);
+        pawl_code code = read_string(p, &text);
         if (code == PAWL_OK)
             *out = pw_string_ref(text);
         return code;
@@ -345,7 +338,7 @@ static pawl_code open_one(parser *p, bool object)
                        p->depth_max);
         return fail_at(p, p->at, what);
     }
-    open_container *open = pile_push(&p->open, sizeof *open);
+    open_container *open = pile_push(p, &p->open, sizeof *open);
     if (!open)
         return pw_no_memory(p->err);
     *open = (open_container){ .object = object, .first = p->values.count };
@@ -388,10 +381,10 @@ static pawl_code read_key(parser *p)
     if (p->at == p->end || *p->at != '"')
         return fail_expected(p, "a key in quotes");
     pw_str key;
-    pawl_code code = read_string(p, true, &key);
+    pawl_code code = read_string(p, &key);
     if (code != PAWL_OK)
         return code;
-    pw_str *waiting = pile_push(&p->keys, sizeof *waiting);
+    pw_str *waiting = pile_push(p, &p->keys, sizeof *waiting);
     if (!waiting)
         return pw_no_memory(p->err);
     *waiting = key;
@@ -426,7 +419,7 @@ static pawl_code parse(parser *p, pw_value *out)
     pawl_code code = read_down(p, out);
     open_container *open = NULL;
     while (code == PAWL_OK && (open = innermost(p)) != NULL) {
-        pw_value *waiting = pile_push(&p->values, sizeof *waiting);
+        pw_value *waiting = pile_push(p, &p->values, sizeof *waiting);
         if (!waiting)
             return pw_no_memory(p->err);
         *waiting = *out;
@@ -456,14 +449,23 @@ static pawl_code check_text(parser *p, pw_str text, size_t bytes_max)
                        "JSON of %zu bytes is larger than the limit of %zu bytes", text.len,
                        bytes_max);
     if (text.len >= 3 && memcmp(text.ptr, "\xEF\xBB\xBF", 3) == 0)
-        return fail_at(p, p->start, "the text must not begin with a byte order mark");
+        return fail_at_byte(p, 0, "the text must not begin with a byte order mark");
     size_t valid = pw_utf8_valid_length(text);
     if (valid == text.len)
         return PAWL_OK;
     char what[64];
     (void)snprintf(what, sizeof what, "the byte 0x%02X is not valid UTF-8 here",
                    (unsigned)(unsigned char)text.ptr[valid]);
-    return fail_at(p, p->start + valid, what);
+    return fail_at_byte(p, valid, what);
+}
+
+static pawl_code copy_text(parser *p, pw_str text)
+{
+    p->start = p->at = (char *)(uintptr_t)pw_arena_str(p->arena, text).ptr;
+    if (!p->start)
+        return pw_no_memory(p->err);
+    p->end = p->start + text.len;
+    return PAWL_OK;
 }
 
 pawl_code pw_json_parse(pw_value *out, pw_str text, const pw_json_limits *limits, pw_arena *arena,
@@ -472,16 +474,15 @@ pawl_code pw_json_parse(pw_value *out, pw_str text, const pw_json_limits *limits
     size_t bytes_max = limits && limits->bytes ? limits->bytes : DEFAULT_BYTES;
     if (bytes_max > UINT32_MAX)
         bytes_max = UINT32_MAX; /* what a value can count */
-    const char *start = text.len ? text.ptr : "";
-    parser p = { .start = start,
-                 .at = start,
-                 .end = start + text.len,
+    parser p = { .text = text.len ? text.ptr : "",
                  .arena = arena,
                  .err = err,
                  .depth_max = limits && limits->depth ? limits->depth : PW_JSON_DEPTH_MAX };
     pw_value value = { .type = PW_NONE };
     jmp_buf *guard = pw_arena_guard(arena, NULL); /* a jump would lose the piles */
     pawl_code code = check_text(&p, text, bytes_max);
+    if (code == PAWL_OK)
+        code = copy_text(&p, text);
     if (code == PAWL_OK)
         code = parse(&p, &value);
     (void)pw_arena_guard(arena, guard);

@@ -460,11 +460,12 @@ enum { ROUNDING_DIGITS = 770, EXPONENT_TEXT = 24 };
 
 /* Digits that make an integer below 2^53, and a power of ten that a double holds exactly: then one
  * division or multiplication rounds correctly. */
+static const double powers[] = { 1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
+                                 1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
+                                 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22 };
+
 static bool small_decimal(const decimal *d, double *out)
 {
-    static const double powers[] = { 1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
-                                     1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
-                                     1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22 };
     int64_t count = 0, sum = 0;
     if (d->digits.len > DBL_DIG + 1 || d->exponent.len > 3)
         return false;
@@ -482,6 +483,26 @@ static bool small_decimal(const decimal *d, double *out)
     return true;
 }
 
+/* The same for the literals that most are, like 19.95: digits and a point among them. */
+static bool plain_decimal(pw_str text, double *out)
+{
+    int64_t sum = 0;
+    size_t negative = text.ptr[0] == '-', places = 0;
+    if (text.len > DBL_DIG + 1) /* a point and as many digits, or a sign and fewer */
+        return false;
+    for (size_t i = negative; i < text.len; i++) {
+        if (is_digit(text.ptr[i]))
+            sum = sum * 10 + (text.ptr[i] - '0');
+        else if (text.ptr[i] == '.')
+            places = text.len - i - 1;
+        else
+            return false;
+    }
+    *out = (double)sum / powers[places];
+    *out = negative ? -*out : *out;
+    return true;
+}
+
 double pw_number(pw_value v)
 {
     if (v.type != PW_NUMBER)
@@ -490,6 +511,9 @@ double pw_number(pw_value v)
         return (double)v.as.integer;
     if (v.form == PW_FORM_REAL)
         return v.as.real;
+    double plain = 0;
+    if (plain_decimal((pw_str){ v.as.text, v.count }, &plain))
+        return plain;
     decimal d = decimal_of((pw_str){ v.as.text, v.count });
     if (d.zero)
         return d.negative ? -0.0 : 0.0;
@@ -522,7 +546,12 @@ bool pw_integer(pw_value v, int64_t *out)
         return true;
     }
     char room[PW_REAL_SIZE];
-    decimal d = decimal_of(pw_number_text(room, v));
+    pw_str text = pw_number_text(room, v);
+    if (text.len >= 2 && text.ptr[text.len - 2] == '.' && text.ptr[text.len - 1] != '0')
+        return false; /* 2.5 */
+    if (text.len >= 3 && text.ptr[text.len - 3] == '.' && text.ptr[text.len - 1] != '0')
+        return false; /* 19.95 */
+    decimal d = decimal_of(text);
     if (d.zero) {
         *out = 0;
         return true;

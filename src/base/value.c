@@ -372,10 +372,16 @@ pw_value pw_item(pw_value array, size_t at)
     return array.type == PW_ARRAY && at < array.count ? array.as.items[at] : none();
 }
 
-pw_value pw_get(pw_value object, pw_str key)
+const pw_member *pw_find(pw_value object, pw_str key)
 {
     size_t at = find(object, key);
-    return at == ABSENT ? none() : object.as.object->members[at].value;
+    return at == ABSENT ? NULL : &object.as.object->members[at];
+}
+
+pw_value pw_get(pw_value object, pw_str key)
+{
+    const pw_member *found = pw_find(object, key);
+    return found ? found->value : none();
 }
 
 pw_value pw_get_lit(pw_value object, const char *key)

@@ -101,6 +101,7 @@ static inline pw_str pw_text(pw_value v) /* of a string; else empty */
 pw_value pw_item(pw_value array, size_t at);              /* out of range or no array: PW_NONE */
 pw_value pw_get(pw_value object, pw_str key);             /* absent or no object: PW_NONE */
 pw_value pw_get_lit(pw_value object, const char *key);
+const pw_member *pw_find(pw_value object, pw_str key);    /* of pw_members(); NULL: absent or no object */
 pw_str pw_get_text(pw_value object, const char *key);     /* absent or no string: empty */
 const pw_member *pw_members(pw_value object);             /* .count of them, in insertion order */
 /* Members in the order of their keys by code point; in `arena`. */

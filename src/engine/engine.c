@@ -8,7 +8,7 @@
 #include <unistd.h>
 #include "engine/engine.h"
 
-enum { ACTIVITY_THREADS_MAX = 1024, HTTP_IN_FLIGHT_MAX = 100000 };
+enum { ACTIVITY_THREADS_MAX = 1024, HTTP_IN_FLIGHT_MAX = 100000, EXPRESSION_MEMORY_MAX = 1 << 30 };
 
 static uint64_t system_clock_ms(void *clock)
 {
@@ -173,6 +173,9 @@ static pawl_code read_options(pawl_options *out, const pawl_options *given, pawl
     if (out->http_in_flight > HTTP_IN_FLIGHT_MAX)
         return pw_fail(err, PAWL_INVALID, "options: http_in_flight must be at most %d, not %u",
                        HTTP_IN_FLIGHT_MAX, out->http_in_flight);
+    if (out->expression_memory > EXPRESSION_MEMORY_MAX)
+        return pw_fail(err, PAWL_INVALID, "options: expression_memory must be at most %d, not %llu",
+                       EXPRESSION_MEMORY_MAX, (unsigned long long)out->expression_memory);
     if (out->activity_count > 0 && !out->activities)
         return pw_fail(err, PAWL_INVALID, "options: activity_count is %zu but activities is NULL",
                        out->activity_count);
@@ -205,8 +208,10 @@ static pawl_code start_owner(pawl *p, const pawl_options *options, const pw_node
     if (code == PAWL_OK)
         code = pw_recovery_new(&p->recovery, p, err);
     uint32_t shards = count_shards(options);
+    const pw_expr_limits limits = { .fuel = options->expression_fuel,
+                                    .memory = (size_t)options->expression_memory };
     for (uint32_t i = 0; i < shards && code == PAWL_OK; i++) {
-        code = pw_shard_new(&p->shards[i], p, i, pw_seed_next(&seed), err);
+        code = pw_shard_new(&p->shards[i], p, i, pw_seed_next(&seed), &limits, err);
         if (code == PAWL_OK)
             p->shard_count++;
     }

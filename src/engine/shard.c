@@ -674,7 +674,7 @@ bool pw_shard_ended(const pw_shard *shard)
 }
 
 pawl_code pw_shard_new(pw_shard **out, pawl *engine, uint32_t number, uint64_t seed,
-                       pawl_error *err)
+                       const pw_expr_limits *limits, pawl_error *err)
 {
     pw_shard *shard = pw_zalloc(sizeof *shard);
     if (!shard)
@@ -687,7 +687,7 @@ pawl_code pw_shard_new(pw_shard **out, pawl *engine, uint32_t number, uint64_t s
         pw_free(shard);
         return code;
     }
-    shard->machine = pw_expr_machine_new(NULL);
+    shard->machine = pw_expr_machine_new(limits);
     if (!shard->machine) {
         pw_shard_free(shard);
         return pw_no_memory(err);

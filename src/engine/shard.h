@@ -56,7 +56,7 @@ struct pw_shard {
 };
 
 PAWL_CHECK pawl_code pw_shard_new(pw_shard **out, pawl *engine, uint32_t number, uint64_t seed,
-                                  pawl_error *err);
+                                  const pw_expr_limits *limits, pawl_error *err);
 /* Drops everything; nothing may be uncommitted, in flight or waiting for an answer. */
 void pw_shard_free(pw_shard *shard);
 

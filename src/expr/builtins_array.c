@@ -231,7 +231,7 @@ static pw_value add_objects(pw_expr_machine *m, pw_value sum, pw_value in, uint3
             memcpy(members + n, pw_members(item), item.count * sizeof *members);
         n += item.count;
     }
-    return pw_object_of(m->arena, members, n);
+    return pw_expr_object(m, members, n);
 }
 
 pw_value pw_builtin_add(pw_expr_machine *m, pw_value in, const pw_value *args)

@@ -69,6 +69,8 @@ static pw_value keys_of(pw_expr_machine *m, pw_value in, bool sorted)
         return complain(m, in, "has no keys");
     pw_expr_charge(m, in.count);
     pw_value *keys = PW_NEW_ARRAY(m->arena, pw_value, (size_t)in.count + 1);
+    for (uint32_t i = 0; pw_is(in, PW_OBJECT) && i < in.count; i++)
+        pw_expr_charge_text(m, pw_members(in)[i].key.len);
     const pw_member **by_key =
         pw_is(in, PW_OBJECT) && sorted ? pw_members_sorted(in, m->arena) : NULL;
     for (uint32_t i = 0; i < in.count; i++)
@@ -92,6 +94,7 @@ pw_value pw_builtin_keys_unsorted(pw_expr_machine *m, pw_value in, const pw_valu
 
 pw_value pw_builtin_has(pw_expr_machine *m, pw_value in, const pw_value *args)
 {
+    pw_expr_charge_key(m, args[0]);
     if (pw_is(in, PW_OBJECT) && pw_is(args[0], PW_STRING))
         return pw_bool(!pw_is(pw_get(in, pw_text(args[0])), PW_NONE));
     if (pw_is(in, PW_ARRAY) && pw_is(args[0], PW_NUMBER)) {
@@ -185,6 +188,7 @@ pw_value pw_builtin_contains(pw_expr_machine *m, pw_value in, const pw_value *ar
                 b = f->b.as.items[f->at_b];
             } else {
                 const pw_member *member = &pw_members(f->b)[f->at_b];
+                pw_expr_charge_text(m, member->key.len);
                 a = pw_get(f->a, member->key);
                 b = member->value;
                 if (pw_is(a, PW_NONE)) {
@@ -243,7 +247,7 @@ pw_value pw_builtin_fromjson(pw_expr_machine *m, pw_value in, const pw_value *ar
     pw_json_limits limits = { .bytes = m->limits.memory };
     pawl_code code = pw_json_parse(&v, text, &limits, m->arena, &err);
     if (code == PAWL_NO_MEMORY)
-        pw_expr_stop(m, m->arena->over_limit ? PW_STOP_MEMORY : PW_STOP_NO_MEMORY);
+        (void)pw_arena_fail(m->arena, false); /* which knows whether it was the limit */
     if (code != PAWL_OK)
         return pw_expr_complain_json(m, text, err.message);
     return v;
@@ -366,7 +370,7 @@ pw_value pw_builtin_from_entries(pw_expr_machine *m, pw_value in, const pw_value
                                  pw_expr_dump(m, key, text));
         members[i] = (pw_member){ pw_text(key), value_of(entry) };
     }
-    return pw_object_of(m->arena, members, in.count);
+    return pw_expr_object(m, members, in.count);
 }
 
 /* ---- paths and the rest */

@@ -54,6 +54,7 @@ static bool ends(pw_str s, pw_str with)
 
 static bool strings(pw_expr_machine *m, pw_value in, pw_value arg, const char *what)
 {
+    pw_expr_charge_bytes(m, arg.count);
     if (pw_is(in, PW_STRING) && pw_is(arg, PW_STRING))
         return true;
     (void)pw_expr_throw(m, "%s() requires string inputs", what);
@@ -171,6 +172,7 @@ pw_value pw_builtin_implode(pw_expr_machine *m, pw_value in, const pw_value *arg
     size_t n = 0;
     for (uint32_t i = 0; i < in.count; i++) {
         pw_value point = in.as.items[i];
+        pw_expr_charge_number(m, point);
         double d = pw_is(point, PW_NUMBER) ? pw_number(point) : (double)NAN;
         if (isnan(d))
             return pw_expr_throw(m,

@@ -58,6 +58,7 @@ static bool read_broken_down(pw_expr_machine *m, pw_value in, const char *what, 
     double fields[6] = { 0, 0, 1, 0, 0, 0 };
     bool good = pw_is(in, PW_ARRAY) && in.count >= 3;
     for (uint32_t i = 0; good && i < in.count && i < 8; i++) {
+        pw_expr_charge_number(m, in.as.items[i]);
         double d = pw_is(in.as.items[i], PW_NUMBER) ? pw_number(in.as.items[i]) : (double)NAN;
         good = d > -1e9 && d < 1e9;
         if (good && i < 6)
@@ -198,8 +199,8 @@ pw_value pw_builtin_strftime(pw_expr_machine *m, pw_value in, const pw_value *ar
                              : !read_broken_down(m, in, "strftime/1", &t))
         return none;
     pw_str format = pw_text(args[0]);
-    pw_expr_charge_bytes(m, 4 * format.len);
-    pw_buf_reset(&m->text);
+    pw_expr_charge(m, 4 * format.len); /* a field of two characters is some 200 ns of printing */
+    pw_expr_begin_text(m);
     for (size_t i = 0; i < format.len; i++) {
         if (format.ptr[i] == '%' && i + 1 < format.len)
             add_field(&m->text, &t, format.ptr[++i]);

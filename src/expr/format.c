@@ -21,6 +21,17 @@ static void write_scalar(pw_buf *buf, pw_value v)
         pw_json_write(buf, v, PW_JSON_COMPACT);
 }
 
+/* No more of a string than is enough, in whole characters. */
+static pw_value clipped(pw_value v, size_t enough)
+{
+    if (pw_is(v, PW_STRING) && v.count > enough) {
+        v.count = (uint32_t)enough;
+        while (v.count > 0 && ((unsigned char)v.as.text[v.count] & 0xc0) == 0x80)
+            v.count--;
+    }
+    return v;
+}
+
 /* Stops when the text is longer than `enough`; charges as it goes, since shared parts can make a
  * small value endless text. */
 static void write_value(pw_expr_machine *m, pw_buf *buf, pw_value v, size_t enough)
@@ -42,7 +53,7 @@ static void write_value(pw_expr_machine *m, pw_buf *buf, pw_value v, size_t enou
             stack[depth++] = (write_frame){ v, 0 };
             pw_buf_char(buf, pw_is(v, PW_ARRAY) ? '[' : '{');
         } else {
-            write_scalar(buf, v);
+            write_scalar(buf, clipped(v, enough));
         }
         if (buf->len > charged) {
             pw_expr_charge_bytes(m, buf->len - charged);
@@ -80,7 +91,7 @@ void pw_expr_write(pw_expr_machine *m, pw_buf *buf, pw_value v)
 
 const char *pw_expr_dump(pw_expr_machine *m, pw_value v, char out[PW_DUMP_SIZE])
 {
-    pw_buf_reset(&m->text);
+    pw_expr_begin_text(m);
     write_value(m, &m->text, v, 4 * PW_DUMP_SIZE);
     if (m->text.failed)
         pw_expr_stop(m, m->text.over_cap ? PW_STOP_MEMORY : PW_STOP_NO_MEMORY);
@@ -104,7 +115,7 @@ const char *pw_expr_dump(pw_expr_machine *m, pw_value v, char out[PW_DUMP_SIZE])
 
 static pw_value tojson(pw_expr_machine *m, pw_value v)
 {
-    pw_buf_reset(&m->text);
+    pw_expr_begin_text(m);
     pw_expr_write(m, &m->text, v);
     return pw_expr_buffer(m);
 }
@@ -119,20 +130,23 @@ pw_value pw_expr_tostring(pw_expr_machine *m, pw_value v)
 /* Each character of `from` is replaced by the text at its place in `to`. */
 static void add_escaped(pw_buf *buf, pw_str s, const char *from, const char *const *to)
 {
+    size_t plain = 0;
     for (size_t i = 0; i < s.len; i++) {
         const char *found = s.ptr[i] ? strchr(from, s.ptr[i]) : NULL;
-        if (found)
-            pw_buf_text(buf, to[found - from]);
-        else
-            pw_buf_char(buf, s.ptr[i]);
+        if (!found)
+            continue;
+        pw_buf_add(buf, s.ptr + plain, i - plain);
+        pw_buf_text(buf, to[found - from]);
+        plain = i + 1;
     }
+    pw_buf_add(buf, s.ptr + plain, s.len - plain);
 }
 
 static pw_value escaped(pw_expr_machine *m, pw_value v, const char *from, const char *const *to)
 {
     pw_value text = pw_expr_tostring(m, v);
     pw_expr_charge_bytes(m, text.count);
-    pw_buf_reset(&m->text);
+    pw_expr_begin_text(m);
     add_escaped(&m->text, pw_text(text), from, to);
     return pw_expr_buffer(m);
 }
@@ -158,7 +172,7 @@ static pw_value row(pw_expr_machine *m, pw_value v, bool tabs)
             return pw_expr_throw(m, "%s (%s) is not valid in a csv row", pw_type_name(item),
                                  pw_expr_dump(m, item, text));
     }
-    pw_buf_reset(&m->text);
+    pw_expr_begin_text(m);
     for (uint32_t i = 0; i < v.count; i++) {
         pw_value item = v.as.items[i];
         if (i > 0)
@@ -199,7 +213,7 @@ static pw_value shell(pw_expr_machine *m, pw_value v)
         if (pw_is(items[i], PW_ARRAY) || pw_is(items[i], PW_OBJECT))
             return pw_expr_throw(m, "%s (%s) can not be escaped for shell", pw_type_name(items[i]),
                                  pw_expr_dump(m, items[i], text));
-    pw_buf_reset(&m->text);
+    pw_expr_begin_text(m);
     for (uint32_t i = 0; i < count; i++) {
         pw_expr_charge_bytes(m, items[i].count);
         if (i > 0)
@@ -226,12 +240,15 @@ static pw_value uri(pw_expr_machine *m, pw_value v)
     pw_value text = pw_expr_tostring(m, v);
     pw_str s = pw_text(text);
     pw_expr_charge_bytes(m, s.len);
-    pw_buf_reset(&m->text);
+    static const char digits[] = "0123456789ABCDEF";
+    pw_expr_begin_text(m);
     for (size_t i = 0; i < s.len; i++) {
+        unsigned char c = (unsigned char)s.ptr[i];
+        char escape[] = { '%', digits[c >> 4], digits[c & 15] };
         if (unreserved(s.ptr[i]))
             pw_buf_char(&m->text, s.ptr[i]);
         else
-            pw_buf_printf(&m->text, "%%%02X", (unsigned char)s.ptr[i]);
+            pw_buf_add(&m->text, escape, sizeof escape);
     }
     return pw_expr_buffer(m);
 }

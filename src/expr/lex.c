@@ -132,6 +132,8 @@ static const char *const operators[] = {
 static size_t operator_length(pw_str s, size_t i)
 {
     for (size_t k = 0; k < PW_LENGTH(operators); k++) {
+        if (s.ptr[i] != operators[k][0]) /* most */
+            continue;
         size_t n = strlen(operators[k]);
         if (s.len - i >= n && memcmp(s.ptr + i, operators[k], n) == 0)
             return n;

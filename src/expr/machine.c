@@ -31,7 +31,6 @@ pw_expr_machine *pw_expr_machine_new(const pw_expr_limits *limits)
         m->limits.depth = limits->depth;
     if (limits && limits->outputs)
         m->limits.outputs = limits->outputs;
-    pw_buf_init(&m->text, m->limits.memory < SIZE_MAX ? m->limits.memory + 1 : 0);
     return m;
 }
 
@@ -48,37 +47,27 @@ void pw_expr_machine_free(pw_expr_machine *m)
     pw_free(m);
 }
 
+static void *shrink_one(void *items, uint32_t *room, size_t item)
+{
+    if (*room <= KEEP_BYTES / item)
+        return items;
+    pw_free(items);
+    *room = 0;
+    return NULL;
+}
+
 /* Gives back what an unusual evaluation has grown. */
 static void shrink(pw_expr_machine *m)
 {
-    if (m->cell_size > KEEP_BYTES / sizeof(pw_cell)) {
-        pw_free(m->cells);
-        m->cells = NULL;
-        m->cell_size = 0;
-    }
-    if (m->slot_size > KEEP_BYTES / sizeof(pw_slot)) {
-        pw_free(m->slots);
-        m->slots = NULL;
-        m->slot_size = 0;
-    }
-    if (m->fork_size > KEEP_BYTES / sizeof(pw_fork)) {
-        pw_free(m->forks);
-        m->forks = NULL;
-        m->fork_size = 0;
-    }
-    if (m->step_size > KEEP_BYTES / sizeof(pw_step)) {
-        pw_free(m->steps);
-        m->steps = NULL;
-        m->step_size = 0;
-    }
-    size_t cap = m->text.cap;
-    if (m->text.size > KEEP_BYTES) {
+    m->cells = shrink_one(m->cells, &m->cell_room, sizeof(pw_cell));
+    m->slots = shrink_one(m->slots, &m->slot_room, sizeof(pw_slot));
+    m->forks = shrink_one(m->forks, &m->fork_room, sizeof(pw_fork));
+    m->steps = shrink_one(m->steps, &m->step_room, sizeof(pw_step));
+    if (m->text.size > KEEP_BYTES)
         pw_buf_done(&m->text);
-        pw_buf_init(&m->text, cap);
-    }
+    pw_regex_cache_shrink(m->regexes);
     memset(m->tails, 0, sizeof m->tails);
     m->owner = 0;
-    memset(m->owned, 0, sizeof m->owned);
     m->arena = NULL;
     m->expr = NULL;
     m->input = NULL;
@@ -236,6 +225,7 @@ pawl_code pw_expr_run(pw_expr_machine *m, const pw_expr *expr, const pw_expr_inp
     m->odd_numbers = false;
     m->acc = pw_null();
     size_t limit = arena->limit, own = arena->used + m->limits.memory;
+    own = own < arena->used ? SIZE_MAX : own;
     bool ours = limit == 0 || own < limit;
     if (ours)
         arena->limit = own;

@@ -50,10 +50,21 @@ pw_value pw_expr_string(pw_expr_machine *m, pw_str s)
     return pw_string(m->arena, s);
 }
 
+/* It may grow to what is left of the evaluation's memory: its text goes into the arena anyway. */
+void pw_expr_begin_text(pw_expr_machine *m)
+{
+    enum { LEAST = 8192 }; /* for messages, however little is left */
+    size_t left = m->arena->limit - m->arena->used, cap = left < LEAST ? LEAST : left;
+    if (m->text.size > cap)
+        pw_buf_done(&m->text);
+    pw_buf_reset(&m->text);
+    m->text.cap = cap < SIZE_MAX / 4 ? cap : SIZE_MAX / 4;
+}
+
 pw_value pw_expr_buffer(pw_expr_machine *m)
 {
     if (m->text.failed)
-        pw_expr_stop(m, m->text.over_cap ? PW_STOP_MEMORY : PW_STOP_NO_MEMORY);
+        (void)pw_arena_fail(m->arena, m->text.over_cap);
     return pw_string(m->arena, pw_buf_view(&m->text));
 }
 
@@ -141,10 +152,18 @@ pw_value pw_expr_with(pw_expr_machine *m, pw_value v, pw_str key, pw_value value
     if (m->owner == 0)
         m->owner = pw_owner_new();
     size_t touched = 0;
+    pw_expr_charge_text(m, key.len);
     value.reserved = 0;
     pw_value changed = pw_with_growing(m->arena, m->owner, v, key, value, &touched);
     pw_expr_charge(m, touched / sizeof(pw_member));
     return changed;
+}
+
+pw_value pw_expr_object(pw_expr_machine *m, const pw_member *members, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        pw_expr_charge_text(m, members[i].key.len);
+    return pw_object_of(m->arena, members, count);
 }
 
 /* ---- order */
@@ -192,12 +211,22 @@ static bool is_container(pw_value v)
     return pw_is(v, PW_ARRAY) || pw_is(v, PW_OBJECT);
 }
 
+/* The keys of a small object are sorted each time. */
+static void charge_sorting(pw_expr_machine *m, pw_value object)
+{
+    for (uint32_t i = 0; i < object.count && i < 8; i++)
+        pw_expr_charge_text(m, pw_members(object)[i].key.len);
+}
+
 /* Two objects' sorted keys; leaves the sorted members in the frame. */
 static int order_keys(pw_expr_machine *m, order_frame *f)
 {
+    charge_sorting(m, f->a);
+    charge_sorting(m, f->b);
     f->as = pw_members_sorted(f->a, m->arena);
     f->bs = pw_members_sorted(f->b, m->arena);
     for (uint32_t i = 0; i < f->a.count && i < f->b.count; i++) {
+        pw_expr_charge_text(m, f->as[i]->key.len);
         int c = pw_str_cmp(f->as[i]->key, f->bs[i]->key);
         if (c != 0)
             return c < 0 ? -1 : 1;
@@ -205,22 +234,29 @@ static int order_keys(pw_expr_machine *m, order_frame *f)
     return (f->a.count > f->b.count) - (f->a.count < f->b.count);
 }
 
+/* Neither is a container, or only one of them. */
+static int compare_scalars(pw_expr_machine *m, pw_value a, pw_value b)
+{
+    pw_expr_charge_number(m, a);
+    pw_expr_charge_number(m, b);
+    if (pw_is(a, PW_STRING) && pw_is(b, PW_STRING))
+        pw_expr_charge(m, (a.count < b.count ? a.count : b.count) / 16);
+    return order_scalars(a, b);
+}
+
 int pw_expr_order(pw_expr_machine *m, pw_value a, pw_value b, const char *what)
 {
     pw_expr_charge(m, 1);
-    if (a.type != b.type || !is_container(a)) {
-        if (pw_is(a, PW_STRING))
-            pw_expr_charge(m, (a.count < b.count ? a.count : b.count) / 16);
-        return order_scalars(a, b);
-    }
+    if (a.type != b.type || !is_container(a))
+        return compare_scalars(m, a, b);
     order_frame local[16], *stack = local;
     size_t size = PW_LENGTH(local), depth = 0;
     pw_value x = a, y = b;
     for (;;) {
         int c = 0;
         if (x.type != y.type || !is_container(x)) {
-            pw_expr_charge(m, 1 + (pw_is(x, PW_STRING) ? x.count / 16 : 0));
-            c = order_scalars(x, y);
+            pw_expr_charge(m, 1);
+            c = compare_scalars(m, x, y);
         } else {
             if (depth > PW_JSON_DEPTH_MAX) {
                 (void)pw_expr_throw(m, "%s too deep", what);
@@ -313,12 +349,12 @@ static pw_value merge_shallow(pw_expr_machine *m, pw_value a, pw_value b)
             a = pw_expr_with(m, a, pw_members(b)[i].key, pw_members(b)[i].value);
         return a;
     }
-    pw_expr_charge(m, (uint64_t)a.count + b.count);
     size_t count = (size_t)a.count + b.count;
+    pw_expr_charge(m, count);
     pw_member *members = PW_NEW_ARRAY(m->arena, pw_member, count);
     memcpy(members, pw_members(a), a.count * sizeof *members);
     memcpy(members + a.count, pw_members(b), b.count * sizeof *members);
-    return pw_object_of(m->arena, members, count);
+    return pw_expr_object(m, members, count);
 }
 
 pw_value pw_expr_add(pw_expr_machine *m, pw_value a, pw_value b)
@@ -327,6 +363,8 @@ pw_value pw_expr_add(pw_expr_machine *m, pw_value a, pw_value b)
         return b;
     if (pw_is(b, PW_NULL))
         return a;
+    pw_expr_charge_number(m, a);
+    pw_expr_charge_number(m, b);
     if (a.type != b.type || a.type < PW_NUMBER)
         return bad_operands(m, a, b, "added");
     if (pw_is(a, PW_STRING))
@@ -410,7 +448,7 @@ static pw_value merge_deep(pw_expr_machine *m, pw_value a, pw_value b)
     for (;;) {
         merge_frame *f = &stack[depth - 1];
         if (f->at == f->b.count) {
-            pw_value done = pw_object_of(m->arena, f->out, f->count);
+            pw_value done = pw_expr_object(m, f->out, f->count);
             if (--depth == 0)
                 return done;
             f = &stack[depth - 1];
@@ -418,15 +456,13 @@ static pw_value merge_deep(pw_expr_machine *m, pw_value a, pw_value b)
             continue;
         }
         const pw_member *member = &pw_members(f->b)[f->at++];
-        pw_value old = pw_get(f->a, member->key);
-        if (pw_is(old, PW_NONE)) {
+        const pw_member *found = pw_find(f->a, member->key);
+        if (!found) {
             f->out[f->count++] = *member;
             continue;
         }
-        f->place = 0;
-        while (!pw_str_eq(f->out[f->place].key, member->key))
-            f->place++;
-        pw_expr_charge(m, f->place / 4);
+        pw_value old = found->value;
+        f->place = (uint32_t)(found - pw_members(f->a));
         if (!pw_is(old, PW_OBJECT) || !pw_is(member->value, PW_OBJECT)) {
             f->out[f->place].value = member->value;
             continue;
@@ -503,6 +539,7 @@ pw_value pw_expr_negate(pw_expr_machine *m, pw_value v)
 {
     char text[PW_DUMP_SIZE];
     int64_t i;
+    pw_expr_charge_number(m, v);
     if (!pw_is(v, PW_NUMBER))
         return pw_expr_throw(m, "%s (%s) cannot be negated", pw_type_name(v),
                              pw_expr_dump(m, v, text));
@@ -527,9 +564,12 @@ pw_value pw_expr_negate(pw_expr_machine *m, pw_value v)
 
 pw_value pw_expr_binary(pw_expr_machine *m, unsigned op, pw_value a, pw_value b)
 {
+    if (op == PW_OP_ADD)
+        return pw_expr_add(m, a, b);
+    pw_expr_charge_number(m, a);
+    pw_expr_charge_number(m, b);
     switch ((pw_op)op) {
     case PW_OP_ADD:
-        return pw_expr_add(m, a, b);
     case PW_OP_SUBTRACT:
         return subtract(m, a, b);
     case PW_OP_MULTIPLY:

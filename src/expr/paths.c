@@ -259,6 +259,8 @@ static bool check_path(pw_expr_machine *m, pw_value path)
         return false;
     }
     pw_expr_charge(m, path.count);
+    for (uint32_t i = 0; i < path.count; i++)
+        pw_expr_charge_key(m, path.as.items[i]);
     return true;
 }
 

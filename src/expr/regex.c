@@ -1,21 +1,28 @@
 /* regex.c - regular expressions: Oniguruma, as in jq, held within limits.
  *
- * A pattern is at most PATTERN_MAX bytes. A search may retry so often, use so much stack, and costs
- * fuel for the text it runs over; Oniguruma reports when it would need more, and that ends the
- * evaluation like any other limit. Compiled patterns are kept in a small cache of the machine,
- * which belongs to one thread. */
+ * A pattern is at most PATTERN_MAX bytes. A search may retry so often and use so much stack;
+ * Oniguruma reports when it would need more, and that ends the evaluation like any other limit.
+ *
+ * How much it has done, Oniguruma does not tell. It tells only that it went back (retried) more
+ * often than allowed; and between two retries it may have run over all the text: `a.*b` looks from
+ * each `a` to the end of the line. So a search costs fuel by what it may have done: retries times
+ * the length of such a run, at most (regex_reach.c).
+ *
+ * Compiled patterns are kept in a small cache of the machine, which belongs to one thread. */
 #include <oniguruma.h>
 #include <pthread.h>
 
 #include "expr/builtins_internal.h"
+#include "expr/regex_internal.h"
 
 enum {
     PATTERN_MAX = 8192,
     CACHE_SIZE = 16,
     STACK_MAX = 1 << 16, /* entries of the matcher's own backtracking stack */
-    RETRIES_FIRST = 256, /* in one search; see search_bounded() */
-    RETRIES_MAX = 1 << 23,
+    RETRIES_FIRST = 16, /* in one search; see search_bounded() */
+    RETRIES_MAX = 1 << 24,
     FUEL_PER_SEARCH = 8,
+    KEEP_BYTES = 1 << 17,
 };
 
 typedef struct cached {
@@ -23,6 +30,9 @@ typedef struct cached {
     size_t len;
     OnigOptionType options;
     regex_t *regex;
+    pw_regex_reach reach;
+    uint64_t price; /* of compiling it, in fuel */
+    size_t bytes;   /* that the compiled one may take */
     uint64_t used;
     uint64_t evaluation; /* that paid for it last */
 } cached;
@@ -68,6 +78,13 @@ void pw_regex_cache_free(pw_regex_cache *cache)
     pw_free(cache);
 }
 
+void pw_regex_cache_shrink(pw_regex_cache *cache)
+{
+    for (size_t i = 0; cache && i < CACHE_SIZE; i++)
+        if (cache->entries[i].bytes > KEEP_BYTES)
+            drop(&cache->entries[i]);
+}
+
 static pw_regex_cache *cache_of(pw_expr_machine *m)
 {
     (void)pthread_once(&onig_once, onig_start);
@@ -88,10 +105,27 @@ static pw_regex_cache *cache_of(pw_expr_machine *m)
  * those before it, or the same step would fail on one machine and succeed on another. The oldest
  * entry goes first, so which of its patterns an evaluation finds again does not depend on them
  * either. */
-static void charge_compilation(pw_expr_machine *m, cached *entry, pw_str pattern)
+static void charge_compilation(pw_expr_machine *m, cached *entry)
 {
     entry->evaluation = m->evaluations;
-    pw_expr_charge(m, 100 + 4 * pattern.len);
+    pw_expr_charge(m, entry->price);
+    pw_expr_claim(m, entry->bytes);
+}
+
+/* A class of Unicode characters takes some 40 us to compile, and ten times that when it does not
+ * know upper from lower case; and up to 10 KB. */
+static void set_price(cached *entry, pw_str pattern, OnigOptionType options)
+{
+    bool ignores_case = (options & ONIG_OPTION_IGNORECASE) != 0;
+    uint64_t classes = 0;
+    for (size_t i = 0; i + 1 < pattern.len; i++) {
+        char c = pattern.ptr[i], next = pattern.ptr[i + 1];
+        classes += c == '[' || (c == '\\' && next != '\0' && strchr("pPwW", next));
+        ignores_case |= c == '(' && next == '?' && i + 2 < pattern.len &&
+                        (pattern.ptr[i + 2] >= 'a' && pattern.ptr[i + 2] <= 'z');
+    }
+    entry->price = 100 + pattern.len * (ignores_case ? 40 : 8) + classes * (ignores_case ? 5000 : 500);
+    entry->bytes = 512 + 64 * pattern.len + classes * 10240;
 }
 
 /* Perl with named groups, as in jq. Oniguruma 6.9.8 takes the `(?-` of `(?-i)` for the beginning of
@@ -108,7 +142,7 @@ static OnigSyntaxType *syntax_of(pw_str pattern)
 }
 
 /* The compiled pattern, from the cache if it is there; NULL: thrown. */
-static regex_t *regex_of(pw_expr_machine *m, pw_str pattern, OnigOptionType options)
+static const cached *regex_of(pw_expr_machine *m, pw_str pattern, OnigOptionType options)
 {
     pw_regex_cache *cache = cache_of(m);
     cached *oldest = &cache->entries[0];
@@ -118,8 +152,8 @@ static regex_t *regex_of(pw_expr_machine *m, pw_str pattern, OnigOptionType opti
             pw_str_eq((pw_str){ entry->pattern, entry->len }, pattern)) {
             entry->used = ++cache->clock;
             if (entry->evaluation != m->evaluations)
-                charge_compilation(m, entry, pattern);
-            return entry->regex;
+                charge_compilation(m, entry);
+            return entry;
         }
         oldest = entry->used < oldest->used ? entry : oldest;
     }
@@ -128,19 +162,22 @@ static regex_t *regex_of(pw_expr_machine *m, pw_str pattern, OnigOptionType opti
         return NULL;
     }
     drop(oldest);
-    charge_compilation(m, oldest, pattern);
+    set_price(oldest, pattern, options);
+    charge_compilation(m, oldest);
     oldest->pattern = pw_strdup(pattern);
     if (!oldest->pattern)
         pw_expr_stop(m, PW_STOP_NO_MEMORY);
     oldest->len = pattern.len;
     oldest->options = options;
+    oldest->reach = pw_regex_reach_of(pattern, (options & ONIG_OPTION_MULTILINE) != 0,
+                                      (options & ONIG_OPTION_EXTEND) != 0);
     oldest->used = ++cache->clock;
     OnigErrorInfo info;
     const UChar *start = (const UChar *)oldest->pattern;
     int code = onig_new(&oldest->regex, start, start + pattern.len, options, ONIG_ENCODING_UTF8,
                         syntax_of(pattern), &info);
     if (code == ONIG_NORMAL)
-        return oldest->regex;
+        return oldest;
     oldest->regex = NULL;
     drop(oldest);
     if (code == ONIGERR_MEMORY)
@@ -208,6 +245,7 @@ static bool read_flags(pw_expr_machine *m, pw_value v, flags *out)
 typedef struct search {
     pw_expr_machine *m;
     regex_t *regex;
+    size_t run; /* most bytes between two retries */
     OnigRegion *region;
     pw_str text;
     size_t from;           /* in bytes, where the next search starts */
@@ -215,21 +253,21 @@ typedef struct search {
     bool global, over;
 } search;
 
-/* Oniguruma does not tell how much work a search was, only that it was more than allowed. So it is
- * allowed little first, then eight times as much, each time at a price: what a search costs in fuel
- * is then near what it costs in time, and the same on every machine. */
-static int search_bounded(search *s)
+/* A search is allowed few retries first, then twice as many and so on, each time at the price of all
+ * that are allowed: the same on every machine. */
+static int search_bounded(search *s, size_t run)
 {
     OnigMatchParam *param = s->m->regexes->param;
     const UChar *start = (const UChar *)s->text.ptr, *end = start + s->text.len;
-    for (unsigned long retries = RETRIES_FIRST; retries <= RETRIES_MAX; retries *= 8) {
+    for (unsigned long retries = RETRIES_FIRST; retries <= RETRIES_MAX; retries *= 2) {
+        if (retries > RETRIES_FIRST)
+            pw_expr_charge(s->m, retries * (1 + run / 16));
         (void)onig_set_retry_limit_in_match_of_match_param(param, retries);
         (void)onig_set_retry_limit_in_search_of_match_param(param, retries);
         int code = onig_search_with_param(s->regex, start, end, start + s->from, end, s->region,
                                           ONIG_OPTION_NONE, param);
         if (code != ONIGERR_RETRY_LIMIT_IN_MATCH_OVER && code != ONIGERR_RETRY_LIMIT_IN_SEARCH_OVER)
             return code;
-        pw_expr_charge(s->m, retries / 4);
     }
     pw_expr_stop(s->m, PW_STOP_FUEL);
 }
@@ -239,10 +277,12 @@ static bool next_match(search *s)
 {
     if (s->over)
         return false;
-    pw_expr_charge(s->m, FUEL_PER_SEARCH);
-    int code = search_bounded(s);
+    size_t left = s->text.len - s->from, run = s->run < left ? s->run : left;
+    pw_expr_charge(s->m, FUEL_PER_SEARCH + run / 8 +
+                             (unsigned)onig_number_of_captures(s->regex) / 4);
+    int code = search_bounded(s, run);
     size_t seen = code >= 0 ? (size_t)s->region->end[0] : s->text.len;
-    pw_expr_charge(s->m, (seen > s->from ? seen - s->from : 0) / 16);
+    pw_expr_charge(s->m, (seen > s->from ? seen - s->from : 0) / 4);
     if (code == ONIG_MISMATCH) {
         s->over = true;
         return false;
@@ -361,11 +401,14 @@ static bool open_search(search *s, pw_expr_machine *m, pw_value in, const pw_val
     }
     if (!read_flags(m, args[1], &f))
         return false;
-    regex_t *regex = regex_of(m, pw_text(args[0]), f.options);
-    if (!regex)
+    const cached *entry = regex_of(m, pw_text(args[0]), f.options);
+    if (!entry)
         return false;
+    pw_expr_charge_bytes(m, 2 * (size_t)in.count);
+    pw_text_runs runs = pw_text_runs_of(pw_text(in));
     *s = (search){ .m = m,
-                   .regex = regex,
+                   .regex = entry->regex,
+                   .run = pw_regex_run(&entry->reach, &runs),
                    .region = m->regexes->region,
                    .text = pw_text(in),
                    .global = f.global };

@@ -24,24 +24,49 @@ void pw_expr_stop(pw_expr_machine *m, pw_stop stop)
 
 /* ---- stacks */
 
-static void *grow(pw_expr_machine *m, void *old, uint32_t *size, size_t item, size_t max)
+void pw_expr_claim(pw_expr_machine *m, size_t bytes)
 {
-    size_t want = *size ? (size_t)*size * 2 : 64;
-    if (want > max)
-        want = max;
-    if (want <= *size)
-        pw_expr_stop(m, PW_STOP_MEMORY);
-    void *memory = pw_realloc(old, want * item);
-    if (!memory)
-        pw_expr_stop(m, PW_STOP_NO_MEMORY);
-    *size = (uint32_t)want;
-    return memory;
+    if (bytes > m->arena->limit - m->arena->used)
+        (void)pw_arena_fail(m->arena, true);
+    m->arena->limit -= bytes;
 }
 
-static size_t most(const pw_expr_machine *m, size_t item)
+/* Twice the items, or the first few, which are free. */
+static void *grow(pw_expr_machine *m, void *items, uint32_t *size, uint32_t *room, size_t item)
 {
-    size_t count = m->limits.memory / item + 64;
-    return count < UINT32_MAX / 2 ? count : UINT32_MAX / 2;
+    enum { FIRST = 64 };
+    uint32_t want = *size ? *size * 2 : FIRST;
+    if (want > UINT32_MAX / 4)
+        pw_expr_stop(m, PW_STOP_MEMORY);
+    pw_expr_claim(m, *size * item);
+    if (want > *room) {
+        items = pw_realloc(items, want * item);
+        if (!items)
+            pw_expr_stop(m, PW_STOP_NO_MEMORY);
+        *room = want;
+    }
+    *size = want;
+    return items;
+}
+
+static void grow_cells(pw_expr_machine *m)
+{
+    m->cells = grow(m, m->cells, &m->cell_size, &m->cell_room, sizeof(pw_cell));
+}
+
+static void grow_slots(pw_expr_machine *m)
+{
+    m->slots = grow(m, m->slots, &m->slot_size, &m->slot_room, sizeof(pw_slot));
+}
+
+static void grow_forks(pw_expr_machine *m)
+{
+    m->forks = grow(m, m->forks, &m->fork_size, &m->fork_room, sizeof(pw_fork));
+}
+
+static void grow_steps(pw_expr_machine *m)
+{
+    m->steps = grow(m, m->steps, &m->step_size, &m->step_room, sizeof(pw_step));
 }
 
 static inline pw_fork *top_fork(pw_expr_machine *m)
@@ -58,7 +83,7 @@ static inline void push(pw_expr_machine *m, pw_value v)
 {
     uint32_t at = max32(m->top + 1, top_fork(m)->cell_free);
     if (at >= m->cell_size)
-        m->cells = grow(m, m->cells, &m->cell_size, sizeof(pw_cell), most(m, sizeof(pw_cell)));
+        grow_cells(m);
     m->cells[at].value = v;
     m->cells[at].prev = m->top;
     m->top = at;
@@ -74,11 +99,10 @@ static inline pw_value pop(pw_expr_machine *m)
 
 static inline pw_fork *add_fork(pw_expr_machine *m, pw_fork_kind kind, uint32_t pc)
 {
-    if (m->fork_count == m->fork_size) {
-        if (m->fork_count >= m->limits.depth)
-            pw_expr_stop(m, PW_STOP_DEPTH);
-        m->forks = grow(m, m->forks, &m->fork_size, sizeof(pw_fork), m->limits.depth);
-    }
+    if (m->fork_count >= m->limits.depth)
+        pw_expr_stop(m, PW_STOP_DEPTH);
+    if (m->fork_count == m->fork_size)
+        grow_forks(m);
     pw_fork *fork = &m->forks[m->fork_count], *below = fork - 1;
     fork->kind = (uint8_t)kind;
     fork->tracking = m->tracking;
@@ -135,7 +159,7 @@ static inline uint32_t frame_up(const pw_expr_machine *m, uint32_t levels)
 static void reserve_slots(pw_expr_machine *m, uint32_t count)
 {
     while (m->frame_free + count > m->slot_size)
-        m->slots = grow(m, m->slots, &m->slot_size, sizeof(pw_slot), most(m, sizeof(pw_slot)));
+        grow_slots(m);
 }
 
 enum { NO_LEVEL = UINT16_MAX };
@@ -223,7 +247,7 @@ static void add_step(pw_expr_machine *m, pw_value key)
 {
     uint32_t at = max32(m->path + 1, top_fork(m)->step_free);
     if (at >= m->step_size)
-        m->steps = grow(m, m->steps, &m->step_size, sizeof(pw_step), most(m, sizeof(pw_step)));
+        grow_steps(m);
     m->steps[at] = (pw_step){ key, m->path, m->steps[m->path].depth + 1 };
     m->path = at;
 }
@@ -264,7 +288,7 @@ static void path_begin(pw_expr_machine *m)
     push(m, saved);
     uint32_t root = max32(m->path + 1, top_fork(m)->step_free);
     if (root >= m->step_size)
-        m->steps = grow(m, m->steps, &m->step_size, sizeof(pw_step), most(m, sizeof(pw_step)));
+        grow_steps(m);
     m->steps[root] = (pw_step){ { .type = PW_NONE }, m->path, 0 };
     m->path = root;
     m->path_value = m->acc;
@@ -400,6 +424,9 @@ static outcome range_next(pw_expr_machine *m)
 static outcome range(pw_expr_machine *m, bool with_step)
 {
     pw_value by = with_step ? pop(m) : pw_int(1), to = pop(m), from = pop(m);
+    pw_expr_charge_number(m, by);
+    pw_expr_charge_number(m, to);
+    pw_expr_charge_number(m, from);
     if (!pw_is(from, PW_NUMBER) || !pw_is(to, PW_NUMBER) || !pw_is(by, PW_NUMBER)) {
         (void)pw_expr_throw(m, "Range bounds must be numeric");
         return THROWN;
@@ -434,6 +461,7 @@ static outcome count_begin(pw_expr_machine *m, const pw_insn *insn)
                             pw_expr_dump(m, m->acc, value));
         return THROWN;
     }
+    pw_expr_charge_number(m, m->acc);
     double count = m->acc.type == PW_NUMBER ? pw_number(m->acc) : -1;
     if (count < 0) {
         (void)pw_expr_throw(m, "%s doesn't support negative count", names[insn->b]);
@@ -533,6 +561,7 @@ static outcome make_object(pw_expr_machine *m, uint32_t count)
     for (uint32_t i = count; i-- > 0;) {
         members[i].value = pop(m);
         pw_value key = pop(m);
+        pw_expr_charge_key(m, key);
         members[i].key = pw_text(key);
         if (!pw_is(key, PW_STRING)) {
             char value[PW_DUMP_SIZE];
@@ -568,8 +597,11 @@ static void concat(pw_expr_machine *m, uint32_t count)
 static outcome builtin(pw_expr_machine *m, const pw_insn *insn)
 {
     pw_value args[64];
-    for (uint32_t i = 0; i < insn->a; i++)
+    pw_expr_charge_number(m, m->acc);
+    for (uint32_t i = 0; i < insn->a; i++) {
         args[i] = pop(m);
+        pw_expr_charge_number(m, args[i]);
+    }
     m->acc = pw_builtin_at(insn->b)->run(m, m->acc, args);
     return pw_is(m->acc, PW_NONE) ? THROWN : GO_ON;
 }
@@ -578,6 +610,8 @@ static outcome slice(pw_expr_machine *m, unsigned flags)
 {
     pw_value to = flags & 2 ? pop(m) : pw_null(), from = flags & 4 ? pop(m) : pw_null();
     pw_value key = pw_null();
+    pw_expr_charge_number(m, to);
+    pw_expr_charge_number(m, from);
     if (recording(m)) {
         pw_member bounds[] = { { PW_LIT("start"), from }, { PW_LIT("end"), to } };
         key = pw_object_of(m->arena, bounds, 2);
@@ -594,6 +628,7 @@ static outcome index_with(pw_expr_machine *m, pw_value key, bool optional)
 {
     if (!on_path(m, &key))
         return THROWN;
+    pw_expr_charge_key(m, key);
     pw_value found = pw_is(m->acc, PW_OBJECT) && pw_is(key, PW_STRING)
                          ? pw_get(m->acc, pw_text(key))
                          : pw_expr_index(m, m->acc, key);
@@ -867,14 +902,13 @@ bool pw_vm_start(pw_expr_machine *m)
     m->tracking = m->failed = false;
     m->frame = m->frame_free = 0;
     m->path_value = m->error = (pw_value){ .type = PW_NONE };
+    m->cell_size = m->slot_size = m->fork_size = m->step_size = 0;
     uint32_t slots = m->expr->functions[0].slots + 1;
     reserve_slots(m, slots);
     memset(m->slots, 0, slots * sizeof(pw_slot));
     m->frame_free = slots;
-    if (!m->forks)
-        m->forks = grow(m, m->forks, &m->fork_size, sizeof(pw_fork), m->limits.depth);
-    if (!m->steps)
-        m->steps = grow(m, m->steps, &m->step_size, sizeof(pw_step), most(m, sizeof(pw_step)));
+    grow_forks(m);
+    grow_steps(m);
     m->steps[0] = (pw_step){ { .type = PW_NONE }, 0, 0 };
     m->forks[0] = (pw_fork){ .kind = PW_FORK_END, .frame_free = 0, .cell_free = 1, .step_free = 1 };
     m->fork_count = 1;

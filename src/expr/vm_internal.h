@@ -186,7 +186,10 @@ struct pw_expr_machine {
     pw_slot *slots;
     pw_fork *forks;
     pw_step *steps;
+    /* What this evaluation may fill of each; it pays for more. There may be more room from others
+     * before it, which must not show. */
     uint32_t cell_size, slot_size, fork_size, step_size;
+    uint32_t cell_room, slot_room, fork_room, step_room;
     uint32_t fork_count;
 
     uint64_t fuel, fuel_given;
@@ -223,6 +226,28 @@ static inline void pw_expr_charge_bytes(pw_expr_machine *m, size_t bytes)
     pw_expr_charge(m, bytes / 16 + 1);
 }
 
+/* Long text that an instruction reads beside its main work, some times over: a key that is looked
+ * up is compared with others, a number that kept its digits is read digit by digit. */
+enum { PW_TEXT_SHORT = 64 };
+static inline void pw_expr_charge_text(pw_expr_machine *m, size_t bytes)
+{
+    if (bytes >= PW_TEXT_SHORT)
+        pw_expr_charge(m, bytes / 4);
+}
+static inline void pw_expr_charge_number(pw_expr_machine *m, pw_value v)
+{
+    if (v.count >= PW_TEXT_SHORT && v.type == PW_NUMBER)
+        pw_expr_charge(m, v.count / 4);
+}
+static inline void pw_expr_charge_key(pw_expr_machine *m, pw_value key)
+{
+    if (key.count >= PW_TEXT_SHORT && key.type <= PW_STRING)
+        pw_expr_charge(m, key.count / 4);
+}
+
+/* Takes memory outside the arena out of what the evaluation may have. */
+void pw_expr_claim(pw_expr_machine *m, size_t bytes);
+
 /* Sets the thrown value; always gives PW_NONE, which is what a builtin returns then. */
 pw_value pw_expr_throw(pw_expr_machine *m, const char *format, ...) PW_PRINTF(2, 3);
 pw_value pw_expr_throw_value(pw_expr_machine *m, pw_value value);
@@ -248,8 +273,11 @@ int pw_expr_order(pw_expr_machine *m, pw_value a, pw_value b, const char *what);
 pw_value pw_expr_append_text(pw_expr_machine *m, pw_value a, pw_str b);
 pw_value pw_expr_append_items(pw_expr_machine *m, pw_value a, const pw_value *items, size_t count);
 pw_value pw_expr_string(pw_expr_machine *m, pw_str s); /* copies and charges */
+void pw_expr_begin_text(pw_expr_machine *m);           /* m->text is empty */
 pw_value pw_expr_buffer(pw_expr_machine *m);           /* m->text as a string, or stops */
 void pw_expr_grow_array(pw_expr_machine *m, pw_value *array, pw_value item);
+/* As pw_object_of: compares keys, and charges for long ones. */
+pw_value pw_expr_object(pw_expr_machine *m, const pw_member *members, size_t count);
 /* v with a member; a new key costs what it adds. The key is borrowed. */
 pw_value pw_expr_with(pw_expr_machine *m, pw_value v, pw_str key, pw_value value);
 
@@ -292,5 +320,6 @@ pw_value pw_expr_clean(pw_expr_machine *m, pw_value v);
 pw_value pw_expr_sorted(pw_expr_machine *m, pw_value array);
 
 void pw_regex_cache_free(pw_regex_cache *cache);
+void pw_regex_cache_shrink(pw_regex_cache *cache); /* drops what is large; NULL is fine */
 
 #endif

@@ -19,6 +19,10 @@ TEST(api, bad_options_are_refused_with_a_way_out)
           "at most 64" },
         { { .struct_size = sizeof(pawl_options), .store = "memory:", .activity_threads = 1025 },
           "at most 1024" },
+        { { .struct_size = sizeof(pawl_options),
+            .store = "memory:",
+            .expression_memory = (1u << 30) + 1 },
+          "expression_memory must be at most 1073741824" },
         { { .struct_size = sizeof(pawl_options), .store = "memory:", .activity_count = 1 },
           "activities is NULL" },
     };

@@ -44,6 +44,50 @@ TEST(engine, a_function_is_called_and_its_result_goes_on)
     fixture_done(&f);
 }
 
+/* One shard: what an expression does, all its instances wait for. */
+TEST(engine, a_hostile_expression_faults_its_instance_and_the_others_go_on)
+{
+    static const struct {
+        const char *name, *expression, *limit;
+    } hostile[] = {
+        { "endless", "def f: f; f", "fuel limit reached" },
+        { "large", "[range(1e12)]", "memory limit reached" },
+        { "deep", "def f: 1 + f; f", "depth limit reached" },
+        { "regex", "\"\\(\"a\" * 40)\" | test(\"(a+)+$b\")", "fuel limit reached" },
+        { "run", "(\"a\" * 1e5 + \"\\nb\") | test(\"a.*b\")", "fuel limit reached" },
+        { "text", "\"x\" * 1e9", "memory limit reached" },
+    };
+    fixture f;
+    fixture_init(&f, "memory:");
+    f.options.step_threads = 1;
+    f.options.expression_fuel = 2000000;
+    f.options.expression_memory = 8 << 20;
+    fixture_open(&f);
+    deploy(&f, "good", "  - one: {set: {n: '${ [range(.n)] | add }'}}\n"
+                       "  - two: {call: echo, with: {n: '${ .n }'}}");
+    char *good[PW_LENGTH(hostile)], *bad[PW_LENGTH(hostile)];
+    for (size_t i = 0; i < PW_LENGTH(hostile); i++) {
+        char body[300];
+        (void)snprintf(body, sizeof body, "  - one: {set: {n: '${ %s }'}}", hostile[i].expression);
+        deploy(&f, hostile[i].name, body);
+        bad[i] = start(&f, hostile[i].name, NULL);
+        good[i] = start(&f, "good", "{\"n\": 100}");
+    }
+    for (size_t i = 0; i < PW_LENGTH(hostile); i++) {
+        char *text = finish(&f, bad[i]);
+        EXPECT_ASK(text, ".status", "\"faulted\"");
+        EXPECT_CONTAINS(ask(text, ".error | tojson"), hostile[i].limit);
+        EXPECT_CONTAINS(ask(text, ".error | tojson"), "errors/expression");
+        pawl_free(text);
+        text = finish(&f, good[i]);
+        EXPECT_ASK(text, "[.status, .output.n]", "[\"completed\",4950]");
+        pawl_free(text);
+        pawl_free(bad[i]);
+        pawl_free(good[i]);
+    }
+    fixture_done(&f);
+}
+
 TEST(engine, the_error_of_a_function_faults_the_instance)
 {
     fixture f;
