@@ -101,18 +101,19 @@ static void add_order(pw_buf *buf, unsigned n)
 {
     static const char *const cities[] = { "Berlin", "Köln", "Paris", "Lyon", "Wien" };
     static const char *const states[] = { "paid", "open", "paid", "shipped" };
-    pw_buf_printf(buf,
-                  "{\"id\":\"ord-%06u\",\"created\":\"2025-11-%02uT10:15:30Z\",\"customer\":{"
-                  "\"id\":%u,\"name\":\"Zoë Müller\",\"email\":\"zoe.%u@example.org\",\"vip\":%s,"
-                  "\"address\":{\"street\":\"Hauptstraße %u\",\"zip\":\"D-%05u\",\"city\":\"%s\"}},",
-                  n, n % 28 + 1, 4711 + n, n, n % 3 == 0 ? "true" : "false", n % 90 + 1,
-                  n * 7919 % 100000, cities[n % PW_LENGTH(cities)]);
+    pw_buf_printf(
+        buf,
+        "{\"id\":\"ord-%06u\",\"created\":\"2025-11-%02uT10:15:30Z\",\"customer\":{"
+        "\"id\":%u,\"name\":\"Zoë Müller\",\"email\":\"zoe.%u@example.org\",\"vip\":%s,"
+        "\"address\":{\"street\":\"Hauptstraße %u\",\"zip\":\"D-%05u\",\"city\":\"%s\"}},",
+        n, n % 28 + 1, 4711 + n, n, n % 3 == 0 ? "true" : "false", n % 90 + 1, n * 7919 % 100000,
+        cities[n % PW_LENGTH(cities)]);
     pw_buf_text(buf, "\"items\":[");
     for (unsigned i = 0; i < 3; i++)
-        pw_buf_printf(buf,
-                      "%s{\"sku\":\"%c-%u\",\"qty\":%u,\"price\":%u.%02u,\"tags\":[\"t%u\",\"new\"]}",
-                      i ? "," : "", 'A' + (int)i, i + n % 4, i + 1, (n * 13 + i * 31) % 90 + 5,
-                      (n * 7 + i) % 100, (n + i) % 5);
+        pw_buf_printf(
+            buf, "%s{\"sku\":\"%c-%u\",\"qty\":%u,\"price\":%u.%02u,\"tags\":[\"t%u\",\"new\"]}",
+            i ? "," : "", 'A' + (int)i, i + n % 4, i + 1, (n * 13 + i * 31) % 90 + 5,
+            (n * 7 + i) % 100, (n + i) % 5);
     pw_buf_printf(buf,
                   "],\"total\":%u.%02u,\"currency\":\"EUR\",\"status\":\"%s\",\"coupon\":null,"
                   "\"notes\":\"ring \\\"twice\\\",\\n  then wait\"}",
@@ -185,8 +186,9 @@ static const struct {
     { ORDER, "def line: .qty * .price; [.items[] | line] | max" },
     { ORDERS, "[.[] | select(.status == \"paid\")] | length" },
     { ORDERS, "map({id, total, lines: (.items | length)})" },
-    { ORDERS, "group_by(.customer.address.city) | map({city: .[0].customer.address.city, n: length, "
-              "sum: (map(.total) | add)})" },
+    { ORDERS,
+      "group_by(.customer.address.city) | map({city: .[0].customer.address.city, n: length, "
+      "sum: (map(.total) | add)})" },
     { ORDERS, "reduce .[] as $o ({}; .[$o.status] += $o.total)" },
     { ORDERS, "[.[].items[] | .qty * .price] | add" },
     { ORDERS, "[limit(3; .[] | select(.total > 100) | .id)]" },
@@ -200,8 +202,8 @@ typedef struct evaluation {
     pw_value input;
     const pw_expr *expr;
     pw_expr_machine *machine;
-    pw_arena *arena;      /* rewound after each */
-    pw_buf *outputs;      /* NULL: not wanted */
+    pw_arena *arena; /* rewound after each */
+    pw_buf *outputs; /* NULL: not wanted */
     uint64_t fuel;
     size_t arena_bytes;
 } evaluation;
@@ -551,8 +553,7 @@ static void measure_hostile(const char *limit, const char *source)
     check(pw_expr_compile(&e.expr, pw_str_of(source), NULL, 0, &arena, NULL, &err), &err);
     pw_expr_input input = { .input = pw_null() };
     uint64_t start = thread_ns();
-    pawl_code code =
-        pw_expr_run(e.machine, e.expr, &input, on_output, &e, &arena, NULL, &err);
+    pawl_code code = pw_expr_run(e.machine, e.expr, &input, on_output, &e, &arena, NULL, &err);
     double ns = (double)(thread_ns() - start);
     double fuel = (double)pw_expr_fuel_spent(e.machine);
     printf("%10.1f %10.3f %12.0f  %-8s %s\n             %.100s\n", ns / fuel, ns / 1e6, fuel, limit,

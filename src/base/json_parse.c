@@ -25,7 +25,7 @@ typedef struct open_container {
 } open_container;
 
 typedef struct parser {
-    const char *text;      /* as it was given, for messages */
+    const char *text;       /* as it was given, for messages */
     char *start, *at, *end; /* the copy */
     pw_arena *arena;
     pawl_error *err;

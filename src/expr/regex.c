@@ -19,7 +19,7 @@ enum {
     PATTERN_MAX = 8192,
     CACHE_SIZE = 16,
     STACK_MAX = 1 << 16, /* entries of the matcher's own backtracking stack */
-    RETRIES_FIRST = 16, /* in one search; see search_bounded() */
+    RETRIES_FIRST = 16,  /* in one search; see search_bounded() */
     RETRIES_MAX = 1 << 24,
     FUEL_PER_SEARCH = 8,
     KEEP_BYTES = 1 << 17,
@@ -124,7 +124,8 @@ static void set_price(cached *entry, pw_str pattern, OnigOptionType options)
         ignores_case |= c == '(' && next == '?' && i + 2 < pattern.len &&
                         (pattern.ptr[i + 2] >= 'a' && pattern.ptr[i + 2] <= 'z');
     }
-    entry->price = 100 + pattern.len * (ignores_case ? 40 : 8) + classes * (ignores_case ? 5000 : 500);
+    entry->price =
+        100 + pattern.len * (ignores_case ? 40 : 8) + classes * (ignores_case ? 5000 : 500);
     entry->bytes = 512 + 64 * pattern.len + classes * 10240;
 }
 
@@ -253,8 +254,8 @@ typedef struct search {
     bool global, over;
 } search;
 
-/* A search is allowed few retries first, then twice as many and so on, each time at the price of all
- * that are allowed: the same on every machine. */
+/* A search is allowed few retries first, then twice as many and so on, each time at the price of
+ * all that are allowed: the same on every machine. */
 static int search_bounded(search *s, size_t run)
 {
     OnigMatchParam *param = s->m->regexes->param;
@@ -278,8 +279,8 @@ static bool next_match(search *s)
     if (s->over)
         return false;
     size_t left = s->text.len - s->from, run = s->run < left ? s->run : left;
-    pw_expr_charge(s->m, FUEL_PER_SEARCH + run / 8 +
-                             (unsigned)onig_number_of_captures(s->regex) / 4);
+    pw_expr_charge(s->m,
+                   FUEL_PER_SEARCH + run / 8 + (unsigned)onig_number_of_captures(s->regex) / 4);
     int code = search_bounded(s, run);
     size_t seen = code >= 0 ? (size_t)s->region->end[0] : s->text.len;
     pw_expr_charge(s->m, (seen > s->from ? seen - s->from : 0) / 4);

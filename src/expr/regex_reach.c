@@ -1,9 +1,9 @@
 /* regex_reach.c - how far a pattern may run over a text without going back.
  *
- * Told from the pattern's text alone, and never too little: the atoms that repeat are sorted by what
- * they can run over. `\w+` stays between two spaces, `\s*` in one stretch of white space, `.*` on a
- * line; what is not understood, and a repeated group, may run over everything. A path through a
- * pattern without repeated groups meets each atom once, so it is no longer than the sum of the
+ * Told from the pattern's text alone, and never too little: the atoms that repeat are sorted by
+ * what they can run over. `\w+` stays between two spaces, `\s*` in one stretch of white space, `.*`
+ * on a line; what is not understood, and a repeated group, may run over everything. A path through
+ * a pattern without repeated groups meets each atom once, so it is no longer than the sum of the
  * longest such stretches in the text. */
 #include "expr/regex_internal.h"
 
@@ -68,9 +68,10 @@ static kind read_class(reader *r)
             odd |= e != 's' && e != 'n' && escape_kind(e) != SOLID;
         }
     }
-    if (negated && !nested)
+    r->reach.everything |= nested; /* its end was not looked for */
+    if (negated)
         return space ? SOLID : line ? LINE : ANYTHING;
-    return space || line || odd || nested ? ANYTHING : SOLID;
+    return space || line || odd ? ANYTHING : SOLID;
 }
 
 /* Behind '(': what may stand between it and the content. False: not understood. */
@@ -115,7 +116,9 @@ static size_t read_quantifier(reader *r)
         bool open = false;
         for (r->at++; among(peek(r, 0), "0123456789,"); r->at++) {
             open = peek(r, 0) == ',';
-            number = open ? 0 : number > TIMES_MAX ? number : number * 10 + (size_t)(peek(r, 0) - '0');
+            number = open                 ? 0
+                     : number > TIMES_MAX ? number
+                                          : number * 10 + (size_t)(peek(r, 0) - '0');
         }
         r->at += peek(r, 0) == '}';
         most = open || number > TIMES_MAX ? SIZE_MAX : number;
@@ -172,6 +175,11 @@ static void read_atom(reader *r)
         char e = peek(r, 0);
         k = escape_kind(e);
         r->at++;
+        if (among(e, "pPxuo") && peek(r, 0) == '{') { /* the name of a property, a code point */
+            while (r->at < r->p.len && r->p.ptr[r->at] != '}')
+                r->at++;
+            r->at++;
+        }
         if (among(e, "123456789gkRXQ")) /* runs on without a quantifier */
             r->reach.everything = true;
     } else {

@@ -2,8 +2,9 @@
  *
  * What is held to, for each line: the end is the one written there; fuel spent is no more than was
  * given; the arena is where it was; and the heap was never above twice the limit of memory, whoever
- * asked for it (Oniguruma, too): an arena may leave half of a chunk empty. That fuel is near to the work done is a matter of time, and bench/expr --hostile
- * shows it; here, that an instruction's fuel grows with what it works on. */
+ * asked for it (Oniguruma, too): an arena may leave half of a chunk empty. That fuel is near to the
+ * work done is a matter of time, and bench/expr --hostile shows it; here, that an instruction's
+ * fuel grows with what it works on. */
 #include <malloc.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -11,8 +12,10 @@
 
 #include "test.h"
 #include "expr/expr.h"
+#include "expr/regex_internal.h"
 
-/* ---- bytes on the heap: the program's own malloc in front of libc's, where no sanitizer has one */
+/* ---- bytes on the heap: the program's own malloc in front of libc's, where no sanitizer has one
+ */
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define COUNTS_BYTES 0
@@ -149,8 +152,8 @@ static bool run_case(int line, const char *wanted, const char *source, pw_expr_m
     if (!wrong && heap_now > heap + KEPT_MAX)
         wrong = "memory was kept";
     if (wrong)
-        printf("# hostile.cases:%d: %s: %.100s\n#    %s, fuel %llu, peak %zu KB, kept %zd KB\n", line,
-               wrong, source, code == PAWL_OK ? "ends" : err.message,
+        printf("# hostile.cases:%d: %s: %.100s\n#    %s, fuel %llu, peak %zu KB, kept %zd KB\n",
+               line, wrong, source, code == PAWL_OK ? "ends" : err.message,
                (unsigned long long)pw_expr_fuel_spent(machine), peak >> 10,
                ((ptrdiff_t)heap_now - (ptrdiff_t)heap) / 1024);
     return !wrong;
@@ -201,8 +204,7 @@ static pawl_code compile_repeated(const char *part, size_t times, const char *re
     const pw_expr *expr;
     size_t position, heap = heap_now;
     heap_most = heap_now;
-    pawl_code code =
-        pw_expr_compile(&expr, pw_str_of(source), NULL, 0, &arena, &position, err);
+    pawl_code code = pw_expr_compile(&expr, pw_str_of(source), NULL, 0, &arena, &position, err);
     EXPECT(code == PAWL_OK || arena.used == 0);
     if (heap_most - heap > (size_t)COMPILE_MOST)
         printf("# %zu times %s: peak %zu KB\n", times, part, (heap_most - heap) >> 10);
@@ -262,6 +264,69 @@ TEST(bounds, what_is_too_large_to_compile_is_told_so)
     EXPECT_INT(failed, 0);
 }
 
+/* ---- how far a regular expression may run */
+
+TEST(bounds, a_pattern_tells_how_far_it_may_run)
+{
+    enum { ALL = -1 };
+    static const struct {
+        const char *pattern;
+        int solid, space, line, times; /* solid ALL: over everything */
+    } cases[] = {
+        { "abc", 0, 0, 0, 1 },
+        { "a+b*c?", 2, 0, 0, 1 },
+        { "\\s+", 0, 1, 0, 1 },
+        { "\\d{1,3}-\\w+", 2, 0, 0, 1 },
+        { "\\S+ .*", 1, 0, 1, 1 },
+        { ".*?x", 0, 0, 1, 1 },
+        { " *", 0, 1, 0, 1 },
+        { "[a-z0-9]+@[^\\s,]+", 2, 0, 0, 1 },
+        { "[^\\n]*", 0, 0, 1, 1 },
+        { "[^\"]*", ALL, 0, 0, 0 },
+        { "[a-z ]+", ALL, 0, 0, 0 },
+        { "[[:space:]]+", ALL, 0, 0, 0 },
+        { "\\W+", ALL, 0, 0, 0 },
+        { "\\p{Zs}+", ALL, 0, 0, 0 },
+        { "\\p{L}", 0, 0, 0, 1 },
+        { "\\x{20}*", ALL, 0, 0, 0 },
+        { "(?<w>\\w+)-(?:\\w+)?", 2, 0, 0, 1 },
+        { "(\\d{1,3}\\.){3}\\d{1,3}", 2, 0, 0, 3 },
+        { "((a+){10}){10}", 1, 0, 0, 100 },
+        { "((a+){1000}){1000}", ALL, 0, 0, 0 },
+        { "(a|b)*", ALL, 0, 0, 0 },
+        { "(a){2,}", ALL, 0, 0, 0 },
+        { "a**", ALL, 0, 0, 0 },
+        { "(a)\\1", ALL, 0, 0, 0 },
+        { "(?<x>a\\g<x>?)", ALL, 0, 0, 0 },
+        { "(?=a*b)(?!c+)(?<=d)(?>e*)", 3, 0, 0, 1 },
+        { "(?s).*", ALL, 0, 0, 0 },
+        { "(?i)a+", 1, 0, 0, 1 },
+        { "(?x) a +", ALL, 0, 0, 0 },
+        { "(?~a)", ALL, 0, 0, 0 },
+        { "(?#a*)b+", 1, 0, 0, 1 },
+        { "\\*\\+", 0, 0, 0, 1 },
+        { "[*+]", 0, 0, 0, 1 },
+    };
+    int failed = 0;
+    for (size_t i = 0; i < PW_LENGTH(cases); i++) {
+        pw_regex_reach r = pw_regex_reach_of(pw_str_of(cases[i].pattern), false, false);
+        if (cases[i].solid == ALL
+                ? r.everything
+                : !r.everything && r.solid == (unsigned)cases[i].solid &&
+                      r.space == (unsigned)cases[i].space && r.line == (unsigned)cases[i].line &&
+                      r.times == (unsigned)cases[i].times)
+            continue;
+        printf("# %s: %u %u %u, %u times%s\n", cases[i].pattern, r.solid, r.space, r.line, r.times,
+               r.everything ? ", everything" : "");
+        failed++;
+    }
+    EXPECT_INT(failed, 0);
+    pw_text_runs runs = pw_text_runs_of(PW_LIT("one, two  three\nfour"));
+    EXPECT_INT(runs.solid, 5);
+    EXPECT_INT(runs.space, 2);
+    EXPECT_INT(runs.line, 15);
+}
+
 /* ---- fuel grows with the work */
 
 static uint64_t fuel_of(const char *source, unsigned n)
@@ -293,6 +358,7 @@ TEST(bounds, fuel_grows_with_what_an_instruction_works_on)
 #define KEYS "(reduce range($n * 50) as $i ({}; .[\"k\\($i)\"] = $i))"
 #define LONG "(\"x\" * ($n * 5000)) as $k | {\"\\($k)a\": 1, \"\\($k)b\": 2}"
 #define DIGITS "(\"1\" * ($n * 5000) | tonumber)"
+    /* clang-format off */
     static const char *const cases[][2] = {
         { ITEMS, "sort" }, { ITEMS, "unique" }, { ITEMS, "group_by(0)" }, { ITEMS, "add" },
         { ITEMS, "min" }, { ITEMS, "max" }, { ITEMS, "reverse" }, { ITEMS, "any(false)" },
@@ -325,6 +391,7 @@ TEST(bounds, fuel_grows_with_what_an_instruction_works_on)
         { DIGITS, "[limit(.; 1)]" }, { DIGITS, "[range(.; 0)]" }, { DIGITS, "tojson" },
         { DIGITS, ". as $d | [1] | has($d)" }, { DIGITS, "length" }, { DIGITS, "isnan" },
     };
+    /* clang-format on */
     int failed = 0;
     for (size_t i = 0; i < PW_LENGTH(cases); i++) {
         char both[400];
