@@ -3,8 +3,6 @@
 #include "engine/engine.h"
 #include "base/json.h"
 
-enum { KEYS_MAX = 1024 };
-
 /* The truth is read without faults: a failure is one of the simulation. */
 #define MUST(code)                                                                                 \
     do {                                                                                           \

@@ -149,7 +149,7 @@ static void arrive(void *context)
 
 /* ------------------------------------------------------------------ the driver */
 
-static pw_call_result result_of(pw_http *http, exchange *x)
+static pw_call_result result_of(exchange *x)
 {
     pw_arena *arena = &x->call->arena;
     pw_call_result r = { .duration_ms = 1 };
@@ -165,7 +165,6 @@ static pw_call_result result_of(pw_http *http, exchange *x)
         r.timed_out = x->due_ns == UINT64_MAX;
         r.error = pw_arena_printf(arena, "%s", r.timed_out ? "no answer in time" : x->why);
     }
-    (void)http;
     return r;
 }
 
@@ -178,7 +177,7 @@ static void end(pw_http *http, exchange *x)
     pw_http_call *call = x->call;
     call->cancelled = x->cancelled;
     if (!x->cancelled)
-        call->result = result_of(http, x);
+        call->result = result_of(x);
     sim_note("http: i%u visit %llu attempt %u: %s %d", sim_alias(call->instance),
              (unsigned long long)call->visit, call->attempt,
              x->cancelled  ? "cancelled"
