@@ -148,7 +148,6 @@ def run(command, timeout, env=None, cwd=None):
 
 class Bench:
     def __init__(self, work, jobs, wanted):
-        # tmp on a real disk: in memory a checkpoint is so quick that the log never grows.
         self.tree, self.build, self.tmp = work / 'tree', work / 'build', work / 'tmp'
         self.jobs, self.wanted = jobs, wanted
         self.tests, self.usual = {}, {}
