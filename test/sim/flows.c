@@ -76,10 +76,10 @@ static void put_person(writer *w)
 
 static void put_set(writer *w)
 {
-    /* now and then more than an instance's memory likes to keep */
+    /* now and then enough to become a payload, and more than an instance's memory likes to keep */
     text(w, draw(15)
                 ? "\"set\":\"${ . + {n: ((.n // 0) + 1)} }\""
-                : "\"set\":\"${ . + {n: ((.n // 0) + 1), pad: (\\\"0123456789\\\" * 700)} }\"");
+                : "\"set\":\"${ . + {n: ((.n // 0) + 1), pad: (\\\"0123456789\\\" * 1700)} }\"");
 }
 
 static void put_emit(writer *w)
@@ -144,7 +144,8 @@ static void put_fork(writer *w, uint32_t depth)
         text(w, i ? "," : "");
         put_task(w, depth + 1);
     }
-    text(w, "]},\"output\":{\"as\":\"${ $input }\"}");
+    text(w, draw(3) ? "]" : "],\"compete\":true");
+    text(w, "},\"output\":{\"as\":\"${ $input }\"}");
 }
 
 static void put_retry(writer *w)

@@ -97,6 +97,14 @@ READ(steps,
      (pw_store * base, pw_str instance, uint64_t from, uint32_t limit, pw_step_row **out,
       size_t *count, pw_arena *arena, pawl_error *err),
      (of(base)->real, instance, from, limit, out, count, arena, err))
+READ(payload_get,
+     (pw_store * base, pw_str instance, pw_str digest, pw_str *out, pw_arena *arena,
+      pawl_error *err),
+     (of(base)->real, instance, digest, out, arena, err))
+READ(definition_list,
+     (pw_store * base, const pw_definition_filter *filter, const pw_definition *behind,
+      uint32_t limit, pw_definition_row **out, size_t *count, pw_arena *arena, pawl_error *err),
+     (of(base)->real, filter, behind, limit, out, count, arena, err))
 READ(bookmarks,
      (pw_store * base, pw_str instance, bool open_only, pw_bookmark_row **out, size_t *count,
       pw_arena *arena, pawl_error *err),
@@ -243,6 +251,17 @@ static pawl_code node_commit(pw_store *base, pw_commit_item *items, size_t count
     if (sim_chance(SIM_STORE_CHANCE, 100))
         take_time(2 * SIM_MS);
     return code;
+}
+
+static pawl_code node_definition_status(pw_store *base, pw_str namespace_, pw_str name,
+                                        pw_str version, pw_definition_status status,
+                                        pawl_error *err)
+{
+    node_store *s = of(base);
+    pawl_code code = before_write(s, "store: before a status", err);
+    return code == PAWL_OK
+               ? s->real->ops->definition_status(s->real, namespace_, name, version, status, err)
+               : code;
 }
 
 static pawl_code node_definition_put(pw_store *base, const pw_definition *definition, bool *created,
@@ -421,6 +440,8 @@ static const pw_store_ops node_ops = {
     .definition_put = node_definition_put,
     .definition_get = node_definition_get,
     .definition_versions = node_definition_versions,
+    .definition_status = node_definition_status,
+    .definition_list = node_definition_list,
     .exclusive = node_exclusive,
     .node_beat = node_beat,
     .partitions_take = node_take,
@@ -432,6 +453,7 @@ static const pw_store_ops node_ops = {
     .due = node_due,
     .next_due = node_next_due,
     .steps = node_steps,
+    .payload_get = node_payload_get,
     .bookmarks = node_bookmarks,
     .bookmark_by_key = node_bookmark_by_key,
     .calls = node_calls,
