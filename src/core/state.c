@@ -341,7 +341,8 @@ static bool complete(const pw_frame *frame)
         return pw_is(frame->items, PW_ARRAY) && frame->at < frame->items.count;
     if (frame->task->kind == PW_TASK_FORK)
         return pw_is(frame->items, PW_ARRAY) &&
-               frame->items.count == frame->task->as.fork.branches.count;
+               frame->items.count == frame->task->as.fork.branches.count && frame->at >= 1 &&
+               frame->at <= frame->items.count;
     if (frame->phase == PHASE_HANDLER)
         return !pw_is(frame->error, PW_NONE);
     if (frame->phase == PHASE_TIMER || frame->phase == PHASE_RETRY)

@@ -283,6 +283,19 @@ TEST(restart, a_state_that_breaks_a_promise_is_corrupt)
     fixture_close(&f);
 }
 
+TEST(restart, a_fork_has_as_many_open_branches_as_it_may)
+{
+    fixture f;
+    fixture_open(&f, "  - both:\n"
+                     "      fork:\n"
+                     "        branches: [ { a: { call: work } }, { b: { call: work } } ]\n");
+    fixture_start(&f, "null");
+    EXPECT_INT(parse_changed(&f, "\"i\":2,", "\"i\":2,"), PAWL_OK);
+    EXPECT_INT(parse_changed(&f, "\"i\":2,", ""), PAWL_CORRUPT); /* none, and two are there */
+    EXPECT_INT(parse_changed(&f, "\"i\":2,", "\"i\":3,"), PAWL_CORRUPT);
+    fixture_close(&f);
+}
+
 TEST(restart, a_task_that_has_not_begun_has_no_timeout)
 {
     fixture f;
