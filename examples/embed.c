@@ -45,7 +45,10 @@ int main(int argc, char **argv)
     pawl *p = NULL;
     pawl_error err;
 
-    pawl_activity_options activity = { sizeof activity, "measure", measure, &calls, 0, 0 };
+    pawl_activity_options activity = { .struct_size = sizeof activity,
+                                       .name = "measure",
+                                       .run = measure,
+                                       .context = &calls };
     pawl_options options = pawl_options_default();
     options.store = argc > 1 ? argv[1] : "embed.db";
     options.activities = &activity; /* known before what was in flight is taken up again */
@@ -55,9 +58,10 @@ int main(int argc, char **argv)
     if (pawl_deploy(p, workflow, strlen(workflow), NULL, NULL, NULL, &err) != PAWL_OK)
         goto failed;
 
-    pawl_start_options start = {
-        sizeof start, "examples/embed", NULL, "{\"sensor\": \"roof\"}", "reading-1", NULL, NULL
-    };
+    pawl_start_options start = { .struct_size = sizeof start,
+                                 .name = "examples/embed",
+                                 .input = "{\"sensor\": \"roof\"}",
+                                 .key = "reading-1" };
     if (pawl_start(p, &start, &id, &existed, &err) != PAWL_OK)
         goto failed;
     if (pawl_wait(p, id, PAWL_WAIT_END, 60000, &shown, &err) != PAWL_OK)
