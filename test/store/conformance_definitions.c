@@ -95,6 +95,8 @@ STORE_TEST(definitions_are_listed_with_their_status_and_living_instances)
     have_instance(f, "i3", 1000);
     pw_transition end = transition(PW_COMPLETED, PW_WAKE_NEVER, "{}");
     step(f, "i2", 1, &end, 1001);
+    pw_transition pause = transition(PW_SUSPENDED, PW_WAKE_NEVER, "{}");
+    step(f, "i3", 1, &pause, 1001);
     restart(f);
     expect_page(f, &(pw_definition_filter){ .limit = 100 },
                 "depot/order 2.0.0 published 0\n"

@@ -353,6 +353,16 @@ SHARED_TEST(a_silent_node_commits_until_somebody_has_taken_over)
     EXPECT_INT(item.code, PAWL_OK);
 }
 
+SHARED_TEST(a_silent_node_finds_what_nobody_took_under_the_same_epoch)
+{
+    (void)beat_at(f, f->store, "a");
+    (void)take_at(f, f->store, "a", PW_ALL_PARTITIONS);
+    s->now_ms += 5000;
+    pw_partitions p = take_at(f, f->store, "a", BIT(9));
+    EXPECT(p.held == PW_ALL_PARTITIONS);
+    EXPECT_INT(p.epochs[9], 1);
+}
+
 SHARED_TEST(a_node_gives_only_what_is_its_own)
 {
     (void)beat_at(f, f->store, "a");

@@ -718,6 +718,10 @@ TEST(sqlite, the_schema_refuses_what_would_break_its_meaning)
           "CHECK constraint failed: one = 1" },
         { "INSERT INTO outbox VALUES ('nobody', 1, 1, 't', 's', 1, '{}')",
           "FOREIGN KEY constraint failed" },
+        { "INSERT INTO payload VALUES ('nobody', 'd', '1')", "FOREIGN KEY constraint failed" },
+        { "INSERT INTO payload VALUES ('i1', 'd', '1')", "" },
+        { "UPDATE payload SET value = '2'",
+          "a payload is named by its content and cannot be changed" },
     };
     have_store(file("a.db"));
     for (size_t i = 0; i < PW_LENGTH(cases); i++)
@@ -727,7 +731,8 @@ TEST(sqlite, the_schema_refuses_what_would_break_its_meaning)
                 "");
     EXPECT_TEXT(raw(file("a.db"), "DELETE FROM instance"), ""); /* with all that belongs to it */
     EXPECT_INT(raw_number(file("a.db"),
-                          "SELECT (SELECT count(*) FROM step) + (SELECT count(*) FROM bookmark)"),
+                          "SELECT (SELECT count(*) FROM step) + (SELECT count(*) FROM bookmark) + "
+                          "(SELECT count(*) FROM payload)"),
                0);
 }
 

@@ -77,6 +77,19 @@ TEST(payload, an_ordinary_step_has_none)
     fixture_close(&f);
 }
 
+TEST(payload, entries_stay_in_the_log_however_large_they_are_together)
+{
+    fixture f;
+    fixture_open(&f, "  - pass: { set: '${ . }' }\n");
+    fixture_start(&f, pw_arena_printf(&f.arena, "\"%.*s\"", LETTERS / 2, letters(&f, 'b')).ptr);
+    EXPECT_STATUS(f, "completed");
+    EXPECT(f.t.entries.len > LETTERS); /* as input, and as output */
+    EXPECT_TEXT(fixture_entries(&f),
+                "instance.started; task.completed /do/0/pass; instance.completed");
+    EXPECT_INT(f.t.payload_count, 0);
+    fixture_close(&f);
+}
+
 TEST(payload, a_step_that_was_not_committed_is_forgotten_with_what_it_put_out)
 {
     fixture f;
