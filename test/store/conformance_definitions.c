@@ -111,6 +111,8 @@ STORE_TEST(definitions_are_listed_with_their_status_and_living_instances)
                 "shop/order 1.9.0 deprecated 0\n"
                 "shop/order 1.0.0 published 2\n",
                 "");
+    expect_page(f, &(pw_definition_filter){ .limit = 100, .namespace_ = S("depot") },
+                "depot/order 2.0.0 published 0\n", "");
     expect_page(f, &(pw_definition_filter){ .limit = 2 },
                 "depot/order 2.0.0 published 0\n"
                 "shop/cart 0.1.0 published 0\n",

@@ -31,6 +31,15 @@ static pw_str owner(fixture *f, uint32_t partition)
 
 /* ------------------------------------------------------------------ one node */
 
+/* It is stored with the instance's row, so it is the same for ever. */
+TEST(partitions, an_instance_is_of_the_same_one_for_ever)
+{
+    EXPECT_INT(pw_store_partition(S("i0")), 44);
+    EXPECT_INT(pw_store_partition(S("i1")), I1_PARTITION);
+    EXPECT_INT(pw_store_partition(S("i2")), 59);
+    EXPECT_INT(pw_store_partition(S("order-4711")), 28);
+}
+
 STORE_TEST(a_new_store_is_exclusive_and_its_partitions_are_free)
 {
     EXPECT(pw_store_exclusive(f->store));

@@ -192,6 +192,26 @@ TEST(catch, a_task_that_times_out_abandons_its_call_and_can_be_caught)
     fixture_close(&f);
 }
 
+TEST(catch, a_scope_that_times_out_lets_go_of_what_is_inside)
+{
+    fixture f;
+    fixture_open(&f, "  - safe:\n"
+                     "      try:\n"
+                     "        - scope: { do: [ { job: { call: slow } } ], timeout: { after: PT5S } "
+                     "}\n"
+                     "      catch: { do: [ { late: { set: '${ $error.status }' } } ] }\n");
+    fixture_start(&f, "null");
+    uint64_t job = f.t.work[0].visit;
+    fixture_reload(&f);
+    fixture_timer(&f, T0 + 5000);
+    EXPECT_STATUS(f, "completed");
+    EXPECT_OUTPUT(f, "408");
+    EXPECT_INT(f.t.work_count, 1);
+    EXPECT(f.t.work[0].cancel);
+    EXPECT_INT(f.t.work[0].visit, job);
+    fixture_close(&f);
+}
+
 TEST(catch, the_limit_of_one_attempt_counts_as_a_failed_attempt)
 {
     fixture f;

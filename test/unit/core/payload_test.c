@@ -235,6 +235,39 @@ TEST(payload, a_state_whose_payload_is_missing_or_damaged_is_corrupt)
     fixture_close(&f);
 }
 
+/* The first step of an instance whose input, 20,000 letters, is put side by side with itself again
+ * and again: little in memory and in the store, where each value is once. */
+static pawl_code start_doubled(unsigned times, pawl_error *err)
+{
+    char tasks[1024];
+    size_t len = 0;
+    for (unsigned i = 0; i < times; i++)
+        len += (size_t)snprintf(tasks + len, sizeof tasks - len,
+                                "  - d%u: { set: { a: '${ . }', b: '${ . }' } }\n", i);
+    (void)snprintf(tasks + len, sizeof tasks - len, "  - job: { call: work }\n");
+    fixture f;
+    fixture_open(&f, tasks);
+    pw_event event = { .kind = PW_EVENT_START, .now_ms = T0, .seed = 1 };
+    event.payload = pw_string_ref(pw_str_of(letters(&f, 'b')));
+    f.identity.sequence = 1;
+    pawl_code code = pw_core_step(&f.t, f.program, NULL, &f.identity, &event, &f.settings,
+                                  f.machine, &f.arena, err);
+    if (code == PAWL_OK) {
+        EXPECT_STATUS(f, "waiting");
+        EXPECT(f.t.state_text.len < LETTERS);
+    }
+    fixture_close(&f);
+    return code;
+}
+
+TEST(payload, the_limit_of_an_instances_data_is_of_each_value_in_all_its_places)
+{
+    pawl_error err;
+    EXPECT_OK(start_doubled(13, &err), err);           /* 164 MB */
+    EXPECT_INT(start_doubled(14, &err), PAWL_INVALID); /* 328 MB */
+    EXPECT_TEXT(err.message, "the data of the instance are larger than the limit of 256 MiB");
+}
+
 TEST(payload, running_out_of_memory_with_a_large_value_leaves_the_old_state)
 {
     fixture f;

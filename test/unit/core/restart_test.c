@@ -296,6 +296,18 @@ TEST(restart, a_fork_has_as_many_open_branches_as_it_may)
     fixture_close(&f);
 }
 
+TEST(restart, a_fork_has_an_output_for_each_branch)
+{
+    fixture f;
+    fixture_open(&f, "  - both: { fork: { branches: [ { a: { call: work } }, { b: { call: work } } "
+                     "] } }\n");
+    fixture_start(&f, "null");
+    EXPECT_INT(parse_changed(&f, "\"it\":[null,null]", "\"it\":[1,{}]"), PAWL_OK);
+    EXPECT_INT(parse_changed(&f, "\"it\":[null,null]", "\"it\":[null]"), PAWL_CORRUPT);
+    EXPECT_INT(parse_changed(&f, "\"it\":[null,null]", "\"it\":[null,null,null]"), PAWL_CORRUPT);
+    fixture_close(&f);
+}
+
 TEST(restart, a_task_that_has_not_begun_has_no_timeout)
 {
     fixture f;
