@@ -305,6 +305,9 @@ TEST(restart, a_fork_has_an_output_for_each_branch)
     EXPECT_INT(parse_changed(&f, "\"it\":[null,null]", "\"it\":[1,{}]"), PAWL_OK);
     EXPECT_INT(parse_changed(&f, "\"it\":[null,null]", "\"it\":[null]"), PAWL_CORRUPT);
     EXPECT_INT(parse_changed(&f, "\"it\":[null,null]", "\"it\":[null,null,null]"), PAWL_CORRUPT);
+    fixture_result(&f, 2, 1, "{}");
+    EXPECT_INT(parse_changed(&f, "\"it\":[{},null]", "\"it\":[{},1]"), PAWL_OK);
+    EXPECT_INT(parse_changed(&f, "\"it\":[{},null]", "\"it\":[{}]"), PAWL_CORRUPT);
     fixture_close(&f);
 }
 
