@@ -198,6 +198,15 @@ static size_t check_steps(cluster *c, const char *id)
 
 static const char two_notes[] = "  - one: {call: note, with: {}}\n"
                                 "  - two: {call: note, with: {}}";
+/* A node that leaves loses what it has in hand: more often than an activity may be lost, if there is
+ * much coming and going. */
+static const char patient_notes[] =
+    "  - one:\n"
+    "      try: [ { note: { call: note, with: {} } } ]\n"
+    "      catch: { retry: { delay: { milliseconds: 1 }, limit: { attempt: { count: 1000 } } } }\n"
+    "  - two:\n"
+    "      try: [ { note: { call: note, with: {} } } ]\n"
+    "      catch: { retry: { delay: { milliseconds: 1 }, limit: { attempt: { count: 1000 } } } }";
 static const char gated[] = "  - work: {call: gate, with: {}}\n"
                             "  - then: {call: note, with: {}}";
 static const char approval[] = "  - ask: {call: userTask, with: {key: ok}}";
@@ -693,17 +702,13 @@ TEST(leases, nothing_is_lost_or_done_twice_while_nodes_come_and_go)
     node_open(&c, 0);
     node_open(&c, 1);
     rounds(&c);
-    deploy(&c.nodes[0], "notes", two_notes);
+    deploy(&c.nodes[0], "notes", patient_notes);
     crew_run(4, join_and_leave, &c);
     rounds(&c);
-    for (unsigned i = 0; i < 2; i++)
-        EXPECT_OK(pawl_drain(c.nodes[i].p, WAIT_MS, &c.nodes[i].err), c.nodes[i].err);
     pawl_error err;
     char *text = NULL;
-    const pawl_list_options completed = { .struct_size = sizeof completed,
-                                          .status = "completed",
-                                          .limit = 1000 };
-    EXPECT_OK(pawl_list(c.nodes[0].p, &completed, &text, &err), err);
+    const pawl_list_options all = { .struct_size = sizeof all, .limit = 1000 };
+    EXPECT_OK(pawl_list(c.nodes[0].p, &all, &text, &err), err);
     EXPECT_ASK(text, ".instances | length", "120");
     pw_arena arena;
     pw_arena_init(&arena, 0);
@@ -713,6 +718,9 @@ TEST(leases, nothing_is_lost_or_done_twice_while_nodes_come_and_go)
     for (size_t i = 0; i < list.count; i++) {
         char id[PW_ID_SIZE];
         (void)snprintf(id, sizeof id, PW_FMT, PW_ARG(pw_get_text(pw_item(list, i), "id")));
+        char *end = finish_somewhere(&c, id);
+        EXPECT_ASK(end, ".status", "\"completed\"");
+        pawl_free(end);
         EXPECT(check_steps(&c, id) >= 3);
     }
     pw_arena_done(&arena);
