@@ -335,6 +335,24 @@ PAWL_API PAWL_CHECK pawl_code pawl_suspend(pawl *p, const char *id, const char *
 PAWL_API PAWL_CHECK pawl_code pawl_continue(pawl *p, const char *id, const char *actor,
                                             const char *reason, pawl_error *err);
 
+/* ------------------------------------------------------------------ messages */
+
+typedef struct pawl_publish_options { /* zero means default; new fields go at the end */
+    size_t struct_size;
+    const char *actor;   /* who sends; NULL: "system" */
+    uint64_t ttl_ms;     /* how long it is kept for who listens later, and known as a duplicate; 0: 24 hours */
+} pawl_publish_options;
+
+/* Takes in messages: one CloudEvent as JSON (specversion 1.0, id, source, type; structured form), or an array of
+ * them. Commits all of them or none, then finds who listens. One whose source and id were received before has no
+ * second effect. *out (may be NULL):
+ * {"messages":[{"number","source","id","type","duplicate":bool,"deliveries":N,"kept":bool}]}.
+ * PAWL_INVALID: not CloudEvents; the message says which and why. `options` NULL: all defaults. */
+PAWL_API PAWL_CHECK pawl_code pawl_publish(pawl *p, const char *events, const pawl_publish_options *options,
+                                           char **out, pawl_error *err);
+
+/* ------------------------------------------------------------------ waiting and looking */
+
 typedef enum pawl_wait_for {
     PAWL_WAIT_END = 0,     /* until it has ended */
     PAWL_WAIT_SETTLED = 1, /* ... or only a person or a message can move it, or it is suspended */
@@ -362,6 +380,8 @@ typedef struct pawl_list_options { /* zero means default; new fields go at the e
     const char *name;    /* "name" or "namespace/name"; NULL: any */
     const char *after;   /* the "next" of the page before; NULL: the first page */
     uint32_t limit;      /* 0: 100; at most 1000 */
+    int schedules;       /* nonzero: schedules, which are instances too, instead of what they start */
+    const char *parent;  /* the children of this instance; NULL: any */
 } pawl_list_options;
 
 /* {"instances":[...],"next":"..."}, newest first; "next" is absent on the last page. */

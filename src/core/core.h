@@ -39,6 +39,8 @@ typedef enum pw_event_kind {
     PW_EVENT_CALL_RESULT,     /* visit, attempt, call */
     PW_EVENT_ACTIVITY_RESULT, /* visit, attempt, payload: the result, or error */
     PW_EVENT_ACTIVITY_LOST,   /* visit, attempt: the process died, or took longer than it may be silent */
+    PW_EVENT_MESSAGE,         /* visit, number, payload: the CloudEvent */
+    PW_EVENT_CHILD_ENDED,     /* visit, key: the child's id; payload: its output, or error */
     PW_EVENT_RESUME,          /* key, payload, actor */
     PW_EVENT_CANCEL,          /* actor, reason */
     PW_EVENT_SUSPEND,         /* actor, reason */
@@ -73,8 +75,13 @@ typedef struct pw_event {
     pw_str actor;       /* empty: "system" */
     pw_str reason;
     pw_value payload;
-    pw_value error;     /* ACTIVITY_RESULT: {status, title, detail}; else PW_NONE */
+    pw_value error;     /* ACTIVITY_RESULT: {status, title, detail}; CHILD_ENDED: the problem; else PW_NONE */
     pw_call_result call;
+    uint64_t number;    /* MESSAGE: of the message, in its store */
+    pw_str parent;      /* START: who started it and wants to know how it ends; empty: nobody */
+    uint64_t parent_visit;
+    uint32_t depth;     /* START: parents above it */
+    bool schedule;      /* START: of the program's schedule, not of its workflow; payload: what the one before left */
 } pw_event;
 
 /* ------------------------------------------------------------------ transition */
@@ -161,9 +168,46 @@ typedef struct pw_work {
     pw_str key;             /* idempotency key */
 } pw_work;
 
-typedef struct pw_inbox_message { /* for another instance */
+/* For another instance, which may not be there yet. The payload is a JSON object, by kind:
+ *   start        namespace, name, version (absent: the newest published when it starts), input, correlation,
+ *                depth; parent and visit, if it wants to know the end; "schedule": true: of the schedule. Its
+ *                dedupe key is "start"
+ *   child-ended  visit, child, and output or error
+ *   cancel       reason */
+typedef struct pw_inbox_message {
     pw_str target, dedupe_key, kind, payload;
 } pw_inbox_message;
+
+/* One way to look at messages: a type, and parts that give values of the message. Listeners that differ only in
+ * the values that they expect share it, so that what a message costs does not grow with who waits for other values.
+ * Each part is a JSON object:
+ *   {"a": ATTRIBUTE}                  the value of this attribute of the CloudEvent
+ *   {"x": EXPRESSION}                 what the expression gives of the whole CloudEvent
+ *   {"t": EXPRESSION, "a": ATTRIBUTE} true if it gives true, or the attribute's own value, of that value
+ *   {"r": PATTERN, "a": ATTRIBUTE}    true if the text matches */
+typedef struct pw_matcher {
+    pw_str digest;          /* hex SHA-256 of type and parts */
+    pw_str type;            /* of the CloudEvent; empty: any */
+    pw_str parts;           /* JSON array */
+} pw_matcher;
+
+/* Messages that are to be delivered to an open bookmark of kind MESSAGE. Ends with its bookmark at the latest. */
+typedef struct pw_subscription {
+    uint64_t visit;         /* of the bookmark: a listen has one */
+    uint32_t ordinal;       /* names it within the visit */
+    pw_matcher matcher;
+    pw_str hash;            /* hex SHA-256 of the matcher's digest and the canonical JSON array of the values expected */
+} pw_subscription;
+
+typedef struct pw_subscription_end {
+    uint64_t visit;
+    uint32_t ordinal;
+} pw_subscription_end;
+
+typedef struct pw_message_taken { /* the delivery that has had its effect */
+    uint64_t visit;
+    uint64_t number;
+} pw_message_taken;
 
 typedef struct pw_fault {
     pw_str task;
@@ -181,7 +225,8 @@ typedef struct pw_state pw_state; /* opaque: the open scopes of an instance, its
 #define PW_WAKE_NEVER INT64_MIN /* only a bookmark or a command can move it; stored as NULL */
 
 typedef struct pw_transition {
-    bool changed;           /* false: nothing to commit; `code` and `message` say why */
+    bool changed;           /* false: nothing to commit; `code` and `message` say why. Of a MESSAGE: PAWL_BUSY: not now,
+                             * keep it; else it is not wanted here, and free for others */
     pawl_code code;         /* for the caller of a command: PAWL_OK, or why it was refused */
     pw_str message;
     pw_status status;
@@ -211,6 +256,12 @@ typedef struct pw_transition {
     size_t work_count;
     pw_inbox_message *messages;
     size_t message_count;
+    pw_subscription *subscriptions;
+    size_t subscription_count;
+    pw_subscription_end *subscription_ends;
+    size_t subscription_end_count;
+    pw_message_taken *taken;
+    size_t taken_count;
     pw_fault *fault;        /* NULL: none */
 } pw_transition;
 
@@ -253,6 +304,7 @@ PAWL_CHECK pawl_code pw_entries_parse(pw_value *out, pw_str text, const pw_paylo
 PAWL_CHECK pawl_code pw_state_copy(pw_state **out, const pw_state *state, pw_arena *arena, pawl_error *err);
 pw_status pw_state_status(const pw_state *state);
 int64_t pw_state_timer(const pw_state *state); /* as pw_transition.timer_at; after a load */
+bool pw_state_hears(const pw_state *state);    /* some listen can take a message now */
 bool pw_state_cut(const pw_state *state);      /* tasks are ready to run: send PW_EVENT_DRIVE */
 /* The attempts of activities that the state wants, for recovery; in `arena`. */
 PAWL_CHECK pawl_code pw_state_work(pw_work **out, size_t *count, const pw_state *state,

@@ -95,6 +95,10 @@ const char *pw_event_name(pw_event_kind kind)
         return "activity-result";
     case PW_EVENT_ACTIVITY_LOST:
         return "activity-lost";
+    case PW_EVENT_MESSAGE:
+        return "message";
+    case PW_EVENT_CHILD_ENDED:
+        return "child-ended";
     case PW_EVENT_RESUME:
         return "resume";
     case PW_EVENT_CANCEL:

@@ -102,9 +102,74 @@ typedef enum pw_task_kind {
     PW_TASK_USER,     /* call: userTask */
     PW_TASK_FUNCTION, /* call: a name in use.functions */
     PW_TASK_ACTIVITY, /* call: anything else: a function registered in the process */
+    PW_TASK_LISTEN,
+    PW_TASK_RUN,      /* run: workflow */
+    PW_TASK_SCHEDULE, /* of the whole workflow: run by an instance of its own, which starts the others */
 } pw_task_kind;
 
 typedef enum pw_http_output { PW_HTTP_CONTENT, PW_HTTP_RAW, PW_HTTP_RESPONSE } pw_http_output;
+
+/* ---- messages */
+
+/* What one attribute of a message must be: equal to a value, match a pattern, or satisfy an expression, whose `.`
+ * is the attribute's value and which gives true or that value (A-25, A-26). */
+typedef enum pw_want_kind { PW_WANT_VALUE, PW_WANT_PATTERN, PW_WANT_EXPR } pw_want_kind;
+
+typedef struct pw_want {
+    pw_str attribute;            /* "type", "source", "data", ... */
+    pw_want_kind kind;
+    const pw_template *value;    /* VALUE: constant, or an expression without `.`: evaluated when the listen begins */
+    const pw_expr *expr;         /* EXPR, PATTERN: a test of `.` */
+    pw_str source;               /* PATTERN, EXPR: as written */
+    bool of_instance;            /* EXPR: uses variables, so only the instance can tell */
+} pw_want;
+
+typedef struct pw_correlation {  /* correlate.NAME */
+    pw_str name;
+    const pw_expr *from;         /* `.` is the whole message */
+    pw_str source;               /* of from */
+    bool of_instance;            /* from uses variables */
+    const pw_template *expect;   /* NULL: the first value seen is expected of the others */
+} pw_correlation;
+
+typedef struct pw_filter {
+    pw_str type;                 /* constant; empty: any, or one of `wants` */
+    const pw_want *wants;        /* without a constant type */
+    uint32_t want_count;
+    const pw_correlation *correlations;
+    uint32_t correlation_count;
+} pw_filter;
+
+typedef enum pw_listen_kind { PW_LISTEN_ONE, PW_LISTEN_ANY, PW_LISTEN_ALL } pw_listen_kind;
+typedef enum pw_read_kind { PW_READ_DATA, PW_READ_ENVELOPE, PW_READ_RAW } pw_read_kind;
+
+typedef struct pw_listen {
+    pw_listen_kind kind;
+    pw_read_kind read;
+    const pw_filter *filters;    /* ANY of none: every message */
+    uint32_t count;
+    /* ANY: how it ends. None of the three: with the first message. */
+    const pw_expr *until;        /* `.`: the messages so far, as read */
+    bool for_ever;               /* until is constant, and false */
+    const struct pw_listen *until_heard; /* a strategy of its own, whose messages are not part of the output */
+} pw_listen;
+
+/* ---- schedules */
+
+typedef enum pw_schedule_kind { PW_SCHEDULE_EVERY, PW_SCHEDULE_CRON, PW_SCHEDULE_AFTER, PW_SCHEDULE_ON } pw_schedule_kind;
+typedef enum pw_overlap { PW_OVERLAP_ALLOW, PW_OVERLAP_SKIP, PW_OVERLAP_WAIT } pw_overlap; /* WAIT: one, when it has ended */
+typedef enum pw_catch_up { PW_CATCH_UP_ONE, PW_CATCH_UP_ALL, PW_CATCH_UP_NONE } pw_catch_up;
+
+typedef struct pw_schedule {
+    pw_schedule_kind kind;
+    pw_duration period;          /* EVERY, AFTER */
+    const struct pw_cron *cron;  /* CRON: base/cron.h; with its time zone */
+    pw_listen on;                /* ON */
+    pw_overlap overlap;          /* metadata.pawl.schedule.overlap; default allow */
+    pw_catch_up catch_up;        /* ... .catchUp: of firings missed while nobody was there; default one */
+} pw_schedule;
+
+typedef enum pw_parent_close { PW_CLOSE_CANCEL, PW_CLOSE_LEAVE } pw_parent_close;
 
 typedef struct pw_case {
     pw_str name;
@@ -184,6 +249,23 @@ struct pw_task {
             const pw_template *with; /* NULL: {} */
             const pw_task *body;   /* FUNCTION: the task in use.functions; ACTIVITY: NULL */
         } call;                    /* FUNCTION, ACTIVITY */
+        struct {
+            pw_listen to;
+            bool each;             /* foreach is given */
+            uint32_t item_slot, at_slot;
+            pw_str item, at;       /* names, for the log */
+            pw_list body;          /* foreach.do */
+            const pw_template *output_as, *export_as; /* of foreach */
+        } listen;                  /* LISTEN */
+        struct {
+            pw_str namespace_, name;
+            pw_str version;        /* empty: the newest published */
+            const pw_template *input; /* NULL: the task's input */
+            bool await;
+            pw_parent_close close; /* metadata.pawl.parentClose: what becomes of a living child when nobody waits for it
+                                    * any more; default: cancel if awaited, else leave */
+        } run;                     /* RUN */
+        pw_schedule schedule;      /* SCHEDULE */
     } as;
 };
 
@@ -200,6 +282,7 @@ struct pw_program {
     const pw_task **tasks;   /* by index */
     uint32_t task_count;
     pw_list body;            /* do */
+    pw_list schedule;        /* of no task, or of one: SCHEDULE, the last of `tasks` */
     const pw_str *activities; /* names that need a registered function, each once */
     uint32_t activity_count;
 };

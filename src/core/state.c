@@ -29,6 +29,9 @@ static const unsigned phases_of[] = {
     [PW_TASK_USER] = PW_BIT(PHASE_USER) | PW_BIT(PHASE_PARKED),
     [PW_TASK_FUNCTION] = PW_BIT(PHASE_BODY),
     [PW_TASK_ACTIVITY] = PW_BIT(PHASE_WORK) | PW_BIT(PHASE_PARKED),
+    [PW_TASK_LISTEN] = PW_BIT(PHASE_LISTEN) | PW_BIT(PHASE_BODY),
+    [PW_TASK_RUN] = PW_BIT(PHASE_CHILD) | PW_BIT(PHASE_PARKED),
+    [PW_TASK_SCHEDULE] = PW_BIT(PHASE_TIMER) | PW_BIT(PHASE_LISTEN) | PW_BIT(PHASE_CHILD),
 };
 
 static bool same(pw_value a, pw_value b)
@@ -64,6 +67,9 @@ const pw_list *pw_frame_list(const pw_frame *frame, const pw_program *program)
     case PW_TASK_USER:
     case PW_TASK_FUNCTION:
     case PW_TASK_ACTIVITY:
+    case PW_TASK_LISTEN:
+    case PW_TASK_RUN:
+    case PW_TASK_SCHEDULE:
         return NULL;
     }
     return NULL;
@@ -575,6 +581,10 @@ static const char *wait_kind(const pw_frame *frame)
         return "ready";
     case PHASE_FAULTED:
         return "incident";
+    case PHASE_LISTEN:
+        return "external-message";
+    case PHASE_CHILD:
+        return "child";
     case PHASE_BODY:
     case PHASE_HANDLER:
         return NULL;

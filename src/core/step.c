@@ -226,6 +226,9 @@ static verdict take(pw_step *step)
     case PW_EVENT_ACTIVITY_LOST:
         activity_event(step);
         return done;
+    case PW_EVENT_MESSAGE:
+    case PW_EVENT_CHILD_ENDED:
+        return (verdict){ false, PAWL_NOT_FOUND, "nothing waits for it" };
     case PW_EVENT_RESUME:
         return resume(step);
     case PW_EVENT_CANCEL:
@@ -323,6 +326,14 @@ static void conclude(pw_step *step, pw_transition *out, const verdict *v, pw_sta
     out->outcome_count = step->outcomes.count;
     out->work = step->work.items;
     out->work_count = step->work.count;
+    out->messages = step->messages.items;
+    out->message_count = step->messages.count;
+    out->subscriptions = step->subscriptions.items;
+    out->subscription_count = step->subscriptions.count;
+    out->subscription_ends = step->subscription_ends.items;
+    out->subscription_end_count = step->subscription_ends.count;
+    out->taken = step->taken.items;
+    out->taken_count = step->taken.count;
     out->fault = step->fault;
 }
 

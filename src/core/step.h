@@ -17,6 +17,8 @@
  *    |               '--fault--> HANDLER --.                  (try)
  *    |--> TIMER --due----------------------+--> finished, and gone
  *    |--> CALL, WORK, USER --result--------'
+ *    |--> CHILD --its end------------------'
+ *    |--> LISTEN --enough messages---------'   LISTEN --message--> BODY --its end--> LISTEN
  *    |         '--result, suspended--> PARKED --continue--> finished or faulted
  *    '--> finished at once: set, switch, raise, emit, a false `if`                      */
 typedef enum pw_phase {
@@ -30,8 +32,10 @@ typedef enum pw_phase {
     PHASE_USER,
     PHASE_PARKED,
     PHASE_FAULTED, /* nothing caught its error: the instance has faulted; kept for who mends it */
+    PHASE_LISTEN,  /* a message may come; while its foreach runs it is in BODY, and what comes waits */
+    PHASE_CHILD,   /* another instance runs */
 } pw_phase;
-#define PHASE_COUNT 10
+#define PHASE_COUNT 12
 
 /* One open visit of a task; the root stands for the workflow and has no task. */
 typedef struct pw_frame pw_frame;
@@ -92,7 +96,8 @@ typedef struct pw_step {
     pw_frame **queue; /* READY frames, first in first out */
     size_t queue_head, queue_count, queue_size;
     pw_array_builder entries;
-    pw_list_of bookmarks, bookmark_ends, events, calls, outcomes, work;
+    pw_list_of bookmarks, bookmark_ends, events, calls, outcomes, work, messages, subscriptions,
+        subscription_ends, taken;
     pw_fault *fault;
     pw_value output, error; /* of the workflow, once it ended */
     pw_value thrown;        /* the problem that the last failed evaluation made */
@@ -161,6 +166,24 @@ void pw_call_user_result(pw_step *step, pw_frame *frame, pw_value data, pw_str a
 void pw_call_settle(pw_step *step, pw_frame *frame, pw_value output,
                     pw_value error); /* go on, or park */
 pw_work pw_call_work_of(const pw_frame *frame, pw_arena *arena);
+
+/* ---- listen.c: messages */
+void pw_listen_begin(pw_step *step, pw_frame *frame);
+/* PAWL_OK: taken; PAWL_BUSY: not now; PAWL_NOT_FOUND: it does not want this one. Nothing has changed but when taken. */
+pawl_code pw_listen_message(pw_step *step, pw_frame *frame, uint64_t number, pw_value message);
+void pw_listen_item_done(pw_step *step, pw_frame *frame, pw_value output); /* its foreach has run once */
+/* The same for who is no listen task: opens the bookmark and subscribes; messages heard so far are in frame->items. */
+void pw_listen_open(pw_step *step, pw_frame *frame, const pw_listen *listen);
+
+/* ---- child.c: instances that start others */
+void pw_child_begin(pw_step *step, pw_frame *frame);
+void pw_child_ended(pw_step *step, pw_frame *frame, pw_value output, pw_value error);
+void pw_child_let_go(pw_step *step, const pw_frame *frame); /* nobody waits for it any more */
+void pw_child_tell_parent(pw_step *step); /* this instance has ended */
+
+/* ---- schedule.c: when the next one starts */
+void pw_schedule_begin(pw_step *step, pw_frame *frame);
+void pw_schedule_due(pw_step *step, pw_frame *frame);
 
 /* ---- http.c */
 bool pw_http_render(pw_step *step, pw_frame *frame, pw_call_request *out); /* false: step->thrown */

@@ -314,5 +314,14 @@ void pw_task_begin(pw_step *step, pw_frame *frame)
     case PW_TASK_ACTIVITY:
         pw_call_activity(step, frame);
         return;
+    case PW_TASK_LISTEN:
+        pw_listen_begin(step, frame);
+        return;
+    case PW_TASK_RUN:
+        pw_child_begin(step, frame);
+        return;
+    case PW_TASK_SCHEDULE:
+        pw_schedule_begin(step, frame);
+        return;
     }
 }

@@ -130,6 +130,9 @@ static pw_str detail_of(graph *g, const pw_task *task)
     case PW_TASK_USER:
         return joined(g, PW_LIT("userTask"), " ", written(g, inside(with, "title", NULL)));
     case PW_TASK_FUNCTION:
+    case PW_TASK_LISTEN:
+    case PW_TASK_RUN:
+    case PW_TASK_SCHEDULE:
     case PW_TASK_ACTIVITY:
         return task->as.call.name;
     }
@@ -303,6 +306,9 @@ static void walk_task(graph *g, const pw_task *task, const place *at)
     case PW_TASK_EMIT:
     case PW_TASK_HTTP:
     case PW_TASK_USER:
+    case PW_TASK_LISTEN:
+    case PW_TASK_RUN:
+    case PW_TASK_SCHEDULE:
     case PW_TASK_ACTIVITY:
         leave(g, at, task, entry_of(task), task->then, PW_EDGE_NEXT);
         break;

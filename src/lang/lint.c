@@ -173,6 +173,9 @@ static bool check_inside(pw_load *load, const pw_task *task, bool *pure)
     case PW_TASK_USER:
     case PW_TASK_FUNCTION:
     case PW_TASK_ACTIVITY:
+    case PW_TASK_LISTEN:
+    case PW_TASK_RUN:
+    case PW_TASK_SCHEDULE:
         break;
     }
     return passes;

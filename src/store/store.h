@@ -72,6 +72,7 @@ typedef struct pw_definition {
     uint32_t level;       /* evaluator's */
     int64_t created_ms;
     pw_definition_status status; /* not looked at by put: what is put is published */
+    bool scheduled;       /* it has a schedule */
 } pw_definition;
 
 /* *created: false if the same digest was there. PAWL_CONFLICT: other content under the same name and version. */
@@ -137,6 +138,7 @@ typedef struct pw_definition_filter {
     pw_str namespace_, name; /* empty: any */
     pw_str after;            /* cursor of the page before; empty: first */
     uint32_t limit;          /* 1 to PW_PAGE_MAX */
+    bool scheduled;          /* only those with a schedule */
 } pw_definition_filter;
 
 /* By namespace and name, within a page the newest version first. *next: cursor, empty on the last page. What it costs
@@ -162,6 +164,7 @@ typedef struct pw_instance_new { /* for the first step */
     pw_str correlation;
     pw_str labels;        /* JSON object; empty: none */
     pw_str parent;        /* empty: none */
+    bool schedule;        /* it is the schedule of its definition */
 } pw_instance_new;
 
 typedef struct pw_commit_item {
@@ -175,6 +178,8 @@ typedef struct pw_commit_item {
     pw_inbox_use inbox;
     uint64_t epoch;       /* under which it was decided, kept in its step's row; 0: not checked, for tools and tests.
                            * With it (instance, sequence, epoch) names one decision: in one epoch one node decides */
+    uint64_t nonce;       /* of a first step: random, kept in its row, for the number and the epoch may be those of an
+                           * instance before it under the same key; else 0 */
     bool fenced;          /* out: PAWL_BUSY, the instance's partition is not held under that epoch any more */
     pawl_code code;       /* out: PAWL_OK; PAWL_BUSY: see fenced; PAWL_CONFLICT: lost the race, the instance exists already, or its command
                            * has had its effect (inbox); else this item is poison: PAWL_INVALID: a row that the
@@ -197,6 +202,7 @@ typedef struct pw_instance_row {
     uint64_t token;
     pw_str state;         /* text; empty if not asked for */
     pw_str business_key, input_digest, correlation, labels, parent; /* empty: none */
+    bool schedule;        /* it is the schedule of its definition */
     int64_t created_ms, updated_ms, ended_ms; /* ended_ms -1: not yet */
     int64_t wake_at;      /* PW_WAKE_NEVER: none */
     pw_str output, error; /* JSON; empty: none */
@@ -209,6 +215,9 @@ typedef struct pw_instance_filter {
     bool by_status;
     pw_status status;
     pw_str namespace_, name; /* empty: any */
+    pw_str parent;           /* empty: any */
+    bool schedules;          /* only schedules; else everything but them */
+    bool living;             /* only what has not ended */
     pw_str after;            /* cursor of the page before; empty: first */
     uint32_t limit;          /* 1 to PW_PAGE_MAX */
 } pw_instance_filter;
@@ -234,6 +243,7 @@ PAWL_CHECK pawl_code pw_store_next_due(pw_store *store, uint64_t partitions, int
 typedef struct pw_step_row {
     uint64_t sequence;
     uint64_t epoch;       /* of its partition, under which it was decided; 0: not by a node */
+    uint64_t nonce;       /* as it was committed */
     pw_str event, actor, correlation;
     int64_t at_ms;
     pw_str entries;       /* JSON array */
@@ -303,10 +313,122 @@ typedef struct pw_inbox_row {
 PAWL_CHECK pawl_code pw_store_inbox_put(pw_store *store, const pw_inbox_row *row, pawl_error *err);
 PAWL_CHECK pawl_code pw_store_inbox_get(pw_store *store, pw_str target, pw_str key, pw_inbox_row *out,
                                         pw_arena *arena, pawl_error *err);
+/* A row that can have no effect (a start of what is not there) is taken away, and `reply`, if not NULL, put in its place
+ * for whoever asked, in one transaction. PAWL_NOT_FOUND: it is not there, or was consumed. */
+PAWL_CHECK pawl_code pw_store_inbox_return(pw_store *store, pw_str target, pw_str key,
+                                           const pw_inbox_row *reply, pawl_error *err);
 /* Rows for instances of these partitions that no step has consumed, oldest first. */
 PAWL_CHECK pawl_code pw_store_inbox_pending(pw_store *store, uint64_t partitions, uint32_t limit,
                                             pw_inbox_row **out, size_t *count, pw_arena *arena,
                                             pawl_error *err);
+
+/* ------------------------------------------------------------------ messages
+ *
+ * A message goes to every subscription that fits when it arrives. Without any it is kept until it expires, under the keys
+ * that later subscriptions may have, and goes to the first one that comes, to that one only. A delivery waits for
+ * the step that takes it; one that is not wanted after all is given back, and its message is new again.
+ *
+ *     put --> NEW --route--> DELIVERED (deliveries)        claim: keys go, a delivery comes
+ *              ^  '--none--> KEPT (keys) --claim--> DELIVERED
+ *              '--------- give back, the last delivery not taken ----------'                       */
+
+typedef enum pw_message_state { PW_MESSAGE_NEW, PW_MESSAGE_DELIVERED, PW_MESSAGE_KEPT } pw_message_state;
+
+typedef struct pw_message_row {
+    uint64_t number;      /* in the order of arrival; given by put */
+    pw_str source, id, type; /* of the CloudEvent; (source, id) names it */
+    pw_str actor;         /* who sent it; empty: "system" */
+    pw_str body;          /* the CloudEvent as JSON text */
+    int64_t received_ms, expires_ms;
+    pw_message_state state;
+    bool existed;         /* out of put: it was there before, number and state are that one's */
+} pw_message_row;
+
+/* All in one transaction; in order. `state` and `number` are given back. PAWL_INVALID: a row that the store refuses; then
+ * nothing was written. */
+PAWL_CHECK pawl_code pw_store_messages_put(pw_store *store, pw_message_row *rows, size_t count, pawl_error *err);
+/* NEW ones behind `after`, oldest first, with bodies; pages end early behind 8 MiB. */
+PAWL_CHECK pawl_code pw_store_messages_new(pw_store *store, uint64_t after, uint32_t limit, pw_message_row **out,
+                                           size_t *count, pw_arena *arena, pawl_error *err);
+/* KEPT ones of a type (empty: all) that have not expired, behind `after`, oldest first, with bodies. */
+PAWL_CHECK pawl_code pw_store_messages_kept(pw_store *store, pw_str type, int64_t now_ms, uint64_t after,
+                                            uint32_t limit, pw_message_row **out, size_t *count, pw_arena *arena,
+                                            pawl_error *err);
+/* PAWL_NOT_FOUND. */
+PAWL_CHECK pawl_code pw_store_message_get(pw_store *store, pw_str source, pw_str id, pw_message_row *out,
+                                          pw_arena *arena, pawl_error *err);
+
+typedef struct pw_matcher_row {
+    pw_matcher matcher;
+    bool complete;        /* every kept message that fits has its key; until then who needs it looks at all of the type */
+} pw_matcher_row;
+/* All that commits have named, in order of digest. Small: it grows with definitions, not with instances. */
+PAWL_CHECK pawl_code pw_store_matchers(pw_store *store, pw_matcher_row **out, size_t *count, pw_arena *arena,
+                                       pawl_error *err);
+/* Of those that are there; changes when one is added or completed: a cache asks this first. */
+PAWL_CHECK pawl_code pw_store_matcher_count(pw_store *store, uint64_t *all, uint64_t *complete, pawl_error *err);
+
+typedef struct pw_message_route {
+    uint64_t number;
+    const pw_str *hashes; /* under which subscriptions may wait for it */
+    size_t count;
+    pw_message_state state; /* out; as it was, if it was not NEW */
+    uint32_t delivered;   /* out: deliveries made now */
+} pw_message_route;
+typedef struct pw_delivery_target {
+    pw_str instance;
+    uint32_t partition;
+} pw_delivery_target;
+/* One transaction for all. Of each that is NEW: an open subscription of one of the hashes gets a delivery, if its bookmark
+ * has had none of this message; with none, and none before, the message is KEPT under the hashes. *targets: instances
+ * that have something new, in `arena`; one may come twice. What subscribes after this transaction finds the key; what
+ * subscribed before it was looked at. */
+PAWL_CHECK pawl_code pw_store_messages_route(pw_store *store, pw_message_route *routes, size_t count, int64_t now_ms,
+                                             pw_delivery_target **targets, size_t *target_count, pw_arena *arena,
+                                             pawl_error *err);
+/* Adds keys (pairs of hash and number) of a matcher to messages that are still KEPT; complete: it is, from now on. */
+typedef struct pw_message_key {
+    pw_str hash;
+    uint64_t number;
+} pw_message_key;
+PAWL_CHECK pawl_code pw_store_message_keys_put(pw_store *store, pw_str matcher, const pw_message_key *keys, size_t count,
+                                               bool complete, pawl_error *err);
+/* The subscription, if it is still open, gets the oldest `most` KEPT messages of its hash that have not expired. *claimed:
+ * how many. */
+PAWL_CHECK pawl_code pw_store_messages_claim(pw_store *store, pw_str instance, uint64_t visit, pw_str hash, uint32_t most,
+                                             int64_t now_ms, uint32_t *claimed, pawl_error *err);
+/* For recovery: open subscriptions of instances of these partitions for which a KEPT message has a key; behind (after). */
+typedef struct pw_subscription_row {
+    pw_str instance;
+    pw_subscription subscription; /* matcher.digest and hash only, with visit and ordinal */
+} pw_subscription_row;
+PAWL_CHECK pawl_code pw_store_subscriptions_fed(pw_store *store, uint64_t partitions, uint32_t limit,
+                                                pw_subscription_row **out, size_t *count, pw_arena *arena,
+                                                pawl_error *err);
+/* Of one instance, or (instance empty) those of one incomplete matcher. */
+PAWL_CHECK pawl_code pw_store_subscriptions(pw_store *store, pw_str instance, pw_str matcher, uint32_t limit,
+                                            pw_subscription_row **out, size_t *count, pw_arena *arena, pawl_error *err);
+
+typedef struct pw_delivery_row {
+    uint64_t visit, number;
+    pw_str source, id, actor, body;
+} pw_delivery_row;
+/* Of an instance, not yet taken, behind `after`, in order of number; pages end early behind 8 MiB. */
+PAWL_CHECK pawl_code pw_store_deliveries(pw_store *store, pw_str instance, uint64_t after, uint32_t limit,
+                                         pw_delivery_row **out, size_t *count, pw_arena *arena, pawl_error *err);
+/* Instances of these partitions, behind `after` (an id), that have deliveries not yet taken, each once, by id. */
+PAWL_CHECK pawl_code pw_store_deliveries_pending(pw_store *store, uint64_t partitions, pw_str after, uint32_t limit,
+                                                 pw_str **out, size_t *count, pw_arena *arena, pawl_error *err);
+/* Not wanted: the delivery goes, unless it was taken; a message that has no other is NEW again. Repeating is harmless. */
+typedef struct pw_delivery_back {
+    pw_str instance;
+    uint64_t visit, number;
+} pw_delivery_back;
+PAWL_CHECK pawl_code pw_store_deliveries_give_back(pw_store *store, const pw_delivery_back *rows, size_t count,
+                                                   pawl_error *err);
+/* Deletes at most `most` messages that have expired and that no delivery waits for; *deleted: how many. */
+PAWL_CHECK pawl_code pw_store_messages_expire(pw_store *store, int64_t now_ms, uint32_t most, uint32_t *deleted,
+                                              pawl_error *err);
 
 /* ------------------------------------------------------------------ counts, for tests, metrics and bench */
 

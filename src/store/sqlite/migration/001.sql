@@ -33,6 +33,7 @@ CREATE TABLE definition (
     level INTEGER NOT NULL CHECK (level >= 0), -- the evaluator's, when it was published
     status TEXT NOT NULL CHECK (status IN ('draft', 'published', 'deprecated', 'archived')),
     created_ms INTEGER NOT NULL,
+    scheduled INTEGER NOT NULL DEFAULT 0 CHECK (scheduled IN (0, 1)), -- it has a schedule
     document TEXT NOT NULL,
     PRIMARY KEY (namespace, name, version)
 ) STRICT;
@@ -40,7 +41,7 @@ CREATE INDEX definition_by_name ON definition (name, namespace, version);
 
 -- Running instances depend on it, so what was published stays as it is; only its status may move on.
 CREATE TRIGGER definition_is_immutable
-BEFORE UPDATE OF namespace, name, version, digest, level, created_ms, document ON definition
+BEFORE UPDATE OF namespace, name, version, digest, level, created_ms, scheduled, document ON definition
 WHEN old.status <> 'draft'
 BEGIN
     SELECT RAISE(ABORT, 'a published definition cannot be changed: publish a new version');
@@ -68,6 +69,7 @@ CREATE TABLE instance (
     correlation TEXT CHECK (length(correlation) BETWEEN 1 AND 512),
     labels TEXT,
     parent TEXT CHECK (length(parent) BETWEEN 1 AND 128),
+    schedule INTEGER NOT NULL DEFAULT 0 CHECK (schedule IN (0, 1)), -- it is the schedule of its definition
     output TEXT,
     error TEXT,
     state_format INTEGER NOT NULL CHECK (state_format >= 1),
@@ -80,6 +82,8 @@ CREATE INDEX instance_wake ON instance (wake_at, id, partition) WHERE wake_at IS
 CREATE INDEX instance_created ON instance (created_ms, id);
 CREATE INDEX instance_status ON instance (status, created_ms, id);
 CREATE INDEX instance_name ON instance (name, created_ms, id);
+CREATE INDEX instance_parent ON instance (parent, created_ms, id) WHERE parent IS NOT NULL;
+CREATE INDEX instance_schedule ON instance (created_ms, id) WHERE schedule = 1;
 
 -- The audit trail: rows are added, never changed, and go only together with their instance.
 CREATE TABLE step (
@@ -90,6 +94,7 @@ CREATE TABLE step (
     actor TEXT NOT NULL CHECK (length(actor) BETWEEN 1 AND 512),
     correlation TEXT CHECK (length(correlation) BETWEEN 1 AND 512), -- NULL: the instance's
     epoch INTEGER NOT NULL CHECK (epoch >= 0), -- of the partition, under which it was decided; 0: not by a node
+    nonce INTEGER NOT NULL DEFAULT 0, -- of a first step: random, names it among others of one key
     entries TEXT NOT NULL, -- JSON array
     PRIMARY KEY (instance, sequence)
 ) STRICT, WITHOUT ROWID;
@@ -132,8 +137,7 @@ CREATE TABLE bookmark (
     task TEXT NOT NULL,
     assigned_to TEXT,
     candidates TEXT,
-    message_type TEXT,
-    message_correlation TEXT, -- hash of what a message must carry
+    message_type TEXT, -- for people: what a message is looked at by is in subscription
     due_at INTEGER,
     payload TEXT,
     claimed_by TEXT,
@@ -249,32 +253,67 @@ CREATE TABLE inbox (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX inbox_pending ON inbox (created_ms, target, dedupe_key, partition) WHERE consumed_step IS NULL;
 
+-- A CloudEvent that came in, numbered in the order of arrival.
 CREATE TABLE message (
-    source TEXT NOT NULL,
-    id TEXT NOT NULL,
-    type TEXT NOT NULL,
-    correlation TEXT, -- hash of canonical JSON
+    number INTEGER NOT NULL PRIMARY KEY CHECK (number >= 1),
+    source TEXT NOT NULL CHECK (length(source) BETWEEN 1 AND 1024),
+    id TEXT NOT NULL CHECK (length(id) BETWEEN 1 AND 1024),
+    type TEXT NOT NULL CHECK (length(type) BETWEEN 1 AND 1024),
+    state TEXT NOT NULL CHECK (state IN ('new', 'delivered', 'kept')),
+    actor TEXT NOT NULL CHECK (length(actor) BETWEEN 1 AND 512),
     received_ms INTEGER NOT NULL,
-    expires_ms INTEGER,
+    expires_ms INTEGER NOT NULL,
     body TEXT NOT NULL,
-    PRIMARY KEY (source, id)
+    UNIQUE (source, id)
 ) STRICT;
+CREATE INDEX message_new ON message (number) WHERE state = 'new';
+CREATE INDEX message_kept ON message (type, number) WHERE state = 'kept';
+CREATE INDEX message_expiry ON message (expires_ms);
 
-CREATE TABLE delivery (
+-- One way to look at messages; grows with definitions, not with instances.
+CREATE TABLE matcher (
+    digest TEXT NOT NULL PRIMARY KEY CHECK (length(digest) BETWEEN 1 AND 128),
+    type TEXT, -- NULL: any
+    parts TEXT NOT NULL, -- JSON array
+    complete INTEGER NOT NULL DEFAULT 0 CHECK (complete IN (0, 1)) -- every kept message has its key of it
+) STRICT, WITHOUT ROWID;
+CREATE INDEX matcher_complete ON matcher (complete);
+
+-- What an open bookmark wants to be delivered.
+CREATE TABLE subscription (
     instance TEXT NOT NULL,
     visit INTEGER NOT NULL,
-    key TEXT NOT NULL,
-    source TEXT NOT NULL,
-    id TEXT NOT NULL,
-    created_ms INTEGER NOT NULL,
-    consumed_step INTEGER,
-    PRIMARY KEY (instance, visit, key, source, id), -- a message reaches a bookmark once
-    FOREIGN KEY (instance, visit, key) REFERENCES bookmark ON DELETE CASCADE,
-    FOREIGN KEY (source, id) REFERENCES message ON DELETE RESTRICT
+    ordinal INTEGER NOT NULL CHECK (ordinal >= 0),
+    matcher TEXT NOT NULL REFERENCES matcher ON DELETE RESTRICT,
+    hash TEXT NOT NULL CHECK (length(hash) BETWEEN 1 AND 128), -- of the matcher and the values expected
+    PRIMARY KEY (instance, visit, ordinal),
+    FOREIGN KEY (instance) REFERENCES instance (id) ON DELETE CASCADE
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX delivery_message ON delivery (source, id); -- for the foreign key
+CREATE INDEX subscription_hash ON subscription (hash, instance, visit);
+CREATE INDEX subscription_matcher ON subscription (matcher); -- for the foreign key, and for new matchers
 
----- services, schedules, nodes, people
+-- Under which hashes a kept message may be wanted.
+CREATE TABLE message_key (
+    hash TEXT NOT NULL CHECK (length(hash) BETWEEN 1 AND 128),
+    number INTEGER NOT NULL REFERENCES message ON DELETE CASCADE,
+    PRIMARY KEY (hash, number)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX message_key_number ON message_key (number); -- for the foreign key
+
+-- A message reaches a bookmark once.
+CREATE TABLE delivery (
+    instance TEXT NOT NULL REFERENCES instance (id) ON DELETE CASCADE,
+    visit INTEGER NOT NULL,
+    number INTEGER NOT NULL REFERENCES message ON DELETE RESTRICT,
+    partition INTEGER NOT NULL CHECK (partition BETWEEN 0 AND 63), -- of the instance
+    created_ms INTEGER NOT NULL,
+    consumed_step INTEGER CHECK (consumed_step >= 1), -- NULL: not yet taken
+    PRIMARY KEY (instance, visit, number)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX delivery_pending ON delivery (instance, number, partition) WHERE consumed_step IS NULL;
+CREATE INDEX delivery_message ON delivery (number); -- for the foreign key
+
+---- services, nodes, people
 
 CREATE TABLE breaker (
     service TEXT NOT NULL PRIMARY KEY,
@@ -285,21 +324,6 @@ CREATE TABLE breaker (
     probe_by TEXT,
     probe_until INTEGER
 ) STRICT, WITHOUT ROWID;
-
-CREATE TABLE schedule (
-    namespace TEXT NOT NULL,
-    name TEXT NOT NULL,
-    version TEXT NOT NULL,
-    kind TEXT NOT NULL CHECK (kind IN ('every', 'cron', 'after', 'on')),
-    expression TEXT NOT NULL,
-    active INTEGER NOT NULL DEFAULT 1 CHECK (active IN (0, 1)),
-    last_at INTEGER,
-    next_at INTEGER,
-    PRIMARY KEY (namespace, name),
-    FOREIGN KEY (namespace, name, version) REFERENCES definition ON DELETE RESTRICT
-) STRICT, WITHOUT ROWID;
-CREATE INDEX schedule_next ON schedule (next_at) WHERE next_at IS NOT NULL AND active = 1;
-CREATE INDEX schedule_definition ON schedule (namespace, name, version); -- for the foreign key
 
 -- Heartbeats touch `node` only, and a take-over `partition` only: so a commit that holds its partition's row
 -- never waits for a heartbeat.
