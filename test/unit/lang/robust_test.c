@@ -79,7 +79,7 @@ TEST(robust, the_base_documents_are_good)
     loaded l;
     load_text(&l, pw_str_of(text));
     EXPECT_OK(l.code, l.err);
-    EXPECT_INT(l.program->task_count, 13);
+    EXPECT_INT(l.program->task_count, 15);
     unload(&l);
     load_text(&l, pw_str_of(good_json));
     EXPECT_OK(l.code, l.err);
