@@ -410,9 +410,9 @@ void pw_listen_begin(pw_step *step, pw_frame *frame)
 
 bool pw_listen_is_open(const pw_frame *frame)
 {
-    return frame->phase == PHASE_LISTEN ||
-           (frame->phase == PHASE_BODY && frame->task && frame->task->kind == PW_TASK_LISTEN &&
-            frame->key.len > 0);
+    bool listens = frame->phase == PHASE_LISTEN || (frame->phase == PHASE_BODY && frame->task &&
+                                                    frame->task->kind == PW_TASK_LISTEN);
+    return listens && frame->key.len > 0;
 }
 
 /* What this very step has opened for the frame is not committed yet: it is not opened at all. */
