@@ -15,12 +15,20 @@ const char *pw_lang_metadata_schema(void)
 static const char *const later[][3] = {
     { "compensation", NULL },
     { "compensate", "resilience", NULL },
+    { "compensate", "resilience", NULL },
 };
 
 static void check_key(pw_load *load, const pw_node *key, const pw_path *path, pw_metadata_of of)
 {
     pw_str shown = pw_lang_shown(load, key->text);
+    if (of != PW_METADATA_OF_DOCUMENT && pw_str_is(key->text, "parentClose")) {
+        if (of == PW_METADATA_OF_TASK) /* else run.c reads it */
+            pw_lang_error(load, key, path, "'parentClose' is of tasks that run a workflow");
+        return;
+    }
     pw_nearest nearest = pw_nearest_to(key->text);
+    if (of == PW_METADATA_OF_RUN)
+        pw_nearest_try(load, &nearest, PW_LIT("parentClose"));
     for (const char *const *name = later[of]; *name; name++) {
         if (pw_str_is(key->text, *name)) {
             pw_lang_found(load, PAWL_FINDING_NOT_SUPPORTED, key, path,

@@ -5,6 +5,7 @@
 
 static const char *const of_document[] = { "compensation" };
 static const char *const of_task[] = { "compensate", "resilience" };
+static const char *const closes[] = { "cancel", "leave" };
 
 static pw_value schema(pw_arena *arena, const char *part)
 {
@@ -28,14 +29,16 @@ static void load_key(loaded *l, bool document, const char *key)
     load_text(l, pw_str_of(text));
 }
 
-static void check(const char *part, bool document, const char *const *names, size_t count)
+/* What is reserved, and how many properties there are. */
+static void check(const char *part, bool document, const char *const *names, size_t count,
+                  size_t known)
 {
     pw_arena arena;
     pw_arena_init(&arena, 0);
     loaded l;
     pw_value described = schema(&arena, part), properties = pw_get_lit(described, "properties");
     EXPECT(pw_is(pw_get_lit(described, "additionalProperties"), PW_FALSE));
-    EXPECT_INT(properties.count, count);
+    EXPECT_INT(properties.count, count + known);
     for (size_t i = 0; i < count; i++) {
         pw_value property = pw_get(properties, pw_str_of(names[i]));
         EXPECT(pw_is(pw_get_lit(property, "not"), PW_OBJECT)); /* nothing is valid */
@@ -56,12 +59,56 @@ static void check(const char *part, bool document, const char *const *names, siz
 
 TEST(metadata, the_schema_says_what_is_known_in_a_document)
 {
-    check("document", true, of_document, PW_LENGTH(of_document));
+    check("document", true, of_document, PW_LENGTH(of_document), 0);
 }
 
 TEST(metadata, the_schema_says_what_is_known_on_a_task)
 {
-    check("task", false, of_task, PW_LENGTH(of_task));
+    check("task", false, of_task, PW_LENGTH(of_task), 1);
+}
+
+TEST(metadata, parent_close_is_of_tasks_that_run_a_workflow)
+{
+    static const struct {
+        const char *task, *close;
+        pawl_finding_kind kind;
+    } bad[] = {
+        { "set: { x: 1 }", "cancel", PAWL_FINDING_VALUE },
+        { "run: { workflow: { namespace: a, name: b, version: 1.0.0 } }", "stop",
+          PAWL_FINDING_VALUE },
+        { "run: { workflow: { namespace: a, name: b, version: 1.0.0 } }", "true",
+          PAWL_FINDING_TYPE },
+        { "run: { workflow: { namespace: a, name: b, version: 1.0.0 }, await: false }", "cancel",
+          PAWL_FINDING_VALUE },
+    };
+    static const char document[] =
+        "document: { dsl: 1.0.3, namespace: a, name: b, version: 1.0.0 }\n"
+        "do: [ { c: { %s, metadata: { pawl: { parentClose: %s } } } } ]\n";
+    loaded l;
+    char text[512];
+    for (size_t i = 0; i < PW_LENGTH(bad); i++) {
+        (void)snprintf(text, sizeof text, document, bad[i].task, bad[i].close);
+        load_text(&l, pw_str_of(text));
+        EXPECT_INT(l.findings.count, 1);
+        EXPECT_INT(l.findings.items[0].kind, bad[i].kind);
+        EXPECT_STR(l.findings.items[0].pointer, "/do/0/c/metadata/pawl/parentClose");
+        unload(&l);
+    }
+    pw_arena arena;
+    pw_arena_init(&arena, 0);
+    pw_value property = pw_get_lit(pw_get_lit(schema(&arena, "task"), "properties"), "parentClose");
+    pw_value values = pw_get_lit(property, "enum");
+    EXPECT_INT(values.count, PW_LENGTH(closes));
+    for (uint32_t i = 0; i < PW_LENGTH(closes); i++) {
+        EXPECT_STR(pw_text(pw_item(values, i)), closes[i]);
+        (void)snprintf(text, sizeof text, document,
+                       "run: { workflow: { namespace: a, name: b, version: 1.0.0 } }", closes[i]);
+        load_text(&l, pw_str_of(text));
+        EXPECT_INT(l.code, PAWL_OK);
+        EXPECT_INT(l.program->tasks[0]->as.run.close, i ? PW_CLOSE_LEAVE : PW_CLOSE_CANCEL);
+        unload(&l);
+    }
+    pw_arena_done(&arena);
 }
 
 TEST_MAIN()
