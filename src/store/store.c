@@ -510,6 +510,14 @@ static pawl_code check_rows(pw_commit_item *item)
         if (!fits(t->payloads[i].digest, 1, PW_DIGEST_MAX))
             return refuse(item, "a payload's digest must have 1 to 128 bytes and no NUL");
     }
+    for (size_t i = 0; i < t->branch_count; i++) {
+        if (t->branches[i].fork == 0 || t->branches[i].fork > INT64_MAX)
+            return refuse(item, "a branch's fork is not a visit");
+    }
+    for (size_t i = 0; i < t->fork_end_count; i++) {
+        if (t->fork_ends[i] == 0 || t->fork_ends[i] > INT64_MAX)
+            return refuse(item, "a fork that ends is not a visit");
+    }
     for (size_t i = 0; i < t->message_count; i++) {
         const pw_inbox_message *message = &t->messages[i];
         if (!fits(message->target, 1, PW_ID_MAX) || !fits(message->dedupe_key, 1, PW_KEY_MAX) ||

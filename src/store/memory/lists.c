@@ -21,6 +21,7 @@ const pw_mem_shape pw_mem_step_shape =
           IN(pw_step_row, entries));
 const pw_mem_shape pw_mem_payload_shape =
     SHAPE(pw_payload, IN(pw_payload, digest), IN(pw_payload, text));
+const pw_mem_shape pw_mem_branch_shape = SHAPE(pw_branch_row, IN(pw_branch_row, state));
 const pw_mem_shape pw_mem_bookmark_shape =
     SHAPE(pw_bookmark_row, IN(pw_bookmark_row, bookmark.task), IN(pw_bookmark_row, bookmark.key),
           IN(pw_bookmark_row, bookmark.assigned_to), IN(pw_bookmark_row, bookmark.candidates),
@@ -90,8 +91,8 @@ void pw_mem_row_copy(const pw_mem_shape *kind, void *to, const void *from, pw_ar
 
 void pw_mem_instance_free(pw_mem_instance *in)
 {
-    pw_mem_list *all[] = { &in->row,   &in->steps,  &in->payloads, &in->bookmarks,
-                           &in->calls, &in->outbox, &in->faults };
+    pw_mem_list *all[] = { &in->row,       &in->steps, &in->payloads, &in->branches,
+                           &in->bookmarks, &in->calls, &in->outbox,   &in->faults };
     for (size_t i = 0; i < PW_LENGTH(all); i++) {
         for (size_t j = 0; j < all[i]->count; j++)
             pw_free(all[i]->items[j]);
@@ -143,7 +144,7 @@ bool pw_mem_put(pw_memory *m, pw_mem_list *to, size_t at, void *item)
     memmove(to->items + at + 1, to->items + at, (to->count - at) * sizeof *to->items);
     to->items[at] = item;
     to->count++;
-    m->changes[m->change_count++] = (pw_mem_change){ to, at, NULL };
+    m->changes[m->change_count++] = (pw_mem_change){ to, at, NULL, false };
     m->counts.rows++;
     m->counts.statements++;
     return true;
@@ -155,10 +156,21 @@ bool pw_mem_replace(pw_memory *m, pw_mem_list *in, size_t at, void *item)
         pw_free(item);
         return false;
     }
-    m->changes[m->change_count++] = (pw_mem_change){ in, at, in->items[at] };
+    m->changes[m->change_count++] = (pw_mem_change){ in, at, in->items[at], false };
     in->items[at] = item;
     m->counts.rows++;
     m->counts.statements++;
+    return true;
+}
+
+bool pw_mem_remove(pw_memory *m, pw_mem_list *from, size_t at)
+{
+    if (!change_begin(m))
+        return false;
+    m->changes[m->change_count++] = (pw_mem_change){ from, at, from->items[at], true };
+    from->count--;
+    memmove(from->items + at, from->items + at + 1, (from->count - at) * sizeof *from->items);
+    m->counts.rows++;
     return true;
 }
 
@@ -167,6 +179,12 @@ void pw_mem_undo(pw_memory *m, size_t mark)
 {
     while (m->change_count > mark) {
         pw_mem_change *c = &m->changes[--m->change_count];
+        if (c->removed) { /* its room is still there */
+            memmove(c->list->items + c->at + 1, c->list->items + c->at,
+                    (c->list->count++ - c->at) * sizeof *c->list->items);
+            c->list->items[c->at] = c->old;
+            continue;
+        }
         void *item = c->list->items[c->at];
         if (c->old) {
             c->list->items[c->at] = c->old;
@@ -248,6 +266,13 @@ int pw_mem_compare_inbox(const void *item, const void *key)
     const pw_inbox_row *a = item, *b = key;
     int order = pw_str_cmp(a->target, b->target);
     return order ? order : pw_str_cmp(a->key, b->key);
+}
+
+int pw_mem_compare_branch(const void *item, const void *key)
+{
+    const pw_branch_row *a = item, *b = key;
+    int order = pw_mem_by_number(a->fork, b->fork);
+    return order ? order : pw_mem_by_number(a->number, b->number);
 }
 
 int pw_mem_compare_payload(const void *item, const void *key)

@@ -30,6 +30,7 @@ extern const pw_mem_shape pw_mem_definition_row_shape;
 extern const pw_mem_shape pw_mem_instance_shape;
 extern const pw_mem_shape pw_mem_step_shape;
 extern const pw_mem_shape pw_mem_payload_shape;
+extern const pw_mem_shape pw_mem_branch_shape;
 extern const pw_mem_shape pw_mem_bookmark_shape;
 extern const pw_mem_shape pw_mem_call_shape;
 extern const pw_mem_shape pw_mem_outbox_shape;
@@ -52,6 +53,7 @@ typedef struct pw_mem_instance {
     pw_mem_list row; /* one */
     pw_mem_list steps;
     pw_mem_list payloads;  /* by digest */
+    pw_mem_list branches;  /* by (fork, number) */
     pw_mem_list bookmarks; /* by (visit, key) */
     pw_mem_list calls;     /* by key */
     pw_mem_list outbox;    /* by (step, ordinal) */
@@ -61,7 +63,8 @@ typedef struct pw_mem_instance {
 typedef struct pw_mem_change {
     pw_mem_list *list;
     size_t at;
-    void *old; /* NULL: there was none */
+    void *old;    /* NULL: there was none */
+    bool removed; /* the old one has gone */
 } pw_mem_change;
 
 typedef struct pw_mem_node {
@@ -124,6 +127,7 @@ static inline const pw_instance_row *pw_mem_row_of(const pw_mem_instance *in)
 
 /* Puts an item (NULL: out of memory, all of these pass it on) at its place, and takes it over. */
 bool pw_mem_put(pw_memory *m, pw_mem_list *to, size_t at, void *item);
+bool pw_mem_remove(pw_memory *m, pw_mem_list *from, size_t at);
 bool pw_mem_replace(pw_memory *m, pw_mem_list *in, size_t at, void *item);
 void pw_mem_undo(pw_memory *m, size_t mark); /* back to when there were `mark` changes */
 void pw_mem_keep(pw_memory *m);
@@ -140,6 +144,7 @@ int pw_mem_compare_bookmark(const void *item, const void *key);     /* pw_bookma
 int pw_mem_compare_call(const void *item, const void *key);         /* pw_str, its key */
 int pw_mem_compare_outbox(const void *item, const void *key);       /* pw_mem_place */
 int pw_mem_compare_inbox(const void *item, const void *key);        /* pw_inbox_row */
+int pw_mem_compare_branch(const void *item, const void *key); /* pw_branch_row: fork and number */
 int pw_mem_compare_payload(const void *item, const void *key);      /* pw_str: the digest */
 pw_mem_instance *pw_mem_instance_of(const pw_memory *m, pw_str id); /* NULL: none */
 
