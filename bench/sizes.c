@@ -299,15 +299,16 @@ static void forked(unsigned branches, unsigned turns, window *w)
     for (unsigned i = 0; i < branches; i++)
         pw_buf_printf(&text,
                       "          - b%u:\n"
-                      "              for: { each: turn, in: '[range(%u)]' }\n"
                       "              do:\n"
                       "                - work:\n"
                       "                    call: " LOAD_ACTIVITY "\n"
-                      "                    with: { branch: %u, turn: '${ $turn }' }\n",
-                      i, turns, i);
+                      "                    with: { branch: %u, n: '${ .n }' }\n"
+                      "                    output: { as: '{n: ($input.n + 1)}' }\n"
+                      "                - more: { switch: [ { go: { when: .n < %u, then: work } } ] }\n",
+                      i, i, turns);
     char *document = must(pw_buf_take(&text));
     windows[0] = *w;
-    (void)run(document, "{}");
+    (void)run(document, "{\"n\":0}");
     *w = windows[0];
     memset(windows, 0, sizeof windows);
     pw_free(document);
