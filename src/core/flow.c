@@ -44,7 +44,7 @@ pw_frame *pw_flow_spawn(pw_step *step, pw_frame *parent, const pw_task *task, pw
     return frame;
 }
 
-static void detach(pw_frame *frame)
+static void detach(pw_step *step, pw_frame *frame)
 {
     pw_frame *parent = frame->parent, *before = NULL;
     for (pw_frame *at = parent->child; at != frame; at = at->next)
@@ -56,6 +56,9 @@ static void detach(pw_frame *frame)
     if (parent->last == frame)
         parent->last = before;
     frame->gone = true;
+    pw_branches_drop(step, frame);
+    if (parent->branches)
+        pw_branches_ended(step, parent, frame->task->position, (pw_value){ 0 });
 }
 
 void pw_flow_run(pw_step *step)
@@ -147,13 +150,18 @@ static void let_go(pw_step *step, pw_frame *frame)
 
 static void close_inside(pw_step *step, pw_frame *scope, const char *why)
 {
-    for (pw_frame *frame = scope->child; frame; frame = pw_frame_walk(frame, scope)) {
+    if (scope->branches)
+        pw_branches_wake(step, scope, &(pw_want){ .kind = WANT_ALL });
+    for (pw_frame *frame = scope->child, *next = NULL; frame; frame = next) {
+        next = pw_step_walk(step, frame, scope, (pw_want){ .kind = WANT_ALL });
         let_go(step, frame);
         frame->gone = true;
+        pw_branches_drop(step, frame);
         PW_RECORD(step, "task.cancelled", frame,
                   { PW_LIT("reason"), pw_string_ref(pw_str_of(why)) });
     }
     scope->child = scope->last = NULL;
+    pw_branches_drop(step, scope);
 }
 
 void pw_flow_close(pw_step *step, pw_frame *frame, const char *why)
@@ -163,7 +171,7 @@ void pw_flow_close(pw_step *step, pw_frame *frame, const char *why)
         return;
     let_go(step, frame);
     PW_RECORD(step, "task.cancelled", frame, { PW_LIT("reason"), pw_string_ref(pw_str_of(why)) });
-    detach(frame);
+    detach(step, frame);
 }
 
 /* ------------------------------------------------------------------ the end of the workflow */
@@ -222,7 +230,8 @@ static void stand_down(pw_step *step, pw_frame *frame, const pw_frame *at)
 static void fault(pw_step *step, pw_frame *at, pw_value problem)
 {
     pw_frame *root = step->state->root;
-    for (pw_frame *frame = root->child; frame; frame = pw_frame_walk(frame, root))
+    for (pw_frame *frame = root->child; frame;
+         frame = pw_step_walk(step, frame, root, (pw_want){ .kind = WANT_ALL }))
         stand_down(step, frame, at);
     if (at->task) {
         close_inside(step, at, "the task failed");
@@ -289,7 +298,7 @@ static void propagate(pw_step *step, pw_frame *at, pw_frame *from, pw_value prob
         for (pw_frame *scope = at; scope != catcher;) {
             pw_frame *parent = scope->parent;
             let_go(step, scope);
-            detach(scope);
+            detach(step, scope);
             if (parent != catcher)
                 close_inside(step, parent, "another branch failed");
             scope = parent;
@@ -412,7 +421,7 @@ void pw_flow_finish_then(pw_step *step, pw_frame *frame, pw_value output, pw_flo
                 frame->attempt > 1 && outside ? pw_int(frame->attempt) : (pw_value){ 0 } },
               { PW_LIT("output"), outside ? output : (pw_value){ 0 } });
     pw_frame *scope = frame->parent;
-    detach(frame);
+    detach(step, frame);
     child_done(step, scope, task, output, then);
 }
 
@@ -421,7 +430,7 @@ void pw_flow_skip(pw_step *step, pw_frame *frame)
 {
     pw_frame *scope = frame->parent;
     PW_RECORD(step, "task.skipped", frame, { PW_LIT("reason"), pw_string_ref(PW_LIT("if")) });
-    detach(frame);
+    detach(step, frame);
     if (!pw_fork_branch_skipped(step, scope))
         child_done(step, scope, frame->task, frame->raw, (pw_flow){ PW_FLOW_CONTINUE, 0 });
 }
@@ -468,9 +477,10 @@ static void fire(pw_step *step, pw_frame *frame)
 
 void pw_flow_due(pw_step *step)
 {
+    const pw_want due = { .kind = WANT_DUE, .now_ms = step->event->now_ms };
     while (!step->ended) {
         pw_frame *root = step->state->root, *first = NULL;
-        for (pw_frame *frame = root; frame; frame = pw_frame_walk(frame, root)) {
+        for (pw_frame *frame = root; frame; frame = pw_step_walk(step, frame, root, due)) {
             int64_t wake = pw_frame_wake(frame);
             if (wake != PW_WAKE_NEVER && wake <= step->event->now_ms &&
                 (!first || wake < pw_frame_wake(first)))

@@ -12,6 +12,8 @@
 #define PW_DEPTH_MAX 64u /* workflows started one by the other */
 /* What is sent to other instances, before the rest of the tasks is left to the next step. */
 #define PW_MESSAGE_BYTES_PER_STEP (8u << 20)
+#define PW_WIDE_FORK 8u         /* from so many branches on they are stored apart: branches.c */
+#define PW_WHOLE_MESSAGE "the data of the instance are larger than the limit of 256 MiB"
 
 /* Where a frame stands.
  *
@@ -42,6 +44,7 @@ typedef enum pw_phase {
 
 /* One open visit of a task; the root stands for the workflow and has no task. */
 typedef struct pw_frame pw_frame;
+typedef struct pw_node pw_node;
 struct pw_frame {
     pw_frame *parent, *child, *last, *next; /* children in the order in which they began */
     const pw_task *task;
@@ -58,7 +61,10 @@ struct pw_frame {
     int64_t due_ms;     /* instant of a wait, a retry, or the limit of an attempt; PW_WAKE_NEVER */
     pw_value raw;       /* as it came; PW_NONE: the same as input */
     pw_value input;     /* transformed: $input */
-    pw_value items;     /* for: the collection; fork: outputs so far, null where there is none */
+    pw_value items;     /* for: the collection; fork: outputs so far, null where there is none; PW_NONE:
+                         * it is wide, and they are in */
+    pw_node *branches;  /* wide fork: those that this step has not touched, and what became of the
+                         * others; else NULL */
     pw_value error;     /* try: the error being handled; a fork that competes: of the last branch that
                          * failed; PARKED: the error to raise, or PW_NONE */
     pw_value context;   /* a competing branch's own, once it has exported; else PW_NONE */
@@ -105,6 +111,8 @@ typedef struct pw_step {
     pw_array_builder entries;
     pw_list_of bookmarks, bookmark_ends, events, calls, outcomes, work, messages, subscriptions,
         subscription_ends, taken;
+    uint64_t visits_before; /* this step */
+    pw_list_of branch_rows, fork_ends;
     pw_fault *fault;
     pw_value output, error; /* of the workflow, once it ended */
     pw_value thrown;        /* the problem that the last failed evaluation made */
@@ -149,6 +157,57 @@ void pw_fork_branch_done(pw_step *step, pw_frame *fork, uint32_t branch, pw_valu
 bool pw_fork_branch_skipped(pw_step *step, pw_frame *fork); /* true: a race, and dealt with */
 bool pw_fork_outlives(const pw_frame *fork); /* a race with others in it: an error ends a branch */
 void pw_fork_branch_failed(pw_frame *fork, pw_value problem);
+
+/* ---- branches.c: wide forks */
+
+/* What frames that rest wait for, all together. */
+typedef struct pw_rest {
+    int64_t wake_ms;            /* the earliest instant; PW_WAKE_NEVER */
+    uint64_t low, high;         /* no other visits have a call, work, a child or a listen; none: low > high */
+    uint64_t key_low, key_high; /* no other hashes of keys that a person may answer */
+    uint32_t open;              /* branches */
+    uint32_t ready, active, hears; /* frames that are READY; that have a call or work; that LISTEN */
+    uint64_t whole;             /* bytes that their rows refer to */
+} pw_rest;
+pw_rest pw_rest_none(void);
+void pw_rest_add(pw_rest *to, const pw_rest *more);
+pw_rest pw_frames_rest(const pw_frame *top); /* of these frames, and of what rests in them */
+
+typedef struct pw_slot {
+    enum { SLOT_OPEN, SLOT_DONE, SLOT_OUT } kind;
+    pw_rest rest;
+    const pw_state *owner; /* the state that it is new in */
+    pw_frame *frame;       /* OPEN: of the branch; has no parent */
+    pw_value output;       /* DONE */
+} pw_slot;
+
+/* Which branches a step looks for; some others may be woken too. */
+typedef struct pw_want {
+    enum { WANT_ALL, WANT_READY, WANT_DUE, WANT_VISIT, WANT_KEY } kind;
+    uint64_t number; /* VISIT; hash of a KEY */
+    int64_t now_ms;  /* DUE: until then */
+} pw_want;
+pw_want pw_want_key(pw_str key);
+
+bool pw_fork_is_wide(const pw_task *task);
+void pw_branches_begin(pw_step *step, pw_frame *fork);
+/* What is wanted of them becomes children of the fork, in their order. */
+void pw_branches_wake(pw_step *step, pw_frame *fork, const pw_want *want);
+/* As pw_frame_walk; wakes what is wanted, and goes there too. */
+pw_frame *pw_step_walk(pw_step *step, pw_frame *frame, const pw_frame *top, pw_want want);
+/* A branch is no child any more. PW_NONE: it has no output. */
+void pw_branches_ended(pw_step *step, pw_frame *fork, uint32_t at, pw_value output);
+pw_value pw_branches_outputs(pw_step *step, const pw_frame *fork);
+void pw_branches_drop(pw_step *step, pw_frame *fork); /* the fork has ended */
+/* The end of a step: children of wide forks go to rest; then what is new there is written. */
+void pw_branches_settle(pw_step *step, pw_frame *top);
+void pw_branches_seal(pw_step *step, const pw_frame *top, pw_putting *put);
+/* Reading: all slots of a fork, copied; false: out of memory. */
+bool pw_branches_load(pw_arena *arena, pw_frame *fork, const pw_slot *slots);
+const pw_slot *pw_branches_slot(const pw_frame *fork, uint32_t at); /* NULL: there is none */
+/* Each frame, and those that rest, in preorder. */
+void pw_frames_each(const pw_frame *top, void (*look)(void *context, const pw_frame *frame),
+                    void *context);
 
 /* ---- catch.c: what a try makes of an error inside it */
 typedef struct pw_catch {
@@ -243,7 +302,9 @@ void pw_record_lifecycle(pw_step *step, const char *what, pw_value more);
 /* ---- state.c */
 pw_state *pw_state_clone(const pw_state *state,
                          pw_arena *arena); /* frames are new, values shared */
-/* `put`: in the same arena. */
+pw_frame *pw_frame_clone(const pw_frame *from, pw_arena *arena); /* and what is in it; no parent */
+/* `put`: in the same arena. ptr NULL: put->whole is above its limit, or memory has run out. */
+pw_str pw_branch_text(const pw_slot *slot, const pw_frame *fork, pw_putting *put);
 pw_str pw_state_write(const pw_state *state, pw_putting *put);
 int64_t pw_frame_wake(const pw_frame *frame); /* earliest of its own instants */
 pw_frame *pw_frame_walk(pw_frame *frame,

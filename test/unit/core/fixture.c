@@ -72,6 +72,7 @@ void fixture_event(fixture *f, const pw_event *event)
         f->state = f->t.state;
         f->steps++;
         keep_payloads(f);
+        EXPECT(branch_rows_apply(&f->branches, &f->t, &f->arena));
     }
 }
 
@@ -183,7 +184,10 @@ void fixture_reload(fixture *f)
     pw_str text = pw_arena_str(&f->arena, f->t.state_text);
     const pw_payload_source source = fixture_source(f);
     pw_state *state;
-    EXPECT_OK(pw_state_parse(&state, text, f->program, &source, &f->arena, &err), err);
+    pw_str branches = branch_rows_text(&f->branches, &f->arena);
+    EXPECT_OK(
+        pw_state_parse_branches(&state, text, branches, f->program, &source, &f->arena, &err),
+        err);
     f->state = state;
 }
 

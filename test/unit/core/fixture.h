@@ -4,6 +4,7 @@
 #define PW_TEST_CORE_FIXTURE_H
 
 #include "test.h"
+#include "branch_rows.h"
 #include "base/json.h"
 #include "core/core.h"
 #include "lang/lang.h"
@@ -19,6 +20,7 @@ typedef struct fixture {
     pw_core_settings settings;
     pw_transition t; /* of the last step */
     pw_payload_list payloads; /* of all steps, each as often as it was put out */
+    branch_rows branches;     /* as they are stored now */
     int64_t now_ms;
     uint64_t steps;
 } fixture;
