@@ -50,7 +50,7 @@ static void start(pw_step *step)
     root->input = state->input;
     root->timeout_ms = root->due_ms = PW_WAKE_NEVER;
     PW_RECORD(step, "instance.started", NULL, { PW_LIT("input"), state->input });
-    pw_record_lifecycle(step, "started", pw_object_of(step->arena, NULL, 0));
+    pw_record_lifecycle(step, PW_LIFE_STARTED, (pw_value){ 0 });
     if (step->program->timeout.given) {
         pw_duration timeout;
         if (!pw_eval_delay(step, root, &step->program->timeout, &timeout)) {
@@ -117,9 +117,18 @@ static verdict cancel(pw_step *step)
     record_command(step, "instance.cancelled");
     while (state->root->child)
         pw_flow_close(step, state->root->child, "the instance was cancelled");
-    pw_record_lifecycle(step, "cancelled", pw_object_of(step->arena, NULL, 0));
+    pw_record_lifecycle(step, PW_LIFE_CANCELLED, (pw_value){ 0 });
     pw_flow_end(step, PW_CANCELLED);
     return (verdict){ true, PAWL_OK, "" };
+}
+
+/* Only an instance is suspended (dsl A-40): its tasks that have begun follow it. */
+static void tasks_follow(pw_step *step, pw_life kind)
+{
+    pw_frame *root = step->state->root;
+    for (pw_frame *frame = root->child; frame; frame = pw_frame_walk(frame, root))
+        if (frame->phase != PHASE_READY)
+            pw_record_task(step, kind, frame, (pw_value){ 0 });
 }
 
 static verdict suspend(pw_step *step)
@@ -130,7 +139,8 @@ static verdict suspend(pw_step *step)
     if (pw_status_ended(state->status))
         return ended(state->status);
     record_command(step, "instance.suspended");
-    pw_record_lifecycle(step, "suspended", pw_object_of(step->arena, NULL, 0));
+    pw_record_lifecycle(step, PW_LIFE_SUSPENDED, (pw_value){ 0 });
+    tasks_follow(step, PW_LIFE_SUSPENDED);
     state->status = PW_SUSPENDED;
     state->suspended_by = pw_arena_str(step->arena, step->event->actor);
     state->suspended_reason = pw_arena_str(step->arena, step->event->reason);
@@ -153,7 +163,8 @@ static verdict go_on(pw_step *step)
     if (state->status != PW_SUSPENDED)
         return (verdict){ false, PAWL_OK, "it is not suspended" };
     record_command(step, "instance.resumed");
-    pw_record_lifecycle(step, "resumed", pw_object_of(step->arena, NULL, 0));
+    pw_record_lifecycle(step, PW_LIFE_RESUMED, (pw_value){ 0 });
+    tasks_follow(step, PW_LIFE_RESUMED);
     state->status = PW_RUNNING;
     state->suspended_by = state->suspended_reason = (pw_str){ 0 };
     take_up(step);

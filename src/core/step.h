@@ -7,6 +7,8 @@
 
 #define PW_SCOPES_MAX 120u      /* frames inside frames: lexical nesting and function calls */
 #define PW_TASKS_PER_STEP 1000u /* default of pw_core_settings */
+/* Events of this size end the step: their text is held in memory until the commit. */
+#define PW_EVENT_BYTES_PER_STEP (8u << 20)
 #define PW_LOST_ATTEMPTS 3u
 #define PW_LOOP_ITEMS_MAX 1000000u
 
@@ -92,6 +94,7 @@ typedef struct pw_step {
     pw_frame **queue; /* READY frames, first in first out */
     size_t queue_head, queue_count, queue_size;
     pw_array_builder entries;
+    size_t event_bytes;
     pw_list_of bookmarks, bookmark_ends, events, calls, outcomes, work;
     pw_fault *fault;
     pw_value output, error; /* of the workflow, once it ended */
@@ -199,7 +202,15 @@ pw_value pw_moment_value(pw_arena *arena, int64_t ms);
 pw_value pw_str_value(pw_str s); /* PW_NONE if empty; borrows */
 /* Puts a CloudEvent into the outbox and gives it back; `with` are its attributes. */
 bool pw_record_event(pw_step *step, pw_frame *frame, pw_value with, pw_value *out);
-void pw_record_lifecycle(pw_step *step, const char *what, pw_value more);
+/* Events about the instance and its tasks, as far as the definition wants them. `what`: the error, the
+ * output, or the correlation keys, by kind; else PW_NONE. */
+void pw_record_lifecycle(pw_step *step, pw_life kind, pw_value what);
+void pw_record_task_lifecycle(pw_step *step, pw_life kind, const pw_frame *frame, pw_value what);
+static inline void pw_record_task(pw_step *step, pw_life kind, const pw_frame *frame, pw_value what)
+{
+    if (step->program->lifecycle.tasks & PW_BIT(kind))
+        pw_record_task_lifecycle(step, kind, frame, what);
+}
 
 /* ---- state.c */
 pw_state *pw_state_clone(const pw_state *state,
