@@ -76,6 +76,7 @@ typedef struct pw_list {
 typedef enum pw_template_kind {
     PW_TEMPLATE_CONST, /* value */
     PW_TEMPLATE_EXPR,  /* expr's first output */
+    PW_TEMPLATE_LOOSE, /* the same, or value, the string itself, where expr fails */
     PW_TEMPLATE_ARRAY, /* items[count] */
     PW_TEMPLATE_OBJECT /* keys[count]: items[count] */
 } pw_template_kind;
@@ -100,7 +101,7 @@ typedef struct pw_delay {
 typedef struct pw_error_template { /* raise.error */
     const pw_expr *whole;  /* `error: ${ $error }`: the object to raise; else NULL and: */
     pw_str type;           /* if it is literal, as written */
-    const pw_expr *type_expr;
+    const pw_template *type_computed; /* else */
     int32_t status;
     const pw_template *title, *detail, *instance; /* NULL: absent */
 } pw_error_template;

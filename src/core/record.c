@@ -41,6 +41,38 @@ void pw_record(pw_step *step, const char *type, const pw_frame *frame, const pw_
     pw_array_add(&step->entries, pw_object_of(step->arena, members, n));
 }
 
+void pw_record_literal(pw_step *step, const pw_frame *frame, const pw_template *tmpl,
+                       pw_value problem)
+{
+    pw_literal *literals = step->literals.items;
+    for (size_t i = 0; i < step->literals.count; i++)
+        if (literals[i].tmpl == tmpl) {
+            literals[i].times++;
+            return;
+        }
+    if (step->literals.count == PW_LITERALS_PER_STEP) {
+        step->more_literals++;
+        return;
+    }
+    pw_literal *literal = PW_PUSH(step, literals, pw_literal);
+    *literal = (pw_literal){ tmpl, frame, problem, 1 };
+}
+
+void pw_record_literals(pw_step *step)
+{
+    const pw_literal *literals = step->literals.items;
+    for (size_t i = 0; i < step->literals.count; i++) {
+        pw_str text = pw_text(literals[i].tmpl->value);
+        PW_RECORD(step, "expression.literal", literals[i].frame,
+                  { PW_LIT("text"), pw_text_value(step->arena, PW_FMT, PW_ARG(text)) },
+                  { PW_LIT("error"), pw_get_lit(literals[i].problem, "detail") },
+                  { PW_LIT("times"), pw_int((int64_t)literals[i].times) });
+    }
+    if (step->more_literals)
+        PW_RECORD(step, "expression.literal", NULL,
+                  { PW_LIT("more"), pw_int((int64_t)step->more_literals) });
+}
+
 /* ------------------------------------------------------------------ problems */
 
 pw_value pw_problem(pw_step *step, const pw_frame *frame, const char *suffix, int status,

@@ -308,6 +308,7 @@ static void conclude(pw_step *step, pw_transition *out, const verdict *v, pw_sta
 {
     pw_state *state = step->state;
     *out = (pw_transition){ .code = v->code, .message = pw_str_of(v->message) };
+    pw_record_literals(step);
     out->changed = v->act && (step->entries.count > 0 || step->bookmark_ends.count > 0);
     if (!out->changed)
         return;

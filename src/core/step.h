@@ -9,6 +9,7 @@
 #define PW_TASKS_PER_STEP 1000u /* default of pw_core_settings */
 /* Events of this size end the step: their text is held in memory until the commit. */
 #define PW_EVENT_BYTES_PER_STEP (8u << 20)
+#define PW_LITERALS_PER_STEP 16u /* told of with their places; the others are counted */
 #define PW_LOST_ATTEMPTS 3u
 #define PW_LOOP_ITEMS_MAX 1000000u
 
@@ -79,6 +80,14 @@ typedef struct pw_list_of {
     size_t count, size;
 } pw_list_of;
 
+/* A string that loose mode took as text in this step, because its expression failed. */
+typedef struct pw_literal {
+    const pw_template *tmpl;
+    const pw_frame *frame; /* of the first time */
+    pw_value problem;      /* the same */
+    uint64_t times;
+} pw_literal;
+
 typedef struct pw_step {
     const pw_program *program;
     const pw_identity *identity;
@@ -98,6 +107,8 @@ typedef struct pw_step {
     pw_list_of bookmarks, bookmark_ends, events, calls, outcomes, work;
     pw_fault *fault;
     pw_value output, error; /* of the workflow, once it ended */
+    pw_list_of literals;    /* pw_literal */
+    uint64_t more_literals; /* that are not in the list */
     pw_value thrown;        /* the problem that the last failed evaluation made */
     jmp_buf *guard;
     pawl_code abort_code;
@@ -197,6 +208,10 @@ void pw_record(pw_step *step, const char *type, const pw_frame *frame, const pw_
         const pw_member more_[] = { __VA_ARGS__ };                                                 \
         pw_record(step, type, frame, more_, PW_LENGTH(more_));                                     \
     } while (0)
+/* Told by one entry for each string and step, however often it happens. */
+void pw_record_literal(pw_step *step, const pw_frame *frame, const pw_template *tmpl,
+                       pw_value problem);
+void pw_record_literals(pw_step *step); /* at the end of the step */
 pw_value pw_text_value(pw_arena *arena, const char *format, ...) PW_PRINTF(2, 3);
 pw_value pw_moment_value(pw_arena *arena, int64_t ms);
 pw_value pw_str_value(pw_str s); /* PW_NONE if empty; borrows */

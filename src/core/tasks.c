@@ -165,8 +165,8 @@ static bool render_error(pw_step *step, pw_frame *frame, pw_value *out)
         return true;
     }
     pw_value type = pw_string_ref(error->type), title = { 0 }, detail = { 0 };
-    if (error->type_expr &&
-        !pw_eval(step, frame, error->type_expr, frame->input, (pw_value){ 0 }, &type))
+    if (error->type_computed &&
+        !pw_eval_template(step, frame, error->type_computed, frame->input, (pw_value){ 0 }, &type))
         return false;
     if (error->title &&
         !pw_eval_template(step, frame, error->title, frame->input, (pw_value){ 0 }, &title))
