@@ -202,18 +202,18 @@ void pw_branches_begin(pw_step *step, pw_frame *fork)
     fork->branches = own_node(step->arena, step->state, NULL);
 }
 
-static bool may_have(const pw_rest *rest, const pw_want *want)
+static bool may_have(const pw_rest *rest, const pw_search *want)
 {
     switch (want->kind) {
-    case WANT_ALL:
+    case SEARCH_ALL:
         return rest->open > 0;
-    case WANT_READY:
+    case SEARCH_READY:
         return rest->ready > 0;
-    case WANT_DUE:
+    case SEARCH_DUE:
         return rest->wake_ms != PW_WAKE_NEVER && rest->wake_ms <= want->now_ms;
-    case WANT_VISIT:
+    case SEARCH_VISIT:
         return rest->low <= want->number && want->number <= rest->high;
-    case WANT_KEY:
+    case SEARCH_KEY:
         return rest->key_low <= want->number && want->number <= rest->key_high;
     }
     return true;
@@ -223,7 +223,7 @@ typedef struct waking {
     pw_step *step;
     pw_frame *fork;
     pw_frame *before; /* the child behind which the next one comes */
-    const pw_want *want;
+    const pw_search *want;
 } waking;
 
 static void wake_slot(waking *w, const pw_slot *slot)
@@ -260,22 +260,22 @@ static void wake_below(waking *w, const pw_node *node, unsigned height)
     }
 }
 
-void pw_branches_wake(pw_step *step, pw_frame *fork, const pw_want *want)
+void pw_branches_wake(pw_step *step, pw_frame *fork, const pw_search *want)
 {
     waking w = { .step = step, .fork = fork, .want = want };
     wake_below(&w, fork->branches, height_of(fork));
 }
 
-pw_frame *pw_step_walk(pw_step *step, pw_frame *frame, const pw_frame *top, pw_want want)
+pw_frame *pw_step_walk(pw_step *step, pw_frame *frame, const pw_frame *top, pw_search want)
 {
     if (frame->branches)
         pw_branches_wake(step, frame, &want);
     return pw_frame_walk(frame, top);
 }
 
-pw_want pw_want_key(pw_str key)
+pw_search pw_search_key(pw_str key)
 {
-    return (pw_want){ .kind = WANT_KEY, .number = hash_of(key) };
+    return (pw_search){ .kind = SEARCH_KEY, .number = hash_of(key) };
 }
 
 static void put_new(pw_step *step, pw_frame *fork, uint32_t at, pw_slot slot)

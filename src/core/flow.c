@@ -148,17 +148,23 @@ static void let_go(pw_step *step, pw_frame *frame)
     }
 }
 
+static void cancelled(pw_step *step, const pw_frame *frame, const char *why)
+{
+    PW_RECORD(step, "task.cancelled", frame, { PW_LIT("reason"), pw_string_ref(pw_str_of(why)) });
+    if (frame->phase != PHASE_READY) /* one that has not begun was never told of */
+        pw_record_task(step, PW_LIFE_CANCELLED, frame, (pw_value){ 0 });
+}
+
 static void close_inside(pw_step *step, pw_frame *scope, const char *why)
 {
     if (scope->branches)
-        pw_branches_wake(step, scope, &(pw_want){ .kind = WANT_ALL });
+        pw_branches_wake(step, scope, &(pw_search){ .kind = SEARCH_ALL });
     for (pw_frame *frame = scope->child, *next = NULL; frame; frame = next) {
-        next = pw_step_walk(step, frame, scope, (pw_want){ .kind = WANT_ALL });
+        next = pw_step_walk(step, frame, scope, (pw_search){ .kind = SEARCH_ALL });
         let_go(step, frame);
         frame->gone = true;
         pw_branches_drop(step, frame);
-        PW_RECORD(step, "task.cancelled", frame,
-                  { PW_LIT("reason"), pw_string_ref(pw_str_of(why)) });
+        cancelled(step, frame, why);
     }
     scope->child = scope->last = NULL;
     pw_branches_drop(step, scope);
@@ -170,7 +176,7 @@ void pw_flow_close(pw_step *step, pw_frame *frame, const char *why)
     if (!frame->task)
         return;
     let_go(step, frame);
-    PW_RECORD(step, "task.cancelled", frame, { PW_LIT("reason"), pw_string_ref(pw_str_of(why)) });
+    cancelled(step, frame, why);
     detach(step, frame);
 }
 
@@ -197,8 +203,7 @@ static void complete(pw_step *step, pw_value output)
     }
     step->output = output;
     PW_RECORD(step, "instance.completed", NULL, { PW_LIT("output"), output });
-    pw_member more[] = { { PW_LIT("output"), output } };
-    pw_record_lifecycle(step, "completed", pw_object_of(step->arena, more, 1));
+    pw_record_lifecycle(step, PW_LIFE_COMPLETED, output);
     pw_flow_end(step, PW_COMPLETED);
 }
 
@@ -231,7 +236,7 @@ static void fault(pw_step *step, pw_frame *at, pw_value problem)
 {
     pw_frame *root = step->state->root;
     for (pw_frame *frame = root->child; frame;
-         frame = pw_step_walk(step, frame, root, (pw_want){ .kind = WANT_ALL }))
+         frame = pw_step_walk(step, frame, root, (pw_search){ .kind = SEARCH_ALL }))
         stand_down(step, frame, at);
     if (at->task) {
         close_inside(step, at, "the task failed");
@@ -241,8 +246,7 @@ static void fault(pw_step *step, pw_frame *at, pw_value problem)
     at->timeout_ms = at->due_ms = PW_WAKE_NEVER;
     step->error = problem;
     PW_RECORD(step, "instance.faulted", NULL, { PW_LIT("error"), problem });
-    pw_member more[] = { { PW_LIT("error"), problem } };
-    pw_record_lifecycle(step, "faulted", pw_object_of(step->arena, more, 1));
+    pw_record_lifecycle(step, PW_LIFE_FAULTED, problem);
 
     pw_fault *row = PW_NEW(step->arena, pw_fault);
     pw_str where = at->task ? at->task->pointer : PW_LIT("/");
@@ -270,6 +274,12 @@ static void fault(pw_step *step, pw_frame *at, pw_value problem)
 
 /* ------------------------------------------------------------------ errors */
 
+static void faulted(pw_step *step, const pw_frame *frame, pw_value problem)
+{
+    PW_RECORD(step, "task.faulted", frame, { PW_LIT("error"), problem });
+    pw_record_task(step, PW_LIFE_FAULTED, frame, problem);
+}
+
 /* An error came up at `at` (a task that failed, or the scope itself); `from` is the innermost scope
  * that may catch it. */
 static void propagate(pw_step *step, pw_frame *at, pw_frame *from, pw_value problem)
@@ -285,13 +295,13 @@ static void propagate(pw_step *step, pw_frame *at, pw_frame *from, pw_value prob
             break;
     }
     if (from == at && at != catcher && at->task) /* it has not failed itself, and ends with this */
-        PW_RECORD(step, "task.faulted", at, { PW_LIT("error"), problem });
+        faulted(step, at, problem);
     if (!catcher) {
         fault(step, at, problem);
         return;
     }
     for (pw_frame *scope = at->parent; at != catcher && scope != catcher; scope = scope->parent)
-        PW_RECORD(step, "task.faulted", scope, { PW_LIT("error"), problem });
+        faulted(step, scope, problem);
     if (at != catcher) { /* the failing line of frames has its entries; what runs beside it is
                             cancelled */
         close_inside(step, at, "the task failed");
@@ -314,7 +324,7 @@ static void propagate(pw_step *step, pw_frame *at, pw_frame *from, pw_value prob
 
 void pw_flow_raise(pw_step *step, pw_frame *frame, pw_value problem)
 {
-    PW_RECORD(step, "task.faulted", frame, { PW_LIT("error"), problem });
+    faulted(step, frame, problem);
     if (frame->phase != PHASE_READY && frame->phase != PHASE_PARKED)
         let_go(step, frame);
     frame->phase = PHASE_BODY; /* it holds nothing any more */
@@ -420,6 +430,7 @@ void pw_flow_finish_then(pw_step *step, pw_frame *frame, pw_value output, pw_flo
               { PW_LIT("attempt"),
                 frame->attempt > 1 && outside ? pw_int(frame->attempt) : (pw_value){ 0 } },
               { PW_LIT("output"), outside ? output : (pw_value){ 0 } });
+    pw_record_task(step, PW_LIFE_COMPLETED, frame, output);
     pw_frame *scope = frame->parent;
     detach(step, frame);
     child_done(step, scope, task, output, then);
@@ -477,7 +488,7 @@ static void fire(pw_step *step, pw_frame *frame)
 
 void pw_flow_due(pw_step *step)
 {
-    const pw_want due = { .kind = WANT_DUE, .now_ms = step->event->now_ms };
+    const pw_search due = { .kind = SEARCH_DUE, .now_ms = step->event->now_ms };
     while (!step->ended) {
         pw_frame *root = step->state->root, *first = NULL;
         for (pw_frame *frame = root; frame; frame = pw_step_walk(step, frame, root, due)) {

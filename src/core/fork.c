@@ -64,7 +64,7 @@ void pw_fork_branch_done(pw_step *step, pw_frame *fork, uint32_t branch, pw_valu
 {
     if (races(fork)) {
         if (fork->branches)
-            pw_branches_wake(step, fork, &(pw_want){ .kind = WANT_ALL });
+            pw_branches_wake(step, fork, &(pw_search){ .kind = SEARCH_ALL });
         while (fork->child)
             pw_flow_close(step, fork->child, "another branch won");
         pw_flow_finish(step, fork, output);

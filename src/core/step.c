@@ -27,7 +27,7 @@ void *pw_step_push(pw_step *step, pw_list_of *list, size_t item_size)
 
 static pw_frame *find_visit(pw_step *step, uint64_t visit, pw_phase phase)
 {
-    const pw_want want = { .kind = WANT_VISIT, .number = visit };
+    const pw_search want = { .kind = SEARCH_VISIT, .number = visit };
     pw_frame *root = step->state->root;
     for (pw_frame *frame = root; frame; frame = pw_step_walk(step, frame, root, want))
         if (frame->visit == visit && frame->phase == phase)
@@ -58,7 +58,7 @@ static void start(pw_step *step)
     }
     PW_RECORD(step, "instance.started", NULL, { PW_LIT("input"), state->input },
               { PW_LIT("parent"), pw_str_value(state->parent) });
-    pw_record_lifecycle(step, "started", pw_object_of(step->arena, NULL, 0));
+    pw_record_lifecycle(step, PW_LIFE_STARTED, (pw_value){ 0 });
     if (step->program->timeout.given) {
         pw_duration timeout;
         if (!pw_eval_delay(step, root, &step->program->timeout, &timeout)) {
@@ -97,7 +97,7 @@ static verdict ended(pw_status status)
 static verdict resume(pw_step *step)
 {
     pw_state *state = step->state;
-    const pw_want want = pw_want_key(step->event->key);
+    const pw_search want = pw_search_key(step->event->key);
     for (pw_frame *frame = state->root; frame && !pw_status_ended(state->status);
          frame = pw_step_walk(step, frame, state->root, want))
         if (frame->phase == PHASE_USER && pw_str_eq(frame->key, step->event->key)) {
@@ -126,9 +126,20 @@ static verdict cancel(pw_step *step)
     record_command(step, "instance.cancelled");
     while (state->root->child)
         pw_flow_close(step, state->root->child, "the instance was cancelled");
-    pw_record_lifecycle(step, "cancelled", pw_object_of(step->arena, NULL, 0));
+    pw_record_lifecycle(step, PW_LIFE_CANCELLED, (pw_value){ 0 });
     pw_flow_end(step, PW_CANCELLED);
     return (verdict){ true, PAWL_OK, "" };
+}
+
+/* Only an instance is suspended (dsl A-40): its tasks that have begun follow it. */
+static void tasks_follow(pw_step *step, pw_life kind)
+{
+    pw_frame *root = step->state->root;
+    const bool told = step->program->lifecycle.tasks & PW_BIT(kind);
+    for (pw_frame *frame = told ? root->child : NULL; frame;
+         frame = pw_step_walk(step, frame, root, (pw_search){ .kind = SEARCH_ALL }))
+        if (frame->phase != PHASE_READY)
+            pw_record_task(step, kind, frame, (pw_value){ 0 });
 }
 
 static verdict suspend(pw_step *step)
@@ -139,7 +150,8 @@ static verdict suspend(pw_step *step)
     if (pw_status_ended(state->status))
         return ended(state->status);
     record_command(step, "instance.suspended");
-    pw_record_lifecycle(step, "suspended", pw_object_of(step->arena, NULL, 0));
+    pw_record_lifecycle(step, PW_LIFE_SUSPENDED, (pw_value){ 0 });
+    tasks_follow(step, PW_LIFE_SUSPENDED);
     state->status = PW_SUSPENDED;
     state->suspended_by = pw_arena_str(step->arena, step->event->actor);
     state->suspended_reason = pw_arena_str(step->arena, step->event->reason);
@@ -149,7 +161,7 @@ static verdict suspend(pw_step *step)
 /* What an earlier step had no room for goes first. */
 static void take_up(pw_step *step)
 {
-    const pw_want ready = { .kind = WANT_READY };
+    const pw_search ready = { .kind = SEARCH_READY };
     pw_frame *root = step->state->root;
     for (pw_frame *f = root; f; f = pw_step_walk(step, f, root, ready))
         if (f->phase == PHASE_READY)
@@ -164,13 +176,14 @@ static verdict go_on(pw_step *step)
     if (state->status != PW_SUSPENDED)
         return (verdict){ false, PAWL_OK, "it is not suspended" };
     record_command(step, "instance.resumed");
-    pw_record_lifecycle(step, "resumed", pw_object_of(step->arena, NULL, 0));
+    pw_record_lifecycle(step, PW_LIFE_RESUMED, (pw_value){ 0 });
+    tasks_follow(step, PW_LIFE_RESUMED);
     state->status = PW_RUNNING;
     state->suspended_by = state->suspended_reason = (pw_str){ 0 };
     take_up(step);
     for (pw_frame *frame = state->root; frame && !step->ended;) {
         if (frame->phase != PHASE_PARKED) {
-            frame = pw_step_walk(step, frame, state->root, (pw_want){ .kind = WANT_ALL });
+            frame = pw_step_walk(step, frame, state->root, (pw_search){ .kind = SEARCH_ALL });
             continue;
         }
         pw_call_settle(step, frame, frame->args, frame->error);
@@ -225,7 +238,7 @@ static verdict message(pw_step *step)
     static const verdict not_wanted = { false, PAWL_NOT_FOUND, "nothing listens for it" };
     const pw_event *event = step->event;
     pw_state *state = step->state;
-    const pw_want want = { .kind = WANT_VISIT, .number = event->visit };
+    const pw_search want = { .kind = SEARCH_VISIT, .number = event->visit };
     pw_frame *frame = state->root;
     while (frame && !(frame->visit == event->visit && pw_listen_is_open(frame)))
         frame = pw_step_walk(step, frame, state->root, want);
@@ -348,6 +361,7 @@ static void conclude(pw_step *step, pw_transition *out, const verdict *v, pw_sta
 {
     pw_state *state = step->state;
     *out = (pw_transition){ .code = v->code, .message = pw_str_of(v->message) };
+    pw_record_literals(step);
     out->changed = v->act && (step->entries.count > 0 || step->bookmark_ends.count > 0);
     if (!out->changed)
         return;

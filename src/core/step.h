@@ -7,6 +7,9 @@
 
 #define PW_SCOPES_MAX 120u      /* frames inside frames: lexical nesting and function calls */
 #define PW_TASKS_PER_STEP 1000u /* default of pw_core_settings */
+/* Events of this size end the step: their text is held in memory until the commit. */
+#define PW_EVENT_BYTES_PER_STEP (8u << 20)
+#define PW_LITERALS_PER_STEP 16u /* told of with their places; the others are counted */
 #define PW_LOST_ATTEMPTS 3u
 #define PW_LOOP_ITEMS_MAX 1000000u
 #define PW_DEPTH_MAX 64u /* workflows started one by the other */
@@ -93,6 +96,14 @@ typedef struct pw_list_of {
     size_t count, size;
 } pw_list_of;
 
+/* A string that loose mode took as text in this step, because its expression failed. */
+typedef struct pw_literal {
+    const pw_template *tmpl;
+    const pw_frame *frame; /* of the first time */
+    pw_value problem;      /* the same */
+    uint64_t times;
+} pw_literal;
+
 typedef struct pw_step {
     const pw_program *program;
     const pw_identity *identity;
@@ -113,8 +124,11 @@ typedef struct pw_step {
         subscription_ends, taken;
     uint64_t visits_before; /* this step */
     pw_list_of branch_rows, fork_ends;
+    size_t event_bytes;
     pw_fault *fault;
     pw_value output, error; /* of the workflow, once it ended */
+    pw_list_of literals;    /* pw_literal */
+    uint64_t more_literals; /* that are not in the list */
     pw_value thrown;        /* the problem that the last failed evaluation made */
     jmp_buf *guard;
     pawl_code abort_code;
@@ -182,19 +196,19 @@ typedef struct pw_slot {
 } pw_slot;
 
 /* Which branches a step looks for; some others may be woken too. */
-typedef struct pw_want {
-    enum { WANT_ALL, WANT_READY, WANT_DUE, WANT_VISIT, WANT_KEY } kind;
+typedef struct pw_search {
+    enum { SEARCH_ALL, SEARCH_READY, SEARCH_DUE, SEARCH_VISIT, SEARCH_KEY } kind;
     uint64_t number; /* VISIT; hash of a KEY */
     int64_t now_ms;  /* DUE: until then */
-} pw_want;
-pw_want pw_want_key(pw_str key);
+} pw_search;
+pw_search pw_search_key(pw_str key);
 
 bool pw_fork_is_wide(const pw_task *task);
 void pw_branches_begin(pw_step *step, pw_frame *fork);
 /* What is wanted of them becomes children of the fork, in their order. */
-void pw_branches_wake(pw_step *step, pw_frame *fork, const pw_want *want);
+void pw_branches_wake(pw_step *step, pw_frame *fork, const pw_search *want);
 /* As pw_frame_walk; wakes what is wanted, and goes there too. */
-pw_frame *pw_step_walk(pw_step *step, pw_frame *frame, const pw_frame *top, pw_want want);
+pw_frame *pw_step_walk(pw_step *step, pw_frame *frame, const pw_frame *top, pw_search want);
 /* A branch is no child any more. PW_NONE: it has no output. */
 void pw_branches_ended(pw_step *step, pw_frame *fork, uint32_t at, pw_value output);
 pw_value pw_branches_outputs(pw_step *step, const pw_frame *fork);
@@ -292,12 +306,24 @@ void pw_record(pw_step *step, const char *type, const pw_frame *frame, const pw_
         const pw_member more_[] = { __VA_ARGS__ };                                                 \
         pw_record(step, type, frame, more_, PW_LENGTH(more_));                                     \
     } while (0)
+/* Told by one entry for each string and step, however often it happens. */
+void pw_record_literal(pw_step *step, const pw_frame *frame, const pw_template *tmpl,
+                       pw_value problem);
+void pw_record_literals(pw_step *step); /* at the end of the step */
 pw_value pw_text_value(pw_arena *arena, const char *format, ...) PW_PRINTF(2, 3);
 pw_value pw_moment_value(pw_arena *arena, int64_t ms);
 pw_value pw_str_value(pw_str s); /* PW_NONE if empty; borrows */
 /* Puts a CloudEvent into the outbox and gives it back; `with` are its attributes. */
 bool pw_record_event(pw_step *step, pw_frame *frame, pw_value with, pw_value *out);
-void pw_record_lifecycle(pw_step *step, const char *what, pw_value more);
+/* Events about the instance and its tasks, as far as the definition wants them. `what`: the error, the
+ * output, or the correlation keys, by kind; else PW_NONE. */
+void pw_record_lifecycle(pw_step *step, pw_life kind, pw_value what);
+void pw_record_task_lifecycle(pw_step *step, pw_life kind, const pw_frame *frame, pw_value what);
+static inline void pw_record_task(pw_step *step, pw_life kind, const pw_frame *frame, pw_value what)
+{
+    if (step->program->lifecycle.tasks & PW_BIT(kind))
+        pw_record_task_lifecycle(step, kind, frame, what);
+}
 
 /* ---- state.c */
 pw_state *pw_state_clone(const pw_state *state,

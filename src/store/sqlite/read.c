@@ -152,7 +152,7 @@ pawl_code pw_sqlite_instance_get(pw_store *base, pw_str id, bool with_state, pw_
     bool found = next(&r);
     if (found) {
         read_instance(&r, &row);
-        row.branches = text(&r, 18);
+        row.branches = text(&r, 19);
     }
     code = read_end(&r);
     if (code == PAWL_OK && !found)
