@@ -128,6 +128,15 @@ BEGIN
     SELECT RAISE(ABORT, 'a payload is named by its content and cannot be changed');
 END;
 
+-- Parts of the state: the branches of a fork with many. Each changes alone; all go when the fork ends.
+CREATE TABLE branch (
+    instance TEXT NOT NULL REFERENCES instance (id) ON DELETE CASCADE,
+    fork INTEGER NOT NULL CHECK (fork >= 1), -- its visit
+    number INTEGER NOT NULL CHECK (number >= 0),
+    state TEXT NOT NULL,
+    PRIMARY KEY (instance, fork, number)
+) STRICT, WITHOUT ROWID;
+
 -- A visit belongs to one task, so (instance, visit, key) is unique where (instance, task, visit, key) is.
 CREATE TABLE bookmark (
     instance TEXT NOT NULL REFERENCES instance (id) ON DELETE CASCADE,
@@ -268,6 +277,7 @@ CREATE TABLE message (
 ) STRICT;
 CREATE INDEX message_new ON message (number) WHERE state = 'new';
 CREATE INDEX message_kept ON message (type, number) WHERE state = 'kept';
+CREATE INDEX message_kept_any ON message (number) WHERE state = 'kept'; -- for matchers of every type
 CREATE INDEX message_expiry ON message (expires_ms);
 
 -- One way to look at messages; grows with definitions, not with instances.
@@ -300,18 +310,18 @@ CREATE TABLE message_key (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX message_key_number ON message_key (number); -- for the foreign key
 
--- A message reaches a bookmark once.
+-- A message reaches a bookmark once: also one that was given back leaves its row.
 CREATE TABLE delivery (
     instance TEXT NOT NULL REFERENCES instance (id) ON DELETE CASCADE,
     visit INTEGER NOT NULL,
     number INTEGER NOT NULL REFERENCES message ON DELETE RESTRICT,
     partition INTEGER NOT NULL CHECK (partition BETWEEN 0 AND 63), -- of the instance
     created_ms INTEGER NOT NULL,
-    consumed_step INTEGER CHECK (consumed_step >= 1), -- NULL: not yet taken
+    consumed_step INTEGER CHECK (consumed_step >= 0), -- NULL: not yet taken; 0: it was not wanted
     PRIMARY KEY (instance, visit, number)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX delivery_pending ON delivery (instance, number, partition) WHERE consumed_step IS NULL;
-CREATE INDEX delivery_message ON delivery (number); -- for the foreign key
+CREATE INDEX delivery_message ON delivery (number, consumed_step); -- for the foreign key, and who has it
 
 ---- services, nodes, people
 
