@@ -1019,6 +1019,51 @@ TEST(listen, a_state_that_breaks_a_promise_is_corrupt)
     fixture_close(&f);
 }
 
+/* Of the step that opens, of one that fixes a key, and of what is shown to people. */
+TEST(listen, running_out_of_memory_at_any_allocation_leaves_the_old_state)
+{
+    static const pw_event_kind kinds[] = { PW_EVENT_START, PW_EVENT_MESSAGE };
+    fixture f;
+    fixture_open(&f, ROOM);
+    for (size_t i = 0; i < PW_LENGTH(kinds); i++) {
+        pw_event event = { .kind = kinds[i], .now_ms = T0, .seed = 1, .payload = pw_null() };
+        pawl_error err;
+        if (event.kind == PW_EVENT_MESSAGE) {
+            fixture_start(&f, "null");
+            event.visit = event.number = 1;
+            EXPECT_OK(pw_json_parse(&event.payload,
+                                    PW_LIT("{\"type\":\"t\",\"data\":{\"room\":1}}"), NULL, &f.arena,
+                                    &err),
+                      err);
+        }
+        uint64_t n = 0;
+        for (pawl_code code = PAWL_NO_MEMORY; code != PAWL_OK; EXPECT(n < 10000)) {
+            pw_arena arena;
+            pw_arena_init(&arena, 0);
+            pw_transition t;
+            pw_alloc_fail_after(++n);
+            code = pw_core_step(&t, f.program, f.state, &f.identity, &event, &f.settings, f.machine,
+                                &arena, &err);
+            pw_alloc_fail_after(0);
+            EXPECT(code == PAWL_OK || code == PAWL_NO_MEMORY);
+            if (code == PAWL_OK)
+                EXPECT_INT(t.subscription_count, i == 0 ? 2 : 1);
+            pw_arena_done(&arena);
+        }
+        EXPECT(n > 1);
+    }
+    const char *whole = waits(&f);
+    pw_str shown = { NULL, 0 };
+    for (uint64_t n = 1; !shown.ptr || strcmp(shown.ptr, whole) != 0; n++) {
+        EXPECT(n < 1000);
+        pw_alloc_fail_after(n);
+        pw_value all = pw_state_waits(f.state, f.program, &f.arena);
+        pw_alloc_fail_after(0);
+        shown = pw_arena_str(&f.arena, pw_json_text(&f.arena, all, PW_JSON_COMPACT));
+    }
+    fixture_close(&f);
+}
+
 /* Each message alone would be written again with every later one: that is 2,000 times 2,000 / 2
  * items. */
 TEST(listen, many_messages_are_not_written_again_with_each_one)
