@@ -395,8 +395,8 @@ static pawl_code wait_for_children(const wait_request *request, pw_str id, bool 
             continue;
         children++;
         code = wait_with_children(request, bookmarks[i].bookmark.key, err);
-        if (code == PAWL_NOT_FOUND) /* not begun, and this process cannot do it now */
-            code = PAWL_OK;
+        if (code == PAWL_NOT_FOUND || (code == PAWL_BUSY && !atomic_load(&request->p->closing)))
+            code = PAWL_OK; /* not begun, or another node's: this process knows no more */
     }
     if (code != PAWL_OK || children == 0)
         return code;

@@ -344,6 +344,7 @@ pawl_code pw_letter_return(pw_letter *letter, pawl_error *err)
     pawl *p = letter->engine;
     pw_inbox_row reply = { 0 };
     bool waits = false;
+    pawl_error error = { .code = PAWL_OK };
     pawl_code code = PAWL_OK;
     if (letter->command.event.kind == PW_EVENT_START)
         code = make_reply(letter, &reply, err);
@@ -352,7 +353,11 @@ pawl_code pw_letter_return(pw_letter *letter, pawl_error *err)
     if (code != PAWL_OK || waits)
         return code;
     code = pw_store_inbox_return(p->store, letter->row.target, letter->row.key,
-                                 reply.target.len ? &reply : NULL, err);
+                                 reply.target.len ? &reply : NULL, &error);
+    if (code == PAWL_IO)
+        pw_committer_suspect(p->committer, &error);
+    if (code != PAWL_OK && err)
+        *err = error;
     if (code == PAWL_NOT_FOUND) /* somebody else was faster */
         return PAWL_OK;
     pw_letter *to_parent = NULL;

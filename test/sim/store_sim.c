@@ -217,7 +217,17 @@ static pawl_code commit_for_real(node_store *s, pw_commit_item *items, size_t co
         epochs[i] = items[i].epoch;
         items[i].epoch = 0; /* not looked at */
     }
+    pw_transition without[PW_PARTITIONS]; /* of the first items: enough to be found */
+    bool lose = sim_settings.plant == SIM_PLANT_LOST_ROW;
+    const pw_transition *whole[PW_PARTITIONS];
+    for (size_t i = 0; lose && i < count && i < PW_PARTITIONS; i++) {
+        without[i] = *(whole[i] = items[i].transition);
+        without[i].message_count = 0;
+        items[i].transition = &without[i];
+    }
     pawl_code code = s->real->ops->commit(s->real, items, count, err);
+    for (size_t i = 0; lose && i < count && i < PW_PARTITIONS; i++)
+        items[i].transition = whole[i];
     for (size_t i = 0; stale && i < count && count <= PW_LENGTH(epochs); i++)
         items[i].epoch = epochs[i];
     return code;
@@ -291,6 +301,23 @@ static pawl_code node_inbox_put(pw_store *base, const pw_inbox_row *row, pawl_er
         code = s->real->ops->inbox_put(s->real, row, err);
     sim_point("store: after an inbox row");
     return broken && code == PAWL_OK ? broke("an inbox row", applied, err) : code;
+}
+
+static pawl_code node_inbox_return(pw_store *base, pw_str target, pw_str key,
+                                   const pw_inbox_row *reply, pawl_error *err)
+{
+    node_store *s = of(base);
+    pawl_code code = before_write(s, "store: before a row is returned", err);
+    if (code != PAWL_OK)
+        return code;
+    bool broken = breaks(s);
+    bool applied = !broken || sim_chance(SIM_STORE_CHANCE, 500);
+    if (applied)
+        code = s->real->ops->inbox_return(s->real, target, key, reply, err);
+    if (applied && code == PAWL_OK)
+        sim_ledger_returned(target, key);
+    sim_point("store: after a row is returned");
+    return broken && code == PAWL_OK ? broke("the return of a row", applied, err) : code;
 }
 
 /* ------------------------------------------------------------------ leases
@@ -461,6 +488,7 @@ static const pw_store_ops node_ops = {
     .faults = node_faults,
     .inbox_put = node_inbox_put,
     .inbox_get = node_inbox_get,
+    .inbox_return = node_inbox_return,
     .inbox_pending = node_inbox_pending,
     .count = node_count,
 };
