@@ -352,8 +352,10 @@ pawl_code pw_letter_return(pw_letter *letter, pawl_error *err)
         code = still_to_start(letter, &waits, &letter->arena, err);
     if (code != PAWL_OK || waits)
         return code;
+    PW_FAULT("engine-before-return");
     code = pw_store_inbox_return(p->store, letter->row.target, letter->row.key,
                                  reply.target.len ? &reply : NULL, &error);
+    PW_FAULT("engine-after-return");
     if (code == PAWL_IO)
         pw_committer_suspect(p->committer, &error);
     if (code != PAWL_OK && err)
