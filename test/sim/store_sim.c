@@ -329,9 +329,6 @@ WRITE(definition_put, "a definition",
       (s->real, definition, created, err))
 WRITE(inbox_put, "an inbox row", (pw_store * base, const pw_inbox_row *row, pawl_error *err),
       (s->real, row, err))
-WRITE(inbox_return, "a returned inbox row",
-      (pw_store * base, pw_str target, pw_str key, const pw_inbox_row *reply, pawl_error *err),
-      (s->real, target, key, reply, err))
 WRITE(messages_put, "messages",
       (pw_store * base, pw_message_row *rows, size_t count, pawl_error *err),
       (s->real, rows, count, err))
@@ -354,6 +351,7 @@ WRITE(messages_expire, "an expiry",
       (pw_store * base, int64_t now_ms, uint32_t most, uint32_t *deleted, pawl_error *err),
       (s->real, now_ms, most, deleted, err))
 
+/* The ledger hears of what can never begin. */
 static pawl_code node_inbox_return(pw_store *base, pw_str target, pw_str key,
                                    const pw_inbox_row *reply, pawl_error *err)
 {
@@ -539,7 +537,6 @@ static const pw_store_ops node_ops = {
     .faults = node_faults,
     .inbox_put = node_inbox_put,
     .inbox_get = node_inbox_get,
-    .inbox_return = node_inbox_return,
     .inbox_pending = node_inbox_pending,
     .inbox_return = node_inbox_return,
     .messages_put = node_messages_put,
