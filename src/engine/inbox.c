@@ -98,12 +98,15 @@ static void answered(pw_command *command)
         pw_reply_give(&command->reply);
         return;
     }
-    if (pw_letter_lost(letter)) /* it is busy until that is done */
+    if (pw_letter_lost(letter)) { /* it is busy until that is done */
         pw_recovery_return(p->recovery, letter);
-    else {
-        pw_letter_free(letter);
-        pw_engine_busy(p, false);
+        return;
     }
+    bool again = command->code == PAWL_NO_MEMORY || command->code == PAWL_IO;
+    pw_letter_free(letter);
+    if (again)
+        pw_letter_left(p);
+    pw_engine_busy(p, false);
 }
 
 void pw_letter_send(pw_letter *letter)

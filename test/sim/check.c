@@ -53,22 +53,24 @@ size_t sim_open_keys(pw_str id, char **out, size_t most)
     return found;
 }
 
-bool sim_waits_for_living(pw_str id)
+uint64_t sim_waits_for_child(pw_str id)
 {
     pw_arena arena;
     pw_arena_init(&arena, 0);
     pw_bookmark_row *rows = NULL;
     size_t count = 0;
-    bool living = false;
+    uint64_t ended_ns = 0;
     MUST(pw_store_bookmarks(sim_store, id, true, &rows, &count, &arena, NULL));
-    for (size_t i = 0; i < count && !living; i++) {
+    for (size_t i = 0; i < count; i++) {
         if (rows[i].bookmark.kind != PW_BOOKMARK_CHILD)
             continue;
         sim_entry child = sim_ledger_of(sim_alias(rows[i].bookmark.key));
-        living = child.known && !pw_status_ended(child.status);
+        uint64_t moved_ns = pw_status_ended(child.status) ? child.moved_ns : sim_now_ns;
+        if (child.known && moved_ns > ended_ns)
+            ended_ns = moved_ns;
     }
     pw_arena_done(&arena);
-    return living;
+    return ended_ns;
 }
 
 /* ------------------------------------------------------------------ answers */

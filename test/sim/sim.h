@@ -245,7 +245,8 @@ size_t sim_open_keys(pw_str id, char **out, size_t most);
 void sim_check_started(pw_str id, const char *key, const char *input);
 void sim_check_start_conflict(pw_str id, const char *input);
 void sim_check_resumed(pw_str id, const char *key, const char *data);
-bool sim_waits_for_living(pw_str id); /* for a child that has not ended */
+/* When the newest of the children that it waits for has ended; sim_now_ns: one has not; 0: none. */
+uint64_t sim_waits_for_child(pw_str id);
 uint32_t sim_inbox_pending(void); /* who has a row that nobody has consumed; 0: nobody */
 void sim_check_end(void);
 

@@ -537,8 +537,9 @@ static bool push_all(uint64_t healed_ns)
             continue;
         ended = false;
         uint64_t since = entry.moved_ns > healed_ns ? entry.moved_ns : healed_ns;
-        if (sim_now_ns > since + STILL_LIMIT_S * SIM_S && !sleeps(alias) &&
-            !sim_waits_for_living(sim_alias_id(alias)))
+        uint64_t child_ns = sim_waits_for_child(sim_alias_id(alias));
+        since = child_ns > since ? child_ns : since;
+        if (sim_now_ns > since + STILL_LIMIT_S * SIM_S && !sleeps(alias))
             sim_violation("i%u is lost: it is %s, and does not move", alias,
                           pw_status_name(entry.status));
         if (entry.status == PW_SUSPENDED)
