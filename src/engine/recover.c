@@ -328,7 +328,7 @@ static bool read_inbox(pw_recovery *r, uint64_t partitions)
             return false;
         memset(r->letters, 0, sizeof r->letters);
         all = send_page(r, rows, count);
-        forward = wait_for_page(r, count, &all) && count == PAGE;
+        forward = wait_for_page(r, count, &all);
     }
     return all;
 }
