@@ -182,6 +182,14 @@ pw_wrapped pw_lang_wrapped(pw_load *load, const pw_node *node, const pw_path *pa
     return PW_WRAPPED_NO;
 }
 
+pw_str pw_lang_unwrapped(pw_str text)
+{
+    pw_str source = trim(text);
+    if (pw_str_starts(source, PW_LIT("${")) && pw_expr_scan(source) == source.len)
+        source = trim((pw_str){ source.ptr + 2, source.len - 3 });
+    return source;
+}
+
 const pw_expr *pw_lang_expression(pw_load *load, const pw_node *node, const pw_path *path,
                                   const pw_place *place)
 {
