@@ -17,10 +17,21 @@ static const char *const later[][3] = {
     { "compensate", "resilience", NULL },
 };
 
+/* What others read: schedule.c. */
+static const char *const known[][2] = {
+    { "schedule", NULL },
+    { NULL },
+};
+
 static void check_key(pw_load *load, const pw_node *key, const pw_path *path, pw_metadata_of of)
 {
     pw_str shown = pw_lang_shown(load, key->text);
     pw_nearest nearest = pw_nearest_to(key->text);
+    for (const char *const *name = known[of]; *name; name++) {
+        if (pw_str_is(key->text, *name))
+            return;
+        pw_nearest_try(load, &nearest, pw_str_of(*name));
+    }
     for (const char *const *name = later[of]; *name; name++) {
         if (pw_str_is(key->text, *name)) {
             pw_lang_found(load, PAWL_FINDING_NOT_SUPPORTED, key, path,
