@@ -150,6 +150,8 @@ void pw_record_lifecycle(pw_step *step, const char *what, pw_value more)
 {
     const pw_program *p = step->program;
     pw_arena *arena = step->arena;
+    if (step->state->root->schedule) /* to the outside it is no workflow */
+        return;
     pw_member definition[] = { { PW_LIT("name"), pw_string_ref(p->name) },
                                { PW_LIT("namespace"), pw_string_ref(p->namespace_) },
                                { PW_LIT("version"), pw_string_ref(p->version) } };

@@ -46,11 +46,16 @@ static void start(pw_step *step)
     state->context = pw_null();
     state->root = root;
     root->phase = PHASE_BODY;
+    root->schedule = step->event->schedule;
     root->started_ms = state->started_ms;
     root->input = state->input;
     root->timeout_ms = root->due_ms = PW_WAKE_NEVER;
     PW_RECORD(step, "instance.started", NULL, { PW_LIT("input"), state->input });
     pw_record_lifecycle(step, "started", pw_object_of(step->arena, NULL, 0));
+    if (root->schedule) { /* timeout and input.from are of what it starts */
+        pw_flow_start_list(step, root, root->input);
+        return;
+    }
     if (step->program->timeout.given) {
         pw_duration timeout;
         if (!pw_eval_delay(step, root, &step->program->timeout, &timeout)) {
