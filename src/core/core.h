@@ -78,7 +78,8 @@ typedef struct pw_event {
     pw_value error;     /* ACTIVITY_RESULT: {status, title, detail}; CHILD_ENDED: the problem; else PW_NONE */
     pw_call_result call;
     uint64_t number;    /* MESSAGE: of the message, in its store */
-    pw_str parent;      /* START: who started it and wants to know how it ends; empty: nobody */
+    pw_str parent;      /* START: who started it and wants to know how it ends; CANCEL: who does not want to know
+                         * it any more; empty: nobody */
     uint64_t parent_visit;
     uint32_t depth;     /* START: parents above it */
     bool schedule;      /* START: of the program's schedule, not of its workflow; payload: what the one before left */
@@ -170,10 +171,10 @@ typedef struct pw_work {
 
 /* For another instance, which may not be there yet. The payload is a JSON object, by kind:
  *   start        namespace, name, version (absent: the newest published when it starts), input, correlation,
- *                depth; parent and visit, if it wants to know the end; "schedule": true: of the schedule. Its
+ *                depth, parent; visit, if the parent wants to know the end; "schedule": true: of the schedule. Its
  *                dedupe key is "start"
- *   child-ended  visit, child, and output or error
- *   cancel       reason */
+ *   child-ended  visit (absent: nobody waits), child, and output or error
+ *   cancel       reason; parent, if it is that who cancels */
 typedef struct pw_inbox_message {
     pw_str target, dedupe_key, kind, payload;
 } pw_inbox_message;

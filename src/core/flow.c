@@ -87,6 +87,10 @@ static bool take_back(pw_step *step, const pw_frame *frame)
     const pw_call_intent *calls = step->calls.items;
     const pw_bookmark *bookmarks = step->bookmarks.items;
     const pw_work *work = step->work.items;
+    const pw_inbox_message *messages = step->messages.items;
+    for (size_t i = step->messages.count; i-- > 0 && frame->phase == PHASE_CHILD;)
+        if (pw_str_eq(messages[i].target, frame->key))
+            drop(&step->messages, i, sizeof *messages); /* its start; its bookmark is below */
     for (size_t i = step->calls.count; i-- > 0;)
         if (calls[i].visit == frame->visit) {
             drop(&step->calls, i, sizeof *calls);
@@ -108,7 +112,8 @@ static bool take_back(pw_step *step, const pw_frame *frame)
 static bool holds_something(const pw_frame *frame)
 {
     return frame->phase == PHASE_CALL || frame->phase == PHASE_WORK || frame->phase == PHASE_USER ||
-           frame->phase == PHASE_TIMER || frame->phase == PHASE_RETRY;
+           frame->phase == PHASE_TIMER || frame->phase == PHASE_RETRY ||
+           frame->phase == PHASE_CHILD;
 }
 
 /* What a frame holds outside of the state: its bookmark, its call, its attempt. */
@@ -116,6 +121,8 @@ static void let_go(pw_step *step, const pw_frame *frame)
 {
     if (!holds_something(frame) || take_back(step, frame))
         return;
+    if (frame->phase == PHASE_CHILD)
+        pw_child_let_go(step, frame);
     if (frame->phase == PHASE_CALL) {
         pw_call_outcome *outcome = PW_PUSH(step, outcomes, pw_call_outcome);
         outcome->visit = frame->visit;
@@ -160,6 +167,7 @@ void pw_flow_end(pw_step *step, pw_status status)
 {
     step->ended = true;
     step->state->status = status;
+    pw_child_tell_parent(step);
     if (status == PW_FAULTED)
         return; /* its scopes are kept for who mends it */
     step->state->root->child = step->state->root->last = NULL;
@@ -375,8 +383,8 @@ void pw_flow_finish_then(pw_step *step, pw_frame *frame, pw_value output, pw_flo
         pw_fork_export(step, frame, context);
     }
     pw_fork_branch_ends(step, frame);
-    bool outside =
-        task->kind == PW_TASK_HTTP || task->kind == PW_TASK_ACTIVITY || task->kind == PW_TASK_USER;
+    bool outside = task->kind == PW_TASK_HTTP || task->kind == PW_TASK_ACTIVITY ||
+                   task->kind == PW_TASK_USER || (task->kind == PW_TASK_RUN && task->as.run.await);
     int64_t took = step->event->now_ms - frame->started_ms;
     PW_RECORD(step, "task.completed", frame,
               { PW_LIT("durationMs"), outside || took ? pw_int(took) : (pw_value){ 0 } },

@@ -168,6 +168,7 @@ pawl_code pw_state_copy(pw_state **out, const pw_state *state, pw_arena *arena, 
     copy->context = copy_value(&c, copy->context);
     copy->suspended_by = pw_arena_str(arena, copy->suspended_by);
     copy->suspended_reason = pw_arena_str(arena, copy->suspended_reason);
+    copy->parent = pw_arena_str(arena, copy->parent);
     for (pw_frame *frame = copy->root; frame; frame = pw_frame_walk(frame, copy->root)) {
         pw_value *values[] = { &frame->raw,   &frame->input, &frame->items,
                                &frame->error, &frame->args,  &frame->context };
@@ -282,6 +283,9 @@ pw_str pw_state_write(const pw_state *state, pw_putting *put)
     put_value(&w, "x", state->context);
     put_text(&w, "by", state->suspended_by);
     put_text(&w, "why", state->suspended_reason);
+    put_text(&w, "pa", state->parent);
+    put_int(&w, "pv", (int64_t)state->parent_visit, 0);
+    put_int(&w, "dp", state->depth, 0);
     put_name(&w, "r");
     write_frame(&w, state->root, &state->input);
     pw_buf_char(&w.buf, '}');
@@ -358,6 +362,9 @@ static bool complete(const pw_frame *frame)
         return frame->key.len > 0 && !pw_is(frame->args, PW_NONE);
     if (frame->phase == PHASE_CALL || frame->phase == PHASE_USER)
         return frame->key.len > 0;
+    if (frame->phase == PHASE_CHILD)
+        return frame->key.len == PW_ID_SIZE - 1 &&
+               (frame->task->kind != PW_TASK_RUN || frame->task->as.run.await);
     if (frame->phase == PHASE_PARKED)
         return !pw_is(frame->args, PW_NONE) || !pw_is(frame->error, PW_NONE);
     return true;
@@ -458,11 +465,17 @@ pawl_code pw_state_parse(pw_state **out, pw_str text, const pw_program *program,
     if (!state)
         return pw_no_memory(err);
     state->known = known;
-    int64_t visits;
+    int64_t visits, parent_visit, depth;
     if (!pw_status_parse(&state->status, pw_get_text(v, "s")) ||
         !get_int(v, "v", 0, 0, VISITS_MAX, &visits) ||
         !get_int(v, "t", 0, 0, INT64_MAX, &state->started_ms))
         return corrupt(err, "status, visits or start are missing");
+    state->parent = pw_get_text(v, "pa");
+    if (!get_int(v, "pv", 0, 1, VISITS_MAX, &parent_visit) ||
+        !get_int(v, "dp", 0, 1, PW_DEPTH_MAX, &depth) || (state->parent.len > 0) != (parent_visit > 0))
+        return corrupt(err, "its parent is out of range");
+    state->parent_visit = (uint64_t)parent_visit;
+    state->depth = (uint32_t)depth;
     state->visits = (uint64_t)visits;
     state->input = pw_get_lit(v, "i");
     state->context = pw_get_lit(v, "x");
@@ -594,6 +607,14 @@ static const char *wait_kind(const pw_frame *frame)
     return NULL;
 }
 
+static pw_value workflow_of(const pw_frame *frame, pw_arena *arena)
+{
+    if (frame->phase != PHASE_CHILD || frame->task->kind != PW_TASK_RUN)
+        return (pw_value){ 0 };
+    return pw_text_value(arena, PW_FMT "/" PW_FMT, PW_ARG(frame->task->as.run.namespace_),
+                         PW_ARG(frame->task->as.run.name));
+}
+
 pw_value pw_state_waits(const pw_state *state, const pw_program *program, pw_arena *arena)
 {
     (void)program;
@@ -623,6 +644,9 @@ pw_value pw_state_waits(const pw_state *state, const pw_program *program, pw_are
             { PW_LIT("visit"), pw_int((int64_t)frame->visit) },
             { PW_LIT("key"),
               frame->phase == PHASE_USER ? pw_string_ref(frame->key) : (pw_value){ 0 } },
+            { PW_LIT("child"),
+              frame->phase == PHASE_CHILD ? pw_string_ref(frame->key) : (pw_value){ 0 } },
+            { PW_LIT("workflow"), workflow_of(frame, arena) },
             { PW_LIT("function"), frame->phase == PHASE_WORK
                                       ? pw_string_ref(frame->task->as.call.name)
                                       : (pw_value){ 0 } },

@@ -50,7 +50,13 @@ static void start(pw_step *step)
     root->started_ms = state->started_ms;
     root->input = state->input;
     root->timeout_ms = root->due_ms = PW_WAKE_NEVER;
-    PW_RECORD(step, "instance.started", NULL, { PW_LIT("input"), state->input });
+    state->depth = step->event->depth;
+    if (step->event->parent.len) {
+        state->parent = pw_arena_str(step->arena, step->event->parent);
+        state->parent_visit = step->event->parent_visit;
+    }
+    PW_RECORD(step, "instance.started", NULL, { PW_LIT("input"), state->input },
+              { PW_LIT("parent"), pw_str_value(state->parent) });
     pw_record_lifecycle(step, "started", pw_object_of(step->arena, NULL, 0));
     if (root->schedule) { /* timeout and input.from are of what it starts */
         pw_flow_start_list(step, root, root->input);
@@ -202,6 +208,23 @@ static void activity_event(pw_step *step)
                   { PW_LIT("attempt"), pw_int(event->attempt) });
 }
 
+static void child_ended(pw_step *step)
+{
+    const pw_event *event = step->event;
+    pw_frame *frame = find_visit(step->state, event->visit, PHASE_CHILD);
+    pw_frame *schedule = step->state->root->child;
+    if (!pw_status_ended(step->state->status) && pw_schedule_waits_for(schedule, event->key)) {
+        pw_schedule_child_ended(step, schedule, event->error);
+        return;
+    }
+    bool wanted =
+        frame && pw_str_eq(frame->key, event->key) && !pw_status_ended(step->state->status);
+    if (wanted)
+        pw_child_ended(step, frame, event->payload, event->error);
+    else
+        pw_child_late(step, event);
+}
+
 static bool asleep(const pw_state *state)
 {
     return state->status == PW_SUSPENDED || pw_status_ended(state->status);
@@ -231,8 +254,10 @@ static verdict take(pw_step *step)
     case PW_EVENT_ACTIVITY_LOST:
         activity_event(step);
         return done;
-    case PW_EVENT_MESSAGE:
     case PW_EVENT_CHILD_ENDED:
+        child_ended(step);
+        return done;
+    case PW_EVENT_MESSAGE:
         return (verdict){ false, PAWL_NOT_FOUND, "nothing waits for it" };
     case PW_EVENT_RESUME:
         return resume(step);

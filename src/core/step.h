@@ -9,6 +9,9 @@
 #define PW_TASKS_PER_STEP 1000u /* default of pw_core_settings */
 #define PW_LOST_ATTEMPTS 3u
 #define PW_LOOP_ITEMS_MAX 1000000u
+#define PW_DEPTH_MAX 64u /* workflows started one by the other */
+/* What is sent to other instances, before the rest of the tasks is left to the next step. */
+#define PW_MESSAGE_BYTES_PER_STEP (8u << 20)
 
 /* Where a frame stands.
  *
@@ -60,7 +63,7 @@ struct pw_frame {
                          * failed; PARKED: the error to raise, or PW_NONE */
     pw_value context;   /* a competing branch's own, once it has exported; else PW_NONE */
     pw_value args;      /* calls: what was evaluated for them; PARKED: the output */
-    pw_str key;         /* calls: idempotency key; user: bookmark key */
+    pw_str key;         /* calls: idempotency key; user: bookmark key; child: its id */
     bool schedule;      /* root: of the program's schedule, not of its workflow */
     bool gone;          /* closed in this step; not stored */
 };
@@ -72,6 +75,9 @@ struct pw_state {
     pw_value input; /* raw input of the workflow */
     pw_value context;
     pw_str suspended_by, suspended_reason;
+    pw_str parent; /* who waits for this instance's end; empty: nobody, or it has been told */
+    uint64_t parent_visit;
+    uint32_t depth; /* parents above it */
     pw_frame *root;
     const pw_known *known; /* large values that are in the store as payloads, once this state is */
 };
@@ -92,6 +98,7 @@ typedef struct pw_step {
     pw_state *state;
     uint64_t seed;
     uint32_t budget; /* tasks that may still begin */
+    size_t message_bytes;
     bool cut;
     bool ended;       /* nothing runs any more */
     pw_frame **queue; /* READY frames, first in first out */
@@ -179,8 +186,11 @@ void pw_listen_open(pw_step *step, pw_frame *frame, const pw_listen *listen);
 /* ---- child.c: instances that start others */
 void pw_child_begin(pw_step *step, pw_frame *frame);
 void pw_child_ended(pw_step *step, pw_frame *frame, pw_value output, pw_value error);
+void pw_child_late(pw_step *step, const pw_event *event);
 void pw_child_let_go(pw_step *step, const pw_frame *frame); /* nobody waits for it any more */
 void pw_child_tell_parent(pw_step *step); /* this instance has ended */
+/* Puts a row for another instance into the transition; the texts are borrowed. */
+void pw_child_message(pw_step *step, pw_str target, pw_str key, const char *kind, pw_value payload);
 
 /* ---- schedule.c: when the next one starts */
 void pw_schedule_begin(pw_step *step, pw_frame *frame);

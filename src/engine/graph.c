@@ -129,9 +129,13 @@ static pw_str detail_of(graph *g, const pw_task *task)
     }
     case PW_TASK_USER:
         return joined(g, PW_LIT("userTask"), " ", written(g, inside(with, "title", NULL)));
+    case PW_TASK_RUN: {
+        pw_str name = joined(g, task->as.run.namespace_, "/", task->as.run.name);
+        pw_str what = joined(g, PW_LIT("workflow"), " ", name);
+        return joined(g, what, " ", task->as.run.version);
+    }
     case PW_TASK_FUNCTION:
     case PW_TASK_LISTEN:
-    case PW_TASK_RUN:
     case PW_TASK_SCHEDULE:
     case PW_TASK_ACTIVITY:
         return task->as.call.name;
@@ -146,7 +150,7 @@ static pw_str kind_of(const pw_task *task)
         [PW_TASK_FOR] = "for",       [PW_TASK_FORK] = "fork", [PW_TASK_TRY] = "try",
         [PW_TASK_RAISE] = "raise",   [PW_TASK_WAIT] = "wait", [PW_TASK_EMIT] = "emit",
         [PW_TASK_HTTP] = "call",     [PW_TASK_USER] = "call", [PW_TASK_FUNCTION] = "call",
-        [PW_TASK_ACTIVITY] = "call",
+        [PW_TASK_ACTIVITY] = "call", [PW_TASK_RUN] = "run",
     };
     return pw_str_of(kinds[task->kind]);
 }

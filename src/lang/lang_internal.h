@@ -310,7 +310,7 @@ void pw_lang_listen_task(pw_load *load, pw_task *task, const pw_node *node, cons
 
 void pw_lang_schedule(pw_load *load, const pw_node *root);
 
-/* ---- calls.c, errors.c, retries.c */
+/* ---- calls.c, errors.c, retries.c, run.c */
 
 void pw_lang_call(pw_load *load, pw_task *task, const pw_node *node, const pw_path *path,
                   const pw_nest *nest);
@@ -322,12 +322,18 @@ void pw_lang_raise(pw_load *load, pw_task *task, const pw_node *node, const pw_p
                    const pw_nest *nest);
 void pw_lang_error_object(pw_load *load, pw_error_template *out, const pw_node *node,
                           const pw_path *path, const pw_place *place);
+void pw_lang_run(pw_load *load, pw_task *task, const pw_node *node, const pw_path *path,
+                 const pw_nest *nest);
 const pw_retry_policy *pw_lang_retry(pw_load *load, const pw_node *node, const pw_path *path,
                                      const pw_place *place);
 
 /* ---- metadata.c */
 
-typedef enum pw_metadata_of { PW_METADATA_OF_DOCUMENT, PW_METADATA_OF_TASK } pw_metadata_of;
+typedef enum pw_metadata_of {
+    PW_METADATA_OF_DOCUMENT,
+    PW_METADATA_OF_TASK,
+    PW_METADATA_OF_RUN, /* of a task with `run` */
+} pw_metadata_of;
 void pw_lang_metadata(pw_load *load, const pw_node *node, const pw_path *path, pw_metadata_of of);
 
 /* ---- lint.c: what is no error and yet hardly meant; of a document without errors */

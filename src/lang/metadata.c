@@ -15,23 +15,24 @@ const char *pw_lang_metadata_schema(void)
 static const char *const later[][3] = {
     { "compensation", NULL },
     { "compensate", "resilience", NULL },
-};
-
-/* What others read: schedule.c. */
-static const char *const known[][2] = {
-    { "schedule", NULL },
-    { NULL },
+    { "compensate", "resilience", NULL },
 };
 
 static void check_key(pw_load *load, const pw_node *key, const pw_path *path, pw_metadata_of of)
 {
     pw_str shown = pw_lang_shown(load, key->text);
-    pw_nearest nearest = pw_nearest_to(key->text);
-    for (const char *const *name = known[of]; *name; name++) {
-        if (pw_str_is(key->text, *name))
-            return;
-        pw_nearest_try(load, &nearest, pw_str_of(*name));
+    if (of != PW_METADATA_OF_DOCUMENT && pw_str_is(key->text, "parentClose")) {
+        if (of == PW_METADATA_OF_TASK) /* else run.c reads it */
+            pw_lang_error(load, key, path, "'parentClose' is of tasks that run a workflow");
+        return;
     }
+    if (of == PW_METADATA_OF_DOCUMENT && pw_str_is(key->text, "schedule")) /* schedule.c reads it */
+        return;
+    pw_nearest nearest = pw_nearest_to(key->text);
+    if (of == PW_METADATA_OF_DOCUMENT)
+        pw_nearest_try(load, &nearest, PW_LIT("schedule"));
+    if (of == PW_METADATA_OF_RUN)
+        pw_nearest_try(load, &nearest, PW_LIT("parentClose"));
     for (const char *const *name = later[of]; *name; name++) {
         if (pw_str_is(key->text, *name)) {
             pw_lang_found(load, PAWL_FINDING_NOT_SUPPORTED, key, path,

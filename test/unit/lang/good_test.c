@@ -522,6 +522,34 @@ TEST(good, the_digest_is_of_the_content_not_of_its_spelling)
     EXPECT_TEXT(yaml, "2b9a9c5d9edac914ce6408e86355c8d6adc30c24b7e05c3857111deebf9c5cf9");
 }
 
+/* ---- run */
+
+TEST(good, a_workflow_to_run_is_read)
+{
+    loaded l;
+    load_good(&l, "do:\n"
+                  "  - a: { run: { workflow: { namespace: shop, name: pack-2, version: 1.2.0-rc.1,\n"
+                  "                            input: { n: '${ .n }' } } } }\n"
+                  "  - b: { run: { workflow: { namespace: shop, name: pack, version: latest },\n"
+                  "                await: false } }\n"
+                  "  - c: { run: { workflow: { namespace: shop, name: pack, version: 1.0.0 } },\n"
+                  "         metadata: { pawl: { parentClose: leave } } }\n");
+    const pw_task *a = task_at(&l, "/do/0/a"), *b = task_at(&l, "/do/1/b"),
+                  *c = task_at(&l, "/do/2/c");
+    EXPECT_INT(a->kind, PW_TASK_RUN);
+    EXPECT_STR(a->as.run.namespace_, "shop");
+    EXPECT_STR(a->as.run.name, "pack-2");
+    EXPECT_STR(a->as.run.version, "1.2.0-rc.1");
+    EXPECT(a->as.run.input != NULL && a->as.run.await);
+    EXPECT_INT(a->as.run.close, PW_CLOSE_CANCEL);
+    EXPECT_STR(b->as.run.version, ""); /* the newest */
+    EXPECT(b->as.run.input == NULL && !b->as.run.await);
+    EXPECT_INT(b->as.run.close, PW_CLOSE_LEAVE);
+    EXPECT(c->as.run.await);
+    EXPECT_INT(c->as.run.close, PW_CLOSE_LEAVE);
+    unload(&l);
+}
+
 /* ---- programs */
 
 TEST(program, references_are_counted)

@@ -3,12 +3,9 @@
 #include "fixture.h"
 #include "base/json.h"
 
-typedef struct name {
-    const char *text;
-    bool reserved; /* for a later release: refused */
-} name;
-static const name of_document[] = { { "compensation", true }, { "schedule", false } };
-static const name of_task[] = { { "compensate", true }, { "resilience", true } };
+static const char *const of_document[] = { "compensation" };
+static const char *const of_task[] = { "compensate", "resilience" };
+static const char *const closes[] = { "cancel", "leave" };
 
 static pw_value schema(pw_arena *arena, const char *part)
 {
@@ -32,22 +29,22 @@ static void load_key(loaded *l, bool document, const char *key)
     load_text(l, pw_str_of(text));
 }
 
-static void check(const char *part, bool document, const name *names, size_t count)
+/* What is reserved, and how many properties there are. */
+static void check(const char *part, bool document, const char *const *names, size_t count,
+                  size_t known)
 {
     pw_arena arena;
     pw_arena_init(&arena, 0);
     loaded l;
     pw_value described = schema(&arena, part), properties = pw_get_lit(described, "properties");
     EXPECT(pw_is(pw_get_lit(described, "additionalProperties"), PW_FALSE));
-    EXPECT_INT(properties.count, count);
+    EXPECT_INT(properties.count, count + known);
     for (size_t i = 0; i < count; i++) {
-        pw_value property = pw_get(properties, pw_str_of(names[i].text));
-        EXPECT_INT(pw_is(pw_get_lit(property, "not"), PW_OBJECT),
-                   names[i].reserved); /* nothing is valid */
-        load_key(&l, document, names[i].text);
+        pw_value property = pw_get(properties, pw_str_of(names[i]));
+        EXPECT(pw_is(pw_get_lit(property, "not"), PW_OBJECT)); /* nothing is valid */
+        load_key(&l, document, names[i]);
         EXPECT_INT(l.findings.count, 1);
-        EXPECT_INT(l.findings.items[0].kind,
-                   names[i].reserved ? PAWL_FINDING_NOT_SUPPORTED : PAWL_FINDING_NO_EFFECT);
+        EXPECT_INT(l.findings.items[0].kind, PAWL_FINDING_NOT_SUPPORTED);
         unload(&l);
     }
     load_key(&l, document, "somethingElse");
@@ -62,12 +59,56 @@ static void check(const char *part, bool document, const name *names, size_t cou
 
 TEST(metadata, the_schema_says_what_is_known_in_a_document)
 {
-    check("document", true, of_document, PW_LENGTH(of_document));
+    check("document", true, of_document, PW_LENGTH(of_document), 1);
 }
 
 TEST(metadata, the_schema_says_what_is_known_on_a_task)
 {
-    check("task", false, of_task, PW_LENGTH(of_task));
+    check("task", false, of_task, PW_LENGTH(of_task), 1);
+}
+
+TEST(metadata, parent_close_is_of_tasks_that_run_a_workflow)
+{
+    static const struct {
+        const char *task, *close;
+        pawl_finding_kind kind;
+    } bad[] = {
+        { "set: { x: 1 }", "cancel", PAWL_FINDING_VALUE },
+        { "run: { workflow: { namespace: a, name: b, version: 1.0.0 } }", "stop",
+          PAWL_FINDING_VALUE },
+        { "run: { workflow: { namespace: a, name: b, version: 1.0.0 } }", "true",
+          PAWL_FINDING_TYPE },
+        { "run: { workflow: { namespace: a, name: b, version: 1.0.0 }, await: false }", "cancel",
+          PAWL_FINDING_VALUE },
+    };
+    static const char document[] =
+        "document: { dsl: 1.0.3, namespace: a, name: b, version: 1.0.0 }\n"
+        "do: [ { c: { %s, metadata: { pawl: { parentClose: %s } } } } ]\n";
+    loaded l;
+    char text[512];
+    for (size_t i = 0; i < PW_LENGTH(bad); i++) {
+        (void)snprintf(text, sizeof text, document, bad[i].task, bad[i].close);
+        load_text(&l, pw_str_of(text));
+        EXPECT_INT(l.findings.count, 1);
+        EXPECT_INT(l.findings.items[0].kind, bad[i].kind);
+        EXPECT_STR(l.findings.items[0].pointer, "/do/0/c/metadata/pawl/parentClose");
+        unload(&l);
+    }
+    pw_arena arena;
+    pw_arena_init(&arena, 0);
+    pw_value property = pw_get_lit(pw_get_lit(schema(&arena, "task"), "properties"), "parentClose");
+    pw_value values = pw_get_lit(property, "enum");
+    EXPECT_INT(values.count, PW_LENGTH(closes));
+    for (uint32_t i = 0; i < PW_LENGTH(closes); i++) {
+        EXPECT_STR(pw_text(pw_item(values, i)), closes[i]);
+        (void)snprintf(text, sizeof text, document,
+                       "run: { workflow: { namespace: a, name: b, version: 1.0.0 } }", closes[i]);
+        load_text(&l, pw_str_of(text));
+        EXPECT_INT(l.code, PAWL_OK);
+        EXPECT_INT(l.program->tasks[0]->as.run.close, i ? PW_CLOSE_LEAVE : PW_CLOSE_CANCEL);
+        unload(&l);
+    }
+    pw_arena_done(&arena);
 }
 
 /* A document with a schedule, and this member of metadata.pawl.schedule. */
