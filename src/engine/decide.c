@@ -266,6 +266,7 @@ static pawl_code copy_command(pw_live *live, const pw_command *command, pawl_err
             .correlation = pw_arena_str(arena, from->correlation),
             .labels = pw_arena_str(arena, from->labels),
             .parent = pw_arena_str(arena, from->parent),
+            .schedule = from->schedule,
         };
         if (from->business_key.ptr)
             create->business_key = pw_arena_str(arena, from->business_key);

@@ -119,12 +119,6 @@ void pw_store_count(const pw_store *store, pw_store_counts *out)
 
 /* ---- what all stores say in the same words */
 
-/* For messages, which hold 479 bytes. */
-static pw_str cut(pw_str s, size_t max)
-{
-    return (pw_str){ s.len ? s.ptr : "", s.len > max ? max : s.len };
-}
-
 pawl_code pw_store_lost_race(pw_commit_item *item, bool create)
 {
     item->code = create ? pw_fail(&item->error, PAWL_CONFLICT,
@@ -149,11 +143,11 @@ pawl_code pw_store_fenced(pw_commit_item *item)
 
 pawl_code pw_store_bookmark_not_open(pw_commit_item *item, const pw_bookmark_end *end)
 {
-    item->code =
-        pw_fail(&item->error, PAWL_CORRUPT,
-                "instance '" PW_FMT "': bookmark '" PW_FMT "' of visit %llu is "
-                "not open: its state and its rows do not agree",
-                PW_ARG(item->instance), PW_ARG(cut(end->key, 150)), (unsigned long long)end->visit);
+    item->code = pw_fail(&item->error, PAWL_CORRUPT,
+                         "instance '" PW_FMT "': bookmark '" PW_FMT "' of visit %llu is "
+                         "not open: its state and its rows do not agree",
+                         PW_ARG(item->instance), PW_ARG(pw_store_cut(end->key, 150)),
+                         (unsigned long long)end->visit);
     return item->code;
 }
 
@@ -162,8 +156,37 @@ pawl_code pw_store_no_such_call(pw_commit_item *item, const pw_call_outcome *out
     item->code = pw_fail(&item->error, PAWL_CORRUPT,
                          "instance '" PW_FMT "': no call '" PW_FMT "' of visit %llu: its "
                          "state and its rows do not agree",
-                         PW_ARG(item->instance), PW_ARG(cut(outcome->key, 150)),
+                         PW_ARG(item->instance), PW_ARG(pw_store_cut(outcome->key, 150)),
                          (unsigned long long)outcome->visit);
+    return item->code;
+}
+
+pawl_code pw_store_no_such_subscription(pw_commit_item *item, const pw_subscription_end *end)
+{
+    item->code = pw_fail(&item->error, PAWL_CORRUPT,
+                         "instance '" PW_FMT "': no subscription %u of visit %llu: its state and "
+                         "its rows do not agree",
+                         PW_ARG(item->instance), end->ordinal, (unsigned long long)end->visit);
+    return item->code;
+}
+
+pawl_code pw_store_nothing_listens(pw_commit_item *item, const pw_subscription *subscription)
+{
+    item->code = pw_fail(&item->error, PAWL_CORRUPT,
+                         "instance '" PW_FMT "': visit %llu subscribes to messages and has no open "
+                         "bookmark for them: its state and its rows do not agree",
+                         PW_ARG(item->instance), (unsigned long long)subscription->visit);
+    return item->code;
+}
+
+pawl_code pw_store_not_delivered(pw_commit_item *item, const pw_message_taken *message, bool taken)
+{
+    item->code = pw_fail(
+        &item->error, taken ? PAWL_CONFLICT : PAWL_CORRUPT,
+        "instance '" PW_FMT "': message %llu %s to visit %llu%s", PW_ARG(item->instance),
+        (unsigned long long)message->number, taken ? "was delivered" : "was not delivered",
+        (unsigned long long)message->visit,
+        taken ? " and has had its effect already" : ": its state and its rows do not agree");
     return item->code;
 }
 
@@ -172,19 +195,20 @@ pawl_code pw_store_inbox_used(pw_commit_item *item)
     item->code = pw_fail(&item->error, PAWL_CONFLICT,
                          "instance '" PW_FMT "': the command '" PW_FMT "' has had its "
                          "effect already",
-                         PW_ARG(item->instance), PW_ARG(cut(item->inbox.key, 150)));
+                         PW_ARG(item->instance), PW_ARG(pw_store_cut(item->inbox.key, 150)));
     return item->code;
 }
 
 pawl_code pw_store_not_found(pawl_error *err, const char *what, pw_str name)
 {
-    return pw_fail(err, PAWL_NOT_FOUND, "no %s '" PW_FMT "'", what, PW_ARG(cut(name, 256)));
+    return pw_fail(err, PAWL_NOT_FOUND, "no %s '" PW_FMT "'", what,
+                   PW_ARG(pw_store_cut(name, 256)));
 }
 
 pawl_code pw_store_no_version(pawl_error *err, pw_str name, pw_str version)
 {
     return pw_fail(err, PAWL_NOT_FOUND, "definition '" PW_FMT "' has no version '" PW_FMT "'",
-                   PW_ARG(cut(name, 100)), PW_ARG(cut(version, 100)));
+                   PW_ARG(pw_store_cut(name, 100)), PW_ARG(pw_store_cut(version, 100)));
 }
 
 pawl_code pw_store_definition_conflict(pawl_error *err, const pw_definition *definition)
@@ -193,8 +217,9 @@ pawl_code pw_store_definition_conflict(pawl_error *err, const pw_definition *def
         err, PAWL_CONFLICT,
         "definition '" PW_FMT "/" PW_FMT "' has a version " PW_FMT
         " with other content: published versions never change, so raise document.version",
-        PW_ARG(cut(definition->namespace_, 100)), PW_ARG(cut(definition->name, 100)),
-        PW_ARG(cut(definition->version, 100)));
+        PW_ARG(pw_store_cut(definition->namespace_, 100)),
+        PW_ARG(pw_store_cut(definition->name, 100)),
+        PW_ARG(pw_store_cut(definition->version, 100)));
 }
 
 pawl_code pw_store_inbox_conflict(pawl_error *err, const pw_inbox_row *row)
@@ -202,7 +227,7 @@ pawl_code pw_store_inbox_conflict(pawl_error *err, const pw_inbox_row *row)
     return pw_fail(err, PAWL_CONFLICT,
                    "instance '" PW_FMT "' has another command under the key '" PW_FMT "': use a "
                    "new key",
-                   PW_ARG(row->target), PW_ARG(cut(row->key, 200)));
+                   PW_ARG(row->target), PW_ARG(pw_store_cut(row->key, 200)));
 }
 
 /* ---- ids of outbox events */
@@ -243,35 +268,25 @@ bool pw_outbox_ordinal(int64_t *out, pw_str id, pw_str instance, uint64_t step)
 
 /* ---- definitions */
 
-static bool fits(pw_str s, size_t min, size_t max)
-{
-    return s.len >= min && s.len <= max && (s.len == 0 || !memchr(s.ptr, '\0', s.len));
-}
-
 pawl_code pw_store_definition_put(pw_store *store, const pw_definition *definition, bool *created,
                                   pawl_error *err)
 {
-    if (!fits(definition->namespace_, 1, 256) || !fits(definition->name, 1, 256) ||
-        !fits(definition->version, 1, 256))
+    if (!pw_store_fits(definition->namespace_, 1, 256) ||
+        !pw_store_fits(definition->name, 1, 256) || !pw_store_fits(definition->version, 1, 256))
         return pw_fail(err, PAWL_INVALID,
                        "a definition's namespace, name and version must have 1 to 256 bytes");
-    if (!fits(definition->digest, 1, 128))
+    if (!pw_store_fits(definition->digest, 1, 128))
         return pw_fail(err, PAWL_INVALID, "a definition's digest must have 1 to 128 bytes");
     return store->ops->definition_put(store, definition, created, err);
 }
 
 /* Calls back from here leave the arena's guard as it was; a failed arena is PAWL_NO_MEMORY. */
-typedef struct arena_call {
-    pw_arena *arena;
-    jmp_buf *guard;
-} arena_call;
-
-static arena_call arena_enter(pw_arena *arena)
+pw_arena_call pw_store_read_enter(pw_arena *arena)
 {
-    return (arena_call){ arena, pw_arena_guard(arena, NULL) };
+    return (pw_arena_call){ arena, pw_arena_guard(arena, NULL) };
 }
 
-static pawl_code arena_leave(arena_call call, pawl_code code, pawl_error *err)
+pawl_code pw_store_read_leave(pw_arena_call call, pawl_code code, pawl_error *err)
 {
     (void)pw_arena_guard(call.arena, call.guard);
     if (!call.arena->failed || (code != PAWL_OK && code != PAWL_NO_MEMORY))
@@ -309,7 +324,7 @@ static pawl_code newest(pw_store *store, pw_str *namespace_, pw_str name, pw_str
             return pw_fail(err, PAWL_CONFLICT,
                            "'" PW_FMT "' is in the namespaces '" PW_FMT "' and '" PW_FMT "': write "
                            "namespace/name",
-                           PW_ARG(cut(name, 100)), PW_ARG(all[0].namespace_),
+                           PW_ARG(pw_store_cut(name, 100)), PW_ARG(all[0].namespace_),
                            PW_ARG(all[i].namespace_));
         if (version->len > 0 ? pw_str_eq(all[i].version, *version)
                              : !best || is_better(&all[i], best))
@@ -325,13 +340,13 @@ static pawl_code newest(pw_store *store, pw_str *namespace_, pw_str name, pw_str
 pawl_code pw_store_definition_get(pw_store *store, pw_str namespace_, pw_str name, pw_str version,
                                   pw_definition *out, pw_arena *arena, pawl_error *err)
 {
-    arena_call call = arena_enter(arena);
+    pw_arena_call call = pw_store_read_enter(arena);
     pawl_code code = PAWL_OK;
     if (namespace_.len == 0 || version.len == 0)
         code = newest(store, &namespace_, name, &version, arena, err);
     if (code == PAWL_OK)
         code = store->ops->definition_get(store, namespace_, name, version, out, arena, err);
-    return arena_leave(call, code, err);
+    return pw_store_read_leave(call, code, err);
 }
 
 /* ---- nodes and partitions */
@@ -348,7 +363,7 @@ bool pw_store_exclusive(const pw_store *store)
 
 static pawl_code check_node(pw_str node, pawl_error *err)
 {
-    return fits(node, 1, PW_NODE_ID_MAX)
+    return pw_store_fits(node, 1, PW_NODE_ID_MAX)
                ? PAWL_OK
                : pw_fail(err, PAWL_INVALID, "a node's id must have 1 to 128 bytes and no NUL");
 }
@@ -383,9 +398,9 @@ pawl_code pw_store_partition_node(pw_store *store, uint32_t partition, pw_str *o
                                   pawl_error *err)
 {
     PW_ASSERT(partition < PW_PARTITIONS);
-    arena_call call = arena_enter(arena);
+    pw_arena_call call = pw_store_read_enter(arena);
     pawl_code code = store->ops->partition_node(store, partition, out, arena, err);
-    return arena_leave(call, code, err);
+    return pw_store_read_leave(call, code, err);
 }
 
 static const char *const definition_statuses[] = {
@@ -452,8 +467,8 @@ pawl_code pw_store_definition_list(pw_store *store, const pw_definition_filter *
     if (filter->after.len > 0 && !read_definition_cursor(&behind, filter->after))
         return pw_fail(err, PAWL_INVALID,
                        "'" PW_FMT "' is no cursor of a list: take it from the page before",
-                       PW_ARG(cut(filter->after, 100)));
-    arena_call call = arena_enter(arena);
+                       PW_ARG(pw_store_cut(filter->after, 100)));
+    pw_arena_call call = pw_store_read_enter(arena);
     *next = (pw_str){ "", 0 };
     /* one more than asked for tells whether there is a next page */
     pawl_code code = store->ops->definition_list(store, filter, &behind, filter->limit + 1, out,
@@ -464,7 +479,7 @@ pawl_code pw_store_definition_list(pw_store *store, const pw_definition_filter *
         *next = pw_arena_printf(arena, PW_FMT "/" PW_FMT "/" PW_FMT, PW_ARG(last->namespace_),
                                 PW_ARG(last->name), PW_ARG(last->version));
     }
-    code = arena_leave(call, code, err);
+    code = pw_store_read_leave(call, code, err);
     if (code == PAWL_OK && *count > 0)
         qsort(*out, *count, sizeof **out, by_name_then_newest);
     return code;
@@ -476,7 +491,7 @@ static pawl_code refuse(pw_commit_item *item, const char *what)
 {
     pw_str id = item->instance;
     item->code = pw_fail(&item->error, PAWL_INVALID, "instance '" PW_FMT "': %s",
-                         PW_ARG(cut(id, PW_ID_MAX)), what);
+                         PW_ARG(pw_store_cut(id, PW_ID_MAX)), what);
     return item->code;
 }
 
@@ -484,7 +499,7 @@ static pawl_code check_rows(pw_commit_item *item)
 {
     const pw_transition *t = item->transition;
     for (size_t i = 0; i < t->bookmark_count; i++) {
-        if (!fits(t->bookmarks[i].key, 1, PW_KEY_MAX) || t->bookmarks[i].visit > INT64_MAX)
+        if (!pw_store_fits(t->bookmarks[i].key, 1, PW_KEY_MAX) || t->bookmarks[i].visit > INT64_MAX)
             return refuse(item, "a bookmark's key must have 1 to 1024 bytes and no NUL");
     }
     for (size_t i = 0; i < t->bookmark_end_count; i++) {
@@ -498,7 +513,7 @@ static pawl_code check_rows(pw_commit_item *item)
     }
     for (size_t i = 0; i < t->call_count; i++) {
         const pw_call_intent *intent = &t->calls[i];
-        if (!fits(intent->key, 1, PW_KEY_MAX) || intent->visit > INT64_MAX ||
+        if (!pw_store_fits(intent->key, 1, PW_KEY_MAX) || intent->visit > INT64_MAX ||
             intent->timeout_ms > INT64_MAX)
             return refuse(item, "a call's key must have 1 to 1024 bytes and no NUL");
     }
@@ -507,13 +522,32 @@ static pawl_code check_rows(pw_commit_item *item)
             return refuse(item, "an outcome's visit or duration is beyond 63 bits");
     }
     for (size_t i = 0; i < t->payload_count; i++) {
-        if (!fits(t->payloads[i].digest, 1, PW_DIGEST_MAX))
+        if (!pw_store_fits(t->payloads[i].digest, 1, PW_DIGEST_MAX))
             return refuse(item, "a payload's digest must have 1 to 128 bytes and no NUL");
+    }
+    for (size_t i = 0; i < t->subscription_count; i++) {
+        const pw_subscription *s = &t->subscriptions[i];
+        if (!pw_store_fits(s->matcher.digest, 1, PW_DIGEST_MAX) ||
+            !pw_store_fits(s->hash, 1, PW_DIGEST_MAX) ||
+            !pw_store_fits(s->matcher.type, 0, PW_KEY_MAX) || s->matcher.parts.len == 0 ||
+            s->visit > INT64_MAX)
+            return refuse(item, "a subscription's digest, hash or type is empty or too long");
+        if (pw_status_ended(t->status))
+            return refuse(item, "what has ended subscribes to nothing");
+    }
+    for (size_t i = 0; i < t->subscription_end_count; i++) {
+        if (t->subscription_ends[i].visit > INT64_MAX)
+            return refuse(item, "a visit is beyond 63 bits");
+    }
+    for (size_t i = 0; i < t->taken_count; i++) {
+        if (t->taken[i].visit > INT64_MAX || t->taken[i].number > INT64_MAX)
+            return refuse(item, "a message's visit or number is beyond 63 bits");
     }
     for (size_t i = 0; i < t->message_count; i++) {
         const pw_inbox_message *message = &t->messages[i];
-        if (!fits(message->target, 1, PW_ID_MAX) || !fits(message->dedupe_key, 1, PW_KEY_MAX) ||
-            !fits(message->kind, 1, 64))
+        if (!pw_store_fits(message->target, 1, PW_ID_MAX) ||
+            !pw_store_fits(message->dedupe_key, 1, PW_KEY_MAX) ||
+            !pw_store_fits(message->kind, 1, 64))
             return refuse(item, "a message's target, key or kind is empty or too long");
     }
     if (t->fault && t->fault->visit > INT64_MAX)
@@ -525,29 +559,31 @@ static pawl_code check_item(pw_commit_item *item)
 {
     item->code = PAWL_OK;
     const pw_transition *t = item->transition;
-    if (!fits(item->instance, 1, PW_ID_MAX))
+    if (!pw_store_fits(item->instance, 1, PW_ID_MAX))
         return refuse(item, "an instance's id must have 1 to 128 bytes and no NUL");
     if (item->token >= INT64_MAX || (item->token == 0) != (item->create != NULL))
         return refuse(item, "token 0 is for the first step, and only for it");
+    if (item->nonce != 0 && item->token != 0)
+        return refuse(item, "a nonce is for the first step");
     if (!t->changed)
         return refuse(item, "the transition changes nothing");
     if (t->wake_at < 0 && t->wake_at != PW_WAKE_NEVER)
         return refuse(item, "wake_at is before 1970");
     if ((unsigned)t->status >= PW_STATUS_COUNT)
         return refuse(item, "the status is none");
-    if (item->actor.len > 0 && !fits(item->actor, 1, 512))
+    if (item->actor.len > 0 && !pw_store_fits(item->actor, 1, 512))
         return refuse(item, "an actor's name must have at most 512 bytes and no NUL");
     if (item->create) {
         const pw_instance_new *n = item->create;
-        if (!fits(n->business_key, 0, PW_BUSINESS_KEY_MAX))
+        if (!pw_store_fits(n->business_key, 0, PW_BUSINESS_KEY_MAX))
             return refuse(item, "a business key must have at most 512 bytes and no NUL");
-        if (!fits(n->correlation, 0, 512) || !fits(n->parent, 0, PW_ID_MAX) ||
-            !fits(n->input_digest, 0, 128))
+        if (!pw_store_fits(n->correlation, 0, 512) || !pw_store_fits(n->parent, 0, PW_ID_MAX) ||
+            !pw_store_fits(n->input_digest, 0, 128))
             return refuse(
                 item, "its correlation id (512 bytes), parent (128) or digest (128) is too long");
     }
-    if (item->inbox.key.ptr && (!fits(item->inbox.key, 1, PW_KEY_MAX) ||
-                                (!item->inbox.stored && !fits(item->inbox.kind, 1, 64))))
+    if (item->inbox.key.ptr && (!pw_store_fits(item->inbox.key, 1, PW_KEY_MAX) ||
+                                (!item->inbox.stored && !pw_store_fits(item->inbox.kind, 1, 64))))
         return refuse(item, "a command's key must have 1 to 1024 bytes and its kind 1 to 64");
     return check_rows(item);
 }
@@ -569,9 +605,9 @@ pawl_code pw_store_commit(pw_store *store, pw_commit_item *items, size_t count, 
 pawl_code pw_store_instance_get(pw_store *store, pw_str id, bool with_state, pw_instance_row *out,
                                 pw_arena *arena, pawl_error *err)
 {
-    arena_call call = arena_enter(arena);
+    pw_arena_call call = pw_store_read_enter(arena);
     pawl_code code = store->ops->instance_get(store, id, with_state, out, arena, err);
-    return arena_leave(call, code, err);
+    return pw_store_read_leave(call, code, err);
 }
 
 /* A cursor is the place of the last row given: "1-<created_ms>-<id>". The 1 is its format. */
@@ -608,8 +644,8 @@ pawl_code pw_store_instance_list(pw_store *store, const pw_instance_filter *filt
     pw_str id = { "", 0 };
     if (filter->after.len > 0 && !cursor_parse(&created_ms, &id, filter->after))
         return pw_fail(err, PAWL_INVALID, "'" PW_FMT "' is not the \"next\" of a page before",
-                       PW_ARG(cut(filter->after, 100)));
-    arena_call call = arena_enter(arena);
+                       PW_ARG(pw_store_cut(filter->after, 100)));
+    pw_arena_call call = pw_store_read_enter(arena);
     pw_instance_row *rows = NULL;
     size_t got = 0;
     /* One more than asked tells whether there is a next page. */
@@ -621,7 +657,7 @@ pawl_code pw_store_instance_list(pw_store *store, const pw_instance_filter *filt
         cursor = pw_arena_printf(arena, "1-%lld-" PW_FMT, (long long)rows[got - 1].created_ms,
                                  PW_ARG(rows[got - 1].id));
     }
-    code = arena_leave(call, code, err);
+    code = pw_store_read_leave(call, code, err);
     if (code != PAWL_OK)
         return code;
     *out = rows;
@@ -634,10 +670,10 @@ pawl_code pw_store_due(pw_store *store, uint64_t partitions, int64_t until_ms, i
                        pw_str after_id, uint32_t limit, pw_due **out, size_t *count,
                        pw_arena *arena, pawl_error *err)
 {
-    arena_call call = arena_enter(arena);
+    pw_arena_call call = pw_store_read_enter(arena);
     pawl_code code = store->ops->due(store, partitions, until_ms, after_ms, after_id, limit, out,
                                      count, arena, err);
-    return arena_leave(call, code, err);
+    return pw_store_read_leave(call, code, err);
 }
 
 pawl_code pw_store_next_due(pw_store *store, uint64_t partitions, int64_t until_ms, int64_t *out,
@@ -651,17 +687,17 @@ pawl_code pw_store_steps(pw_store *store, pw_str instance, uint64_t from, uint32
 {
     if (from > INT64_MAX)
         from = INT64_MAX; /* behind every step */
-    arena_call call = arena_enter(arena);
+    pw_arena_call call = pw_store_read_enter(arena);
     pawl_code code = store->ops->steps(store, instance, from, limit, out, count, arena, err);
-    return arena_leave(call, code, err);
+    return pw_store_read_leave(call, code, err);
 }
 
 pawl_code pw_store_payload_get(pw_store *store, pw_str instance, pw_str digest, pw_str *out,
                                pw_arena *arena, pawl_error *err)
 {
-    arena_call call = arena_enter(arena);
+    pw_arena_call call = pw_store_read_enter(arena);
     pawl_code code = store->ops->payload_get(store, instance, digest, out, arena, err);
-    return arena_leave(call, code, err);
+    return pw_store_read_leave(call, code, err);
 }
 
 static pawl_code payload_from(void *context, pw_str instance, pw_str digest, pw_str *out,
@@ -678,25 +714,25 @@ pw_payload_source pw_store_payloads(pw_store *store, pw_str instance)
 pawl_code pw_store_bookmarks(pw_store *store, pw_str instance, bool open_only,
                              pw_bookmark_row **out, size_t *count, pw_arena *arena, pawl_error *err)
 {
-    arena_call call = arena_enter(arena);
+    pw_arena_call call = pw_store_read_enter(arena);
     pawl_code code = store->ops->bookmarks(store, instance, open_only, out, count, arena, err);
-    return arena_leave(call, code, err);
+    return pw_store_read_leave(call, code, err);
 }
 
 pawl_code pw_store_bookmark_by_key(pw_store *store, pw_str instance, pw_str key,
                                    pw_bookmark_row *out, pw_arena *arena, pawl_error *err)
 {
-    arena_call call = arena_enter(arena);
+    pw_arena_call call = pw_store_read_enter(arena);
     pawl_code code = store->ops->bookmark_by_key(store, instance, key, out, arena, err);
-    return arena_leave(call, code, err);
+    return pw_store_read_leave(call, code, err);
 }
 
 pawl_code pw_store_calls(pw_store *store, pw_str instance, bool pending_only, pw_call_row **out,
                          size_t *count, pw_arena *arena, pawl_error *err)
 {
-    arena_call call = arena_enter(arena);
+    pw_arena_call call = pw_store_read_enter(arena);
     pawl_code code = store->ops->calls(store, instance, pending_only, out, count, arena, err);
-    return arena_leave(call, code, err);
+    return pw_store_read_leave(call, code, err);
 }
 
 pawl_code pw_store_outbox(pw_store *store, pw_str instance, pw_str after, uint32_t limit,
@@ -705,46 +741,59 @@ pawl_code pw_store_outbox(pw_store *store, pw_str instance, pw_str after, uint32
     int64_t step = 0, ordinal = 0;
     if (after.len > 0 && !outbox_id(&step, &ordinal, after, instance))
         return pw_fail(err, PAWL_INVALID, "'" PW_FMT "' is not an event of instance '" PW_FMT "'",
-                       PW_ARG(cut(after, 150)), PW_ARG(cut(instance, PW_ID_MAX)));
-    arena_call call = arena_enter(arena);
+                       PW_ARG(pw_store_cut(after, 150)), PW_ARG(pw_store_cut(instance, PW_ID_MAX)));
+    pw_arena_call call = pw_store_read_enter(arena);
     pawl_code code =
         store->ops->outbox(store, instance, step, ordinal, limit, out, count, arena, err);
-    return arena_leave(call, code, err);
+    return pw_store_read_leave(call, code, err);
 }
 
 pawl_code pw_store_faults(pw_store *store, pw_str instance, pw_fault_row **out, size_t *count,
                           pw_arena *arena, pawl_error *err)
 {
-    arena_call call = arena_enter(arena);
+    pw_arena_call call = pw_store_read_enter(arena);
     pawl_code code = store->ops->faults(store, instance, out, count, arena, err);
-    return arena_leave(call, code, err);
+    return pw_store_read_leave(call, code, err);
 }
 
 /* ---- inbox */
 
-pawl_code pw_store_inbox_put(pw_store *store, const pw_inbox_row *row, pawl_error *err)
+static pawl_code check_inbox(const pw_inbox_row *row, pawl_error *err)
 {
-    if (!fits(row->target, 1, PW_ID_MAX) || !fits(row->key, 1, PW_KEY_MAX) ||
-        !fits(row->kind, 1, 64))
+    if (!pw_store_fits(row->target, 1, PW_ID_MAX) || !pw_store_fits(row->key, 1, PW_KEY_MAX) ||
+        !pw_store_fits(row->kind, 1, 64))
         return pw_fail(err, PAWL_INVALID,
                        "a command's target must have 1 to 128 bytes, its key 1 to 1024, "
                        "its kind 1 to 64");
-    return store->ops->inbox_put(store, row, err);
+    return PAWL_OK;
+}
+
+pawl_code pw_store_inbox_put(pw_store *store, const pw_inbox_row *row, pawl_error *err)
+{
+    pawl_code code = check_inbox(row, err);
+    return code == PAWL_OK ? store->ops->inbox_put(store, row, err) : code;
+}
+
+pawl_code pw_store_inbox_return(pw_store *store, pw_str target, pw_str key,
+                                const pw_inbox_row *reply, pawl_error *err)
+{
+    pawl_code code = reply ? check_inbox(reply, err) : PAWL_OK;
+    return code == PAWL_OK ? store->ops->inbox_return(store, target, key, reply, err) : code;
 }
 
 pawl_code pw_store_inbox_get(pw_store *store, pw_str target, pw_str key, pw_inbox_row *out,
                              pw_arena *arena, pawl_error *err)
 {
-    arena_call call = arena_enter(arena);
+    pw_arena_call call = pw_store_read_enter(arena);
     pawl_code code = store->ops->inbox_get(store, target, key, out, arena, err);
-    return arena_leave(call, code, err);
+    return pw_store_read_leave(call, code, err);
 }
 
 pawl_code pw_store_inbox_pending(pw_store *store, uint64_t partitions, uint32_t limit,
                                  pw_inbox_row **out, size_t *count, pw_arena *arena,
                                  pawl_error *err)
 {
-    arena_call call = arena_enter(arena);
+    pw_arena_call call = pw_store_read_enter(arena);
     pawl_code code = store->ops->inbox_pending(store, partitions, limit, out, count, arena, err);
-    return arena_leave(call, code, err);
+    return pw_store_read_leave(call, code, err);
 }

@@ -3,9 +3,8 @@
  * Two stores, one meaning: sqlite/ and memory/ (for simulation); PostgreSQL will be a third, and nothing here may
  * need what it cannot do: no row ids, no reads inside a commit that the batch did not make.
  *
- * Threads    pw_store_commit, definition_put, inbox_put, node_beat, partitions_* and reopen: one thread at a time (the store's writer holds
- *            a lock, so others wait). Reads: any thread; each takes a reader of a bounded pool, and no read
- *            transaction outlives one call.
+ * Threads    What writes, and reopen: one thread at a time (the store's writer holds a lock, so others wait).
+ *            Reads: any thread; each takes a reader of a bounded pool, and no read transaction outlives one call.
  * Memory     What a read gives lives in the caller's arena.
  * Errors     PAWL_IO: disk or file trouble: the commit's outcome is UNKNOWN until pw_store_reopen() and a
  *            look; PAWL_CORRUPT; PAWL_NO_MEMORY; PAWL_BUSY: another process owns it; PAWL_STATE: a write to
@@ -182,14 +181,16 @@ typedef struct pw_commit_item {
                            * instance before it under the same key; else 0 */
     bool fenced;          /* out: PAWL_BUSY, the instance's partition is not held under that epoch any more */
     pawl_code code;       /* out: PAWL_OK; PAWL_BUSY: see fenced; PAWL_CONFLICT: lost the race, the instance exists already, or its command
-                           * has had its effect (inbox); else this item is poison: PAWL_INVALID: a row that the
-                           * store refuses; PAWL_CORRUPT: it ends a bookmark or call that is not there. Nothing of an
-                           * item that is not PAWL_OK was written, the others went on */
+                           * has had its effect (inbox), or the message it takes was taken before; else this item is poison: PAWL_INVALID: a row
+                           * that the store refuses; PAWL_CORRUPT: it ends a bookmark, call or subscription that is
+                           * not there, subscribes without an open bookmark for messages, or takes a message that
+                           * was not delivered. Nothing of an item that is not PAWL_OK was written, the others went on */
     pawl_error error;     /* out: if code is not PAWL_OK */
 } pw_commit_item;
 
-/* One transaction, one fsync. The guarded write of each item runs first; its other writes happen only if it won. An item
- * that fails by itself (a constraint) is undone alone, with its code set. Not PAWL_OK: the outcome of all is
+/* One transaction, one fsync. The guarded write of each item runs first; its other writes happen only if it won; what
+ * ends comes before what begins, so a subscription may be replaced. The end of a bookmark ends all subscriptions of its
+ * visit, the end of the instance all of its. An item that fails by itself (a constraint) is undone alone, with its code set. Not PAWL_OK: the outcome of all is
  * unknown (PAWL_IO), or nothing was written (others). At most one item per instance in a batch. */
 PAWL_CHECK pawl_code pw_store_commit(pw_store *store, pw_commit_item *items, size_t count, pawl_error *err);
 
@@ -326,7 +327,8 @@ PAWL_CHECK pawl_code pw_store_inbox_pending(pw_store *store, uint64_t partitions
  *
  * A message goes to every subscription that fits when it arrives. Without any it is kept until it expires, under the keys
  * that later subscriptions may have, and goes to the first one that comes, to that one only. A delivery waits for
- * the step that takes it; one that is not wanted after all is given back, and its message is new again.
+ * the step that takes it; one that is not wanted after all is given back, and its message is new again: free for all
+ * but the bookmarks that gave it back, which never get it again.
  *
  *     put --> NEW --route--> DELIVERED (deliveries)        claim: keys go, a delivery comes
  *              ^  '--none--> KEPT (keys) --claim--> DELIVERED
@@ -365,7 +367,7 @@ typedef struct pw_matcher_row {
 /* All that commits have named, in order of digest. Small: it grows with definitions, not with instances. */
 PAWL_CHECK pawl_code pw_store_matchers(pw_store *store, pw_matcher_row **out, size_t *count, pw_arena *arena,
                                        pawl_error *err);
-/* Of those that are there; changes when one is added or completed: a cache asks this first. */
+/* How many there are; changes when one is added or completed: a cache asks this first. */
 PAWL_CHECK pawl_code pw_store_matcher_count(pw_store *store, uint64_t *all, uint64_t *complete, pawl_error *err);
 
 typedef struct pw_message_route {
@@ -382,51 +384,59 @@ typedef struct pw_delivery_target {
 /* One transaction for all. Of each that is NEW: an open subscription of one of the hashes gets a delivery, if its bookmark
  * has had none of this message; with none, and none before, the message is KEPT under the hashes. *targets: instances
  * that have something new, in `arena`; one may come twice. What subscribes after this transaction finds the key; what
- * subscribed before it was looked at. */
-PAWL_CHECK pawl_code pw_store_messages_route(pw_store *store, pw_message_route *routes, size_t count, int64_t now_ms,
-                                             pw_delivery_target **targets, size_t *target_count, pw_arena *arena,
-                                             pawl_error *err);
-/* Adds keys (pairs of hash and number) of a matcher to messages that are still KEPT; complete: it is, from now on. */
+ * subscribed before it was looked at. `matchers`: all that there were (pw_store_matcher_count) before the hashes were
+ * made; PAWL_CONFLICT: there are more by now, and nothing was done: make the hashes again. PAWL_NOT_FOUND: a number that
+ * no message has; nothing was done. */
+PAWL_CHECK pawl_code pw_store_messages_route(pw_store *store, uint64_t matchers, pw_message_route *routes, size_t count,
+                                             int64_t now_ms, pw_delivery_target **targets, size_t *target_count,
+                                             pw_arena *arena, pawl_error *err);
+/* Adds keys (pairs of hash and number) of a matcher to messages that are still KEPT; complete: it is, from now on.
+ * PAWL_NOT_FOUND: no such matcher. */
 typedef struct pw_message_key {
     pw_str hash;
     uint64_t number;
 } pw_message_key;
 PAWL_CHECK pawl_code pw_store_message_keys_put(pw_store *store, pw_str matcher, const pw_message_key *keys, size_t count,
                                                bool complete, pawl_error *err);
-/* The subscription, if it is still open, gets the oldest `most` KEPT messages of its hash that have not expired. *claimed:
- * how many. */
+/* The subscription, if it is still open, gets the oldest `most` KEPT messages of its hash that have not expired and that its
+ * bookmark has not had. *claimed: how many. */
 PAWL_CHECK pawl_code pw_store_messages_claim(pw_store *store, pw_str instance, uint64_t visit, pw_str hash, uint32_t most,
                                              int64_t now_ms, uint32_t *claimed, pawl_error *err);
-/* For recovery: open subscriptions of instances of these partitions for which a KEPT message has a key; behind (after). */
 typedef struct pw_subscription_row {
     pw_str instance;
     pw_subscription subscription; /* matcher.digest and hash only, with visit and ordinal */
 } pw_subscription_row;
-PAWL_CHECK pawl_code pw_store_subscriptions_fed(pw_store *store, uint64_t partitions, uint32_t limit,
-                                                pw_subscription_row **out, size_t *count, pw_arena *arena,
-                                                pawl_error *err);
-/* Of one instance, or (instance empty) those of one incomplete matcher. */
-PAWL_CHECK pawl_code pw_store_subscriptions(pw_store *store, pw_str instance, pw_str matcher, uint32_t limit,
+/* For recovery: open subscriptions of instances of these partitions for which a KEPT message has a key, by (instance, visit,
+ * ordinal), behind `after` (NULL: from the first). */
+PAWL_CHECK pawl_code pw_store_subscriptions_fed(pw_store *store, uint64_t partitions, const pw_subscription_row *after,
+                                                uint32_t limit, pw_subscription_row **out, size_t *count,
+                                                pw_arena *arena, pawl_error *err);
+/* Of one instance, or (instance empty) those of one matcher; in the same order. */
+PAWL_CHECK pawl_code pw_store_subscriptions(pw_store *store, pw_str instance, pw_str matcher,
+                                            const pw_subscription_row *after, uint32_t limit,
                                             pw_subscription_row **out, size_t *count, pw_arena *arena, pawl_error *err);
 
 typedef struct pw_delivery_row {
     uint64_t visit, number;
     pw_str source, id, actor, body;
 } pw_delivery_row;
-/* Of an instance, not yet taken, behind `after`, in order of number; pages end early behind 8 MiB. */
+/* Of an instance, not yet taken, behind `after`, in order of number; pages end early behind 8 MiB, and never between two
+ * of one number (two bookmarks of the instance may get the same message). */
 PAWL_CHECK pawl_code pw_store_deliveries(pw_store *store, pw_str instance, uint64_t after, uint32_t limit,
                                          pw_delivery_row **out, size_t *count, pw_arena *arena, pawl_error *err);
 /* Instances of these partitions, behind `after` (an id), that have deliveries not yet taken, each once, by id. */
 PAWL_CHECK pawl_code pw_store_deliveries_pending(pw_store *store, uint64_t partitions, pw_str after, uint32_t limit,
                                                  pw_str **out, size_t *count, pw_arena *arena, pawl_error *err);
-/* Not wanted: the delivery goes, unless it was taken; a message that has no other is NEW again. Repeating is harmless. */
+/* Not wanted: the delivery ends, unless it was taken, and its bookmark will not get the message again; a message that
+ * nobody took or waits for is NEW again. Repeating is harmless. */
 typedef struct pw_delivery_back {
     pw_str instance;
     uint64_t visit, number;
 } pw_delivery_back;
 PAWL_CHECK pawl_code pw_store_deliveries_give_back(pw_store *store, const pw_delivery_back *rows, size_t count,
                                                    pawl_error *err);
-/* Deletes at most `most` messages that have expired and that no delivery waits for; *deleted: how many. */
+/* Deletes at most `most` messages that were routed, have expired, and that no delivery waits for, with what is known of
+ * who had them; never the newest, whose number would be given again. *deleted: how many. */
 PAWL_CHECK pawl_code pw_store_messages_expire(pw_store *store, int64_t now_ms, uint32_t most, uint32_t *deleted,
                                               pawl_error *err);
 

@@ -4,6 +4,8 @@
 
 #include "store/store.h"
 
+#define PW_MESSAGE_PAGE_BYTES (8u << 20) /* of bodies, after which a page of messages ends */
+
 /* The functions of store.h, without the store's prefix. Arguments are checked by store.c before. */
 typedef struct pw_store_ops {
     void (*close)(pw_store *store);
@@ -67,6 +69,44 @@ typedef struct pw_store_ops {
                            pw_arena *arena, pawl_error *err);
     pawl_code (*inbox_pending)(pw_store *store, uint64_t partitions, uint32_t limit,
                                pw_inbox_row **out, size_t *count, pw_arena *arena, pawl_error *err);
+    pawl_code (*inbox_return)(pw_store *store, pw_str target, pw_str key, const pw_inbox_row *reply,
+                              pawl_error *err);
+    pawl_code (*messages_put)(pw_store *store, pw_message_row *rows, size_t count, pawl_error *err);
+    pawl_code (*messages_new)(pw_store *store, uint64_t after, uint32_t limit, pw_message_row **out,
+                              size_t *count, pw_arena *arena, pawl_error *err);
+    pawl_code (*messages_kept)(pw_store *store, pw_str type, int64_t now_ms, uint64_t after,
+                               uint32_t limit, pw_message_row **out, size_t *count, pw_arena *arena,
+                               pawl_error *err);
+    pawl_code (*message_get)(pw_store *store, pw_str source, pw_str id, pw_message_row *out,
+                             pw_arena *arena, pawl_error *err);
+    pawl_code (*matchers)(pw_store *store, pw_matcher_row **out, size_t *count, pw_arena *arena,
+                          pawl_error *err);
+    pawl_code (*matcher_count)(pw_store *store, uint64_t *all, uint64_t *complete, pawl_error *err);
+    pawl_code (*messages_route)(pw_store *store, uint64_t matchers, pw_message_route *routes,
+                                size_t count, int64_t now_ms, pw_delivery_target **targets,
+                                size_t *target_count, pw_arena *arena, pawl_error *err);
+    pawl_code (*message_keys_put)(pw_store *store, pw_str matcher, const pw_message_key *keys,
+                                  size_t count, bool complete, pawl_error *err);
+    pawl_code (*messages_claim)(pw_store *store, pw_str instance, uint64_t visit, pw_str hash,
+                                uint32_t most, int64_t now_ms, uint32_t *claimed, pawl_error *err);
+    /* Behind the place (instance, visit, ordinal) of `after`, which is always given here. */
+    pawl_code (*subscriptions_fed)(pw_store *store, uint64_t partitions,
+                                   const pw_subscription_row *after, uint32_t limit,
+                                   pw_subscription_row **out, size_t *count, pw_arena *arena,
+                                   pawl_error *err);
+    pawl_code (*subscriptions)(pw_store *store, pw_str instance, pw_str matcher,
+                               const pw_subscription_row *after, uint32_t limit,
+                               pw_subscription_row **out, size_t *count, pw_arena *arena,
+                               pawl_error *err);
+    pawl_code (*deliveries)(pw_store *store, pw_str instance, uint64_t after, uint32_t limit,
+                            pw_delivery_row **out, size_t *count, pw_arena *arena, pawl_error *err);
+    pawl_code (*deliveries_pending)(pw_store *store, uint64_t partitions, pw_str after,
+                                    uint32_t limit, pw_str **out, size_t *count, pw_arena *arena,
+                                    pawl_error *err);
+    pawl_code (*deliveries_give_back)(pw_store *store, const pw_delivery_back *rows, size_t count,
+                                      pawl_error *err);
+    pawl_code (*messages_expire)(pw_store *store, int64_t now_ms, uint32_t most, uint32_t *deleted,
+                                 pawl_error *err);
     void (*count)(const pw_store *store, pw_store_counts *out);
 } pw_store_ops;
 
@@ -87,6 +127,12 @@ pawl_code pw_store_lost_race(pw_commit_item *item,
 /* The same for rows that its state says are there, and are not: PAWL_CORRUPT. */
 pawl_code pw_store_bookmark_not_open(pw_commit_item *item, const pw_bookmark_end *end);
 pawl_code pw_store_no_such_call(pw_commit_item *item, const pw_call_outcome *outcome);
+pawl_code pw_store_no_such_subscription(pw_commit_item *item, const pw_subscription_end *end);
+/* Its visit has no open bookmark for messages: PAWL_CORRUPT. */
+pawl_code pw_store_nothing_listens(pw_commit_item *item, const pw_subscription *subscription);
+/* A message that the step takes is not delivered (PAWL_CORRUPT), or was `taken` before
+ * (PAWL_CONFLICT). */
+pawl_code pw_store_not_delivered(pw_commit_item *item, const pw_message_taken *message, bool taken);
 /* The partition of the item is not held under its epoch: PAWL_BUSY. */
 pawl_code pw_store_fenced(pw_commit_item *item);
 /* The command of the step has had its effect in another step: PAWL_CONFLICT. */
@@ -95,12 +141,35 @@ pawl_code pw_store_not_found(pawl_error *err, const char *what, pw_str name);
 pawl_code pw_store_no_version(pawl_error *err, pw_str name, pw_str version);
 pawl_code pw_store_definition_conflict(pawl_error *err, const pw_definition *definition);
 pawl_code pw_store_inbox_conflict(pawl_error *err, const pw_inbox_row *row);
+pawl_code pw_store_more_matchers(pawl_error *err);
+pawl_code pw_store_no_message(pawl_error *err, uint64_t number);
+const char *pw_message_state_name(pw_message_state state); /* part of the stored data */
+bool pw_message_state_parse(pw_message_state *out, pw_str name);
 /* The ordinal at the end of "<instance>-<step>-<ordinal>"; false: not an id of that step. */
 bool pw_outbox_ordinal(int64_t *out, pw_str id, pw_str instance, uint64_t step);
 
 #define PW_DIGEST_MAX 128u /* of a payload or a definition */
-#define PW_KEY_MAX 1024u /* bookmark, idempotency and dedupe keys */
-#define PW_ID_MAX 128u   /* of an instance */
+#define PW_KEY_MAX 1024u   /* bookmark, idempotency and dedupe keys */
+#define PW_ID_MAX 128u     /* of an instance */
+
+/* For messages of errors, which hold 479 bytes. */
+static inline pw_str pw_store_cut(pw_str s, size_t max)
+{
+    return (pw_str){ s.len ? s.ptr : "", s.len > max ? max : s.len };
+}
+
+static inline bool pw_store_fits(pw_str s, size_t min, size_t max)
+{
+    return s.len >= min && s.len <= max && (s.len == 0 || !memchr(s.ptr, '\0', s.len));
+}
+
+/* Around a read: the guard of the arena is off, see store.c; a failed arena is PAWL_NO_MEMORY. */
+typedef struct pw_arena_call {
+    pw_arena *arena;
+    jmp_buf *guard;
+} pw_arena_call;
+pw_arena_call pw_store_read_enter(pw_arena *arena);
+pawl_code pw_store_read_leave(pw_arena_call call, pawl_code code, pawl_error *err);
 
 /* Order of versions by Semantic Versioning 2.0.0; what is no semantic version is below all that
  * are, and equal ones are ordered by bytes, so that the order is total. */

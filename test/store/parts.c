@@ -108,8 +108,8 @@ TEST(parts, the_other_names_in_rows_are_these)
 {
     static const char *const events[] = { "start",       "drive",           "timer",
                                           "call-result", "activity-result", "activity-lost",
-                                          "resume",      "cancel",          "suspend",
-                                          "continue" };
+                                          "message",     "child-ended",     "resume",
+                                          "cancel",      "suspend",         "continue" };
     static const char *const kinds[] = { "user-action", "timer", "external-message", "child" };
     static const char *const states[] = { "pending",   "completed", "failed",
                                           "timed-out", "abandoned", "unknown" };

@@ -685,9 +685,9 @@ TEST(sqlite, the_schema_refuses_what_would_break_its_meaning)
           "a published definition cannot be changed: publish a new version" },
         { "UPDATE definition SET status = 'archived'", "" },
         { "DELETE FROM definition", "FOREIGN KEY constraint failed" },
-        { "INSERT INTO step VALUES ('nobody', 1, 'start', 1, 'a', NULL, 0, '[]')",
+        { "INSERT INTO step VALUES ('nobody', 1, 'start', 1, 'a', NULL, 0, 0, '[]')",
           "FOREIGN KEY constraint failed" },
-        { "INSERT INTO step VALUES ('i1', 1, 'start', 1, 'a', NULL, 0, '[]')",
+        { "INSERT INTO step VALUES ('i1', 1, 'start', 1, 'a', NULL, 0, 0, '[]')",
           "UNIQUE constraint failed: step.instance, step.sequence" },
         { "UPDATE instance SET token = 'x'",
           "cannot store TEXT value in INTEGER column instance.token" },
@@ -701,7 +701,7 @@ TEST(sqlite, the_schema_refuses_what_would_break_its_meaning)
         { "INSERT INTO inbox (target, partition, dedupe_key, kind, created_ms) "
           "VALUES ('i1', 1, '', 'x', 1)",
           "CHECK constraint failed: length(dedupe_key) BETWEEN 1 AND 1024" },
-        { "INSERT INTO step VALUES ('i1', 0, 'start', 1, 'a', NULL, 0, '[]')",
+        { "INSERT INTO step VALUES ('i1', 0, 'start', 1, 'a', NULL, 0, 0, '[]')",
           "CHECK constraint failed: sequence >= 1" },
         { "INSERT INTO bookmark (instance, visit, key, kind, task, created_ms, consumed) VALUES "
           "('i1', 1, 'k', 'timer', '/', 1, 1)",
@@ -740,7 +740,7 @@ TEST(sqlite, the_schema_refuses_what_would_break_its_meaning)
 TEST(sqlite, a_row_that_is_there_already_refuses_the_step_that_brings_it)
 {
     static const char *const rows[] = {
-        "INSERT INTO step VALUES ('i1', 2, 'drive', 1, 'another', NULL, 0, '[]')",
+        "INSERT INTO step VALUES ('i1', 2, 'drive', 1, 'another', NULL, 0, 0, '[]')",
         "INSERT INTO fault (instance, step, task, visit, kind, class, attempt, decision, action, "
         "error, created_ms) VALUES ('i1', 2, 'another', 1, 'k', 'c', 1, 'd', 'a', '{}', 1)",
         "INSERT INTO outbox VALUES ('i1', 2, 1, 'another', 's', 1, '{}')",
@@ -802,7 +802,7 @@ TEST(sqlite, every_table_is_strict_and_in_the_log_view_each_entry_is_a_row)
             file("a.db"),
             "SELECT count(*) FROM pragma_table_list WHERE schema = 'main' AND type = 'table' "
             "AND name NOT LIKE 'sqlite_%'"),
-        20);
+        22);
     EXPECT_INT(
         raw_number(file("a.db"),
                    "SELECT count(*) FROM execution_log WHERE instance = 'i1' AND ordinal = 0 "

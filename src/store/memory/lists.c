@@ -42,6 +42,19 @@ const pw_mem_shape pw_mem_inbox_shape =
     SHAPE(pw_inbox_row, IN(pw_inbox_row, target), IN(pw_inbox_row, key), IN(pw_inbox_row, kind),
           IN(pw_inbox_row, payload), IN(pw_inbox_row, actor), IN(pw_inbox_row, answer));
 
+const pw_mem_shape pw_mem_message_shape =
+    SHAPE(pw_message_row, IN(pw_message_row, source), IN(pw_message_row, id),
+          IN(pw_message_row, type), IN(pw_message_row, actor), IN(pw_message_row, body));
+const pw_mem_shape pw_mem_matcher_shape =
+    SHAPE(pw_matcher_row, IN(pw_matcher_row, matcher.digest), IN(pw_matcher_row, matcher.type),
+          IN(pw_matcher_row, matcher.parts));
+const pw_mem_shape pw_mem_subscription_shape =
+    SHAPE(pw_subscription_row, IN(pw_subscription_row, instance),
+          IN(pw_subscription_row, subscription.matcher.digest),
+          IN(pw_subscription_row, subscription.matcher.type),
+          IN(pw_subscription_row, subscription.matcher.parts),
+          IN(pw_subscription_row, subscription.hash));
+
 static pw_str *text_of(const pw_mem_shape *kind, void *row, size_t i)
 {
     return (pw_str *)(void *)((char *)row + kind->texts[i]);
@@ -90,8 +103,8 @@ void pw_mem_row_copy(const pw_mem_shape *kind, void *to, const void *from, pw_ar
 
 void pw_mem_instance_free(pw_mem_instance *in)
 {
-    pw_mem_list *all[] = { &in->row,   &in->steps,  &in->payloads, &in->bookmarks,
-                           &in->calls, &in->outbox, &in->faults };
+    pw_mem_list *all[] = { &in->row,    &in->steps,  &in->payloads,      &in->bookmarks, &in->calls,
+                           &in->outbox, &in->faults, &in->subscriptions, &in->deliveries };
     for (size_t i = 0; i < PW_LENGTH(all); i++) {
         for (size_t j = 0; j < all[i]->count; j++)
             pw_free(all[i]->items[j]);
@@ -143,7 +156,7 @@ bool pw_mem_put(pw_memory *m, pw_mem_list *to, size_t at, void *item)
     memmove(to->items + at + 1, to->items + at, (to->count - at) * sizeof *to->items);
     to->items[at] = item;
     to->count++;
-    m->changes[m->change_count++] = (pw_mem_change){ to, at, NULL };
+    m->changes[m->change_count++] = (pw_mem_change){ to, at, NULL, false };
     m->counts.rows++;
     m->counts.statements++;
     return true;
@@ -155,8 +168,20 @@ bool pw_mem_replace(pw_memory *m, pw_mem_list *in, size_t at, void *item)
         pw_free(item);
         return false;
     }
-    m->changes[m->change_count++] = (pw_mem_change){ in, at, in->items[at] };
+    m->changes[m->change_count++] = (pw_mem_change){ in, at, in->items[at], false };
     in->items[at] = item;
+    m->counts.rows++;
+    m->counts.statements++;
+    return true;
+}
+
+bool pw_mem_remove(pw_memory *m, pw_mem_list *from, size_t at)
+{
+    if (!change_begin(m))
+        return false;
+    m->changes[m->change_count++] = (pw_mem_change){ from, at, from->items[at], true };
+    from->count--;
+    memmove(from->items + at, from->items + at + 1, (from->count - at) * sizeof *from->items);
     m->counts.rows++;
     m->counts.statements++;
     return true;
@@ -167,6 +192,13 @@ void pw_mem_undo(pw_memory *m, size_t mark)
 {
     while (m->change_count > mark) {
         pw_mem_change *c = &m->changes[--m->change_count];
+        if (c->removed) { /* there is room: it was there before */
+            memmove(c->list->items + c->at + 1, c->list->items + c->at,
+                    (c->list->count - c->at) * sizeof *c->list->items);
+            c->list->items[c->at] = c->old;
+            c->list->count++;
+            continue;
+        }
         void *item = c->list->items[c->at];
         if (c->old) {
             c->list->items[c->at] = c->old;

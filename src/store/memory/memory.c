@@ -67,6 +67,7 @@ static bool create_instance(pw_memory *m, pw_commit_item *item, pw_mem_instance 
                             .correlation = n->correlation,
                             .labels = n->labels,
                             .parent = n->parent,
+                            .schedule = n->schedule,
                             .created_ms = item->now_ms };
     apply_transition(&row, item);
     pw_mem_instance *in = pw_zalloc(sizeof *in);
@@ -102,6 +103,7 @@ static bool put_step(pw_memory *m, pw_mem_instance *in, const pw_commit_item *it
     pw_str entries = item->transition->entries;
     pw_step_row row = { .sequence = item->token + 1,
                         .epoch = item->epoch,
+                        .nonce = item->nonce,
                         .event = pw_str_of(pw_event_name(item->event)),
                         .actor = item->actor.len ? item->actor : PW_LIT("system"),
                         .correlation = pw_mem_row_of(in)->correlation,
@@ -151,7 +153,9 @@ static bool end_bookmark(pw_memory *m, pw_mem_instance *in, pw_commit_item *item
     row.ended_ms = item->now_ms;
     row.by = end->by;
     row.digest = end->digest;
-    return pw_mem_replace(m, &in->bookmarks, at, pw_mem_row_new(&pw_mem_bookmark_shape, &row));
+    if (!pw_mem_replace(m, &in->bookmarks, at, pw_mem_row_new(&pw_mem_bookmark_shape, &row)))
+        return false;
+    return row.bookmark.kind != PW_BOOKMARK_MESSAGE || pw_mem_subscriptions_end(m, in, end->visit);
 }
 
 static bool end_call(pw_memory *m, pw_mem_instance *in, pw_commit_item *item,
@@ -275,12 +279,20 @@ static bool write_item(pw_memory *m, pw_commit_item *item)
     if (!good || item->code != PAWL_OK)
         return good;
     good = put_step(m, in, item);
+    if (good && pw_status_ended(t->status))
+        good = pw_mem_subscriptions_end_all(m, in);
     for (size_t i = 0; good && i < t->payload_count; i++)
         good = put_payload(m, in, &t->payloads[i]);
+    for (size_t i = 0; good && item->code == PAWL_OK && i < t->subscription_end_count; i++)
+        good = pw_mem_subscription_end(m, in, item, &t->subscription_ends[i]);
+    for (size_t i = 0; good && item->code == PAWL_OK && i < t->taken_count; i++)
+        good = pw_mem_delivery_take(m, in, item, &t->taken[i]);
     for (size_t i = 0; good && item->code == PAWL_OK && i < t->bookmark_count; i++)
         good = put_bookmark(m, in, item, &t->bookmarks[i]);
     for (size_t i = 0; good && item->code == PAWL_OK && i < t->bookmark_end_count; i++)
         good = end_bookmark(m, in, item, &t->bookmark_ends[i]);
+    for (size_t i = 0; good && item->code == PAWL_OK && i < t->subscription_count; i++)
+        good = pw_mem_subscription_put(m, in, item, &t->subscriptions[i]);
     for (size_t i = 0; good && item->code == PAWL_OK && i < t->outcome_count; i++)
         good = end_call(m, in, item, &t->outcomes[i]);
     for (size_t i = 0; good && item->code == PAWL_OK && i < t->call_count; i++)
@@ -358,7 +370,36 @@ void pw_memory_fail_commit(pw_store *store, uint64_t nth, bool applied)
     pthread_mutex_unlock(&h->data->lock);
 }
 
-/* ---- definitions and inbox: one change each */
+/* ---- definitions, inbox and messages: transactions of their own */
+
+pawl_code pw_mem_begin(pw_store *base, pawl_error *err)
+{
+    pw_mem_handle *h = pw_mem_handle_of(base);
+    pthread_mutex_lock(&h->data->lock);
+    if (!h->broken)
+        return PAWL_OK;
+    pthread_mutex_unlock(&h->data->lock);
+    return broken(err);
+}
+
+pawl_code pw_mem_end(pw_store *base, pawl_code code, pawl_error *err)
+{
+    pw_mem_handle *h = pw_mem_handle_of(base);
+    pw_memory *m = h->data;
+    if (code == PAWL_OK && h->fail_in > 0 && --h->fail_in == 0) {
+        h->broken = true;
+        code = broken(err);
+    }
+    if (code == PAWL_OK || (code == PAWL_IO && h->fail_applied)) {
+        pw_mem_keep(m);
+        m->counts.commits++;
+        m->counts.syncs++;
+    } else {
+        pw_mem_undo(m, 0);
+    }
+    pthread_mutex_unlock(&m->lock);
+    return code;
+}
 
 static pawl_code finish(pw_memory *m, bool good, pawl_error *err)
 {
@@ -437,6 +478,34 @@ static pawl_code memory_inbox_put(pw_store *base, const pw_inbox_row *given, paw
     return finish(m, pw_mem_put(m, &m->inbox, at, pw_mem_row_new(&pw_mem_inbox_shape, &row)), err);
 }
 
+static pawl_code return_command(pw_memory *m, pw_str target, pw_str key, const pw_inbox_row *reply,
+                                pawl_error *err)
+{
+    pw_inbox_row row = { .target = target, .key = key };
+    bool found = false;
+    size_t at = pw_mem_find(&m->inbox, pw_mem_compare_inbox, &row, &found);
+    if (!found || ((const pw_inbox_row *)m->inbox.items[at])->consumed_step > 0)
+        return pw_store_not_found(err, "command", key);
+    bool good = pw_mem_remove(m, &m->inbox, at);
+    if (good && reply && pw_mem_instance_of(m, reply->target)) { /* whoever asked may be gone */
+        row = *reply;
+        row.consumed_step = 0;
+        row.answer = (pw_str){ "", 0 };
+        at = pw_mem_find(&m->inbox, pw_mem_compare_inbox, &row, &found);
+        good = found || pw_mem_put(m, &m->inbox, at, pw_mem_row_new(&pw_mem_inbox_shape, &row));
+    }
+    return good ? PAWL_OK : pw_no_memory(err);
+}
+
+static pawl_code memory_inbox_return(pw_store *base, pw_str target, pw_str key,
+                                     const pw_inbox_row *reply, pawl_error *err)
+{
+    pawl_code code = pw_mem_begin(base, err);
+    if (code != PAWL_OK)
+        return code;
+    return pw_mem_end(base, return_command(pw_memory_of(base), target, key, reply, err), err);
+}
+
 /* ---- the store */
 
 static void memory_count(const pw_store *base, pw_store_counts *out)
@@ -449,7 +518,9 @@ static void memory_count(const pw_store *base, pw_store_counts *out)
 
 static void data_free(pw_memory *m)
 {
-    pw_mem_list *all[] = { &m->definitions, &m->instances, &m->inbox };
+    pw_mem_list *all[] = { &m->definitions,   &m->instances,    &m->inbox,           &m->messages,
+                           &m->message_names, &m->message_keys, &m->message_keys_of, &m->matchers,
+                           &m->subscriptions, &m->deliveries };
     for (size_t i = 0; i < PW_LENGTH(all); i++) {
         for (size_t j = 0; j < all[i]->count; j++)
             pw_mem_item_free(m, all[i], all[i]->items[j]);
@@ -510,6 +581,22 @@ static const pw_store_ops memory_ops = {
     .inbox_put = memory_inbox_put,
     .inbox_get = pw_memory_inbox_get,
     .inbox_pending = pw_memory_inbox_pending,
+    .inbox_return = memory_inbox_return,
+    .messages_put = pw_memory_messages_put,
+    .messages_new = pw_memory_messages_new,
+    .messages_kept = pw_memory_messages_kept,
+    .message_get = pw_memory_message_get,
+    .matchers = pw_memory_matchers,
+    .matcher_count = pw_memory_matcher_count,
+    .messages_route = pw_memory_messages_route,
+    .message_keys_put = pw_memory_message_keys_put,
+    .messages_claim = pw_memory_messages_claim,
+    .subscriptions_fed = pw_memory_subscriptions_fed,
+    .subscriptions = pw_memory_subscriptions,
+    .deliveries = pw_memory_deliveries,
+    .deliveries_pending = pw_memory_deliveries_pending,
+    .deliveries_give_back = pw_memory_deliveries_give_back,
+    .messages_expire = pw_memory_messages_expire,
     .count = memory_count,
 };
 

@@ -5,7 +5,7 @@
 
 #include "store/store.h"
 
-/* The nth commit of steps by this handle from now (1: the next) answers PAWL_IO, as do all after it
+/* The nth commit of steps or messages by this handle from now (1: the next) answers PAWL_IO, as do all after it
  * until pw_store_reopen. If `applied`, it took place nevertheless: the outcome that is not known.
  * nth 0: none. */
 void pw_memory_fail_commit(pw_store *store, uint64_t nth, bool applied);

@@ -1,5 +1,5 @@
 /* memory_internal.h - the memory store's rows, lists and transactions (lists.c), its nodes and
- * partitions (lease.c), its reads (read.c). */
+ * partitions (lease.c), its messages (messages.c), its reads (read.c, reading.h). */
 #ifndef PW_MEMORY_INTERNAL_H
 #define PW_MEMORY_INTERNAL_H
 
@@ -35,6 +35,9 @@ extern const pw_mem_shape pw_mem_call_shape;
 extern const pw_mem_shape pw_mem_outbox_shape;
 extern const pw_mem_shape pw_mem_fault_shape;
 extern const pw_mem_shape pw_mem_inbox_shape;
+extern const pw_mem_shape pw_mem_message_shape;
+extern const pw_mem_shape pw_mem_matcher_shape;
+extern const pw_mem_shape pw_mem_subscription_shape;
 
 /* A copy of the row with its texts behind it, in one block; NULL: out of memory. */
 void *pw_mem_row_new(const pw_mem_shape *kind, const void *from);
@@ -56,12 +59,15 @@ typedef struct pw_mem_instance {
     pw_mem_list calls;     /* by key */
     pw_mem_list outbox;    /* by (step, ordinal) */
     pw_mem_list faults;
+    pw_mem_list subscriptions; /* by (visit, ordinal) */
+    pw_mem_list deliveries;    /* not yet taken, by (number, visit) */
 } pw_mem_instance;
 
 typedef struct pw_mem_change {
     pw_mem_list *list;
     size_t at;
-    void *old; /* NULL: there was none */
+    void *old;    /* NULL: there was none */
+    bool removed; /* there is none any more */
 } pw_mem_change;
 
 typedef struct pw_mem_node {
@@ -85,10 +91,17 @@ typedef struct pw_memory {
     pw_mem_node *nodes;
     size_t node_count, node_room;
     pw_mem_partition partitions[PW_PARTITIONS];
-    pw_mem_list definitions; /* by (namespace, name, version) */
-    pw_mem_list instances;   /* by id */
-    pw_mem_list inbox;       /* by (target, key) */
-    pw_mem_change *changes;  /* of the transaction */
+    pw_mem_list definitions;     /* by (namespace, name, version) */
+    pw_mem_list instances;       /* by id */
+    pw_mem_list inbox;           /* by (target, key) */
+    pw_mem_list messages;        /* by number */
+    pw_mem_list message_names;   /* by (source, id) */
+    pw_mem_list message_keys;    /* by (hash, number) */
+    pw_mem_list message_keys_of; /* the same by (number, hash) */
+    pw_mem_list matchers;        /* by digest */
+    pw_mem_list subscriptions;   /* by (hash, instance, visit, ordinal) */
+    pw_mem_list deliveries;      /* by (number, instance, visit) */
+    pw_mem_change *changes;      /* of the transaction */
     size_t change_count, change_room;
     pw_store_counts counts;
 } pw_memory;
@@ -96,7 +109,7 @@ typedef struct pw_memory {
 typedef struct pw_mem_handle {
     pw_store base;
     pw_memory *data;
-    uint64_t fail_in; /* commits until one fails; 0: none */
+    uint64_t fail_in; /* commits, of steps or messages, until one fails; 0: none */
     bool fail_applied, broken;
     bool cut_off; /* beats, takes and gives fail */
 } pw_mem_handle;
@@ -125,6 +138,7 @@ static inline const pw_instance_row *pw_mem_row_of(const pw_mem_instance *in)
 /* Puts an item (NULL: out of memory, all of these pass it on) at its place, and takes it over. */
 bool pw_mem_put(pw_memory *m, pw_mem_list *to, size_t at, void *item);
 bool pw_mem_replace(pw_memory *m, pw_mem_list *in, size_t at, void *item);
+bool pw_mem_remove(pw_memory *m, pw_mem_list *from, size_t at);
 void pw_mem_undo(pw_memory *m, size_t mark); /* back to when there were `mark` changes */
 void pw_mem_keep(pw_memory *m);
 void pw_mem_item_free(pw_memory *m, const pw_mem_list *of, void *item);
@@ -142,6 +156,65 @@ int pw_mem_compare_outbox(const void *item, const void *key);       /* pw_mem_pl
 int pw_mem_compare_inbox(const void *item, const void *key);        /* pw_inbox_row */
 int pw_mem_compare_payload(const void *item, const void *key);      /* pw_str: the digest */
 pw_mem_instance *pw_mem_instance_of(const pw_memory *m, pw_str id); /* NULL: none */
+
+/* ---- messages.c: rows of a step; false: out of memory; the verdict is in item->code */
+
+bool pw_mem_subscription_put(pw_memory *m, pw_mem_instance *in, pw_commit_item *item,
+                             const pw_subscription *s);
+bool pw_mem_subscription_end(pw_memory *m, pw_mem_instance *in, pw_commit_item *item,
+                             const pw_subscription_end *end);
+bool pw_mem_subscriptions_end(pw_memory *m, pw_mem_instance *in, uint64_t visit);
+bool pw_mem_subscriptions_end_all(pw_memory *m, pw_mem_instance *in);
+bool pw_mem_delivery_take(pw_memory *m, pw_mem_instance *in, pw_commit_item *item,
+                          const pw_message_taken *taken);
+
+pawl_code pw_memory_messages_put(pw_store *base, pw_message_row *rows, size_t count,
+                                 pawl_error *err);
+pawl_code pw_memory_messages_new(pw_store *base, uint64_t after, uint32_t limit,
+                                 pw_message_row **out, size_t *count, pw_arena *arena,
+                                 pawl_error *err);
+pawl_code pw_memory_messages_kept(pw_store *base, pw_str type, int64_t now_ms, uint64_t after,
+                                  uint32_t limit, pw_message_row **out, size_t *count,
+                                  pw_arena *arena, pawl_error *err);
+pawl_code pw_memory_message_get(pw_store *base, pw_str source, pw_str id, pw_message_row *out,
+                                pw_arena *arena, pawl_error *err);
+pawl_code pw_memory_matchers(pw_store *base, pw_matcher_row **out, size_t *count, pw_arena *arena,
+                             pawl_error *err);
+pawl_code pw_memory_matcher_count(pw_store *base, uint64_t *all, uint64_t *complete,
+                                  pawl_error *err);
+pawl_code pw_memory_messages_route(pw_store *base, uint64_t matchers, pw_message_route *routes,
+                                   size_t count, int64_t now_ms, pw_delivery_target **targets,
+                                   size_t *target_count, pw_arena *arena, pawl_error *err);
+pawl_code pw_memory_message_keys_put(pw_store *base, pw_str matcher, const pw_message_key *keys,
+                                     size_t count, bool complete, pawl_error *err);
+pawl_code pw_memory_messages_claim(pw_store *base, pw_str instance, uint64_t visit, pw_str hash,
+                                   uint32_t most, int64_t now_ms, uint32_t *claimed,
+                                   pawl_error *err);
+pawl_code pw_memory_subscriptions_fed(pw_store *base, uint64_t partitions,
+                                      const pw_subscription_row *after, uint32_t limit,
+                                      pw_subscription_row **out, size_t *count, pw_arena *arena,
+                                      pawl_error *err);
+pawl_code pw_memory_subscriptions(pw_store *base, pw_str instance, pw_str matcher,
+                                  const pw_subscription_row *after, uint32_t limit,
+                                  pw_subscription_row **out, size_t *count, pw_arena *arena,
+                                  pawl_error *err);
+pawl_code pw_memory_deliveries(pw_store *base, pw_str instance, uint64_t after, uint32_t limit,
+                               pw_delivery_row **out, size_t *count, pw_arena *arena,
+                               pawl_error *err);
+pawl_code pw_memory_deliveries_pending(pw_store *base, uint64_t partitions, pw_str after,
+                                       uint32_t limit, pw_str **out, size_t *count, pw_arena *arena,
+                                       pawl_error *err);
+pawl_code pw_memory_deliveries_give_back(pw_store *base, const pw_delivery_back *rows, size_t count,
+                                         pawl_error *err);
+pawl_code pw_memory_messages_expire(pw_store *base, int64_t now_ms, uint32_t most,
+                                    uint32_t *deleted, pawl_error *err);
+
+/* ---- memory.c */
+
+/* A transaction of its own: takes the lock if PAWL_OK; the end gives it back, and keeps what was
+ * changed if `code` is PAWL_OK. */
+pawl_code pw_mem_begin(pw_store *base, pawl_error *err);
+pawl_code pw_mem_end(pw_store *base, pawl_code code, pawl_error *err);
 
 /* ---- lease.c */
 

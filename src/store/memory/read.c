@@ -1,54 +1,7 @@
 /* read.c - what is in the memory store, copied into the caller's arena. */
 #include <stdlib.h>
 
-#include "store/memory/memory_internal.h"
-
-typedef struct rows {
-    const pw_mem_shape *shape;
-    pw_arena *arena;
-    char *items;
-    size_t count, room;
-} rows;
-
-static void *add(rows *out, const void *row)
-{
-    if (out->count == out->room) {
-        size_t room = out->room ? out->room * 2 : 16;
-        out->items = pw_arena_grow(out->arena, out->items, out->room * out->shape->size,
-                                   room * out->shape->size);
-        if (!out->items) {
-            out->count = out->room = 0;
-            return NULL;
-        }
-        out->room = room;
-    }
-    void *item = out->items + out->count++ * out->shape->size;
-    pw_mem_row_copy(out->shape, item, row, out->arena);
-    return item;
-}
-
-/* Gives the lock back and the rows out. */
-static pawl_code give(pw_memory *m, rows *from, void *out, size_t *count, pawl_error *err)
-{
-    pthread_mutex_unlock(&m->lock);
-    if (from->arena->failed)
-        return pw_no_memory(err);
-    memcpy(out, &from->items, sizeof from->items);
-    *count = from->count;
-    return PAWL_OK;
-}
-
-/* One row, or NULL: not found. */
-static pawl_code give_one(pw_memory *m, const pw_mem_shape *kind, void *out, const void *row,
-                          const char *what, pw_str key, pw_arena *arena, pawl_error *err)
-{
-    if (row)
-        pw_mem_row_copy(kind, out, row, arena);
-    pthread_mutex_unlock(&m->lock);
-    if (!row)
-        return pw_store_not_found(err, what, key);
-    return arena->failed ? pw_no_memory(err) : PAWL_OK;
-}
+#include "store/memory/reading.h"
 
 pawl_code pw_memory_definition_get(pw_store *base, pw_str namespace_, pw_str name, pw_str version,
                                    pw_definition *out, pw_arena *arena, pawl_error *err)
@@ -83,8 +36,9 @@ static uint64_t living_of(const pw_memory *m, const pw_definition *d)
     uint64_t living = 0;
     for (size_t i = 0; i < m->instances.count; i++) {
         const pw_instance_row *row = pw_mem_row_of(m->instances.items[i]);
-        living += !pw_status_ended(row->status) && pw_str_eq(row->namespace_, d->namespace_) &&
-                  pw_str_eq(row->name, d->name) && pw_str_eq(row->version, d->version);
+        living += !pw_status_ended(row->status) && !row->schedule &&
+                  pw_str_eq(row->namespace_, d->namespace_) && pw_str_eq(row->name, d->name) &&
+                  pw_str_eq(row->version, d->version);
     }
     return living;
 }
@@ -102,7 +56,8 @@ pawl_code pw_memory_definition_list(pw_store *base, const pw_definition_filter *
     for (size_t i = found ? at + 1 : at; i < m->definitions.count && r.count < limit; i++) {
         const pw_definition *d = m->definitions.items[i];
         if ((filter->namespace_.len > 0 && !pw_str_eq(d->namespace_, filter->namespace_)) ||
-            (filter->name.len > 0 && !pw_str_eq(d->name, filter->name)))
+            (filter->name.len > 0 && !pw_str_eq(d->name, filter->name)) ||
+            (filter->scheduled && !d->scheduled))
             continue;
         pw_definition_row row = { .definition = *d, .living = living_of(m, d) };
         row.definition.document = (pw_str){ "", 0 };
@@ -145,7 +100,10 @@ pawl_code pw_memory_instance_list(pw_store *base, const pw_instance_filter *filt
     pthread_mutex_lock(&m->lock);
     for (size_t i = 0; i < m->instances.count; i++) {
         pw_instance_row row = *pw_mem_row_of(m->instances.items[i]);
-        if ((filter->by_status && row.status != filter->status) ||
+        if (row.schedule != filter->schedules ||
+            (filter->by_status && row.status != filter->status) ||
+            (filter->living && pw_status_ended(row.status)) ||
+            (filter->parent.len > 0 && !pw_str_eq(row.parent, filter->parent)) ||
             (filter->namespace_.len > 0 && !pw_str_eq(row.namespace_, filter->namespace_)) ||
             (filter->name.len > 0 && !pw_str_eq(row.name, filter->name)) ||
             newest_first(&place, &row) >= 0)
@@ -168,11 +126,6 @@ static int earliest_first(const void *a, const void *b)
 }
 
 static const pw_mem_shape due_shape = SHAPE(pw_due, IN(pw_due, id));
-
-static bool among(uint64_t partitions, pw_str instance)
-{
-    return partitions >> pw_store_partition(instance) & 1;
-}
 
 pawl_code pw_memory_due(pw_store *base, uint64_t partitions, int64_t until_ms, int64_t after_ms,
                         pw_str after_id, uint32_t limit, pw_due **out, size_t *count,

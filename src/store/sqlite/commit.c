@@ -35,6 +35,28 @@ int pw_sqlite_write(pw_sqlite *store, pw_query *query, int *changes)
     return rc;
 }
 
+int pw_sqlite_write_returning(pw_sqlite *store, pw_query *query, int64_t *value, bool *returned)
+{
+    *returned = pw_query_row(query);
+    *value = *returned ? pw_column_int(query, 0, 0) : 0;
+    while (pw_query_row(query)) {
+    }
+    return pw_sqlite_write(store, query, NULL);
+}
+
+int pw_sqlite_looked(pw_sqlite *store, pw_query *query)
+{
+    add(&store->statements, 1);
+    return pw_query_end(query);
+}
+
+int pw_sqlite_look(pw_sqlite *store, pw_query *query, int64_t *value, bool *found)
+{
+    *found = pw_query_row(query);
+    *value = *found ? pw_column_int(query, 0, 0) : 0;
+    return pw_sqlite_looked(store, query);
+}
+
 /* BEGIN, COMMIT, SAVEPOINT ... */
 static int control(pw_sqlite *store, pw_sqlite_sql sql)
 {
@@ -50,7 +72,7 @@ static void rollback(pw_sqlite *store)
         (void)control(store, PW_SQLITE_SQL_ROLLBACK);
 }
 
-static pawl_code batch_failed(pw_sqlite *store, int rc, const char *doing, pawl_error *err)
+pawl_code pw_sqlite_write_failed(pw_sqlite *store, int rc, const char *doing, pawl_error *err)
 {
     pawl_code code = pw_sqlite_fail(&store->writer, rc, doing, err);
     if (code == PAWL_IO)
@@ -72,7 +94,7 @@ static pawl_code begin(pw_sqlite *store, pawl_error *err)
     if (store->broken)
         return still_broken(store, err);
     int rc = control(store, PW_SQLITE_SQL_BEGIN);
-    return rc == SQLITE_OK ? PAWL_OK : batch_failed(store, rc, "begin", err);
+    return rc == SQLITE_OK ? PAWL_OK : pw_sqlite_write_failed(store, rc, "begin", err);
 }
 
 static pawl_code commit(pw_sqlite *store, pawl_error *err)
@@ -80,7 +102,7 @@ static pawl_code commit(pw_sqlite *store, pawl_error *err)
     PW_FAULT("store-before-commit");
     int rc = control(store, PW_SQLITE_SQL_COMMIT);
     if (rc != SQLITE_OK) {
-        pawl_code code = batch_failed(store, rc, "commit", err);
+        pawl_code code = pw_sqlite_write_failed(store, rc, "commit", err);
         if (code == PAWL_BUSY)
             return code; /* before anything was written */
         store->broken = true;
@@ -159,6 +181,7 @@ static int create_instance(pw_sqlite *store, const pw_commit_item *item, int *ch
     pw_bind_optional(&q, 16, t->error);
     pw_bind_int(&q, 17, PW_STATE_FORMAT);
     pw_bind_text(&q, 18, t->state_text);
+    pw_bind_int(&q, 19, n->schedule);
     return pw_sqlite_write(store, &q, changes);
 }
 
@@ -174,12 +197,18 @@ static int save_instance(pw_sqlite *store, const pw_commit_item *item, pw_sqlite
     pw_bind_text(&q, 5, t->state_text);
     pw_bind_text(&q, 6, pw_str_of(pw_status_name(t->status)));
     bind_wake(&q, 7, t);
-    if (sql == PW_SQLITE_SQL_INSTANCE_SAVE) {
+    if (sql != PW_SQLITE_SQL_INSTANCE_SAVE_SAME) {
         bind_ended(&q, 8, item);
         pw_bind_optional(&q, 9, t->output);
         pw_bind_optional(&q, 10, t->error);
     }
-    return pw_sqlite_write(store, &q, changes);
+    if (sql != PW_SQLITE_SQL_INSTANCE_END)
+        return pw_sqlite_write(store, &q, changes);
+    int64_t listens = 0;
+    bool saved = false;
+    int rc = pw_sqlite_write_returning(store, &q, &listens, &saved);
+    *changes = saved ? 1 : 0;
+    return rc == SQLITE_OK && listens ? pw_sqlite_subscriptions_end_all(store, item) : rc;
 }
 
 /* The write that decides who was first. */
@@ -193,7 +222,10 @@ static int guarded_write(pw_sqlite *store, pw_commit_item *item)
         if (t->output.len == 0 && t->error.len == 0)
             rc = save_instance(store, item, PW_SQLITE_SQL_INSTANCE_SAVE_SAME, &changes);
         if (rc == SQLITE_OK && changes == 0)
-            rc = save_instance(store, item, PW_SQLITE_SQL_INSTANCE_SAVE, &changes);
+            rc = save_instance(store, item,
+                               pw_status_ended(t->status) ? PW_SQLITE_SQL_INSTANCE_END
+                                                          : PW_SQLITE_SQL_INSTANCE_SAVE,
+                               &changes);
     }
     if (rc == SQLITE_OK && changes == 0)
         (void)pw_store_lost_race(item, item->create != NULL);
@@ -211,6 +243,7 @@ static int put_step(pw_sqlite *store, const pw_commit_item *item)
     pw_bind_text(&q, 5, item->actor.len ? item->actor : PW_LIT("system"));
     pw_bind_text(&q, 6, entries.len ? entries : PW_LIT("[]"));
     pw_bind_int(&q, 7, (int64_t)item->epoch);
+    pw_bind_int(&q, 8, (int64_t)item->nonce);
     return pw_sqlite_write(store, &q, NULL);
 }
 
@@ -245,7 +278,8 @@ static int put_bookmark(pw_sqlite *store, const pw_commit_item *item, const pw_b
 
 static int end_bookmark(pw_sqlite *store, pw_commit_item *item, const pw_bookmark_end *end)
 {
-    int changes = 0;
+    int64_t for_messages = 0;
+    bool ended = false;
     pw_query q = pw_query_begin(&store->writer, PW_SQLITE_SQL_BOOKMARK_END);
     pw_bind_text(&q, 1, item->instance);
     pw_bind_int(&q, 2, (int64_t)end->visit);
@@ -254,10 +288,11 @@ static int end_bookmark(pw_sqlite *store, pw_commit_item *item, const pw_bookmar
     pw_bind_int(&q, 5, end->consumed ? 1 : 0);
     pw_bind_optional(&q, 6, end->by);
     pw_bind_optional(&q, 7, end->digest);
-    int rc = pw_sqlite_write(store, &q, &changes);
-    if (rc == SQLITE_OK && changes == 0)
+    int rc = pw_sqlite_write_returning(store, &q, &for_messages, &ended);
+    if (rc == SQLITE_OK && !ended)
         (void)pw_store_bookmark_not_open(item, end);
-    return rc;
+    return rc == SQLITE_OK && for_messages ? pw_sqlite_subscriptions_end(store, item, end->visit)
+                                           : rc;
 }
 
 static int put_call(pw_sqlite *store, const pw_commit_item *item, const pw_call_intent *c)
@@ -295,10 +330,10 @@ static int end_call(pw_sqlite *store, pw_commit_item *item, const pw_call_outcom
     q = pw_query_begin(&store->writer, PW_SQLITE_SQL_CALL_VISIT);
     pw_bind_text(&q, 1, item->instance);
     pw_bind_text(&q, 2, o->key);
-    bool later = pw_query_row(&q) && (uint64_t)pw_column_int(&q, 0, 0) > o->visit;
-    add(&store->statements, 1);
-    rc = pw_query_end(&q);
-    if (rc == SQLITE_OK && !later)
+    int64_t newest = 0;
+    bool found = false;
+    rc = pw_sqlite_look(store, &q, &newest, &found);
+    if (rc == SQLITE_OK && (!found || (uint64_t)newest <= o->visit))
         (void)pw_store_no_such_call(item, o);
     return rc;
 }
@@ -399,10 +434,17 @@ static int write_rows(pw_sqlite *store, pw_commit_item *item)
     int rc = put_step(store, item);
     for (size_t i = 0; rc == SQLITE_OK && i < t->payload_count; i++)
         rc = put_payload(store, item, &t->payloads[i]);
-    for (size_t i = 0; rc == SQLITE_OK && i < t->bookmark_count; i++)
+    for (size_t i = 0; rc == SQLITE_OK && item->code == PAWL_OK && i < t->subscription_end_count;
+         i++)
+        rc = pw_sqlite_subscription_end(store, item, &t->subscription_ends[i]);
+    for (size_t i = 0; rc == SQLITE_OK && item->code == PAWL_OK && i < t->taken_count; i++)
+        rc = pw_sqlite_delivery_take(store, item, &t->taken[i]);
+    for (size_t i = 0; rc == SQLITE_OK && item->code == PAWL_OK && i < t->bookmark_count; i++)
         rc = put_bookmark(store, item, &t->bookmarks[i]);
     for (size_t i = 0; rc == SQLITE_OK && item->code == PAWL_OK && i < t->bookmark_end_count; i++)
         rc = end_bookmark(store, item, &t->bookmark_ends[i]);
+    for (size_t i = 0; rc == SQLITE_OK && item->code == PAWL_OK && i < t->subscription_count; i++)
+        rc = pw_sqlite_subscription_put(store, item, &t->subscriptions[i]);
     /* Outcomes first: a retry in the same step makes the row of the failed call pending again. */
     for (size_t i = 0; rc == SQLITE_OK && item->code == PAWL_OK && i < t->outcome_count; i++)
         rc = end_call(store, item, &t->outcomes[i]);
@@ -510,7 +552,7 @@ static pawl_code write_batch(pw_sqlite *store, pw_commit_item *items, const bool
         rc = write_each_alone(store, items, skip, count);
     }
     if (rc != SQLITE_OK)
-        return batch_failed(store, rc, "commit", err);
+        return pw_sqlite_write_failed(store, rc, "commit", err);
     return commit(store, err);
 }
 
@@ -549,6 +591,7 @@ static pawl_code put_definition(pw_sqlite *store, const pw_definition *d, bool *
     pw_bind_int(&q, 5, d->level);
     pw_bind_int(&q, 6, d->created_ms);
     pw_bind_text(&q, 7, d->document);
+    pw_bind_int(&q, 8, d->scheduled);
     int rc = pw_sqlite_write(store, &q, &changes);
     *created = changes > 0;
     if (rc == SQLITE_OK && changes > 0)
@@ -567,7 +610,7 @@ static pawl_code put_definition(pw_sqlite *store, const pw_definition *d, bool *
         rc = pw_query_end(&q);
     }
     if (rc != SQLITE_OK)
-        return batch_failed(store, rc, "deploy", err);
+        return pw_sqlite_write_failed(store, rc, "deploy", err);
     return same ? PAWL_OK : pw_store_definition_conflict(err, d);
 }
 
@@ -596,7 +639,7 @@ static pawl_code set_status(pw_sqlite *store, const pw_definition *d, pawl_error
     pw_bind_text(&q, 4, pw_str_of(pw_definition_status_name(d->status)));
     int rc = pw_sqlite_write(store, &q, &changes);
     if (rc != SQLITE_OK)
-        return batch_failed(store, rc, "set the status of a definition", err);
+        return pw_sqlite_write_failed(store, rc, "set the status of a definition", err);
     return changes > 0 ? PAWL_OK : pw_store_no_version(err, d->name, d->version);
 }
 
@@ -643,7 +686,7 @@ static pawl_code put_command(pw_sqlite *store, const pw_inbox_row *row, pawl_err
         rc = pw_query_end(&q);
     }
     if (rc != SQLITE_OK)
-        return batch_failed(store, rc, "store a command", err);
+        return pw_sqlite_write_failed(store, rc, "store a command", err);
     return same ? PAWL_OK : pw_store_inbox_conflict(err, row);
 }
 
@@ -654,4 +697,40 @@ pawl_code pw_sqlite_inbox_put(pw_store *base, const pw_inbox_row *row, pawl_erro
     if (code != PAWL_OK)
         return code;
     return pw_sqlite_end(store, put_command(store, row, err), err);
+}
+
+static pawl_code return_command(pw_sqlite *store, pw_str target, pw_str key,
+                                const pw_inbox_row *reply, pawl_error *err)
+{
+    int changes = 0;
+    pw_query q = pw_query_begin(&store->writer, PW_SQLITE_SQL_INBOX_DROP);
+    pw_bind_text(&q, 1, target);
+    pw_bind_text(&q, 2, key);
+    int rc = pw_sqlite_write(store, &q, &changes);
+    if (rc == SQLITE_OK && changes == 0)
+        return pw_store_not_found(err, "command", key);
+    bool asked = false; /* whoever did may be gone */
+    if (rc == SQLITE_OK && reply) {
+        int64_t one = 0;
+        q = pw_query_begin(&store->writer, PW_SQLITE_SQL_INSTANCE_EXISTS);
+        pw_bind_text(&q, 1, reply->target);
+        rc = pw_sqlite_look(store, &q, &one, &asked);
+    }
+    if (rc == SQLITE_OK && asked) {
+        pw_inbox_row fresh = *reply;
+        fresh.consumed_step = 0;
+        fresh.answer = (pw_str){ NULL, 0 };
+        rc = put_inbox(store, &fresh, NULL);
+    }
+    return rc == SQLITE_OK ? PAWL_OK : pw_sqlite_write_failed(store, rc, "return a command", err);
+}
+
+pawl_code pw_sqlite_inbox_return(pw_store *base, pw_str target, pw_str key,
+                                 const pw_inbox_row *reply, pawl_error *err)
+{
+    pw_sqlite *store = pw_sqlite_of(base);
+    pawl_code code = pw_sqlite_begin(store, err);
+    if (code != PAWL_OK)
+        return code;
+    return pw_sqlite_end(store, return_command(store, target, key, reply, err), err);
 }

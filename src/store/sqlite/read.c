@@ -3,106 +3,7 @@
  * Each call takes a reader, runs one statement to its end, and gives the reader back: no read
  * transaction outlives a call. What a damaged or foreign row may hold is checked here and comes
  * back as PAWL_CORRUPT with the row's name; it never stops the process. */
-#include "store/sqlite/sqlite_internal.h"
-
-/* ---- one read */
-
-typedef struct reading {
-    pw_sqlite *store;
-    pw_sqlite_reader *reader;
-    pw_query query;
-    pw_arena *arena;
-    pawl_error *err;
-    pawl_code code; /* of what a row holds */
-} reading;
-
-static pawl_code read_begin(reading *r, pw_store *base, pw_sqlite_sql sql, pw_arena *arena,
-                            pawl_error *err)
-{
-    *r = (reading){ .store = pw_sqlite_of(base), .arena = arena, .err = err };
-    pawl_code code = pw_sqlite_reader_take(r->store, &r->reader, err);
-    if (code == PAWL_OK)
-        r->query = pw_query_begin(&r->reader->connection, sql);
-    return code;
-}
-
-static pawl_code read_end(reading *r)
-{
-    int rc = pw_query_end(&r->query);
-    pawl_code code = r->code;
-    if (rc != SQLITE_OK)
-        code = pw_sqlite_fail(&r->reader->connection, rc, "read", r->err);
-    else if (code == PAWL_OK && r->arena && r->arena->failed)
-        code = pw_no_memory(r->err);
-    pw_sqlite_reader_give(r->store, r->reader, rc == SQLITE_OK);
-    return code;
-}
-
-/* The next row; false at the end, and after a row that cannot be read. */
-static bool next(reading *r)
-{
-    return r->code == PAWL_OK && (!r->arena || !r->arena->failed) && pw_query_row(&r->query);
-}
-
-static pw_str text(reading *r, int at)
-{
-    return pw_column_text(&r->query, at, r->arena);
-}
-
-static int64_t integer(reading *r, int at)
-{
-    return pw_column_int(&r->query, at, 0);
-}
-
-static void bad_row(reading *r, const char *table, pw_str key, const char *what)
-{
-    if (r->code == PAWL_OK && !r->arena->failed) /* a text that found no room is no bad row */
-        r->code = pw_fail(r->err, PAWL_CORRUPT,
-                          "'%s' is damaged: table %s, row '%.*s': %s: restore it from a backup",
-                          r->reader->connection.shown, table, (int)(key.len > 128 ? 128 : key.len),
-                          key.len ? key.ptr : "", what);
-}
-
-/* A number that the program keeps as unsigned. */
-static uint64_t natural(reading *r, int at, const char *table, pw_str key, const char *what)
-{
-    int64_t n = integer(r, at);
-    if (n < 0)
-        bad_row(r, table, key, what);
-    return n < 0 ? 0 : (uint64_t)n;
-}
-
-static uint32_t small(reading *r, int at, const char *table, pw_str key, const char *what)
-{
-    uint64_t n = natural(r, at, table, key, what);
-    if (n > UINT32_MAX)
-        bad_row(r, table, key, what);
-    return (uint32_t)n;
-}
-
-/* ---- arrays of rows that grow as they come */
-
-typedef struct rows {
-    void *items;
-    size_t count, room, size; /* size: of one */
-} rows;
-
-/* Zeroed room for one more; NULL: the arena has failed, and next() ends. */
-static void *add(reading *r, rows *list)
-{
-    if (list->count == list->room) {
-        size_t room = list->room ? list->room * 2 : 16;
-        void *grown =
-            pw_arena_grow(r->arena, list->items, list->room * list->size, room * list->size);
-        if (!grown)
-            return NULL;
-        list->items = grown;
-        list->room = room;
-    }
-    void *item = (char *)list->items + list->count++ * list->size;
-    memset(item, 0, list->size);
-    return item;
-}
+#include "store/sqlite/reading.h"
 
 /* ---- definitions */
 
@@ -135,6 +36,7 @@ pawl_code pw_sqlite_definition_get(pw_store *base, pw_str namespace_, pw_str nam
         d.level = small(&r, 5, "definition", name, "level is out of range");
         d.created_ms = integer(&r, 6);
         d.status = status_of(&r, 7, name);
+        d.scheduled = integer(&r, 8) != 0;
     }
     code = read_end(&r);
     if (code == PAWL_OK && !found)
@@ -184,6 +86,7 @@ pawl_code pw_sqlite_definition_list(pw_store *base, const pw_definition_filter *
     pw_bind_int(&r.query, 4, limit);
     pw_bind_optional(&r.query, 5, filter->namespace_);
     pw_bind_optional(&r.query, 6, filter->name);
+    pw_bind_int(&r.query, 7, filter->scheduled);
     rows list = { .size = sizeof(pw_definition_row) };
     while (next(&r)) {
         pw_definition_row *row = add(&r, &list);
@@ -198,6 +101,7 @@ pawl_code pw_sqlite_definition_list(pw_store *base, const pw_definition_filter *
         d->created_ms = integer(&r, 5);
         d->status = status_of(&r, 6, d->name);
         row->living = natural(&r, 7, "instance", d->name, "there are fewer than none");
+        d->scheduled = integer(&r, 8) != 0;
     }
     code = read_end(&r);
     *out = list.items;
@@ -223,15 +127,16 @@ static void read_instance(reading *r, pw_instance_row *row)
     row->correlation = text(r, 8);
     row->labels = text(r, 9);
     row->parent = text(r, 10);
-    row->created_ms = integer(r, 11);
-    row->updated_ms = integer(r, 12);
-    row->ended_ms = pw_column_int(&r->query, 13, -1);
-    row->wake_at = pw_column_int(&r->query, 14, PW_WAKE_NEVER);
+    row->schedule = integer(r, 11) != 0;
+    row->created_ms = integer(r, 12);
+    row->updated_ms = integer(r, 13);
+    row->ended_ms = pw_column_int(&r->query, 14, -1);
+    row->wake_at = pw_column_int(&r->query, 15, PW_WAKE_NEVER);
     if (row->wake_at < 0 && row->wake_at != PW_WAKE_NEVER)
         bad_row(r, table, row->id, "its wake_at is negative");
-    row->output = text(r, 15);
-    row->error = text(r, 16);
-    row->state = text(r, 17);
+    row->output = text(r, 16);
+    row->error = text(r, 17);
+    row->state = text(r, 18);
 }
 
 pawl_code pw_sqlite_instance_get(pw_store *base, pw_str id, bool with_state, pw_instance_row *out,
@@ -264,20 +169,30 @@ pawl_code pw_sqlite_instance_list(pw_store *base, const pw_instance_filter *filt
         { PW_SQLITE_SQL_INSTANCE_LIST, PW_SQLITE_SQL_INSTANCE_LIST_NAME },
         { PW_SQLITE_SQL_INSTANCE_LIST_STATUS, PW_SQLITE_SQL_INSTANCE_LIST_STATUS_NAME },
     };
+    bool few = filter->schedules || filter->parent.len > 0; /* status and name need no index */
+    pw_sqlite_sql sql = filter->parent.len > 0 ? PW_SQLITE_SQL_INSTANCE_LIST_PARENT
+                        : filter->schedules    ? PW_SQLITE_SQL_INSTANCE_LIST_SCHEDULES
+                                               : which[filter->by_status][filter->name.len > 0];
     reading r;
-    pawl_code code =
-        read_begin(&r, base, which[filter->by_status][filter->name.len > 0], arena, err);
+    pawl_code code = read_begin(&r, base, sql, arena, err);
     if (code != PAWL_OK)
         return code;
     pw_bind_int(&r.query, 1, created_ms);
     pw_bind_text(&r.query, 2, id);
     pw_bind_int(&r.query, 3, limit);
     pw_bind_optional(&r.query, 4, filter->namespace_);
-    int at = 5;
+    pw_bind_int(&r.query, 5, filter->living);
+    int at = 6;
     if (filter->by_status)
         pw_bind_text(&r.query, at++, pw_str_of(pw_status_name(filter->status)));
-    if (filter->name.len > 0)
-        pw_bind_text(&r.query, at, filter->name);
+    else if (few)
+        pw_bind_null(&r.query, at++);
+    if (filter->name.len > 0 || few)
+        pw_bind_optional(&r.query, at, filter->name);
+    if (filter->parent.len > 0) {
+        pw_bind_text(&r.query, 8, filter->parent);
+        pw_bind_int(&r.query, 9, filter->schedules);
+    }
     rows list = { .size = sizeof(pw_instance_row) };
     while (next(&r)) {
         pw_instance_row *row = add(&r, &list);
@@ -355,6 +270,7 @@ pawl_code pw_sqlite_steps(pw_store *base, pw_str instance, uint64_t from, uint32
         row->at_ms = integer(&r, 4);
         row->entries = text(&r, 5);
         row->epoch = natural(&r, 6, "step", instance, "its epoch is negative");
+        row->nonce = (uint64_t)integer(&r, 7);
     }
     code = read_end(&r);
     *out = list.items;

@@ -5,7 +5,7 @@ SELECT generation FROM store_info;
 
 -- name: definition_get
 -- ?1 namespace  ?2 name  ?3 version
-SELECT namespace, name, version, digest, document, level, created_ms, status FROM definition
+SELECT namespace, name, version, digest, document, level, created_ms, status, scheduled FROM definition
 WHERE namespace = ?1 AND name = ?2 AND version = ?3;
 
 -- name: definition_versions
@@ -15,51 +15,79 @@ SELECT namespace, version, status FROM definition
 WHERE name = ?2 AND (?1 IS NULL OR namespace = ?1) ORDER BY namespace, version;
 
 -- name: definition_list
--- Behind (?1 namespace, ?2 name, ?3 version); ?4 limit  ?5 namespace, NULL: any  ?6 name, NULL: any
-SELECT d.namespace, d.name, d.version, d.digest, d.level, d.created_ms, d.status, coalesce(l.living, 0)
+-- Schedules are not counted. Behind (?1 namespace, ?2 name, ?3 version); ?4 limit
+-- ?5 namespace, NULL: any  ?6 name, NULL: any  ?7 only those with a schedule
+SELECT d.namespace, d.name, d.version, d.digest, d.level, d.created_ms, d.status, coalesce(l.living, 0),
+       d.scheduled
 FROM definition AS d
 LEFT JOIN (SELECT namespace, name, version, count(*) AS living FROM instance
            WHERE status IN ('pending', 'running', 'waiting', 'suspended', 'compensating')
+                 AND schedule = 0
            GROUP BY namespace, name, version) AS l
 ON l.namespace = d.namespace AND l.name = d.name AND l.version = d.version
 WHERE (d.namespace, d.name, d.version) > (?1, ?2, ?3)
-AND (?5 IS NULL OR d.namespace = ?5) AND (?6 IS NULL OR d.name = ?6)
+AND (?5 IS NULL OR d.namespace = ?5) AND (?6 IS NULL OR d.name = ?6) AND (NOT ?7 OR d.scheduled = 1)
 ORDER BY d.namespace, d.name, d.version LIMIT ?4;
 
 -- name: instance_get
 -- ?1 id  ?2 with state
 SELECT id, namespace, name, version, status, token, business_key, input_digest, correlation, labels,
-       parent, created_ms, updated_ms, ended_ms, wake_at, output, error,
+       parent, schedule, created_ms, updated_ms, ended_ms, wake_at, output, error,
        CASE WHEN ?2 THEN state END
 FROM instance WHERE id = ?1;
 
 -- name: instance_list
--- Newest first, behind (?1 created, ?2 id); ?3 limit  ?4 namespace, NULL: any
+-- Newest first, behind (?1 created, ?2 id); ?3 limit  ?4 namespace, NULL: any  ?5 only what has not ended
 SELECT id, namespace, name, version, status, token, business_key, input_digest, correlation, labels,
-       parent, created_ms, updated_ms, ended_ms, wake_at, output, error, NULL
-FROM instance WHERE (created_ms, id) < (?1, ?2) AND (?4 IS NULL OR namespace = ?4)
+       parent, schedule, created_ms, updated_ms, ended_ms, wake_at, output, error, NULL
+FROM instance
+WHERE schedule = 0 AND (created_ms, id) < (?1, ?2)
+      AND (?4 IS NULL OR namespace = ?4) AND (NOT ?5 OR ended_ms IS NULL)
 ORDER BY created_ms DESC, id DESC LIMIT ?3;
 
 -- name: instance_list_status
--- ... ?5 status
+-- ... ?6 status
 SELECT id, namespace, name, version, status, token, business_key, input_digest, correlation, labels,
-       parent, created_ms, updated_ms, ended_ms, wake_at, output, error, NULL
-FROM instance WHERE status = ?5 AND (created_ms, id) < (?1, ?2) AND (?4 IS NULL OR namespace = ?4)
+       parent, schedule, created_ms, updated_ms, ended_ms, wake_at, output, error, NULL
+FROM instance
+WHERE schedule = 0 AND status = ?6 AND (created_ms, id) < (?1, ?2)
+      AND (?4 IS NULL OR namespace = ?4) AND (NOT ?5 OR ended_ms IS NULL)
 ORDER BY created_ms DESC, id DESC LIMIT ?3;
 
 -- name: instance_list_name
--- ... ?5 name
+-- ... ?6 name
 SELECT id, namespace, name, version, status, token, business_key, input_digest, correlation, labels,
-       parent, created_ms, updated_ms, ended_ms, wake_at, output, error, NULL
-FROM instance WHERE name = ?5 AND (created_ms, id) < (?1, ?2) AND (?4 IS NULL OR namespace = ?4)
+       parent, schedule, created_ms, updated_ms, ended_ms, wake_at, output, error, NULL
+FROM instance
+WHERE schedule = 0 AND name = ?6 AND (created_ms, id) < (?1, ?2)
+      AND (?4 IS NULL OR namespace = ?4) AND (NOT ?5 OR ended_ms IS NULL)
 ORDER BY created_ms DESC, id DESC LIMIT ?3;
 
 -- name: instance_list_status_name
--- ... ?5 status  ?6 name, which has no index of its own together with the status
+-- ... ?6 status  ?7 name, which has no index of its own together with the status
 SELECT id, namespace, name, version, status, token, business_key, input_digest, correlation, labels,
-       parent, created_ms, updated_ms, ended_ms, wake_at, output, error, NULL
+       parent, schedule, created_ms, updated_ms, ended_ms, wake_at, output, error, NULL
 FROM instance
-WHERE status = ?5 AND name = ?6 AND (created_ms, id) < (?1, ?2) AND (?4 IS NULL OR namespace = ?4)
+WHERE schedule = 0 AND status = ?6 AND name = ?7 AND (created_ms, id) < (?1, ?2)
+      AND (?4 IS NULL OR namespace = ?4) AND (NOT ?5 OR ended_ms IS NULL)
+ORDER BY created_ms DESC, id DESC LIMIT ?3;
+
+-- name: instance_list_schedules
+-- ... ?6 status, NULL: any  ?7 name, NULL: any
+SELECT id, namespace, name, version, status, token, business_key, input_digest, correlation, labels,
+       parent, schedule, created_ms, updated_ms, ended_ms, wake_at, output, error, NULL
+FROM instance
+WHERE schedule = 1 AND (?6 IS NULL OR status = ?6) AND (?7 IS NULL OR name = ?7) AND (created_ms, id) < (?1, ?2)
+      AND (?4 IS NULL OR namespace = ?4) AND (NOT ?5 OR ended_ms IS NULL)
+ORDER BY created_ms DESC, id DESC LIMIT ?3;
+
+-- name: instance_list_parent
+-- ... ?6 status, NULL: any  ?7 name, NULL: any  ?8 parent  ?9 schedules
+SELECT id, namespace, name, version, status, token, business_key, input_digest, correlation, labels,
+       parent, schedule, created_ms, updated_ms, ended_ms, wake_at, output, error, NULL
+FROM instance
+WHERE parent = ?8 AND schedule = ?9 AND (?6 IS NULL OR status = ?6) AND (?7 IS NULL OR name = ?7) AND (created_ms, id) < (?1, ?2)
+      AND (?4 IS NULL OR namespace = ?4) AND (NOT ?5 OR ended_ms IS NULL)
 ORDER BY created_ms DESC, id DESC LIMIT ?3;
 
 -- name: due
@@ -76,7 +104,7 @@ ORDER BY wake_at, id LIMIT 1;
 -- name: steps
 -- ?1 instance  ?2 from  ?3 limit
 SELECT step.sequence, step.event, step.actor, coalesce(step.correlation, instance.correlation),
-       step.at_ms, step.entries, step.epoch
+       step.at_ms, step.entries, step.epoch, step.nonce
 FROM step JOIN instance ON instance.id = step.instance
 WHERE step.instance = ?1 AND step.sequence >= ?2 ORDER BY step.sequence LIMIT ?3;
 

@@ -1,6 +1,7 @@
 /* sqlite_internal.h - the SQLite store's parts: connections (connection.c), opening and the schema
  * (open.c), the owner's lock (lock.c), committing (commit.c), nodes and partitions (lease.c),
- * checkpoints (checkpoint.c), reading (read.c). */
+ * checkpoints (checkpoint.c), reading (read.c, reading.h), messages (messages.c,
+ * read_messages.c). */
 #ifndef PW_SQLITE_INTERNAL_H
 #define PW_SQLITE_INTERNAL_H
 
@@ -96,7 +97,7 @@ typedef struct pw_sqlite {
     pthread_mutex_t write_lock; /* over writer, broken and epochs */
     pw_connection writer;
     uint64_t epochs[PW_PARTITIONS]; /* of those the owner took; 0: not taken */
-    bool broken; /* the outcome of a commit is unknown: only reopen helps */
+    bool broken;                    /* the outcome of a commit is unknown: only reopen helps */
 
     pthread_mutex_t read_lock; /* over readers and closed */
     pthread_cond_t reader_free;
@@ -135,6 +136,14 @@ pawl_code pw_sqlite_end(pw_sqlite *store, pawl_code code,
                         pawl_error *err); /* commits if PAWL_OK; gives it back */
 /* Runs a statement that gives no rows; counts it. *changes may be NULL. */
 int pw_sqlite_write(pw_sqlite *store, pw_query *query, int *changes);
+/* The same for one that gives rows, of one number: that of the first. */
+int pw_sqlite_write_returning(pw_sqlite *store, pw_query *query, int64_t *value, bool *returned);
+/* Ends what the writer read in its transaction; counts it. */
+int pw_sqlite_looked(pw_sqlite *store, pw_query *query);
+/* A row of one number that it looks at there. */
+int pw_sqlite_look(pw_sqlite *store, pw_query *query, int64_t *value, bool *found);
+/* What failed ends the transaction, and after PAWL_IO the store. */
+pawl_code pw_sqlite_write_failed(pw_sqlite *store, int rc, const char *doing, pawl_error *err);
 
 void pw_sqlite_close(pw_store *base);
 pawl_code pw_sqlite_reopen(pw_store *base, pawl_error *err);
@@ -144,6 +153,57 @@ pawl_code pw_sqlite_definition_put(pw_store *base, const pw_definition *definiti
 pawl_code pw_sqlite_definition_status(pw_store *base, pw_str namespace_, pw_str name,
                                       pw_str version, pw_definition_status status, pawl_error *err);
 pawl_code pw_sqlite_inbox_put(pw_store *base, const pw_inbox_row *row, pawl_error *err);
+pawl_code pw_sqlite_inbox_return(pw_store *base, pw_str target, pw_str key,
+                                 const pw_inbox_row *reply, pawl_error *err);
+/* messages.c: rows of a step; an SQLite code, and the verdict in item->code */
+int pw_sqlite_subscription_put(pw_sqlite *store, pw_commit_item *item, const pw_subscription *s);
+int pw_sqlite_subscription_end(pw_sqlite *store, pw_commit_item *item,
+                               const pw_subscription_end *end);
+int pw_sqlite_subscriptions_end(pw_sqlite *store, const pw_commit_item *item, uint64_t visit);
+int pw_sqlite_subscriptions_end_all(pw_sqlite *store, const pw_commit_item *item);
+int pw_sqlite_delivery_take(pw_sqlite *store, pw_commit_item *item, const pw_message_taken *taken);
+/* ... and transactions of their own */
+pawl_code pw_sqlite_messages_put(pw_store *base, pw_message_row *rows, size_t count,
+                                 pawl_error *err);
+pawl_code pw_sqlite_messages_route(pw_store *base, uint64_t matchers, pw_message_route *routes,
+                                   size_t count, int64_t now_ms, pw_delivery_target **targets,
+                                   size_t *target_count, pw_arena *arena, pawl_error *err);
+pawl_code pw_sqlite_message_keys_put(pw_store *base, pw_str matcher, const pw_message_key *keys,
+                                     size_t count, bool complete, pawl_error *err);
+pawl_code pw_sqlite_messages_claim(pw_store *base, pw_str instance, uint64_t visit, pw_str hash,
+                                   uint32_t most, int64_t now_ms, uint32_t *claimed,
+                                   pawl_error *err);
+pawl_code pw_sqlite_deliveries_give_back(pw_store *base, const pw_delivery_back *rows, size_t count,
+                                         pawl_error *err);
+pawl_code pw_sqlite_messages_expire(pw_store *base, int64_t now_ms, uint32_t most,
+                                    uint32_t *deleted, pawl_error *err);
+/* read_messages.c */
+pawl_code pw_sqlite_messages_new(pw_store *base, uint64_t after, uint32_t limit,
+                                 pw_message_row **out, size_t *count, pw_arena *arena,
+                                 pawl_error *err);
+pawl_code pw_sqlite_messages_kept(pw_store *base, pw_str type, int64_t now_ms, uint64_t after,
+                                  uint32_t limit, pw_message_row **out, size_t *count,
+                                  pw_arena *arena, pawl_error *err);
+pawl_code pw_sqlite_message_get(pw_store *base, pw_str source, pw_str id, pw_message_row *out,
+                                pw_arena *arena, pawl_error *err);
+pawl_code pw_sqlite_matchers(pw_store *base, pw_matcher_row **out, size_t *count, pw_arena *arena,
+                             pawl_error *err);
+pawl_code pw_sqlite_matcher_count(pw_store *base, uint64_t *all, uint64_t *complete,
+                                  pawl_error *err);
+pawl_code pw_sqlite_subscriptions_fed(pw_store *base, uint64_t partitions,
+                                      const pw_subscription_row *after, uint32_t limit,
+                                      pw_subscription_row **out, size_t *count, pw_arena *arena,
+                                      pawl_error *err);
+pawl_code pw_sqlite_subscriptions(pw_store *base, pw_str instance, pw_str matcher,
+                                  const pw_subscription_row *after, uint32_t limit,
+                                  pw_subscription_row **out, size_t *count, pw_arena *arena,
+                                  pawl_error *err);
+pawl_code pw_sqlite_deliveries(pw_store *base, pw_str instance, uint64_t after, uint32_t limit,
+                               pw_delivery_row **out, size_t *count, pw_arena *arena,
+                               pawl_error *err);
+pawl_code pw_sqlite_deliveries_pending(pw_store *base, uint64_t partitions, pw_str after,
+                                       uint32_t limit, pw_str **out, size_t *count, pw_arena *arena,
+                                       pawl_error *err);
 /* lease.c */
 bool pw_sqlite_exclusive(const pw_store *base);
 pawl_code pw_sqlite_node_beat(pw_store *base, pw_str node, uint64_t lease_ms, pw_partitions *out,

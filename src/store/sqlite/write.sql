@@ -23,11 +23,11 @@ RELEASE item;
 -- The guarded write of a first step. No row changed: the id is there already.
 -- ?1 id  ?2 partition  ?3 namespace  ?4 name  ?5 version  ?6 status  ?7 now  ?8 ended  ?9 wake_at
 -- ?10 business key  ?11 input digest  ?12 correlation  ?13 labels  ?14 parent  ?15 output  ?16 error
--- ?17 state format  ?18 state
+-- ?17 state format  ?18 state  ?19 schedule
 INSERT INTO instance (id, partition, namespace, name, version, status, token, created_ms, updated_ms,
                       ended_ms, wake_at, business_key, input_digest, correlation, labels, parent,
-                      output, error, state_format, state)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, 1, ?7, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)
+                      output, error, state_format, state, schedule)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, 1, ?7, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)
 ON CONFLICT (id) DO NOTHING;
 
 -- name: instance_save_same
@@ -47,10 +47,18 @@ UPDATE instance SET token = ?2 + 1, updated_ms = ?3, state_format = ?4, state = 
                     wake_at = ?7, ended_ms = ?8, output = ?9, error = ?10
 WHERE id = ?1 AND token = ?2;
 
+-- name: instance_end
+-- The same for a step that ends it; the row tells whether it had subscriptions, which end with it.
+-- ?1 ... ?10 as above
+UPDATE instance SET token = ?2 + 1, updated_ms = ?3, state_format = ?4, state = ?5, status = ?6,
+                    wake_at = ?7, ended_ms = ?8, output = ?9, error = ?10
+WHERE id = ?1 AND token = ?2
+RETURNING EXISTS (SELECT 1 FROM subscription WHERE instance = ?1);
+
 -- name: step_put
--- ?1 instance  ?2 sequence  ?3 event  ?4 now  ?5 actor  ?6 entries  ?7 epoch
-INSERT INTO step (instance, sequence, event, at_ms, actor, entries, epoch)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7);
+-- ?1 instance  ?2 sequence  ?3 event  ?4 now  ?5 actor  ?6 entries  ?7 epoch  ?8 nonce
+INSERT INTO step (instance, sequence, event, at_ms, actor, entries, epoch, nonce)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8);
 
 -- name: payload_put
 -- No row changed: it is there, and the same, for it is named by its content.
@@ -66,10 +74,11 @@ INSERT INTO bookmark (instance, visit, key, kind, task, assigned_to, candidates,
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11);
 
 -- name: bookmark_end
--- No row changed: it is not open.
+-- No row: it is not open. The row tells whether it waited for messages.
 -- ?1 instance  ?2 visit  ?3 key  ?4 now  ?5 consumed  ?6 by  ?7 digest
 UPDATE bookmark SET ended_ms = ?4, consumed = ?5, ended_by = ?6, digest = ?7
-WHERE instance = ?1 AND visit = ?2 AND key = ?3 AND ended_ms IS NULL;
+WHERE instance = ?1 AND visit = ?2 AND key = ?3 AND ended_ms IS NULL
+RETURNING kind = 'external-message';
 
 -- name: call_put
 -- The same request again, by a retry, is the same row: pending once more, for the newest visit.
@@ -121,14 +130,19 @@ INSERT INTO inbox (target, dedupe_key, kind, payload, actor, created_ms, consume
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
 ON CONFLICT (target, dedupe_key) DO NOTHING;
 
+-- name: inbox_drop
+-- A command that can have no effect. No row changed: it is not there, or was consumed.
+-- ?1 target  ?2 key
+DELETE FROM inbox WHERE target = ?1 AND dedupe_key = ?2 AND consumed_step IS NULL;
+
 -- name: instance_exists
 -- ?1 id
 SELECT 1 FROM instance WHERE id = ?1;
 
 -- name: definition_put
--- ?1 namespace  ?2 name  ?3 version  ?4 digest  ?5 level  ?6 now  ?7 document
-INSERT INTO definition (namespace, name, version, digest, level, status, created_ms, document)
-VALUES (?1, ?2, ?3, ?4, ?5, 'published', ?6, ?7)
+-- ?1 namespace  ?2 name  ?3 version  ?4 digest  ?5 level  ?6 now  ?7 document  ?8 scheduled
+INSERT INTO definition (namespace, name, version, digest, level, status, created_ms, document, scheduled)
+VALUES (?1, ?2, ?3, ?4, ?5, 'published', ?6, ?7, ?8)
 ON CONFLICT (namespace, name, version) DO NOTHING;
 
 -- name: definition_digest

@@ -268,6 +268,7 @@ CREATE TABLE message (
 ) STRICT;
 CREATE INDEX message_new ON message (number) WHERE state = 'new';
 CREATE INDEX message_kept ON message (type, number) WHERE state = 'kept';
+CREATE INDEX message_kept_any ON message (number) WHERE state = 'kept'; -- for matchers of every type
 CREATE INDEX message_expiry ON message (expires_ms);
 
 -- One way to look at messages; grows with definitions, not with instances.
@@ -300,18 +301,18 @@ CREATE TABLE message_key (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX message_key_number ON message_key (number); -- for the foreign key
 
--- A message reaches a bookmark once.
+-- A message reaches a bookmark once: also one that was given back leaves its row.
 CREATE TABLE delivery (
     instance TEXT NOT NULL REFERENCES instance (id) ON DELETE CASCADE,
     visit INTEGER NOT NULL,
     number INTEGER NOT NULL REFERENCES message ON DELETE RESTRICT,
     partition INTEGER NOT NULL CHECK (partition BETWEEN 0 AND 63), -- of the instance
     created_ms INTEGER NOT NULL,
-    consumed_step INTEGER CHECK (consumed_step >= 1), -- NULL: not yet taken
+    consumed_step INTEGER CHECK (consumed_step >= 0), -- NULL: not yet taken; 0: it was not wanted
     PRIMARY KEY (instance, visit, number)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX delivery_pending ON delivery (instance, number, partition) WHERE consumed_step IS NULL;
-CREATE INDEX delivery_message ON delivery (number); -- for the foreign key
+CREATE INDEX delivery_message ON delivery (number, consumed_step); -- for the foreign key, and who has it
 
 ---- services, nodes, people
 
