@@ -165,10 +165,9 @@ static pw_str id_of(pw_arena *arena, const pw_str *parts, size_t count)
 }
 
 /* The first one is that of no other; each one after it that of the one before. */
-pw_str pw_schedule_id(pw_arena *arena, const pw_program *program, pw_str before)
+pw_str pw_schedule_id(pw_arena *arena, pw_str namespace_, pw_str name, pw_str version, pw_str before)
 {
-    pw_str parts[] = { PW_LIT("schedule"), program->namespace_, program->name, program->version,
-                       before };
+    pw_str parts[] = { PW_LIT("schedule"), namespace_, name, version, before };
     return id_of(arena, parts, PW_LENGTH(parts));
 }
 
@@ -209,7 +208,9 @@ static void open_bookmark(pw_step *step, pw_frame *frame, pw_bookmark_kind kind,
 
 static void hand_over(pw_step *step, pw_frame *frame)
 {
-    pw_str next = pw_schedule_id(step->arena, step->program, step->identity->instance);
+    const pw_program *p = step->program;
+    pw_str next =
+        pw_schedule_id(step->arena, p->namespace_, p->name, p->version, step->identity->instance);
     push_start(step, next, frame->input, NULL, true);
     PW_RECORD(step, "schedule.handed-over", frame, { PW_LIT("to"), pw_string_ref(next) });
     pw_flow_finish(step, frame, frame->input);

@@ -197,7 +197,7 @@ static void step_to(fixture *f, run *r, int64_t end)
         pw_str next = f->t.messages[f->t.message_count - 1].target;
         pw_str text = f->t.messages[f->t.message_count - 1].payload;
         EXPECT_TEXT(payload(f, f->t.message_count - 1, "schedule"), "true");
-        pw_str id = pw_schedule_id(&f->arena, f->program, f->identity.instance);
+        pw_str id = pw_schedule_id(&f->arena, PW_LIT("shop"), PW_LIT("daily"), PW_LIT("1.0.0"), f->identity.instance);
         EXPECT(pw_str_eq(next, id));
         pw_value input = pw_get_lit(json(f, fixture_text(f, text)), "input");
         f->identity.instance = next;
