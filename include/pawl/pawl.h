@@ -361,7 +361,8 @@ PAWL_API PAWL_CHECK pawl_code pawl_publish(pawl *p, const char *events, const pa
 typedef enum pawl_wait_for {
     PAWL_WAIT_END = 0,     /* until it has ended */
     PAWL_WAIT_SETTLED = 1, /* ... or only a person or a message can move it, or it is suspended */
-    PAWL_WAIT_IDLE = 2,    /* ... or nothing is to be done before its next timer */
+    PAWL_WAIT_IDLE = 2,    /* ... or nothing is to be done before its next timer. These two: also the children
+                            * that it waits for */
 } pawl_wait_for;
 
 /* Waits until the instance is where `what` says; timeout_ms 0: look once. *out (may be NULL)

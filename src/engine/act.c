@@ -48,6 +48,30 @@ static pw_job *make_job(const pw_live *live, const pw_work *work,
     return NULL;
 }
 
+/* The rows that the step writes for other instances, on their way; what there is no room for is
+ * read from the store. */
+static pawl_code make_letters(pw_shard *shard, pw_commit *commit, pawl_error *err)
+{
+    const pw_transition *t = &commit->transition;
+    commit->last_letter = &commit->letters;
+    for (size_t i = 0; i < t->message_count; i++) {
+        const pw_inbox_row row = { .target = t->messages[i].target,
+                                   .key = t->messages[i].dedupe_key,
+                                   .kind = t->messages[i].kind,
+                                   .payload = t->messages[i].payload };
+        pw_letter *letter;
+        pawl_code code = pw_letter_new(&letter, shard->engine, &row, false, err);
+        if (code != PAWL_OK)
+            return code;
+        commit->letters_left = commit->letters_left || !letter;
+        if (!letter)
+            continue;
+        *commit->last_letter = letter;
+        commit->last_letter = &letter->next;
+    }
+    return PAWL_OK;
+}
+
 /* The report of a step for on_step. */
 static pawl_code make_report(pw_commit *commit, const pw_live *live, pawl_error *err)
 {
@@ -81,8 +105,14 @@ void pw_act_drop(pw_commit *commit)
         next = job->next;
         pw_job_release(job);
     }
+    for (pw_letter *letter = commit->letters, *next = NULL; letter; letter = next) {
+        next = letter->next;
+        pw_letter_free(letter);
+    }
     commit->calls = NULL;
     commit->jobs = NULL;
+    commit->letters = NULL;
+    commit->letters_left = false;
     pw_free(commit->report);
     commit->report = NULL;
 }
@@ -119,6 +149,8 @@ pawl_code pw_act_prepare(pw_shard *shard, pw_live *live, pawl_error *err)
         last_job = &job->next;
         job->next = NULL;
     }
+    if (code == PAWL_OK)
+        code = make_letters(shard, commit, &error);
     if (code == PAWL_OK && shard->engine->on_step)
         code = make_report(commit, live, &error);
     if (code == PAWL_OK)
@@ -205,6 +237,15 @@ void pw_act(pw_shard *shard, pw_live *live)
             start_job(shard, live, job);
         }
         hold(shard, live, t);
+        while (commit->letters) {
+            pw_letter *letter = commit->letters;
+            commit->letters = letter->next;
+            letter->next = NULL;
+            pw_letter_send(letter);
+            PW_FAULT("engine-after-letter");
+        }
+        if (commit->letters_left)
+            pw_letter_left(shard->engine);
         PW_FAULT("engine-after-act");
     }
     pw_act_drop(commit);

@@ -46,6 +46,7 @@ static void add_head(pw_object_builder *object, const pw_instance_row *row)
     add_text(object, "status", pw_str_of(pw_status_name(row->status)));
     add_text(object, "key", row->business_key);
     add_text(object, "correlation", row->correlation);
+    add_text(object, "parent", row->parent);
     add_moment(object, "createdAt", row->created_ms);
     add_moment(object, "updatedAt", row->updated_ms);
     add_moment(object, "endedAt", row->ended_ms);
@@ -267,6 +268,8 @@ static pawl_code make_filter(pw_instance_filter *out, const pawl_list_options *g
     *out = (pw_instance_filter){ .limit = options.limit ? options.limit : LIST_DEFAULT,
                                  .after = pw_str_of(options.after),
                                  .name = pw_str_of(options.name),
+                                 .parent = pw_str_of(options.parent),
+
                                  .schedules = options.schedules != 0 };
     if (out->limit > PW_PAGE_MAX)
         return pw_fail(err, PAWL_INVALID, "list: limit must be at most %u, not %u", PW_PAGE_MAX,

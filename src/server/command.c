@@ -268,6 +268,8 @@ static pawl_code run_list(command *c, pawl_error *err)
     if (code == PAWL_OK)
         code = text_member(c, "name", &options.name, err);
     if (code == PAWL_OK)
+        code = text_member(c, "parent", &options.parent, err);
+    if (code == PAWL_OK)
         code = text_member(c, "after", &options.after, err);
     if (code == PAWL_OK)
         code = number_member(c, "limit", 1000, &limit, err);
@@ -342,7 +344,7 @@ static const handler handlers[] = {
     { "continue", { "id", "actor", "reason" }, run_continue },
     { "wait",     { "id", "for", "timeoutMs" }, run_wait },
     { "show",     { "id" }, run_show },
-    { "list",     { "status", "name", "after", "limit" }, run_list },
+    { "list",     { "status", "name", "parent", "after", "limit" }, run_list },
     { "log",      { "id", "from", "limit" }, run_log },
     { "status",   { "name", "version", "status" }, run_status },
     { "definition",  { "name", "version" }, run_definition },

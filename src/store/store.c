@@ -192,6 +192,7 @@ pawl_code pw_store_not_delivered(pw_commit_item *item, const pw_message_taken *m
 
 pawl_code pw_store_inbox_used(pw_commit_item *item)
 {
+    item->used = true;
     item->code = pw_fail(&item->error, PAWL_CONFLICT,
                          "instance '" PW_FMT "': the command '" PW_FMT "' has had its "
                          "effect already",

@@ -180,6 +180,7 @@ typedef struct pw_commit_item {
     uint64_t nonce;       /* of a first step: random, kept in its row, for the number and the epoch may be those of an
                            * instance before it under the same key; else 0 */
     bool fenced;          /* out: PAWL_BUSY, the instance's partition is not held under that epoch any more */
+    bool used;            /* out: PAWL_CONFLICT because its command has had its effect, or is gone (inbox) */
     pawl_code code;       /* out: PAWL_OK; PAWL_BUSY: see fenced; PAWL_CONFLICT: lost the race, the instance exists already, or its command
                            * has had its effect (inbox), or the message it takes was taken before; else this item is poison: PAWL_INVALID: a row
                            * that the store refuses; PAWL_CORRUPT: it ends a bookmark, call or subscription that is
