@@ -230,8 +230,9 @@ static void wait(pw_step *step, pw_frame *frame, const book *b, pw_str child)
         return;
     }
     frame->visit = ++step->state->visits;
+    frame->phase = PHASE_BODY; /* it holds nothing */
     if (schedule->kind == PW_SCHEDULE_ON) {
-        pw_listen_open(step, frame, &schedule->on);
+        (void)pw_listen_open(step, frame, &schedule->on); /* else it has faulted */
     } else if (child.len) {
         frame->phase = PHASE_CHILD;
         open_bookmark(step, frame, PW_BOOKMARK_CHILD, child);

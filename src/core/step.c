@@ -225,6 +225,26 @@ static void child_ended(pw_step *step)
         pw_child_late(step, event);
 }
 
+static verdict message(pw_step *step)
+{
+    static const verdict not_wanted = { false, PAWL_NOT_FOUND, "nothing listens for it" };
+    const pw_event *event = step->event;
+    pw_state *state = step->state;
+    pw_frame *frame = state->root;
+    while (frame && !(frame->visit == event->visit && pw_listen_is_open(frame)))
+        frame = pw_frame_walk(frame, state->root);
+    if (!frame || pw_status_ended(state->status))
+        return not_wanted;
+    if (state->status == PW_SUSPENDED)
+        return (verdict){ false, PAWL_BUSY, "the instance is suspended" };
+    if (pw_schedule_is_deaf(frame))
+        return (verdict){ false, PAWL_BUSY, "what was started before still runs" };
+    pawl_code code = pw_listen_message(step, frame, event->number, event->payload);
+    if (code == PAWL_BUSY)
+        return (verdict){ false, code, "the task is at work on a message that came before" };
+    return code == PAWL_OK ? (verdict){ true, code, "" } : not_wanted;
+}
+
 static bool asleep(const pw_state *state)
 {
     return state->status == PW_SUSPENDED || pw_status_ended(state->status);
@@ -254,11 +274,11 @@ static verdict take(pw_step *step)
     case PW_EVENT_ACTIVITY_LOST:
         activity_event(step);
         return done;
+    case PW_EVENT_MESSAGE:
+        return message(step);
     case PW_EVENT_CHILD_ENDED:
         child_ended(step);
         return done;
-    case PW_EVENT_MESSAGE:
-        return (verdict){ false, PAWL_NOT_FOUND, "nothing waits for it" };
     case PW_EVENT_RESUME:
         return resume(step);
     case PW_EVENT_CANCEL:

@@ -207,6 +207,7 @@ pw_str pw_nearest_hint(pw_load *load, const pw_nearest *nearest);
 
 bool pw_is_dns_label(pw_str s);
 bool pw_is_identifier(pw_str s); /* of a jq variable */
+bool pw_is_name_byte(char c);    /* behind the first of one */
 bool pw_is_semver(pw_str s, uint32_t *major, uint32_t *minor, pw_str *prerelease);
 
 /* An entry of use.* by name; NULL, with a finding: there is none. */
