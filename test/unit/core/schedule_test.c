@@ -197,7 +197,8 @@ static void step_to(fixture *f, run *r, int64_t end)
         pw_str next = f->t.messages[f->t.message_count - 1].target;
         pw_str text = f->t.messages[f->t.message_count - 1].payload;
         EXPECT_TEXT(payload(f, f->t.message_count - 1, "schedule"), "true");
-        pw_str id = pw_schedule_id(&f->arena, PW_LIT("shop"), PW_LIT("daily"), PW_LIT("1.0.0"), f->identity.instance);
+        pw_str id = pw_schedule_id(&f->arena, PW_LIT("shop"), PW_LIT("daily"), PW_LIT("1.0.0"),
+                                   f->identity.instance);
         EXPECT(pw_str_eq(next, id));
         pw_value input = pw_get_lit(json(f, fixture_text(f, text)), "input");
         f->identity.instance = next;
@@ -484,6 +485,195 @@ TEST(schedule, after_hands_over_when_nothing_of_it_runs)
         payload(&f, 0, "input"),
         "{\"anchor\":1790000000000,\"last\":1790002000000,\"fired\":1000,\"at\":1790001999000}");
     EXPECT_INT(f.t.event_count, 0);
+    fixture_close(&f);
+}
+
+/* ------------------------------------------------------------------ messages */
+
+static uint64_t listening(const fixture *f) /* the visit that this step has opened */
+{
+    EXPECT_INT(f->t.bookmark_count, 1);
+    EXPECT_INT(f->t.bookmarks[0].kind, PW_BOOKMARK_MESSAGE);
+    EXPECT(f->t.subscription_count >= 1);
+    for (size_t i = 0; i < f->t.subscription_count; i++)
+        EXPECT_INT(f->t.subscriptions[i].visit, f->t.bookmarks[0].visit);
+    return f->t.bookmarks[0].visit;
+}
+
+static void hear(fixture *f, uint64_t visit, uint64_t number, const char *type, const char *data)
+{
+    if (f->t.changed)
+        fixture_reload(f);
+    fixture_message(
+        f, visit, number,
+        pw_arena_printf(&f->arena, "{\"id\":\"m%d\",\"source\":\"/s\",\"type\":\"%s\",\"data\":%s}",
+                        (int)number, type, data)
+            .ptr);
+}
+
+TEST(schedule, a_message_starts_an_instance_with_an_array_of_it_and_listening_goes_on_at_once)
+{
+    fixture f;
+    open_schedule(&f, "on: { one: { with: { type: order.paid } } }", "");
+    begin(&f, "null");
+    uint64_t visit = listening(&f);
+    EXPECT_INT(f.t.wake_at, PW_WAKE_NEVER);
+    EXPECT(pw_state_hears(f.state));
+    hear(&f, visit, 5, "other", "1");
+    EXPECT(!f.t.changed);
+    hear(&f, visit, 6, "order.paid", "{\"n\":1.50}");
+    EXPECT_INT(f.t.taken_count, 1);
+    EXPECT_INT(f.t.taken[0].number, 6);
+    (void)started(&f);
+    EXPECT_TEXT(
+        payload(&f, 0, "input"),
+        "[{\"id\":\"m6\",\"source\":\"/s\",\"type\":\"order.paid\",\"data\":{\"n\":1.50}}]");
+    EXPECT_INT(f.t.bookmark_end_count, 1);
+    EXPECT_INT(f.t.bookmark_ends[0].visit, visit);
+    EXPECT(listening(&f) != visit);
+    hear(&f, visit, 7, "order.paid", "2"); /* to the round before */
+    EXPECT(!f.t.changed);
+    fixture_close(&f);
+}
+
+TEST(schedule, data_are_data_if_it_says_so)
+{
+    fixture f;
+    open_schedule(&f, "on: { one: { with: { type: order.paid } } }, read: data", "");
+    begin(&f, "null");
+    hear(&f, listening(&f), 1, "order.paid", "{\"n\":1.50}");
+    EXPECT_TEXT(payload(&f, 0, "input"), "[{\"n\":1.50}]");
+    fixture_close(&f);
+}
+
+TEST(schedule, all_waits_for_one_of_each)
+{
+    fixture f;
+    open_schedule(&f, "on: { all: [ { with: { type: a } }, { with: { type: b } } ] }, read: data",
+                  "");
+    begin(&f, "null");
+    uint64_t visit = listening(&f);
+    hear(&f, visit, 1, "b", "1");
+    EXPECT_INT(f.t.taken_count, 1);
+    EXPECT_INT(f.t.message_count, 0);
+    hear(&f, visit, 2, "b", "2");
+    EXPECT(!f.t.changed);
+    hear(&f, visit, 3, "a", "3");
+    EXPECT_TEXT(payload(&f, 0, "input"), "[1,3]");
+    visit = listening(&f);
+    hear(&f, visit, 4, "a", "4");
+    EXPECT_INT(f.t.message_count, 0); /* nothing is left of the round before */
+    fixture_close(&f);
+}
+
+TEST(schedule, any_until_collects)
+{
+    fixture f;
+    open_schedule(&f, "on: { any: [ { with: { type: a } } ], until: 'length == 3' }, read: data",
+                  "");
+    begin(&f, "null");
+    uint64_t visit = listening(&f);
+    for (int round = 0; round < 2; round++) {
+        for (int i = 1; i <= 3; i++) {
+            EXPECT_INT(f.t.message_count, 0);
+            hear(&f, visit, (uint64_t)(10 * round + i), "a", i == 1 ? "1" : i == 2 ? "2" : "3");
+            if (i == 3)
+                EXPECT_TEXT(payload(&f, 0, "input"), "[1,2,3]");
+        }
+        visit = listening(&f);
+        f.t.message_count = 0;
+    }
+    fixture_close(&f);
+}
+
+TEST(schedule, skip_drops_messages_while_the_one_before_runs)
+{
+    fixture f;
+    open_schedule(&f, "on: { one: { with: { type: a } } }", "overlap: skip");
+    begin(&f, "null");
+    hear(&f, listening(&f), 1, "a", "1");
+    const char *child = started(&f);
+    hear(&f, listening(&f), 2, "a", "2");
+    EXPECT_INT(f.t.taken_count, 1);
+    EXPECT_INT(f.t.message_count, 0);
+    EXPECT_TEXT(skipped(&f), "1, the one before still runs");
+    uint64_t visit = listening(&f);
+    child_ended(&f, child, T0 + 1, NULL);
+    EXPECT_INT(f.t.bookmark_end_count, 0); /* it has never stopped listening */
+    hear(&f, visit, 3, "a", "3");
+    (void)started(&f);
+    fixture_close(&f);
+}
+
+TEST(schedule, wait_lets_messages_wait_while_the_one_before_runs)
+{
+    fixture f;
+    open_schedule(&f, "on: { one: { with: { type: a } } }", "overlap: wait");
+    begin(&f, "null");
+    hear(&f, listening(&f), 1, "a", "1");
+    const char *child = started(&f);
+    uint64_t visit = listening(&f);
+    EXPECT(!pw_state_hears(f.state));
+    hear(&f, visit, 2, "a", "2");
+    EXPECT(!f.t.changed);
+    EXPECT_INT(f.t.code, PAWL_BUSY); /* it is kept for it */
+    fixture_event(&f, &(pw_event){ .kind = PW_EVENT_CHILD_ENDED,
+                                   .now_ms = T0,
+                                   .seed = 7,
+                                   .key = pw_str_of(child),
+                                   .payload = pw_null() });
+    EXPECT(f.t.changed);
+    EXPECT(pw_state_hears(f.state));
+    hear(&f, visit, 2, "a", "2");
+    EXPECT_INT(f.t.taken_count, 1);
+    (void)started(&f);
+    fixture_close(&f);
+}
+
+TEST(schedule, a_listener_hands_over_what_it_has_heard)
+{
+    fixture f;
+    open_schedule(&f, "on: { one: { with: { type: a } } }, read: data", "overlap: skip");
+    begin(&f, "null");
+    uint64_t visit = listening(&f);
+    for (unsigned i = 1; i <= 1000; i++) {
+        hear(&f, visit, i, "a", "1");
+        const char *child = started(&f);
+        visit = listening(&f);
+        child_ended(&f, child, T0 + i, NULL);
+        EXPECT_STATUS(f, "waiting");
+    }
+    hear(&f, visit, 1001, "a", "{\"last\":true}");
+    EXPECT_INT(f.t.taken_count, 1);
+    EXPECT_STATUS(f, "completed");
+    EXPECT_INT(f.t.bookmark_count, 0);
+    EXPECT_TEXT(payload(&f, 0, "schedule"), "true");
+    const char *input = payload(&f, 0, "input");
+    EXPECT_TEXT(fixture_member(&f, input, "heard"), "[{\"last\":true}]");
+    f.identity.instance = PW_LIT("i2");
+    f.state = NULL;
+    begin(&f, input);
+    (void)started(&f);
+    EXPECT_TEXT(payload(&f, 0, "input"), "[{\"last\":true}]");
+    (void)listening(&f);
+    fixture_close(&f);
+}
+
+TEST(schedule, who_listens_and_is_cancelled_listens_no_more)
+{
+    fixture f;
+    open_schedule(&f, "on: { one: { with: { type: a } } }", "");
+    begin(&f, "null");
+    uint64_t visit = listening(&f);
+    fixture_reload(&f);
+    fixture_command(&f, PW_EVENT_SUSPEND, "ann", "");
+    hear(&f, visit, 1, "a", "1");
+    EXPECT(!f.t.changed);
+    EXPECT_INT(f.t.code, PAWL_BUSY);
+    fixture_command(&f, PW_EVENT_CANCEL, "ann", "");
+    EXPECT_INT(f.t.bookmark_end_count, 1);
+    EXPECT_INT(f.t.bookmark_ends[0].visit, visit);
+    EXPECT(!pw_state_hears(f.state));
     fixture_close(&f);
 }
 
