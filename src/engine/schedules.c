@@ -140,10 +140,13 @@ static pawl_code keep(pawl *p, pw_str namespace_, pw_str name, pw_str *id, pw_ar
     }
     if (code != PAWL_OK || !wanted || id->len)
         return code;
-    code = list(p, namespace_, name, false, 1, &rows, &count, arena, err);
+    code = list(p, namespace_, name, false, PAGE, &rows, &count, arena, err);
     bool stopped = false;
-    if (code == PAWL_OK && count && pw_str_eq(rows[0].version, newest.version))
-        code = is_stopped(p, &rows[0], &stopped, arena, err);
+    size_t same = 0; /* the newest of this version */
+    while (same < count && !pw_str_eq(rows[same].version, newest.version))
+        same++;
+    if (code == PAWL_OK && same < count)
+        code = is_stopped(p, &rows[same], &stopped, arena, err);
     if (code != PAWL_OK || stopped)
         return code;
     *id = pw_schedule_id(arena, namespace_, name, newest.version,
