@@ -396,7 +396,7 @@ void pw_listen_begin(pw_step *step, pw_frame *frame)
     PW_RECORD(step, "task.started", frame, { PW_LIT("key"), pw_string_ref(frame->key) },
               { PW_LIT("listens"), pw_listen_described(frame, step->arena) });
     if (correlates(listen))
-        pw_record_lifecycle(step, "correlation-started", pw_object_of(step->arena, NULL, 0));
+        pw_record_lifecycle(step, PW_LIFE_CORRELATION_STARTED, (pw_value){ 0 });
 }
 
 bool pw_listen_is_open(const pw_frame *frame)
@@ -576,10 +576,9 @@ static void finish(pw_step *step, pw_frame *frame)
 {
     pw_value kept = keeps_outputs(frame) ? arg(frame, "o") : frame->items;
     pw_value output = all_kept(step->arena, kept);
-    if (correlates(listen_of(frame))) {
-        pw_member keys[] = { { PW_LIT("correlationKeys"), correlation_of(step->arena, frame) } };
-        pw_record_lifecycle(step, "correlation-completed", pw_object_of(step->arena, keys, 1));
-    }
+    if (correlates(listen_of(frame)))
+        pw_record_lifecycle(step, PW_LIFE_CORRELATION_COMPLETED,
+                            correlation_of(step->arena, frame));
     if (frame->task->kind == PW_TASK_LISTEN) {
         pw_flow_finish(step, frame, output);
         return;

@@ -101,6 +101,7 @@ typedef struct pw_load {
     bool stop; /* the tree cannot be built: nothing to check */
 
     /* program */
+    bool loose; /* evaluate.mode */
     pw_names functions, retries, errors, timeouts;
     const pw_task **tasks;
     uint32_t task_count, task_size;
@@ -235,6 +236,8 @@ typedef struct pw_place { /* what an expression may use where it stands */
 #define PW_ARGS_EXPORT (PW_ARGS_INSIDE | PW_BIT(PW_SLOT_OUTPUT))
 
 typedef enum pw_wrapped { PW_WRAPPED_NO, PW_WRAPPED_WHOLE, PW_WRAPPED_BROKEN } pw_wrapped;
+/* The string may be an expression: wrapped, or in loose mode. */
+bool pw_lang_may_compute(const pw_load *load, const pw_node *node);
 /* Whether the whole string is one ${ ... }; *source is what stands in it. Says so if it is broken
  * or looks like a mistake. */
 pw_wrapped pw_lang_wrapped(pw_load *load, const pw_node *node, const pw_path *path,

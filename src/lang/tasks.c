@@ -227,14 +227,16 @@ static void compile_set(pw_load *load, pw_task *task, const pw_node *node, const
     const pw_path *step = PW_STEP(path, "set");
     pw_place place = inside(nest, "'set'");
     pw_str source;
+    const pw_template *out = pw_lang_template(load, set, step, &place);
     if (pw_lang_is_string(set)) {
-        if (pw_lang_wrapped(load, set, step, &place, &source) == PW_WRAPPED_NO)
+        if (out->kind == PW_TEMPLATE_CONST &&
+            pw_lang_wrapped(load, set, step, &place, &source) == PW_WRAPPED_NO)
             pw_lang_error(load, set, step,
                           "'set' must be an object or one expression in ${ }, not literal text");
     } else if (pw_lang_is_map(load, set, step) && set->count == 0) {
         pw_lang_error(load, set, step, "'set' must have at least one member");
     }
-    task->as.set = pw_lang_template(load, set, step, &place);
+    task->as.set = out;
 }
 
 static void compile_case(pw_load *load, pw_case *out, const pw_node *key, const pw_node *node,
@@ -469,8 +471,8 @@ static void report_no_kind(pw_load *load, const pw_task *task, const pw_node *no
     pw_str shown = pw_lang_shown(load, task->name);
     pw_lang_found(load, PAWL_FINDING_MISSING, node, path,
                   "task '" PW_FMT
-                  "' does nothing: it needs one of call, do, emit, for, fork, listen, raise, run, "
-                  "set, switch, try, wait",
+                  "' does nothing: it needs one of call, do, emit, for, fork, listen, raise, "
+                  "run, set, switch, try, wait",
                   PW_ARG(shown));
     check_members(load, node, path, NULL);
 }
