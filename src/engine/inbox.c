@@ -147,6 +147,25 @@ static pawl_code may_start(const pw_program *program, bool named, pw_definition_
                    pw_definition_status_name(status));
 }
 
+/* A schedule hands over only as long as it is that of the newest published version. */
+static pawl_code may_go_on(pawl *p, const pw_program *program, pawl_error *err)
+{
+    pw_arena arena;
+    pw_arena_init(&arena, 0);
+    pw_definition newest = { 0 };
+    pawl_code code = pw_store_definition_get(p->store, program->namespace_, program->name,
+                                             (pw_str){ "", 0 }, &newest, &arena, err);
+    if (code == PAWL_OK &&
+        (!program->schedule.count || newest.status != PW_DEFINITION_PUBLISHED ||
+         !pw_str_eq(newest.version, program->version)))
+        code = pw_fail(err, PAWL_STATE,
+                       "the schedule of version " PW_FMT " of '" PW_FMT "/" PW_FMT "' is over",
+                       PW_ARG(program->version), PW_ARG(program->namespace_),
+                       PW_ARG(program->name));
+    pw_arena_done(&arena);
+    return code;
+}
+
 static pawl_code read_start(pw_letter *letter, pw_value payload, pawl_error *err)
 {
     pawl *p = letter->engine;
@@ -169,6 +188,9 @@ static pawl_code read_start(pw_letter *letter, pw_value payload, pawl_error *err
                        version.len ? " of version " : "", PW_ARG(version));
     if (code == PAWL_OK)
         code = may_start(command->program, version.len > 0, status, err);
+    event->schedule = pw_truthy(pw_get_lit(payload, "schedule"));
+    if (code == PAWL_OK && event->schedule)
+        code = may_go_on(p, command->program, err);
     event->payload = pw_get_lit(payload, "input");
     if (pw_is(event->payload, PW_NONE))
         event->payload = pw_null();
@@ -186,6 +208,7 @@ static pawl_code read_start(pw_letter *letter, pw_value payload, pawl_error *err
         .input_digest = { letter->digest, 64 },
         .correlation = correlation.len ? correlation : letter->row.target,
         .parent = parent,
+        .schedule = event->schedule,
     };
     command->create = &letter->create;
     return PAWL_OK;
