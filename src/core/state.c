@@ -552,7 +552,8 @@ static pawl_code read_branches(const reader *r, pw_frame *fork, unsigned depth)
     if (!fork->task || !pw_fork_is_wide(fork->task) || fork->phase != PHASE_BODY || fork->child ||
         pw_is(fork->input, PW_NONE))
         return corrupt(r->err, "a scope that is no fork has branches");
-    uint32_t count = fork->task->as.fork.branches.count, first = first_row(r->branches, fork->visit);
+    uint32_t count = fork->task->as.fork.branches.count,
+             first = first_row(r->branches, fork->visit);
     pw_slot *slots = PW_NEW_ARRAY(r->arena, pw_slot, count);
     if (!slots)
         return pw_no_memory(r->err);
@@ -766,11 +767,9 @@ static void add_wait(void *context, const pw_frame *frame)
         { PW_LIT("task"), pw_string_ref(frame->task->pointer) },
         { PW_LIT("name"), pw_string_ref(frame->task->name) },
         { PW_LIT("visit"), pw_int((int64_t)frame->visit) },
-        { PW_LIT("key"),
-          frame->phase == PHASE_USER ? pw_string_ref(frame->key) : (pw_value){ 0 } },
-        { PW_LIT("function"), frame->phase == PHASE_WORK
-                                  ? pw_string_ref(frame->task->as.call.name)
-                                  : (pw_value){ 0 } },
+        { PW_LIT("key"), frame->phase == PHASE_USER ? pw_string_ref(frame->key) : (pw_value){ 0 } },
+        { PW_LIT("function"),
+          frame->phase == PHASE_WORK ? pw_string_ref(frame->task->as.call.name) : (pw_value){ 0 } },
         { PW_LIT("attempt"), counts ? pw_int(frame->attempt) : (pw_value){ 0 } },
         { PW_LIT("retries"),
           frame->phase == PHASE_RETRY ? pw_int(frame->attempt) : (pw_value){ 0 } },
