@@ -395,6 +395,18 @@ TEST(branches, more_than_a_step_may_begin_are_begun_in_the_steps_behind_it)
     fixture_close(&f);
 }
 
+TEST(branches, a_fork_that_ends_in_the_step_that_began_it_has_no_rows)
+{
+    fixture f;
+    open_wide(&f, 20, "", "{ set: { n: %u } }", "");
+    fixture_start(&f, "null");
+    EXPECT_STATUS(f, "completed");
+    EXPECT_CONTAINS(fixture_text(&f, f.t.output), "[{\"n\":0},{\"n\":1},{\"n\":2},");
+    EXPECT_INT(f.t.branch_count, 0);
+    EXPECT_INT(f.t.fork_end_count, 0);
+    fixture_close(&f);
+}
+
 /* A branch exports for all, seen by whoever runs after it. */
 TEST(branches, an_export_of_one_is_seen_by_the_others)
 {
