@@ -6,6 +6,7 @@
 #include "engine/leases.h"
 #include "engine/recover.h"
 #include "engine/registry.h"
+#include "engine/schedules.h"
 #include "engine/shard.h"
 
 #define PW_SHARDS_MAX 64u
@@ -33,6 +34,7 @@ struct pawl {
     pw_committer *committer;
     pw_recovery *recovery;
     pw_leases *leases;
+    pw_schedules *schedules;
     pw_post post;
     pw_shard *shards[PW_SHARDS_MAX];
     uint32_t shard_count;

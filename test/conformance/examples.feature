@@ -8,7 +8,7 @@ Feature: Examples
 
     Examples:
       | example                                              | what                      |
-      | accumulate-room-readings.yaml                        | listen                    |
+      | accumulate-room-readings.yaml                        | call: openapi             |
       | authentication-oauth2-secret.yaml                    | use.secrets               |
       | authentication-oauth2.yaml                           | authentication.oauth2     |
       | authentication-oidc-secret.yaml                      | use.secrets               |
@@ -28,29 +28,19 @@ Feature: Examples
       | call-mcp.yaml                                        | call: mcp                 |
       | call-openapi-redirect.yaml                           | call: openapi             |
       | call-openapi.yaml                                    | call: openapi             |
-      | for.yaml                                             | listen                    |
-      | listen-to-all read-envelope.yaml                     | listen                    |
-      | listen-to-all.yaml                                   | listen                    |
-      | listen-to-any-filter.yaml                            | listen                    |
-      | listen-to-any-forever-foreach.yaml                   | listen                    |
-      | listen-to-any-until-condition.yaml                   | listen                    |
-      | listen-to-any-until-consumed.yaml                    | listen                    |
-      | listen-to-any.yaml                                   | listen                    |
-      | listen-to-one.yaml                                   | listen                    |
       | mock-service-extension.yaml                          | use.extensions            |
-      | run-container-cleanup-always.yaml                    | run                       |
-      | run-container-cleanup-eventually.yaml                | run                       |
-      | run-container-stdin-and-arguments.yaml               | run                       |
-      | run-container-with-name.yaml                         | run                       |
-      | run-container-with-pull-policy.yaml                  | run                       |
-      | run-container.yaml                                   | run                       |
-      | run-return-all.yaml                                  | run                       |
-      | run-return-code.yaml                                 | run                       |
-      | run-return-none.yaml                                 | run                       |
-      | run-return-stderr.yaml                               | run                       |
-      | run-script-with-stdin-and-arguments.yaml             | run                       |
-      | run-shell-stdin-and-arguments.yaml                   | run                       |
-      | run-subflow.yaml                                     | run                       |
+      | run-container-cleanup-always.yaml                    | run: container            |
+      | run-container-cleanup-eventually.yaml                | run: container            |
+      | run-container-stdin-and-arguments.yaml               | run: container            |
+      | run-container-with-name.yaml                         | run: container            |
+      | run-container-with-pull-policy.yaml                  | run: container            |
+      | run-container.yaml                                   | run: container            |
+      | run-return-all.yaml                                  | run: container            |
+      | run-return-code.yaml                                 | run: container            |
+      | run-return-none.yaml                                 | run: container            |
+      | run-return-stderr.yaml                               | run: container            |
+      | run-script-with-stdin-and-arguments.yaml             | run: script               |
+      | run-shell-stdin-and-arguments.yaml                   | run: shell                |
       | schedule-cron.yaml                                   | schedule                  |
       | schedule-event-driven.yaml                           | schedule                  |
       | set-expression.yaml                                  | schedule                  |
@@ -117,6 +107,7 @@ Feature: Examples
     Then the workflow should complete with output:
     """yaml
     accepted: true
+    bet: .bet
     """
 
   Scenario: conditional-task.yaml: runs: a minor is refused
@@ -170,6 +161,26 @@ Feature: Examples
     When the workflow is executed
     Then the workflow output should have a 'processed' property containing 3 items
 
+  Scenario: for.yaml: runs: hears the check-up, and faults: the output of a listen is an array
+    Given the example "for.yaml"
+    And given the workflow input is:
+    """yaml
+    pets: [ { id: 1 } ]
+    vet: ann
+    """
+    When the workflow is executed
+    Then the workflow should be waiting for "waitForCheckup-2"
+    When the event is published:
+    """yaml
+    type: com.fake.petclinic.pets.checkup.completed.v2
+    data: { pets: [] }
+    """
+    Then the workflow should fault with error:
+    """yaml
+    type: https://serverlessworkflow.io/spec/1.0.0/errors/expression
+    status: 400
+    """
+
   Scenario: fork.yaml: runs: the first answer wins
     Given the example "fork.yaml"
     And given the workflow input is:
@@ -179,6 +190,169 @@ Feature: Examples
     """
     When the workflow is executed
     Then the workflow output should have properties 'alerted'
+
+  Scenario: listen-to-all read-envelope.yaml: runs: both measurements, as envelopes
+    Given the example "listen-to-all read-envelope.yaml"
+    When the workflow is executed
+    And the event is published:
+    """yaml
+    type: com.fake-hospital.vitals.measurements.temperature
+    data: { temperature: 37 }
+    """
+    And the event is published:
+    """yaml
+    type: com.fake-hospital.vitals.measurements.bpm
+    data: { bpm: 40 }
+    """
+    Then the workflow should be waiting for "callDoctor-1"
+    When the event is published:
+    """yaml
+    type: com.fake-hospital.vitals.measurements.temperature
+    data: { temperature: 39 }
+    """
+    Then the workflow should complete
+
+  Scenario: listen-to-all.yaml: runs: both measurements, each beyond its limit
+    Given the example "listen-to-all.yaml"
+    When the workflow is executed
+    And the event is published:
+    """yaml
+    type: com.fake-hospital.vitals.measurements.temperature
+    data: { temperature: 37 }
+    """
+    And the event is published:
+    """yaml
+    type: com.fake-hospital.vitals.measurements.bpm
+    data: { bpm: 40 }
+    """
+    Then the workflow should be waiting for "callDoctor-1"
+    When the event is published:
+    """yaml
+    type: com.fake-hospital.vitals.measurements.temperature
+    data: { temperature: 39 }
+    """
+    Then the workflow should complete with output:
+    """yaml
+    [ { bpm: 40 }, { temperature: 39 } ]
+    """
+
+  Scenario: listen-to-any-filter.yaml: runs: the first measurement beyond its limit
+    Given the example "listen-to-any-filter.yaml"
+    When the workflow is executed
+    And the event is published:
+    """yaml
+    type: com.fake-hospital.vitals.measurements.bpm
+    data: { bpm: 80 }
+    """
+    Then the workflow should be waiting for "callDoctor-1"
+    When the event is published:
+    """yaml
+    type: com.fake-hospital.vitals.measurements.bpm
+    data: { bpm: 101 }
+    """
+    Then the workflow should complete with output:
+    """yaml
+    [ { bpm: 101 } ]
+    """
+
+  Scenario: listen-to-any-forever-foreach.yaml: runs: posts each message, and goes on listening
+    Given the example "listen-to-any-forever-foreach.yaml"
+    And given the workflow input is:
+    """yaml
+    roomId: 7
+    """
+    When the workflow is executed
+    Then the workflow should be waiting for "listenToGossips-1"
+    When the event is published:
+    """yaml
+    { type: gossip, data: psst }
+    """
+    And the event is published:
+    """yaml
+    { type: gossip, data: really }
+    """
+    Then the workflow should be waiting for "listenToGossips-1"
+    And postToChatApi should run 2 times
+
+  Scenario: listen-to-any-until-condition.yaml: runs: ends with the fourth message
+    Given the example "listen-to-any-until-condition.yaml"
+    When the workflow is executed
+    And the event is published:
+    """yaml
+    { type: a, data: 1 }
+    """
+    And the event is published:
+    """yaml
+    { type: b, data: 2 }
+    """
+    And the event is published:
+    """yaml
+    { type: c, data: 3 }
+    """
+    Then the workflow should be waiting for "callDoctor-1"
+    When the event is published:
+    """yaml
+    { type: d, data: 4 }
+    """
+    Then the workflow should complete with output:
+    """yaml
+    [ 1, 2, 3, 4 ]
+    """
+
+  Scenario: listen-to-any-until-consumed.yaml: runs: until the patient has left
+    Given the example "listen-to-any-until-consumed.yaml"
+    When the workflow is executed
+    And the event is published:
+    """yaml
+    type: com.fake-hospital.vitals.measurements.temperature
+    data: { temperature: 39 }
+    """
+    And the event is published:
+    """yaml
+    type: com.fake-hospital.vitals.measurements.temperature
+    data: { temperature: 37 }
+    """
+    And the event is published:
+    """yaml
+    type: com.fake-hospital.vitals.measurements.bpm
+    data: { bpm: 50 }
+    """
+    Then the workflow should be waiting for "callDoctor-1"
+    When the event is published:
+    """yaml
+    type: com.fake-hospital.patient.checked-out
+    """
+    Then the workflow should complete with output:
+    """yaml
+    [ { temperature: 39 }, { bpm: 50 } ]
+    """
+
+  Scenario: listen-to-any.yaml: runs: any message
+    Given the example "listen-to-any.yaml"
+    When the workflow is executed
+    Then the workflow should be waiting for "callDoctor-1"
+    When the event is published:
+    """yaml
+    { type: whatever, data: 1 }
+    """
+    Then the workflow should complete with output:
+    """yaml
+    [ 1 ]
+    """
+
+  Scenario: listen-to-one.yaml: runs: calls once the race has started; no array has a {carId}
+    Given the example "listen-to-one.yaml"
+    When the workflow is executed
+    Then the workflow should be waiting for "waitForStartup-1"
+    When the event is published:
+    """yaml
+    type: com.virtual-wf-powered-race.events.race.started.v1
+    data: { carId: 7 }
+    """
+    Then the workflow should complete with output:
+    """yaml
+    path: /api/v4/cars//start
+    """
 
   Scenario: raise-inline.yaml: runs: faults with its error
     Given the example "raise-inline.yaml"
@@ -227,6 +401,19 @@ Feature: Examples
     When the workflow is executed
     Then the workflow should complete
     And handleUnknownOrderType should run last
+
+  Scenario: run-subflow.yaml: runs: the input is text, for it has no ${ }
+    Given the example "run-subflow.yaml"
+    And another workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: test, name: register-customer, version: 0.1.0 }
+    do: [ { done: { set: { registered: '${ .customer }' } } } ]
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    registered: .user
+    """
 
   Scenario: try-catch-retry-inline.yaml: runs: nothing to retry
     Given the example "try-catch-retry-inline.yaml"
@@ -309,3 +496,31 @@ Feature: Examples
     Given the example "wait-duration-iso8601.yaml"
     When the workflow is started
     Then wait30Seconds should wait until 30 seconds after it began
+
+  Scenario: conditional-task.yaml: runs in loose mode: the service gets the bet
+    Given the example "conditional-task.yaml" in loose mode
+    And given the workflow input is:
+    """yaml
+    customer: { age: 30 }
+    bet: { amount: 5 }
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    accepted: true
+    bet: { amount: 5 }
+    """
+
+  Scenario: try-catch-then.yaml: runs in loose mode: the error is the one that was caught
+    Given the example "try-catch-then.yaml" in loose mode
+    And given the workflow input is:
+    """yaml
+    petId: nobody
+    """
+    When the workflow is executed
+    Then the workflow output should have a 'error.status' property with value:
+    """yaml
+    404
+    """
+    And the workflow output should have properties 'error.type', 'error.title', 'error.instance'
+    And buyPet should not run
