@@ -68,6 +68,14 @@ static void lexical(const pw_frame *frame, uint64_t wanted, pw_value *slots)
             if (open >> at & 1)
                 slots[at] = pw_int(frame->at);
             open &= ~(1ull << each | 1ull << at);
+        } else if (task->kind == PW_TASK_LISTEN && frame->phase == PHASE_BODY) {
+            uint32_t item = task->as.listen.item_slot, at = task->as.listen.at_slot;
+            if (open >> item & 1)
+                slots[item] = pw_item(pw_get_lit(frame->args, "m"), 0);
+            if (open >> at & 1)
+                slots[at] = pw_int((int64_t)frame->at - 1);
+            if (task->as.listen.each)
+                open &= ~(1ull << item | 1ull << at);
         } else if (task->kind == PW_TASK_TRY && !pw_is(frame->error, PW_NONE)) {
             uint32_t as = task->as.attempt.as_slot;
             if (open >> as & 1)
@@ -117,6 +125,12 @@ bool pw_eval_template(pw_step *step, pw_frame *frame, const pw_template *tmpl, p
         return true;
     case PW_TEMPLATE_EXPR:
         return pw_eval(step, frame, tmpl->expr, dot, output, out);
+    case PW_TEMPLATE_LOOSE:
+        if (pw_eval(step, frame, tmpl->expr, dot, output, out))
+            return true;
+        pw_record_literal(step, frame, tmpl, step->thrown);
+        *out = tmpl->value;
+        return true;
     case PW_TEMPLATE_ARRAY: {
         pw_array_builder items = { .arena = step->arena };
         for (uint32_t i = 0; i < tmpl->count; i++) {

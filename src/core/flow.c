@@ -25,7 +25,8 @@ pw_frame *pw_flow_spawn(pw_step *step, pw_frame *parent, const pw_task *task, pw
 {
     pw_frame *frame = PW_NEW(step->arena, pw_frame);
     uint64_t place[3] = { task->index, parent->ordinal++, 0 };
-    if (parent->task && parent->task->kind == PW_TASK_FOR)
+    if (parent->task &&
+        (parent->task->kind == PW_TASK_FOR || parent->task->kind == PW_TASK_LISTEN))
         place[2] = parent->at;
     frame->parent = parent;
     frame->task = task;
@@ -43,7 +44,7 @@ pw_frame *pw_flow_spawn(pw_step *step, pw_frame *parent, const pw_task *task, pw
     return frame;
 }
 
-static void detach(pw_frame *frame)
+static void detach(pw_step *step, pw_frame *frame)
 {
     pw_frame *parent = frame->parent, *before = NULL;
     for (pw_frame *at = parent->child; at != frame; at = at->next)
@@ -55,6 +56,9 @@ static void detach(pw_frame *frame)
     if (parent->last == frame)
         parent->last = before;
     frame->gone = true;
+    pw_branches_drop(step, frame);
+    if (parent->branches)
+        pw_branches_ended(step, parent, frame->task->position, (pw_value){ 0 });
 }
 
 void pw_flow_run(pw_step *step)
@@ -113,12 +117,16 @@ static bool holds_something(const pw_frame *frame)
 {
     return frame->phase == PHASE_CALL || frame->phase == PHASE_WORK || frame->phase == PHASE_USER ||
            frame->phase == PHASE_TIMER || frame->phase == PHASE_RETRY ||
-           frame->phase == PHASE_CHILD;
+           frame->phase == PHASE_CHILD || pw_listen_is_open(frame);
 }
 
 /* What a frame holds outside of the state: its bookmark, its call, its attempt. */
-static void let_go(pw_step *step, const pw_frame *frame)
+static void let_go(pw_step *step, pw_frame *frame)
 {
+    if (pw_listen_is_open(frame)) {
+        pw_listen_close(step, frame, false);
+        return;
+    }
     if (!holds_something(frame) || take_back(step, frame))
         return;
     if (frame->phase == PHASE_CHILD)
@@ -140,15 +148,26 @@ static void let_go(pw_step *step, const pw_frame *frame)
     }
 }
 
+static void cancelled(pw_step *step, const pw_frame *frame, const char *why)
+{
+    PW_RECORD(step, "task.cancelled", frame, { PW_LIT("reason"), pw_string_ref(pw_str_of(why)) });
+    if (frame->phase != PHASE_READY) /* one that has not begun was never told of */
+        pw_record_task(step, PW_LIFE_CANCELLED, frame, (pw_value){ 0 });
+}
+
 static void close_inside(pw_step *step, pw_frame *scope, const char *why)
 {
-    for (pw_frame *frame = scope->child; frame; frame = pw_frame_walk(frame, scope)) {
+    if (scope->branches)
+        pw_branches_wake(step, scope, &(pw_search){ .kind = SEARCH_ALL });
+    for (pw_frame *frame = scope->child, *next = NULL; frame; frame = next) {
+        next = pw_step_walk(step, frame, scope, (pw_search){ .kind = SEARCH_ALL });
         let_go(step, frame);
         frame->gone = true;
-        PW_RECORD(step, "task.cancelled", frame,
-                  { PW_LIT("reason"), pw_string_ref(pw_str_of(why)) });
+        pw_branches_drop(step, frame);
+        cancelled(step, frame, why);
     }
     scope->child = scope->last = NULL;
+    pw_branches_drop(step, scope);
 }
 
 void pw_flow_close(pw_step *step, pw_frame *frame, const char *why)
@@ -157,8 +176,8 @@ void pw_flow_close(pw_step *step, pw_frame *frame, const char *why)
     if (!frame->task)
         return;
     let_go(step, frame);
-    PW_RECORD(step, "task.cancelled", frame, { PW_LIT("reason"), pw_string_ref(pw_str_of(why)) });
-    detach(frame);
+    cancelled(step, frame, why);
+    detach(step, frame);
 }
 
 /* ------------------------------------------------------------------ the end of the workflow */
@@ -184,16 +203,27 @@ static void complete(pw_step *step, pw_value output)
     }
     step->output = output;
     PW_RECORD(step, "instance.completed", NULL, { PW_LIT("output"), output });
-    pw_member more[] = { { PW_LIT("output"), output } };
-    pw_record_lifecycle(step, "completed", pw_object_of(step->arena, more, 1));
+    pw_record_lifecycle(step, PW_LIFE_COMPLETED, output);
     pw_flow_end(step, PW_COMPLETED);
 }
 
-/* What ran beside a fault holds nothing outside any more, and would begin anew. */
-static void stand_down(pw_frame *frame)
+static bool is_around(const pw_frame *scope, const pw_frame *frame)
+{
+    while (frame && frame != scope)
+        frame = frame->parent;
+    return frame != NULL;
+}
+
+/* What ran beside a fault holds nothing outside any more, and would begin anew. A listen around it
+ * keeps its place: it only hears nothing more. */
+static void stand_down(pw_step *step, pw_frame *frame, const pw_frame *at)
 {
     if (!holds_something(frame))
         return;
+    let_go(step, frame);
+    if (is_around(frame, at))
+        return;
+    close_inside(step, frame, "another branch failed");
     frame->raw = pw_frame_raw(frame);
     frame->phase = PHASE_READY;
     frame->input = frame->items = frame->error = frame->args = (pw_value){ 0 };
@@ -205,10 +235,9 @@ static void stand_down(pw_frame *frame)
 static void fault(pw_step *step, pw_frame *at, pw_value problem)
 {
     pw_frame *root = step->state->root;
-    for (pw_frame *frame = root->child; frame; frame = pw_frame_walk(frame, root)) {
-        let_go(step, frame);
-        stand_down(frame);
-    }
+    for (pw_frame *frame = root->child; frame;
+         frame = pw_step_walk(step, frame, root, (pw_search){ .kind = SEARCH_ALL }))
+        stand_down(step, frame, at);
     if (at->task) {
         close_inside(step, at, "the task failed");
         at->phase = PHASE_FAULTED;
@@ -217,8 +246,7 @@ static void fault(pw_step *step, pw_frame *at, pw_value problem)
     at->timeout_ms = at->due_ms = PW_WAKE_NEVER;
     step->error = problem;
     PW_RECORD(step, "instance.faulted", NULL, { PW_LIT("error"), problem });
-    pw_member more[] = { { PW_LIT("error"), problem } };
-    pw_record_lifecycle(step, "faulted", pw_object_of(step->arena, more, 1));
+    pw_record_lifecycle(step, PW_LIFE_FAULTED, problem);
 
     pw_fault *row = PW_NEW(step->arena, pw_fault);
     pw_str where = at->task ? at->task->pointer : PW_LIT("/");
@@ -246,6 +274,12 @@ static void fault(pw_step *step, pw_frame *at, pw_value problem)
 
 /* ------------------------------------------------------------------ errors */
 
+static void faulted(pw_step *step, const pw_frame *frame, pw_value problem)
+{
+    PW_RECORD(step, "task.faulted", frame, { PW_LIT("error"), problem });
+    pw_record_task(step, PW_LIFE_FAULTED, frame, problem);
+}
+
 /* An error came up at `at` (a task that failed, or the scope itself); `from` is the innermost scope
  * that may catch it. */
 static void propagate(pw_step *step, pw_frame *at, pw_frame *from, pw_value problem)
@@ -261,19 +295,20 @@ static void propagate(pw_step *step, pw_frame *at, pw_frame *from, pw_value prob
             break;
     }
     if (from == at && at != catcher && at->task) /* it has not failed itself, and ends with this */
-        PW_RECORD(step, "task.faulted", at, { PW_LIT("error"), problem });
+        faulted(step, at, problem);
     if (!catcher) {
         fault(step, at, problem);
         return;
     }
     for (pw_frame *scope = at->parent; at != catcher && scope != catcher; scope = scope->parent)
-        PW_RECORD(step, "task.faulted", scope, { PW_LIT("error"), problem });
+        faulted(step, scope, problem);
     if (at != catcher) { /* the failing line of frames has its entries; what runs beside it is
                             cancelled */
         close_inside(step, at, "the task failed");
         for (pw_frame *scope = at; scope != catcher;) {
             pw_frame *parent = scope->parent;
-            detach(scope);
+            let_go(step, scope);
+            detach(step, scope);
             if (parent != catcher)
                 close_inside(step, parent, "another branch failed");
             scope = parent;
@@ -289,7 +324,7 @@ static void propagate(pw_step *step, pw_frame *at, pw_frame *from, pw_value prob
 
 void pw_flow_raise(pw_step *step, pw_frame *frame, pw_value problem)
 {
-    PW_RECORD(step, "task.faulted", frame, { PW_LIT("error"), problem });
+    faulted(step, frame, problem);
     if (frame->phase != PHASE_READY && frame->phase != PHASE_PARKED)
         let_go(step, frame);
     frame->phase = PHASE_BODY; /* it holds nothing any more */
@@ -311,6 +346,8 @@ static void list_done(pw_step *step, pw_frame *scope, pw_value output)
         scope->at++;
         scope->ordinal = 0;
         pw_task_next_item(step, scope, output);
+    } else if (scope->task->kind == PW_TASK_LISTEN) {
+        pw_listen_item_done(step, scope, output);
     } else if (scope->task->kind == PW_TASK_TRY && scope->phase == PHASE_HANDLER &&
                scope->task->as.attempt.has_then) {
         pw_flow_finish_then(step, scope, output, scope->task->as.attempt.then);
@@ -369,6 +406,8 @@ void pw_flow_finish_then(pw_step *step, pw_frame *frame, pw_value output, pw_flo
 {
     const pw_task *task = frame->task;
     pw_value raw = output;
+    if (pw_listen_is_open(frame))
+        pw_listen_close(step, frame, true);
     if (task->output_as &&
         !pw_eval_template(step, frame, task->output_as, raw, (pw_value){ 0 }, &output)) {
         pw_flow_raise(step, frame, step->thrown);
@@ -391,8 +430,9 @@ void pw_flow_finish_then(pw_step *step, pw_frame *frame, pw_value output, pw_flo
               { PW_LIT("attempt"),
                 frame->attempt > 1 && outside ? pw_int(frame->attempt) : (pw_value){ 0 } },
               { PW_LIT("output"), outside ? output : (pw_value){ 0 } });
+    pw_record_task(step, PW_LIFE_COMPLETED, frame, output);
     pw_frame *scope = frame->parent;
-    detach(frame);
+    detach(step, frame);
     child_done(step, scope, task, output, then);
 }
 
@@ -401,7 +441,7 @@ void pw_flow_skip(pw_step *step, pw_frame *frame)
 {
     pw_frame *scope = frame->parent;
     PW_RECORD(step, "task.skipped", frame, { PW_LIT("reason"), pw_string_ref(PW_LIT("if")) });
-    detach(frame);
+    detach(step, frame);
     if (!pw_fork_branch_skipped(step, scope))
         child_done(step, scope, frame->task, frame->raw, (pw_flow){ PW_FLOW_CONTINUE, 0 });
 }
@@ -448,9 +488,10 @@ static void fire(pw_step *step, pw_frame *frame)
 
 void pw_flow_due(pw_step *step)
 {
+    const pw_search due = { .kind = SEARCH_DUE, .now_ms = step->event->now_ms };
     while (!step->ended) {
         pw_frame *root = step->state->root, *first = NULL;
-        for (pw_frame *frame = root; frame; frame = pw_frame_walk(frame, root)) {
+        for (pw_frame *frame = root; frame; frame = pw_step_walk(step, frame, root, due)) {
             int64_t wake = pw_frame_wake(frame);
             if (wake != PW_WAKE_NEVER && wake <= step->event->now_ms &&
                 (!first || wake < pw_frame_wake(first)))

@@ -254,8 +254,9 @@ void pw_act(pw_shard *shard, pw_live *live)
 void pw_act_stop(pw_shard *shard, pw_live *live)
 {
     pw_str id = pw_live_id(live);
-    for (; live->flight_count > 0; pw_live_remove_flight(live, &live->flights[0])) {
-        const pw_flight *flight = &live->flights[0];
+    for (; live->flight_count > 0;
+         pw_live_remove_flight(live, &live->flights[live->flight_count - 1])) {
+        const pw_flight *flight = &live->flights[live->flight_count - 1];
         if (shard->closing) /* the drivers stop everything, and may be gone already */
             continue;
         if (flight->kind == PW_FLIGHT_CALL)

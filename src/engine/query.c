@@ -166,7 +166,8 @@ static pawl_code add_state(pawl *p, pw_object_builder *object, const pw_instance
     pawl_code code = pw_programs_get(p->programs, p->store, row->namespace_, row->name,
                                      row->version, false, program, NULL, &error);
     if (code == PAWL_OK)
-        code = pw_state_parse(&state, row->state, *program, &payloads, object->arena, &error);
+        code = pw_state_parse_branches(&state, row->state, row->branches, *program, &payloads,
+                                       object->arena, &error);
     if (code == PAWL_CORRUPT || code == PAWL_SCHEMA || code == PAWL_NOT_FOUND) {
         pw_array_add(&list, trouble_wait(&w, error.message));
         *found_waits = pw_array_end(&list);

@@ -544,6 +544,14 @@ static pawl_code check_rows(pw_commit_item *item)
         if (t->taken[i].visit > INT64_MAX || t->taken[i].number > INT64_MAX)
             return refuse(item, "a message's visit or number is beyond 63 bits");
     }
+    for (size_t i = 0; i < t->branch_count; i++) {
+        if (t->branches[i].fork == 0 || t->branches[i].fork > INT64_MAX)
+            return refuse(item, "a branch's fork is not a visit");
+    }
+    for (size_t i = 0; i < t->fork_end_count; i++) {
+        if (t->fork_ends[i] == 0 || t->fork_ends[i] > INT64_MAX)
+            return refuse(item, "a fork that ends is not a visit");
+    }
     for (size_t i = 0; i < t->message_count; i++) {
         const pw_inbox_message *message = &t->messages[i];
         if (!pw_store_fits(message->target, 1, PW_ID_MAX) ||

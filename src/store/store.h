@@ -203,6 +203,7 @@ typedef struct pw_instance_row {
     pw_status status;
     uint64_t token;
     pw_str state;         /* text; empty if not asked for */
+    pw_str branches;      /* what pw_state_parse_branches reads with it, as of the same commit; empty: none, or not asked for */
     pw_str business_key, input_digest, correlation, labels, parent; /* empty: none */
     bool schedule;        /* it is the schedule of its definition */
     int64_t created_ms, updated_ms, ended_ms; /* ended_ms -1: not yet */

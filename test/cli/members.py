@@ -34,7 +34,6 @@ REFUSED = {
     "use.catalogs": "use: {§catalogs: {}}\ndo: []\n",
     "use.extensions": "use: {§extensions: []}\ndo: []\n",
     "use.secrets": "use: {§secrets: []}\ndo: []\n",
-    "evaluate.mode: loose": "evaluate: {§mode: loose}\ndo: []\n",
     "call: openapi": "{call: openapi, with: {}}",
     "call: grpc": "{call: grpc, with: {}}",
     "call: asyncapi": "{call: asyncapi, with: {}}",
@@ -88,7 +87,7 @@ TABLE = {
         "schedule.read": (WITHIN, "schedule"),
         "evaluate": (YES, "§evaluate: {}\ndo: []\n"),
         "evaluate.language": (YES, "evaluate: {§language: jq}\ndo: []\n"),
-        "evaluate.mode": (YES, "evaluate: {§mode: strict}\ndo: []\n"),
+        "evaluate.mode": (OPEN, "evaluate: {§mode: loose}\ndo: []\n", "evaluate: {mode: lax}\ndo: []\n"),
     },
     "taskBase": {
         "if": (YES, "{set: {x: 1}, §if: .x}"),

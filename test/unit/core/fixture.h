@@ -4,6 +4,7 @@
 #define PW_TEST_CORE_FIXTURE_H
 
 #include "test.h"
+#include "branch_rows.h"
 #include "base/json.h"
 #include "core/core.h"
 #include "lang/lang.h"
@@ -19,6 +20,7 @@ typedef struct fixture {
     pw_core_settings settings;
     pw_transition t; /* of the last step */
     pw_payload_list payloads; /* of all steps, each as often as it was put out */
+    branch_rows branches;     /* as they are stored now */
     int64_t now_ms;
     uint64_t steps;
 } fixture;
@@ -34,6 +36,8 @@ void fixture_timer(fixture *f, int64_t at_ms);
 void fixture_answer(fixture *f, uint64_t visit, int status, const char *type, const char *body);
 void fixture_result(fixture *f, uint64_t visit, uint32_t attempt, const char *json);
 void fixture_failed(fixture *f, uint64_t visit, uint32_t attempt, const char *error);
+/* A CloudEvent for the listen of `visit`. */
+void fixture_message(fixture *f, uint64_t visit, uint64_t number, const char *event);
 void fixture_lost(fixture *f, uint64_t visit, uint32_t attempt);
 void fixture_resume(fixture *f, const char *key, const char *data, const char *actor);
 void fixture_command(fixture *f, pw_event_kind kind, const char *actor, const char *reason);
@@ -46,6 +50,9 @@ pw_payload_source fixture_source(fixture *f);
 const char *fixture_text(fixture *f, pw_str s);
 /* The types of the last step's entries and their tasks: "task.completed /do/0/a; ..." */
 const char *fixture_entries(fixture *f);
+/* The lifecycle events of the last step: "workflow.started; task.created /do/0/a 1; ...", where the
+ * number is the visit; others by their type. Their ids must be those of the step, in order. */
+const char *fixture_events(fixture *f);
 pw_value fixture_entry(fixture *f, size_t at);
 const char *fixture_member(fixture *f, const char *json, const char *member);
 
