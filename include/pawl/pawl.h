@@ -217,7 +217,11 @@ PAWL_API PAWL_CHECK pawl_code pawl_migrate(const char *store, int *from, int *to
     X(DSL, "early-dsl", 0, "a version of the language from before its release",                    \
       "write dsl: 1.0.3")                                                                          \
     X(NOT_PORTABLE, "not-portable", 0, "something that only this engine understands",              \
-      "keep it, and know that another engine will refuse or ignore it")
+      "keep it, and know that another engine will refuse or ignore it")                            \
+    X(EVERY_MESSAGE, "every-message", 0, "a filter that every message of its type must be tried on", \
+      "say what is expected, with 'expect' of a 'correlate'")                                      \
+    X(LISTEN_OUTPUT, "listen-output", 0, "the output of a listen, which is an array, read as an object", \
+      "take the message out of the array: '.[0]'")
 
 typedef enum pawl_finding_kind {
 #define PAWL_FINDING_ENUM(name, code, error, what, advice) PAWL_FINDING_##name,

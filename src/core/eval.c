@@ -68,6 +68,14 @@ static void lexical(const pw_frame *frame, uint64_t wanted, pw_value *slots)
             if (open >> at & 1)
                 slots[at] = pw_int(frame->at);
             open &= ~(1ull << each | 1ull << at);
+        } else if (task->kind == PW_TASK_LISTEN && frame->phase == PHASE_BODY) {
+            uint32_t item = task->as.listen.item_slot, at = task->as.listen.at_slot;
+            if (open >> item & 1)
+                slots[item] = pw_item(pw_get_lit(frame->args, "m"), 0);
+            if (open >> at & 1)
+                slots[at] = pw_int((int64_t)frame->at - 1);
+            if (task->as.listen.each)
+                open &= ~(1ull << item | 1ull << at);
         } else if (task->kind == PW_TASK_TRY && !pw_is(frame->error, PW_NONE)) {
             uint32_t as = task->as.attempt.as_slot;
             if (open >> as & 1)

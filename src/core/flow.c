@@ -25,7 +25,8 @@ pw_frame *pw_flow_spawn(pw_step *step, pw_frame *parent, const pw_task *task, pw
 {
     pw_frame *frame = PW_NEW(step->arena, pw_frame);
     uint64_t place[3] = { task->index, parent->ordinal++, 0 };
-    if (parent->task && parent->task->kind == PW_TASK_FOR)
+    if (parent->task &&
+        (parent->task->kind == PW_TASK_FOR || parent->task->kind == PW_TASK_LISTEN))
         place[2] = parent->at;
     frame->parent = parent;
     frame->task = task;
@@ -108,12 +109,16 @@ static bool take_back(pw_step *step, const pw_frame *frame)
 static bool holds_something(const pw_frame *frame)
 {
     return frame->phase == PHASE_CALL || frame->phase == PHASE_WORK || frame->phase == PHASE_USER ||
-           frame->phase == PHASE_TIMER || frame->phase == PHASE_RETRY;
+           frame->phase == PHASE_TIMER || frame->phase == PHASE_RETRY || pw_listen_is_open(frame);
 }
 
 /* What a frame holds outside of the state: its bookmark, its call, its attempt. */
-static void let_go(pw_step *step, const pw_frame *frame)
+static void let_go(pw_step *step, pw_frame *frame)
 {
+    if (pw_listen_is_open(frame)) {
+        pw_listen_close(step, frame, false);
+        return;
+    }
     if (!holds_something(frame) || take_back(step, frame))
         return;
     if (frame->phase == PHASE_CALL) {
@@ -181,11 +186,23 @@ static void complete(pw_step *step, pw_value output)
     pw_flow_end(step, PW_COMPLETED);
 }
 
-/* What ran beside a fault holds nothing outside any more, and would begin anew. */
-static void stand_down(pw_frame *frame)
+static bool is_around(const pw_frame *scope, const pw_frame *frame)
+{
+    while (frame && frame != scope)
+        frame = frame->parent;
+    return frame != NULL;
+}
+
+/* What ran beside a fault holds nothing outside any more, and would begin anew. A listen around it
+ * keeps its place: it only hears nothing more. */
+static void stand_down(pw_step *step, pw_frame *frame, const pw_frame *at)
 {
     if (!holds_something(frame))
         return;
+    let_go(step, frame);
+    if (is_around(frame, at))
+        return;
+    close_inside(step, frame, "another branch failed");
     frame->raw = pw_frame_raw(frame);
     frame->phase = PHASE_READY;
     frame->input = frame->items = frame->error = frame->args = (pw_value){ 0 };
@@ -197,10 +214,8 @@ static void stand_down(pw_frame *frame)
 static void fault(pw_step *step, pw_frame *at, pw_value problem)
 {
     pw_frame *root = step->state->root;
-    for (pw_frame *frame = root->child; frame; frame = pw_frame_walk(frame, root)) {
-        let_go(step, frame);
-        stand_down(frame);
-    }
+    for (pw_frame *frame = root->child; frame; frame = pw_frame_walk(frame, root))
+        stand_down(step, frame, at);
     if (at->task) {
         close_inside(step, at, "the task failed");
         at->phase = PHASE_FAULTED;
@@ -265,6 +280,7 @@ static void propagate(pw_step *step, pw_frame *at, pw_frame *from, pw_value prob
         close_inside(step, at, "the task failed");
         for (pw_frame *scope = at; scope != catcher;) {
             pw_frame *parent = scope->parent;
+            let_go(step, scope);
             detach(scope);
             if (parent != catcher)
                 close_inside(step, parent, "another branch failed");
@@ -303,6 +319,8 @@ static void list_done(pw_step *step, pw_frame *scope, pw_value output)
         scope->at++;
         scope->ordinal = 0;
         pw_task_next_item(step, scope, output);
+    } else if (scope->task->kind == PW_TASK_LISTEN) {
+        pw_listen_item_done(step, scope, output);
     } else if (scope->task->kind == PW_TASK_TRY && scope->phase == PHASE_HANDLER &&
                scope->task->as.attempt.has_then) {
         pw_flow_finish_then(step, scope, output, scope->task->as.attempt.then);
@@ -361,6 +379,8 @@ void pw_flow_finish_then(pw_step *step, pw_frame *frame, pw_value output, pw_flo
 {
     const pw_task *task = frame->task;
     pw_value raw = output;
+    if (pw_listen_is_open(frame))
+        pw_listen_close(step, frame, true);
     if (task->output_as &&
         !pw_eval_template(step, frame, task->output_as, raw, (pw_value){ 0 }, &output)) {
         pw_flow_raise(step, frame, step->thrown);

@@ -154,12 +154,13 @@ void pw_record_lifecycle(pw_step *step, const char *what, pw_value more)
                                { PW_LIT("namespace"), pw_string_ref(p->namespace_) },
                                { PW_LIT("version"), pw_string_ref(p->version) } };
     bool started = strcmp(what, "started") == 0;
+    const char *dash = strrchr(what, '-'); /* "correlation-started" says when it started */
     pw_object_builder data = { .arena = arena };
     pw_object_add(
         &data, PW_LIT("name"),
         pw_string_ref(pw_arena_printf(arena, PW_FMT "-" PW_FMT "." PW_FMT, PW_ARG(p->name),
                                       PW_ARG(step->identity->instance), PW_ARG(p->namespace_))));
-    pw_object_add(&data, pw_arena_printf(arena, "%sAt", what),
+    pw_object_add(&data, pw_arena_printf(arena, "%sAt", dash ? dash + 1 : what),
                   pw_moment_value(arena, step->event->now_ms));
     if (started)
         pw_object_add(&data, PW_LIT("definition"), pw_object_of(arena, definition, 3));

@@ -58,6 +58,8 @@ const pw_list *pw_frame_list(const pw_frame *frame, const pw_program *program)
         return &task->as.fork.branches;
     case PW_TASK_TRY:
         return frame->phase == PHASE_HANDLER ? &task->as.attempt.handler : &task->as.attempt.body;
+    case PW_TASK_LISTEN:
+        return &task->as.listen.body;
     case PW_TASK_SET:
     case PW_TASK_SWITCH:
     case PW_TASK_RAISE:
@@ -67,7 +69,6 @@ const pw_list *pw_frame_list(const pw_frame *frame, const pw_program *program)
     case PW_TASK_USER:
     case PW_TASK_FUNCTION:
     case PW_TASK_ACTIVITY:
-    case PW_TASK_LISTEN:
     case PW_TASK_RUN:
     case PW_TASK_SCHEDULE:
         return NULL;
@@ -249,9 +250,14 @@ static void write_frame(writer *w, const pw_frame *frame, const pw_value *around
         put_int(w, "=", 1, 0);
     else
         put_value(w, "in", data);
+    bool listens = pw_listen_is_open(frame); /* lists in lists: the inner ones are put out */
+    w->put->depth = listens ? 1 : 0;
     put_value(w, "it", frame->items);
+    w->put->depth = 0;
     put_value(w, "e", frame->error);
+    w->put->depth = listens ? 2 : 0;
     put_value(w, "a", frame->args);
+    w->put->depth = 0;
     put_value(w, "cx", frame->context);
     put_text(w, "k", frame->key);
     if (frame->child) {
@@ -349,6 +355,8 @@ static bool complete(const pw_frame *frame)
         return pw_is(frame->items, PW_ARRAY) &&
                frame->items.count == frame->task->as.fork.branches.count && frame->at >= 1 &&
                frame->at <= frame->items.count;
+    if (frame->task->kind == PW_TASK_LISTEN || frame->phase == PHASE_LISTEN)
+        return pw_listen_sound(frame);
     if (frame->phase == PHASE_HANDLER)
         return !pw_is(frame->error, PW_NONE);
     if (frame->phase == PHASE_TIMER || frame->phase == PHASE_RETRY)
@@ -516,6 +524,16 @@ int64_t pw_state_timer(const pw_state *state)
     return earliest;
 }
 
+bool pw_state_hears(const pw_state *state)
+{
+    if (asleep(state))
+        return false;
+    for (pw_frame *frame = state->root; frame; frame = pw_frame_walk(frame, state->root))
+        if (frame->phase == PHASE_LISTEN)
+            return true;
+    return false;
+}
+
 bool pw_state_cut(const pw_state *state)
 {
     if (asleep(state))
@@ -613,6 +631,7 @@ pw_value pw_state_waits(const pw_state *state, const pw_program *program, pw_are
         if (!kind || !frame->task)
             continue;
         bool due = frame->phase == PHASE_TIMER || frame->phase == PHASE_RETRY;
+        bool keyed = frame->phase == PHASE_USER || frame->phase == PHASE_LISTEN;
         bool counts = frame->phase == PHASE_CALL || frame->phase == PHASE_WORK;
         pw_member members[] = {
             { PW_LIT("kind"), pw_string_ref(pw_str_of(kind)) },
@@ -620,7 +639,9 @@ pw_value pw_state_waits(const pw_state *state, const pw_program *program, pw_are
             { PW_LIT("name"), pw_string_ref(frame->task->name) },
             { PW_LIT("visit"), pw_int((int64_t)frame->visit) },
             { PW_LIT("key"),
-              frame->phase == PHASE_USER ? pw_string_ref(frame->key) : (pw_value){ 0 } },
+              keyed ? pw_string_ref(frame->key) : (pw_value){ 0 } },
+            { PW_LIT("listens"), frame->phase == PHASE_LISTEN ? pw_listen_described(frame, arena)
+                                                              : (pw_value){ 0 } },
             { PW_LIT("function"), frame->phase == PHASE_WORK
                                       ? pw_string_ref(frame->task->as.call.name)
                                       : (pw_value){ 0 } },

@@ -197,6 +197,24 @@ static void activity_event(pw_step *step)
                   { PW_LIT("attempt"), pw_int(event->attempt) });
 }
 
+static verdict message(pw_step *step)
+{
+    static const verdict not_wanted = { false, PAWL_NOT_FOUND, "nothing listens for it" };
+    const pw_event *event = step->event;
+    pw_state *state = step->state;
+    pw_frame *frame = state->root;
+    while (frame && !(frame->visit == event->visit && pw_listen_is_open(frame)))
+        frame = pw_frame_walk(frame, state->root);
+    if (!frame || pw_status_ended(state->status))
+        return not_wanted;
+    if (state->status == PW_SUSPENDED)
+        return (verdict){ false, PAWL_BUSY, "the instance is suspended" };
+    pawl_code code = pw_listen_message(step, frame, event->number, event->payload);
+    if (code == PAWL_BUSY)
+        return (verdict){ false, code, "the task is at work on a message that came before" };
+    return code == PAWL_OK ? (verdict){ true, code, "" } : not_wanted;
+}
+
 static bool asleep(const pw_state *state)
 {
     return state->status == PW_SUSPENDED || pw_status_ended(state->status);
@@ -227,6 +245,7 @@ static verdict take(pw_step *step)
         activity_event(step);
         return done;
     case PW_EVENT_MESSAGE:
+        return message(step);
     case PW_EVENT_CHILD_ENDED:
         return (verdict){ false, PAWL_NOT_FOUND, "nothing waits for it" };
     case PW_EVENT_RESUME:

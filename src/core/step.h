@@ -172,8 +172,13 @@ void pw_listen_begin(pw_step *step, pw_frame *frame);
 /* PAWL_OK: taken; PAWL_BUSY: not now; PAWL_NOT_FOUND: it does not want this one. Nothing has changed but when taken. */
 pawl_code pw_listen_message(pw_step *step, pw_frame *frame, uint64_t number, pw_value message);
 void pw_listen_item_done(pw_step *step, pw_frame *frame, pw_value output); /* its foreach has run once */
-/* The same for who is no listen task: opens the bookmark and subscribes; messages heard so far are in frame->items. */
-void pw_listen_open(pw_step *step, pw_frame *frame, const pw_listen *listen);
+/* The same for who is no listen task: opens the bookmark and subscribes. False: an expression failed, and the frame has
+ * raised it. When it has heard enough, the bookmark is closed and pw_schedule_heard is called. */
+bool pw_listen_open(pw_step *step, pw_frame *frame, const pw_listen *listen);
+bool pw_listen_is_open(const pw_frame *frame); /* it has a bookmark and subscriptions */
+void pw_listen_close(pw_step *step, pw_frame *frame, bool consumed); /* ... and now it has none */
+bool pw_listen_sound(const pw_frame *frame); /* of a stored frame, in LISTEN or BODY */
+pw_value pw_listen_described(const pw_frame *frame, pw_arena *arena); /* for people: what it waits for */
 
 /* ---- child.c: instances that start others */
 void pw_child_begin(pw_step *step, pw_frame *frame);
@@ -184,6 +189,7 @@ void pw_child_tell_parent(pw_step *step); /* this instance has ended */
 /* ---- schedule.c: when the next one starts */
 void pw_schedule_begin(pw_step *step, pw_frame *frame);
 void pw_schedule_due(pw_step *step, pw_frame *frame);
+void pw_schedule_heard(pw_step *step, pw_frame *frame, pw_value messages); /* `on` is satisfied: an array, as read */
 
 /* ---- http.c */
 bool pw_http_render(pw_step *step, pw_frame *frame, pw_call_request *out); /* false: step->thrown */

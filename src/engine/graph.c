@@ -97,6 +97,29 @@ static pw_value inside(pw_value v, const char *a, const char *b)
     return b ? pw_get(v, pw_str_of(b)) : v;
 }
 
+/* "one order.paid", "any a, b until c": the types as written; a filter without one has its place. */
+static pw_str listens_for(graph *g, pw_value to)
+{
+    static const char *const strategies[] = { "one", "any", "all" };
+    pw_str text = PW_LIT("");
+    for (size_t i = 0; i < PW_LENGTH(strategies); i++) {
+        pw_value filters = inside(to, strategies[i], NULL);
+        if (pw_is(filters, PW_NONE))
+            continue;
+        text = pw_str_of(strategies[i]);
+        bool list = pw_is(filters, PW_ARRAY);
+        size_t count = list ? filters.count : 1;
+        for (size_t j = 0; j < count; j++) {
+            pw_value filter = list ? pw_item(filters, j) : filters;
+            pw_str type = written(g, inside(filter, "with", "type"));
+            text = joined(g, text, j ? ", " : " ", type.len ? type : PW_LIT("a message"));
+        }
+        if (count == 0)
+            text = PW_LIT("any message");
+    }
+    return text;
+}
+
 static pw_str detail_of(graph *g, const pw_task *task)
 {
     pw_value d = task->definition, with = inside(d, "with", NULL);
@@ -129,8 +152,12 @@ static pw_str detail_of(graph *g, const pw_task *task)
     }
     case PW_TASK_USER:
         return joined(g, PW_LIT("userTask"), " ", written(g, inside(with, "title", NULL)));
+    case PW_TASK_LISTEN: {
+        pw_value to = inside(d, "listen", "to"), until = inside(to, "until", NULL);
+        return joined(g, listens_for(g, to), " until ",
+                      pw_is(until, PW_OBJECT) ? listens_for(g, until) : written(g, until));
+    }
     case PW_TASK_FUNCTION:
-    case PW_TASK_LISTEN:
     case PW_TASK_RUN:
     case PW_TASK_SCHEDULE:
     case PW_TASK_ACTIVITY:
@@ -146,7 +173,7 @@ static pw_str kind_of(const pw_task *task)
         [PW_TASK_FOR] = "for",       [PW_TASK_FORK] = "fork", [PW_TASK_TRY] = "try",
         [PW_TASK_RAISE] = "raise",   [PW_TASK_WAIT] = "wait", [PW_TASK_EMIT] = "emit",
         [PW_TASK_HTTP] = "call",     [PW_TASK_USER] = "call", [PW_TASK_FUNCTION] = "call",
-        [PW_TASK_ACTIVITY] = "call",
+        [PW_TASK_ACTIVITY] = "call", [PW_TASK_LISTEN] = "listen",
     };
     return pw_str_of(kinds[task->kind]);
 }
@@ -189,9 +216,10 @@ static void walk_switch(graph *g, const pw_task *task, const place *at)
         leave(g, at, task, entry_of(task), task->then, PW_EDGE_OTHERWISE);
 }
 
-static void walk_for(graph *g, const pw_task *task, const place *at)
+/* A loop: `for`, or what a listen does with each message. */
+static void walk_loop(graph *g, const pw_task *task, pw_list list, const place *at)
 {
-    const place body = { task->as.loop.body, entry_of(task), at->catcher, false };
+    const place body = { list, entry_of(task), at->catcher, false };
     edge(g, entry_of(task), first_of(body.list, entry_of(task)), PW_EDGE_LOOP, PW_LIT(""));
     walk_list(g, &body);
     leave(g, at, task, entry_of(task), task->then, PW_EDGE_DONE);
@@ -274,7 +302,8 @@ static void walk_try(graph *g, const pw_task *task, const place *at)
 static void walk_task(graph *g, const pw_task *task, const place *at)
 {
     bool group = task->kind == PW_TASK_DO || task->kind == PW_TASK_FOR ||
-                 task->kind == PW_TASK_FORK || task->kind == PW_TASK_TRY;
+                 task->kind == PW_TASK_FORK || task->kind == PW_TASK_TRY ||
+                 (task->kind == PW_TASK_LISTEN && task->as.listen.body.count > 0);
     if (group)
         pw_graph_open(&g->writer, task, NULL);
     node(g, task);
@@ -283,13 +312,19 @@ static void walk_task(graph *g, const pw_task *task, const place *at)
         walk_do(g, task, at);
         break;
     case PW_TASK_FOR:
-        walk_for(g, task, at);
+        walk_loop(g, task, task->as.loop.body, at);
         break;
     case PW_TASK_FORK:
         walk_fork(g, task, at);
         break;
     case PW_TASK_TRY:
         walk_try(g, task, at);
+        break;
+    case PW_TASK_LISTEN:
+        if (group)
+            walk_loop(g, task, task->as.listen.body, at);
+        else
+            leave(g, at, task, entry_of(task), task->then, PW_EDGE_NEXT);
         break;
     case PW_TASK_SWITCH:
         walk_switch(g, task, at);
@@ -306,7 +341,6 @@ static void walk_task(graph *g, const pw_task *task, const place *at)
     case PW_TASK_EMIT:
     case PW_TASK_HTTP:
     case PW_TASK_USER:
-    case PW_TASK_LISTEN:
     case PW_TASK_RUN:
     case PW_TASK_SCHEDULE:
     case PW_TASK_ACTIVITY:

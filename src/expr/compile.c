@@ -815,6 +815,7 @@ static pw_expr *link_code(pw_compiler *c)
     expr->constants = constants;
     expr->constant_count = c->constant_count;
     expr->slots_read = c->slots_read;
+    expr->reads_input = c->reads_input;
     return expr;
 }
 
@@ -822,6 +823,7 @@ static pw_expr *compile(pw_compiler *c, pw_str source, const pw_expr_variable *v
                         size_t variable_count)
 {
     pw_node *tree = pw_parse(c->syntax, source);
+    c->reads_input = pw_reads_input(tree); /* before anything is folded */
     const pw_scope *scope = NULL;
     for (size_t i = 0; i < variable_count; i++) {
         PW_ASSERT(variables[i].slot < PW_EXPR_SLOTS_MAX);
@@ -883,4 +885,9 @@ pawl_code pw_expr_compile(const pw_expr **out, pw_str source, const pw_expr_vari
 uint64_t pw_expr_slots(const pw_expr *expr)
 {
     return expr->slots_read;
+}
+
+bool pw_expr_reads_input(const pw_expr *expr)
+{
+    return expr->reads_input;
 }

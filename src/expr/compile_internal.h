@@ -47,6 +47,7 @@ typedef struct pw_compiler {
     uint32_t constant_count, constant_size;
     pw_known *known;
     uint64_t slots_read;
+    bool reads_input;
     uint32_t code_total;
     bool track;       /* the program records paths: subexpressions must be marked */
     bool wants_track; /* ... and this was found out too late: compile again */

@@ -31,6 +31,8 @@ PAWL_CHECK pawl_code pw_expr_compile(const pw_expr **out, pw_str source,
 
 /* Slots that the expression reads, as a bit set. */
 uint64_t pw_expr_slots(const pw_expr *expr);
+/* False: what it gives does not depend on `.`. True is no promise that it does. */
+bool pw_expr_reads_input(const pw_expr *expr);
 
 typedef struct pw_expr_limits { /* zero means default */
     uint64_t fuel;              /* 10,000,000 units: instructions, and elements and bytes touched */

@@ -147,6 +147,8 @@ typedef struct pw_syntax {
 _Noreturn void pw_syntax_fail(pw_syntax *syntax, size_t position, const char *format, ...)
     PW_PRINTF(3, 4);
 pw_node *pw_parse(pw_syntax *syntax, pw_str source);
+/* Whether the value may depend on the input. NULL: no. */
+bool pw_reads_input(const pw_node *n);
 /* "def name(params): body;" of the prelude. */
 pw_def *pw_parse_def(pw_syntax *syntax, pw_str source);
 

@@ -94,6 +94,7 @@ struct pw_expr {
     const pw_function *functions;
     uint32_t code_count, constant_count, function_count;
     uint64_t slots_read;
+    bool reads_input;
 };
 
 /* ---- the machine */

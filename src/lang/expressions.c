@@ -33,7 +33,7 @@ static pw_str trim(pw_str s)
     return s;
 }
 
-static bool is_name_byte(char c)
+bool pw_is_name_byte(char c)
 {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
 }
@@ -44,7 +44,7 @@ static size_t find_variable(pw_str source, const char *name)
     size_t len = strlen(name);
     for (size_t i = 0; i + len < source.len; i++) {
         if (source.ptr[i] == '$' && memcmp(source.ptr + i + 1, name, len) == 0 &&
-            (i + 1 + len == source.len || !is_name_byte(source.ptr[i + 1 + len])))
+            (i + 1 + len == source.len || !pw_is_name_byte(source.ptr[i + 1 + len])))
             return i;
     }
     return source.len;
@@ -127,12 +127,12 @@ static void warn_of_lookalike(pw_load *load, const pw_node *node, const pw_path 
     if (text.len > 1 && text.ptr[0] == '.') {
         looks = !(text.ptr[1] >= '0' && text.ptr[1] <= '9');
         for (size_t i = 1; i < text.len && looks; i++)
-            looks = is_name_byte(text.ptr[i]) || (text.ptr[i] == '.' && text.ptr[i - 1] != '.');
+            looks = pw_is_name_byte(text.ptr[i]) || (text.ptr[i] == '.' && text.ptr[i - 1] != '.');
         looks = looks && text.ptr[text.len - 1] != '.';
     } else if (text.len > 1 && text.ptr[0] == '$') {
         pw_str rest = { text.ptr + 1, text.len - 1 };
         size_t end = 0;
-        while (end < rest.len && is_name_byte(rest.ptr[end]))
+        while (end < rest.len && pw_is_name_byte(rest.ptr[end]))
             end++;
         pw_str name = { rest.ptr, end };
         for (size_t i = 0; i < PW_LENGTH(arguments) && !looks; i++)
@@ -180,6 +180,14 @@ pw_wrapped pw_lang_wrapped(pw_load *load, const pw_node *node, const pw_path *pa
                    "text stands behind the '}', so all of it is literal text; write "
                    "\"${ \\\"\\\\(.x) text\\\" }\"");
     return PW_WRAPPED_NO;
+}
+
+pw_str pw_lang_unwrapped(pw_str text)
+{
+    pw_str source = trim(text);
+    if (pw_str_starts(source, PW_LIT("${")) && pw_expr_scan(source) == source.len)
+        source = trim((pw_str){ source.ptr + 2, source.len - 3 });
+    return source;
 }
 
 const pw_expr *pw_lang_expression(pw_load *load, const pw_node *node, const pw_path *path,

@@ -125,6 +125,7 @@ pawl_code pw_lang_load(pw_program **out, pw_str text, pw_findings *findings, paw
     pw_lang_yaml_done(load);
     pw_arena_guard(load->arena, NULL);
     pw_arena_guard(findings->arena, findings_guard);
+    pw_expr_machine_free(load->machine);
     pw_arena_done(&load->scratch);
     pw_free(load);
     if (code != PAWL_OK) {

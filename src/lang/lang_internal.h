@@ -111,6 +111,7 @@ typedef struct pw_load {
     uint32_t tries;      /* of nearest names, so far */
     uint32_t looked_at;  /* tasks, in the search for loops, so far */
     size_t source_bytes; /* of expressions, so far */
+    pw_expr_machine *machine; /* NULL until a pattern is tried */
 } pw_load;
 
 /* ---- source.c: places and findings */
@@ -206,6 +207,7 @@ pw_str pw_nearest_hint(pw_load *load, const pw_nearest *nearest);
 
 bool pw_is_dns_label(pw_str s);
 bool pw_is_identifier(pw_str s); /* of a jq variable */
+bool pw_is_name_byte(char c);    /* behind the first of one */
 bool pw_is_semver(pw_str s, uint32_t *major, uint32_t *minor, pw_str *prerelease);
 
 /* An entry of use.* by name; NULL, with a finding: there is none. */
@@ -237,6 +239,8 @@ typedef enum pw_wrapped { PW_WRAPPED_NO, PW_WRAPPED_WHOLE, PW_WRAPPED_BROKEN } p
  * or looks like a mistake. */
 pw_wrapped pw_lang_wrapped(pw_load *load, const pw_node *node, const pw_path *path,
                            const pw_place *place, pw_str *source);
+/* The expression in a string that always is one: without ${ }, and blanks around it. */
+pw_str pw_lang_unwrapped(pw_str text);
 /* A string that is always an expression. NULL: absent, or wrong. */
 const pw_expr *pw_lang_expression(pw_load *load, const pw_node *node, const pw_path *path,
                                   const pw_place *place);
@@ -287,6 +291,19 @@ pw_flow pw_lang_flow(pw_load *load, const pw_node *node, const pw_path *path, co
  * many. */
 bool pw_lang_variable(pw_load *load, const pw_node *node, const pw_path *path, const char *fallback,
                       const pw_nest *nest, uint32_t *slots, pw_scope *scope);
+
+/* `member`.`inner` of a task or a foreach: input.from, output.as, export.as. */
+const pw_template *pw_lang_shaped(pw_load *load, const pw_node *node, const pw_path *path,
+                                  const char *member, const char *inner, const pw_place *place);
+
+/* ---- listen.c */
+
+/* {one | any | all, until}; `read` is the caller's. `nest` NULL: of a schedule, where no task is. False: there
+ * is a finding. */
+bool pw_lang_listen(pw_load *load, pw_listen *out, const pw_node *strategy, const pw_path *path,
+                    const pw_nest *nest);
+void pw_lang_listen_task(pw_load *load, pw_task *task, const pw_node *node, const pw_path *path,
+                         const pw_nest *nest);
 
 /* ---- calls.c, errors.c, retries.c */
 

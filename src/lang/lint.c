@@ -167,18 +167,64 @@ static bool check_inside(pw_load *load, const pw_task *task, bool *pure)
             passes = passes || (!task->as.attempt.retry && !task->as.attempt.has_then);
         }
         break;
+    case PW_TASK_LISTEN:
+        (void)check_list(load, task->as.listen.body, &inner);
+        passes = !task->as.listen.to.for_ever;
+        break;
     case PW_TASK_WAIT:
     case PW_TASK_EMIT:
     case PW_TASK_HTTP:
     case PW_TASK_USER:
     case PW_TASK_FUNCTION:
     case PW_TASK_ACTIVITY:
-    case PW_TASK_LISTEN:
     case PW_TASK_RUN:
     case PW_TASK_SCHEDULE:
         break;
     }
     return passes;
+}
+
+/* ---- what a listen gives */
+
+/* The member that an expression begins with: "data" of `.data.x`. Empty: it begins otherwise. */
+static pw_str first_member(pw_value v)
+{
+    pw_str source = pw_lang_unwrapped(pw_text(v));
+    size_t len = 0;
+    while (len + 1 < source.len && pw_is_name_byte(source.ptr[len + 1]))
+        len++;
+    return source.len && source.ptr[0] == '.' ? (pw_str){ source.ptr + 1, len } : (pw_str){ 0 };
+}
+
+static void report_as_object(pw_load *load, const pw_task *task, const pw_task *listen,
+                             const char *member, const char *inner)
+{
+    pw_value holder = pw_get(task->definition, pw_str_of(member));
+    pw_str name = first_member(pw_get(holder, pw_str_of(inner)));
+    if (!name.len)
+        return;
+    pw_str shown = pw_lang_shown(load, name), of = pw_lang_shown(load, listen->name);
+    bool data = pw_str_is(name, "data") && listen->as.listen.to.read != PW_READ_ENVELOPE;
+    pw_lang_report_task(load, PAWL_FINDING_LISTEN_OUTPUT, task,
+                        "'%s.%s' reads ." PW_FMT " of the output of '" PW_FMT
+                        "', which is an array, also of one message: write '.[0]%s" PW_FMT "'%s",
+                        member, inner, PW_ARG(shown), PW_ARG(of), data ? "" : ".",
+                        PW_ARG(data ? PW_LIT("") : shown),
+                        data ? "; what is read is the data already, unless 'read: envelope' says "
+                               "otherwise"
+                             : "");
+}
+
+/* Itself, and the task behind it. */
+static void check_listen_output(pw_load *load, const pw_task *task, const pw_task *next)
+{
+    if (task->output_as) {
+        report_as_object(load, task, task, "output", "as");
+        return;
+    }
+    report_as_object(load, task, task, "export", "as");
+    if (next && task->then.kind == PW_FLOW_CONTINUE)
+        report_as_object(load, next, task, "input", "from");
 }
 
 static void report_unreachable(walk *w)
@@ -206,6 +252,9 @@ static bool check_list(pw_load *load, pw_list list, bool *pure)
     w.reached = PW_NEW_ARRAY(&load->scratch, bool, list.count);
     w.todo = PW_NEW_ARRAY(&load->scratch, uint32_t, list.count);
     for (uint32_t i = 0; i < list.count; i++) {
+        const pw_task *next = i + 1 < list.count ? list.tasks[i + 1] : NULL;
+        if (list.tasks[i]->kind == PW_TASK_LISTEN)
+            check_listen_output(load, list.tasks[i], next);
         w.passes[i] = check_inside(load, list.tasks[i], &w.pure[i]);
         *pure = *pure && w.pure[i];
     }

@@ -400,7 +400,7 @@ static const kind kinds[] = {
     { "wait", PW_TASK_WAIT, compile_wait, { NULL } },
     { "emit", PW_TASK_EMIT, pw_lang_emit, { NULL } },
     { "call", PW_TASK_ACTIVITY, pw_lang_call, { "with" } },
-    { "listen", PW_TASK_DO, NULL, { "foreach" } },
+    { "listen", PW_TASK_LISTEN, pw_lang_listen_task, { "foreach" } },
     { "run", PW_TASK_DO, NULL, { NULL } },
 };
 
@@ -469,16 +469,16 @@ static void report_no_kind(pw_load *load, const pw_task *task, const pw_node *no
     pw_str shown = pw_lang_shown(load, task->name);
     pw_lang_found(load, PAWL_FINDING_MISSING, node, path,
                   "task '" PW_FMT
-                  "' does nothing: it needs one of call, do, emit, for, fork, raise, set, "
-                  "switch, try, wait",
+                  "' does nothing: it needs one of call, do, emit, for, fork, listen, raise, "
+                  "set, switch, try, wait",
                   PW_ARG(shown));
     check_members(load, node, path, NULL);
 }
 
 /* ---- what all tasks share */
 
-static const pw_template *transform(pw_load *load, const pw_node *node, const pw_path *path,
-                                    const char *member, const char *inner, const pw_place *place)
+const pw_template *pw_lang_shaped(pw_load *load, const pw_node *node, const pw_path *path,
+                                  const char *member, const char *inner, const pw_place *place)
 {
     const pw_node *outer = pw_lang_get(node, member);
     const pw_path *step = PW_STEP(path, member);
@@ -500,16 +500,16 @@ static void compile_common(pw_load *load, pw_task *task, const pw_node *node, co
     pw_place place = { .scope = nest->scope, .arguments = PW_ARGS_BEFORE, .what = "'if'" };
     task->condition = pw_lang_condition(load, pw_lang_get(node, "if"), PW_STEP(path, "if"), &place);
     place.what = "'input.from'";
-    task->input_from = transform(load, node, path, "input", "from", &place);
+    task->input_from = pw_lang_shaped(load, node, path, "input", "from", &place);
     place.what = "'timeout'";
     task->timeout =
         pw_lang_timeout(load, pw_lang_get(node, "timeout"), PW_STEP(path, "timeout"), &place);
     place.arguments = PW_ARGS_INSIDE;
     place.what = "'output.as'";
-    task->output_as = transform(load, node, path, "output", "as", &place);
+    task->output_as = pw_lang_shaped(load, node, path, "output", "as", &place);
     place.arguments = PW_ARGS_EXPORT;
     place.what = "'export.as'";
-    task->export_as = transform(load, node, path, "export", "as", &place);
+    task->export_as = pw_lang_shaped(load, node, path, "export", "as", &place);
     task->then = pw_lang_flow(load, pw_lang_get(node, "then"), PW_STEP(path, "then"), nest->list);
     pw_lang_metadata(load, pw_lang_get(node, "metadata"), PW_STEP(path, "metadata"),
                      PW_METADATA_OF_TASK);

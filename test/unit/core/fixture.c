@@ -143,6 +143,15 @@ void fixture_failed(fixture *f, uint64_t visit, uint32_t attempt, const char *er
     fixture_event(f, &event);
 }
 
+void fixture_message(fixture *f, uint64_t visit, uint64_t number, const char *text)
+{
+    pw_event event = event_of(f, PW_EVENT_MESSAGE);
+    event.visit = visit;
+    event.number = number;
+    event.payload = json(f, text);
+    fixture_event(f, &event);
+}
+
 void fixture_lost(fixture *f, uint64_t visit, uint32_t attempt)
 {
     pw_event event = event_of(f, PW_EVENT_ACTIVITY_LOST);

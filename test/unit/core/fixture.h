@@ -34,6 +34,8 @@ void fixture_timer(fixture *f, int64_t at_ms);
 void fixture_answer(fixture *f, uint64_t visit, int status, const char *type, const char *body);
 void fixture_result(fixture *f, uint64_t visit, uint32_t attempt, const char *json);
 void fixture_failed(fixture *f, uint64_t visit, uint32_t attempt, const char *error);
+/* A CloudEvent for the listen of `visit`. */
+void fixture_message(fixture *f, uint64_t visit, uint64_t number, const char *event);
 void fixture_lost(fixture *f, uint64_t visit, uint32_t attempt);
 void fixture_resume(fixture *f, const char *key, const char *data, const char *actor);
 void fixture_command(fixture *f, pw_event_kind kind, const char *actor, const char *reason);
