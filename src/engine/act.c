@@ -83,6 +83,11 @@ void pw_act_drop(pw_commit *commit)
     }
     commit->calls = NULL;
     commit->jobs = NULL;
+    while (commit->errands) {
+        pw_errand *errand = commit->errands;
+        commit->errands = errand->next;
+        pw_errand_free(errand);
+    }
     pw_free(commit->report);
     commit->report = NULL;
 }
@@ -119,6 +124,8 @@ pawl_code pw_act_prepare(pw_shard *shard, pw_live *live, pawl_error *err)
         last_job = &job->next;
         job->next = NULL;
     }
+    if (code == PAWL_OK)
+        code = pw_hear_prepare(live, &error);
     if (code == PAWL_OK && shard->engine->on_step)
         code = make_report(commit, live, &error);
     if (code == PAWL_OK)
@@ -205,6 +212,7 @@ void pw_act(pw_shard *shard, pw_live *live)
             start_job(shard, live, job);
         }
         hold(shard, live, t);
+        pw_hear_act(shard, live);
         PW_FAULT("engine-after-act");
     }
     pw_act_drop(commit);

@@ -32,6 +32,7 @@ struct pw_commit {
     pw_job *job;
     pw_http_call *calls; /* prepared: nothing can fail after the commit */
     pw_job *jobs;
+    struct pw_errand *errands; /* the same, for the router */
     char *report; /* for on_step; NULL: nobody asked */
 };
 
