@@ -338,6 +338,7 @@ static pawl_code step(pw_shard *shard, pw_live *live, const cause *c, const pw_e
         .event = event->kind,
         .actor = c->delivery ? event->actor : (pw_str){ 0 },
         .now_ms = event->now_ms,
+        .nonce = live->token == 0 ? event->seed : 0,
     };
     if (c->command && (code = copy_command(live, c->command, err)) != PAWL_OK)
         return code;
