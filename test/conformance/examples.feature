@@ -8,7 +8,7 @@ Feature: Examples
 
     Examples:
       | example                                              | what                      |
-      | accumulate-room-readings.yaml                        | listen                    |
+      | accumulate-room-readings.yaml                        | call: openapi             |
       | authentication-oauth2-secret.yaml                    | use.secrets               |
       | authentication-oauth2.yaml                           | authentication.oauth2     |
       | authentication-oidc-secret.yaml                      | use.secrets               |
@@ -28,15 +28,6 @@ Feature: Examples
       | call-mcp.yaml                                        | call: mcp                 |
       | call-openapi-redirect.yaml                           | call: openapi             |
       | call-openapi.yaml                                    | call: openapi             |
-      | for.yaml                                             | listen                    |
-      | listen-to-all read-envelope.yaml                     | listen                    |
-      | listen-to-all.yaml                                   | listen                    |
-      | listen-to-any-filter.yaml                            | listen                    |
-      | listen-to-any-forever-foreach.yaml                   | listen                    |
-      | listen-to-any-until-condition.yaml                   | listen                    |
-      | listen-to-any-until-consumed.yaml                    | listen                    |
-      | listen-to-any.yaml                                   | listen                    |
-      | listen-to-one.yaml                                   | listen                    |
       | mock-service-extension.yaml                          | use.extensions            |
       | run-container-cleanup-always.yaml                    | run                       |
       | run-container-cleanup-eventually.yaml                | run                       |
