@@ -53,14 +53,16 @@ void pw_hearing_free(pw_live *live)
 
 void pw_hear_forget(pw_live *live)
 {
-    live->hear = live->skipped = false;
-    if (live->hearing)
-        live->hearing->restart = true;
+    live->skipped = false;
+    if (!live->hearing)
+        return;
+    live->hear = true; /* what the scan had not reached */
+    live->hearing->restart = true;
 }
 
 void pw_hear_loaded(pw_live *live)
 {
-    live->hear = live->hearing || pw_state_hears(live->state);
+    live->hear = live->hear || pw_state_hears(live->state);
     live->skipped = !pw_status_ended(live->status);
 }
 

@@ -194,6 +194,28 @@ TEST(message, what_comes_for_one_that_ends_goes_back)
     fixture_done(&f);
 }
 
+TEST(message, what_waits_for_a_suspended_one_goes_back_when_it_is_cancelled)
+{
+    fixture f;
+    fixture_init(&f, NULL);
+    fixture_open(&f);
+    deploy(&f, "one", hears_one);
+    char *id = start(&f, "one", NULL);
+    EXPECT_OK(pawl_suspend(f.p, id, NULL, NULL, &f.err), f.err);
+    send_one(&f, "m", 1, "delivered", 1);
+    settle(&f);
+    fixture_close(&f);
+    fixture_open(&f);
+    EXPECT_OK(pawl_cancel(f.p, id, NULL, NULL, &f.err), f.err);
+    settle(&f);
+    char *other = start(&f, "one", NULL), *text = finish(&f, other);
+    EXPECT_ASK(text, ".output", "[1]");
+    pawl_free(text);
+    pawl_free(other);
+    pawl_free(id);
+    fixture_done(&f);
+}
+
 TEST(message, one_that_comes_for_a_suspended_instance_waits_for_it)
 {
     fixture f;
