@@ -113,6 +113,8 @@ void sim_messages_put(const pw_message_row *rows, size_t count)
                           PW_ARG(rows[i].id));
         if (!rows[i].existed && s->number && !s->short_lived)
             sim_violation("message " PW_FMT " is there twice", PW_ARG(rows[i].id));
+        if (!rows[i].existed) /* another one, after the first has expired */
+            s->taken = s->back_by = 0;
         s->number = rows[i].number;
         sim_note("put: message %llu, %s", (unsigned long long)rows[i].number,
                  rows[i].existed ? "again" : "new");
