@@ -221,7 +221,9 @@ PAWL_API PAWL_CHECK pawl_code pawl_migrate(const char *store, int *from, int *to
     X(EVERY_MESSAGE, "every-message", 0, "a filter that every message of its type must be tried on", \
       "say what is expected, with 'expect' of a 'correlate'")                                      \
     X(LISTEN_OUTPUT, "listen-output", 0, "the output of a listen, which is an array, read as an object", \
-      "take the message out of the array: '.[0]'")
+      "take the message out of the array: '.[0]'") \
+    X(LOOSE, "loose-mode", 0, "loose mode, and text in it that is no expression",                  \
+      "leave 'evaluate.mode' out, and write expressions as ${ }")
 
 typedef enum pawl_finding_kind {
 #define PAWL_FINDING_ENUM(name, code, error, what, advice) PAWL_FINDING_##name,
@@ -362,7 +364,8 @@ PAWL_API PAWL_CHECK pawl_code pawl_publish(pawl *p, const char *events, const pa
 typedef enum pawl_wait_for {
     PAWL_WAIT_END = 0,     /* until it has ended */
     PAWL_WAIT_SETTLED = 1, /* ... or only a person or a message can move it, or it is suspended */
-    PAWL_WAIT_IDLE = 2,    /* ... or nothing is to be done before its next timer */
+    PAWL_WAIT_IDLE = 2,    /* ... or nothing is to be done before its next timer. These two: also the children
+                            * that it waits for */
 } pawl_wait_for;
 
 /* Waits until the instance is where `what` says; timeout_ms 0: look once. *out (may be NULL)

@@ -59,6 +59,7 @@ static int ls(cli_app *cli)
     pawl_list_options options = { .struct_size = sizeof options,
                                   .status = cli_value(cli, "status"),
                                   .name = cli_value(cli, "name"),
+                                  .parent = cli_value(cli, "parent"),
                                   .after = cli_value(cli, "after"),
                                   .limit = (uint32_t)limit };
     char *text = NULL;
@@ -82,6 +83,7 @@ static int ls(cli_app *cli)
 static const cli_option options[] = {
     { "status", "STATUS", NULL, "only these: pending, running, waiting, suspended, compensating, completed, faulted, cancelled, compensated" },
     { "name", "NAME", NULL, "only of this definition: name or namespace/name" },
+    { "parent", "ID", NULL, "only the children of this instance" },
     { "limit", "N", NULL, "rows of one page; 100" },
     { "after", "CURSOR", NULL, "the page behind; the page before names it" },
 };

@@ -90,6 +90,11 @@ static void print_wait(cli_app *cli, pw_value instance, pw_value wait, void (*li
         pw_buf_str(&buf, task);
     }
     int64_t attempt = 0;
+    pw_str workflow = pw_get_text(wait, "workflow"), child = pw_get_text(wait, "child");
+    if (workflow.len > 0) {
+        pw_buf_text(&buf, ", workflow ");
+        pw_buf_str(&buf, cli_safe(arena, workflow));
+    }
     pw_str function = pw_get_text(wait, "function");
     if (function.len > 0) {
         pw_buf_text(&buf, ", function ");
@@ -123,6 +128,9 @@ static void print_wait(cli_app *cli, pw_value instance, pw_value wait, void (*li
     if (pw_str_is(kind, "user-action") && key.len > 0)
         line(
             pw_arena_printf(arena, "    answer with: " PW_FMT, PW_ARG(resume_words(cli, id, key))));
+    else if (pw_str_is(kind, "child") && child.len > 0)
+        line(pw_arena_printf(arena, "    look at it with: pawl show " PW_FMT PW_FMT,
+                             PW_ARG(cli_quoted(arena, child)), PW_ARG(cli_db_words(cli))));
     else if (pw_str_is(kind, "continue"))
         line(pw_arena_printf(arena, "    go on with: pawl continue " PW_FMT PW_FMT,
                              PW_ARG(cli_quoted(arena, id)), PW_ARG(cli_db_words(cli))));
@@ -173,6 +181,7 @@ void print_instance(cli_app *cli, pw_value instance)
     pw_str correlation = pw_get_text(instance, "correlation");
     if (!pw_str_eq(correlation, pw_get_text(instance, "id")))
         print_field(cli, "correlation", correlation);
+    print_field(cli, "parent", pw_get_text(instance, "parent"));
     print_field(cli, "created", pw_get_text(instance, "createdAt"));
     print_field(cli, "updated", pw_get_text(instance, "updatedAt"));
     print_field(cli, "ended", pw_get_text(instance, "endedAt"));

@@ -7,8 +7,9 @@
 #include "base/payload.h"
 
 /* Of the stored state; a reader knows the lower ones and refuses a higher one. 1: every value in
- * its place; 2: large ones are payloads. */
-#define PW_STATE_FORMAT 2
+ * its place; 2: large ones are payloads; 3: a fork with many
+ * branches has a row for each. */
+#define PW_STATE_FORMAT 3
 
 /* ------------------------------------------------------------------ status */
 
@@ -78,7 +79,8 @@ typedef struct pw_event {
     pw_value error;     /* ACTIVITY_RESULT: {status, title, detail}; CHILD_ENDED: the problem; else PW_NONE */
     pw_call_result call;
     uint64_t number;    /* MESSAGE: of the message, in its store */
-    pw_str parent;      /* START: who started it and wants to know how it ends; empty: nobody */
+    pw_str parent;      /* START: who started it and wants to know how it ends; CANCEL: who does not want to know
+                         * it any more; empty: nobody */
     uint64_t parent_visit;
     uint32_t depth;     /* START: parents above it */
     bool schedule;      /* START: of the program's schedule, not of its workflow; payload: what the one before left */
@@ -170,10 +172,10 @@ typedef struct pw_work {
 
 /* For another instance, which may not be there yet. The payload is a JSON object, by kind:
  *   start        namespace, name, version (absent: the newest published when it starts), input, correlation,
- *                depth; parent and visit, if it wants to know the end; "schedule": true: of the schedule. Its
+ *                depth, parent; visit, if the parent wants to know the end; "schedule": true: of the schedule. Its
  *                dedupe key is "start"
- *   child-ended  visit, child, and output or error
- *   cancel       reason */
+ *   child-ended  visit (absent: nobody waits), child, and output or error
+ *   cancel       reason; parent, if it is that who cancels */
 typedef struct pw_inbox_message {
     pw_str target, dedupe_key, kind, payload;
 } pw_inbox_message;
@@ -220,6 +222,13 @@ typedef struct pw_fault {
     pw_str action;          /* what a person should check and type next */
 } pw_fault;
 
+/* A branch of a fork with many, stored apart from the state: the others are not written with it. */
+typedef struct pw_branch_row {
+    uint64_t fork;          /* its visit */
+    uint32_t number;        /* from 0 */
+    pw_str state;           /* JSON that refers to payloads */
+} pw_branch_row;
+
 typedef struct pw_state pw_state; /* opaque: the open scopes of an instance, its data */
 
 #define PW_WAKE_NEVER INT64_MIN /* only a bookmark or a command can move it; stored as NULL */
@@ -240,6 +249,10 @@ typedef struct pw_transition {
     pw_value whole_entries; /* the same without references; PW_NONE: `entries` has none */
     const pw_payload *payloads; /* large values that the store may not have yet */
     size_t payload_count;
+    const uint64_t *fork_ends; /* forks whose branch rows go, all of them */
+    size_t fork_end_count;
+    const pw_branch_row *branches; /* rows that are added, or replace those of the same fork and number */
+    size_t branch_count;
     pw_str output;          /* JSON; COMPLETED */
     pw_str error;           /* JSON problem; FAULTED */
     pw_bookmark *bookmarks;
@@ -297,6 +310,11 @@ PAWL_CHECK pawl_code pw_core_step(pw_transition *out, const pw_program *program,
 PAWL_CHECK pawl_code pw_state_parse(pw_state **out, pw_str text, const pw_program *program,
                                     const pw_payload_source *source, pw_arena *arena,
                                     pawl_error *err);
+/* The same, of an instance whose branches have rows: `branches` is a JSON array of [fork, number, state], ordered by
+ * fork and number; empty: there are none. */
+PAWL_CHECK pawl_code pw_state_parse_branches(pw_state **out, pw_str text, pw_str branches,
+                                             const pw_program *program, const pw_payload_source *source,
+                                             pw_arena *arena, pawl_error *err);
 /* Stored log entries, with what they refer to in its place. */
 PAWL_CHECK pawl_code pw_entries_parse(pw_value *out, pw_str text, const pw_payload_source *source,
                                       pw_arena *arena, pawl_error *err);

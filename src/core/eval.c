@@ -125,6 +125,12 @@ bool pw_eval_template(pw_step *step, pw_frame *frame, const pw_template *tmpl, p
         return true;
     case PW_TEMPLATE_EXPR:
         return pw_eval(step, frame, tmpl->expr, dot, output, out);
+    case PW_TEMPLATE_LOOSE:
+        if (pw_eval(step, frame, tmpl->expr, dot, output, out))
+            return true;
+        pw_record_literal(step, frame, tmpl, step->thrown);
+        *out = tmpl->value;
+        return true;
     case PW_TEMPLATE_ARRAY: {
         pw_array_builder items = { .arena = step->arena };
         for (uint32_t i = 0; i < tmpl->count; i++) {

@@ -44,7 +44,7 @@ pw_frame *pw_flow_spawn(pw_step *step, pw_frame *parent, const pw_task *task, pw
     return frame;
 }
 
-static void detach(pw_frame *frame)
+static void detach(pw_step *step, pw_frame *frame)
 {
     pw_frame *parent = frame->parent, *before = NULL;
     for (pw_frame *at = parent->child; at != frame; at = at->next)
@@ -56,6 +56,9 @@ static void detach(pw_frame *frame)
     if (parent->last == frame)
         parent->last = before;
     frame->gone = true;
+    pw_branches_drop(step, frame);
+    if (parent->branches)
+        pw_branches_ended(step, parent, frame->task->position, (pw_value){ 0 });
 }
 
 void pw_flow_run(pw_step *step)
@@ -88,6 +91,10 @@ static bool take_back(pw_step *step, const pw_frame *frame)
     const pw_call_intent *calls = step->calls.items;
     const pw_bookmark *bookmarks = step->bookmarks.items;
     const pw_work *work = step->work.items;
+    const pw_inbox_message *messages = step->messages.items;
+    for (size_t i = step->messages.count; i-- > 0 && frame->phase == PHASE_CHILD;)
+        if (pw_str_eq(messages[i].target, frame->key))
+            drop(&step->messages, i, sizeof *messages); /* its start; its bookmark is below */
     for (size_t i = step->calls.count; i-- > 0;)
         if (calls[i].visit == frame->visit) {
             drop(&step->calls, i, sizeof *calls);
@@ -109,7 +116,8 @@ static bool take_back(pw_step *step, const pw_frame *frame)
 static bool holds_something(const pw_frame *frame)
 {
     return frame->phase == PHASE_CALL || frame->phase == PHASE_WORK || frame->phase == PHASE_USER ||
-           frame->phase == PHASE_TIMER || frame->phase == PHASE_RETRY || pw_listen_is_open(frame);
+           frame->phase == PHASE_TIMER || frame->phase == PHASE_RETRY ||
+           frame->phase == PHASE_CHILD || pw_listen_is_open(frame);
 }
 
 /* What a frame holds outside of the state: its bookmark, its call, its attempt. */
@@ -121,6 +129,8 @@ static void let_go(pw_step *step, pw_frame *frame)
     }
     if (!holds_something(frame) || take_back(step, frame))
         return;
+    if (frame->phase == PHASE_CHILD)
+        pw_child_let_go(step, frame);
     if (frame->phase == PHASE_CALL) {
         pw_call_outcome *outcome = PW_PUSH(step, outcomes, pw_call_outcome);
         outcome->visit = frame->visit;
@@ -138,15 +148,26 @@ static void let_go(pw_step *step, pw_frame *frame)
     }
 }
 
+static void cancelled(pw_step *step, const pw_frame *frame, const char *why)
+{
+    PW_RECORD(step, "task.cancelled", frame, { PW_LIT("reason"), pw_string_ref(pw_str_of(why)) });
+    if (frame->phase != PHASE_READY) /* one that has not begun was never told of */
+        pw_record_task(step, PW_LIFE_CANCELLED, frame, (pw_value){ 0 });
+}
+
 static void close_inside(pw_step *step, pw_frame *scope, const char *why)
 {
-    for (pw_frame *frame = scope->child; frame; frame = pw_frame_walk(frame, scope)) {
+    if (scope->branches)
+        pw_branches_wake(step, scope, &(pw_search){ .kind = SEARCH_ALL });
+    for (pw_frame *frame = scope->child, *next = NULL; frame; frame = next) {
+        next = pw_step_walk(step, frame, scope, (pw_search){ .kind = SEARCH_ALL });
         let_go(step, frame);
         frame->gone = true;
-        PW_RECORD(step, "task.cancelled", frame,
-                  { PW_LIT("reason"), pw_string_ref(pw_str_of(why)) });
+        pw_branches_drop(step, frame);
+        cancelled(step, frame, why);
     }
     scope->child = scope->last = NULL;
+    pw_branches_drop(step, scope);
 }
 
 void pw_flow_close(pw_step *step, pw_frame *frame, const char *why)
@@ -155,8 +176,8 @@ void pw_flow_close(pw_step *step, pw_frame *frame, const char *why)
     if (!frame->task)
         return;
     let_go(step, frame);
-    PW_RECORD(step, "task.cancelled", frame, { PW_LIT("reason"), pw_string_ref(pw_str_of(why)) });
-    detach(frame);
+    cancelled(step, frame, why);
+    detach(step, frame);
 }
 
 /* ------------------------------------------------------------------ the end of the workflow */
@@ -165,6 +186,7 @@ void pw_flow_end(pw_step *step, pw_status status)
 {
     step->ended = true;
     step->state->status = status;
+    pw_child_tell_parent(step);
     if (status == PW_FAULTED)
         return; /* its scopes are kept for who mends it */
     step->state->root->child = step->state->root->last = NULL;
@@ -181,8 +203,7 @@ static void complete(pw_step *step, pw_value output)
     }
     step->output = output;
     PW_RECORD(step, "instance.completed", NULL, { PW_LIT("output"), output });
-    pw_member more[] = { { PW_LIT("output"), output } };
-    pw_record_lifecycle(step, "completed", pw_object_of(step->arena, more, 1));
+    pw_record_lifecycle(step, PW_LIFE_COMPLETED, output);
     pw_flow_end(step, PW_COMPLETED);
 }
 
@@ -214,7 +235,8 @@ static void stand_down(pw_step *step, pw_frame *frame, const pw_frame *at)
 static void fault(pw_step *step, pw_frame *at, pw_value problem)
 {
     pw_frame *root = step->state->root;
-    for (pw_frame *frame = root->child; frame; frame = pw_frame_walk(frame, root))
+    for (pw_frame *frame = root->child; frame;
+         frame = pw_step_walk(step, frame, root, (pw_search){ .kind = SEARCH_ALL }))
         stand_down(step, frame, at);
     if (at->task) {
         close_inside(step, at, "the task failed");
@@ -224,8 +246,7 @@ static void fault(pw_step *step, pw_frame *at, pw_value problem)
     at->timeout_ms = at->due_ms = PW_WAKE_NEVER;
     step->error = problem;
     PW_RECORD(step, "instance.faulted", NULL, { PW_LIT("error"), problem });
-    pw_member more[] = { { PW_LIT("error"), problem } };
-    pw_record_lifecycle(step, "faulted", pw_object_of(step->arena, more, 1));
+    pw_record_lifecycle(step, PW_LIFE_FAULTED, problem);
 
     pw_fault *row = PW_NEW(step->arena, pw_fault);
     pw_str where = at->task ? at->task->pointer : PW_LIT("/");
@@ -253,6 +274,12 @@ static void fault(pw_step *step, pw_frame *at, pw_value problem)
 
 /* ------------------------------------------------------------------ errors */
 
+static void faulted(pw_step *step, const pw_frame *frame, pw_value problem)
+{
+    PW_RECORD(step, "task.faulted", frame, { PW_LIT("error"), problem });
+    pw_record_task(step, PW_LIFE_FAULTED, frame, problem);
+}
+
 /* An error came up at `at` (a task that failed, or the scope itself); `from` is the innermost scope
  * that may catch it. */
 static void propagate(pw_step *step, pw_frame *at, pw_frame *from, pw_value problem)
@@ -268,20 +295,20 @@ static void propagate(pw_step *step, pw_frame *at, pw_frame *from, pw_value prob
             break;
     }
     if (from == at && at != catcher && at->task) /* it has not failed itself, and ends with this */
-        PW_RECORD(step, "task.faulted", at, { PW_LIT("error"), problem });
+        faulted(step, at, problem);
     if (!catcher) {
         fault(step, at, problem);
         return;
     }
     for (pw_frame *scope = at->parent; at != catcher && scope != catcher; scope = scope->parent)
-        PW_RECORD(step, "task.faulted", scope, { PW_LIT("error"), problem });
+        faulted(step, scope, problem);
     if (at != catcher) { /* the failing line of frames has its entries; what runs beside it is
                             cancelled */
         close_inside(step, at, "the task failed");
         for (pw_frame *scope = at; scope != catcher;) {
             pw_frame *parent = scope->parent;
             let_go(step, scope);
-            detach(scope);
+            detach(step, scope);
             if (parent != catcher)
                 close_inside(step, parent, "another branch failed");
             scope = parent;
@@ -297,7 +324,7 @@ static void propagate(pw_step *step, pw_frame *at, pw_frame *from, pw_value prob
 
 void pw_flow_raise(pw_step *step, pw_frame *frame, pw_value problem)
 {
-    PW_RECORD(step, "task.faulted", frame, { PW_LIT("error"), problem });
+    faulted(step, frame, problem);
     if (frame->phase != PHASE_READY && frame->phase != PHASE_PARKED)
         let_go(step, frame);
     frame->phase = PHASE_BODY; /* it holds nothing any more */
@@ -395,16 +422,17 @@ void pw_flow_finish_then(pw_step *step, pw_frame *frame, pw_value output, pw_flo
         pw_fork_export(step, frame, context);
     }
     pw_fork_branch_ends(step, frame);
-    bool outside =
-        task->kind == PW_TASK_HTTP || task->kind == PW_TASK_ACTIVITY || task->kind == PW_TASK_USER;
+    bool outside = task->kind == PW_TASK_HTTP || task->kind == PW_TASK_ACTIVITY ||
+                   task->kind == PW_TASK_USER || (task->kind == PW_TASK_RUN && task->as.run.await);
     int64_t took = step->event->now_ms - frame->started_ms;
     PW_RECORD(step, "task.completed", frame,
               { PW_LIT("durationMs"), outside || took ? pw_int(took) : (pw_value){ 0 } },
               { PW_LIT("attempt"),
                 frame->attempt > 1 && outside ? pw_int(frame->attempt) : (pw_value){ 0 } },
               { PW_LIT("output"), outside ? output : (pw_value){ 0 } });
+    pw_record_task(step, PW_LIFE_COMPLETED, frame, output);
     pw_frame *scope = frame->parent;
-    detach(frame);
+    detach(step, frame);
     child_done(step, scope, task, output, then);
 }
 
@@ -413,7 +441,7 @@ void pw_flow_skip(pw_step *step, pw_frame *frame)
 {
     pw_frame *scope = frame->parent;
     PW_RECORD(step, "task.skipped", frame, { PW_LIT("reason"), pw_string_ref(PW_LIT("if")) });
-    detach(frame);
+    detach(step, frame);
     if (!pw_fork_branch_skipped(step, scope))
         child_done(step, scope, frame->task, frame->raw, (pw_flow){ PW_FLOW_CONTINUE, 0 });
 }
@@ -460,9 +488,10 @@ static void fire(pw_step *step, pw_frame *frame)
 
 void pw_flow_due(pw_step *step)
 {
+    const pw_search due = { .kind = SEARCH_DUE, .now_ms = step->event->now_ms };
     while (!step->ended) {
         pw_frame *root = step->state->root, *first = NULL;
-        for (pw_frame *frame = root; frame; frame = pw_frame_walk(frame, root)) {
+        for (pw_frame *frame = root; frame; frame = pw_step_walk(step, frame, root, due)) {
             int64_t wake = pw_frame_wake(frame);
             if (wake != PW_WAKE_NEVER && wake <= step->event->now_ms &&
                 (!first || wake < pw_frame_wake(first)))

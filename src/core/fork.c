@@ -38,11 +38,15 @@ void pw_fork_export(pw_step *step, pw_frame *frame, pw_value context)
 void pw_fork_begin(pw_step *step, pw_frame *frame)
 {
     const pw_list *branches = &frame->task->as.fork.branches;
-    pw_value *outputs = PW_NEW_ARRAY(step->arena, pw_value, branches->count + 1);
-    for (uint32_t i = 0; i < branches->count; i++)
-        outputs[i] = pw_null();
-    frame->items = pw_array_ref(outputs, branches->count);
     frame->at = branches->count;
+    if (pw_fork_is_wide(frame->task)) {
+        pw_branches_begin(step, frame);
+    } else {
+        pw_value *outputs = PW_NEW_ARRAY(step->arena, pw_value, branches->count + 1);
+        for (uint32_t i = 0; i < branches->count; i++)
+            outputs[i] = pw_null();
+        frame->items = pw_array_ref(outputs, branches->count);
+    }
     PW_RECORD(step, "task.started", frame, { PW_LIT("branches"), pw_int(branches->count) });
     if (branches->count == 0)
         pw_flow_finish(step, frame, frame->items);
@@ -59,9 +63,17 @@ void pw_fork_branch_ends(pw_step *step, pw_frame *branch)
 void pw_fork_branch_done(pw_step *step, pw_frame *fork, uint32_t branch, pw_value output)
 {
     if (races(fork)) {
+        if (fork->branches)
+            pw_branches_wake(step, fork, &(pw_search){ .kind = SEARCH_ALL });
         while (fork->child)
             pw_flow_close(step, fork->child, "another branch won");
         pw_flow_finish(step, fork, output);
+        return;
+    }
+    if (fork->branches) {
+        pw_branches_ended(step, fork, branch, output);
+        if (--fork->at == 0)
+            pw_flow_finish(step, fork, pw_branches_outputs(step, fork));
         return;
     }
     pw_value *items = PW_NEW_ARRAY(step->arena, pw_value, fork->items.count);

@@ -1,4 +1,5 @@
-/* program.c - the life of a compiled program, and what error types mean.
+/* program.c - the life of a compiled program, how lifecycle events are called, and what error types
+ * mean.
  *
  * A program is written by lang while one thread holds it, and by nobody afterwards; the count of
  * references is all that changes then. */
@@ -11,6 +12,7 @@ pw_program *pw_program_new(void)
         return NULL;
     pw_arena_init(&program->arena, 0);
     program->references = 1;
+    program->lifecycle = (pw_lifecycle){ .workflow = PW_LIFE_OF_WORKFLOW, .workflow_output = true };
     return program;
 }
 
@@ -33,6 +35,24 @@ void pw_program_unref(pw_program *program)
         return;
     pw_arena_done(&program->arena);
     pw_free(program);
+}
+
+const char *pw_life_name(pw_life kind)
+{
+    static const char *const names[] = {
+        [PW_LIFE_CREATED] = "created",
+        [PW_LIFE_STARTED] = "started",
+        [PW_LIFE_SUSPENDED] = "suspended",
+        [PW_LIFE_RESUMED] = "resumed",
+        [PW_LIFE_RETRIED] = "retried",
+        [PW_LIFE_CORRELATION_STARTED] = "correlation-started",
+        [PW_LIFE_CORRELATION_COMPLETED] = "correlation-completed",
+        [PW_LIFE_CANCELLED] = "cancelled",
+        [PW_LIFE_FAULTED] = "faulted",
+        [PW_LIFE_COMPLETED] = "completed",
+    };
+    static_assert(PW_LENGTH(names) == PW_LIFE_COUNT, "each kind has its name");
+    return names[kind];
 }
 
 static const char *const error_prefixes[] = {

@@ -34,6 +34,32 @@ enum {
 typedef struct pw_task pw_task;
 typedef struct pw_program pw_program;
 
+/* What a lifecycle event tells of. The language's names. */
+typedef enum pw_life {
+    PW_LIFE_CREATED,
+    PW_LIFE_STARTED,
+    PW_LIFE_SUSPENDED,
+    PW_LIFE_RESUMED,
+    PW_LIFE_RETRIED,
+    PW_LIFE_CORRELATION_STARTED,
+    PW_LIFE_CORRELATION_COMPLETED,
+    PW_LIFE_CANCELLED,
+    PW_LIFE_FAULTED,
+    PW_LIFE_COMPLETED,
+} pw_life;
+#define PW_LIFE_COUNT 10
+#define PW_LIFE_ALL ((1u << PW_LIFE_COUNT) - 1)
+#define PW_LIFE_OF_WORKFLOW (PW_LIFE_ALL & ~(PW_BIT(PW_LIFE_CREATED) | PW_BIT(PW_LIFE_RETRIED)))
+#define PW_LIFE_OF_TASKS                                                                           \
+    (PW_LIFE_ALL & ~(PW_BIT(PW_LIFE_CORRELATION_STARTED) | PW_BIT(PW_LIFE_CORRELATION_COMPLETED)))
+const char *pw_life_name(pw_life kind); /* "correlation-started" */
+
+/* Which of them the definition wants in the outbox. */
+typedef struct pw_lifecycle {
+    unsigned workflow, tasks;          /* PW_BIT(PW_LIFE_...) */
+    bool workflow_output, task_output; /* `completed` carries it */
+} pw_lifecycle;
+
 typedef enum pw_flow_kind { PW_FLOW_CONTINUE, PW_FLOW_EXIT, PW_FLOW_END, PW_FLOW_GOTO } pw_flow_kind;
 
 typedef struct pw_flow {
@@ -50,6 +76,7 @@ typedef struct pw_list {
 typedef enum pw_template_kind {
     PW_TEMPLATE_CONST, /* value */
     PW_TEMPLATE_EXPR,  /* expr's first output */
+    PW_TEMPLATE_LOOSE, /* the same, or value, the string itself, where expr fails */
     PW_TEMPLATE_ARRAY, /* items[count] */
     PW_TEMPLATE_OBJECT /* keys[count]: items[count] */
 } pw_template_kind;
@@ -74,7 +101,7 @@ typedef struct pw_delay {
 typedef struct pw_error_template { /* raise.error */
     const pw_expr *whole;  /* `error: ${ $error }`: the object to raise; else NULL and: */
     pw_str type;           /* if it is literal, as written */
-    const pw_expr *type_expr;
+    const pw_template *type_computed; /* else */
     int32_t status;
     const pw_template *title, *detail, *instance; /* NULL: absent */
 } pw_error_template;
@@ -279,6 +306,7 @@ struct pw_program {
     pw_str error_base;       /* what error types of ours begin with, in this document's spelling */
     const pw_template *input_from, *output_as;
     pw_delay timeout;
+    pw_lifecycle lifecycle;
     const pw_task **tasks;   /* by index */
     uint32_t task_count;
     pw_list body;            /* do */

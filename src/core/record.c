@@ -41,6 +41,38 @@ void pw_record(pw_step *step, const char *type, const pw_frame *frame, const pw_
     pw_array_add(&step->entries, pw_object_of(step->arena, members, n));
 }
 
+void pw_record_literal(pw_step *step, const pw_frame *frame, const pw_template *tmpl,
+                       pw_value problem)
+{
+    pw_literal *literals = step->literals.items;
+    for (size_t i = 0; i < step->literals.count; i++)
+        if (literals[i].tmpl == tmpl) {
+            literals[i].times++;
+            return;
+        }
+    if (step->literals.count == PW_LITERALS_PER_STEP) {
+        step->more_literals++;
+        return;
+    }
+    pw_literal *literal = PW_PUSH(step, literals, pw_literal);
+    *literal = (pw_literal){ tmpl, frame, problem, 1 };
+}
+
+void pw_record_literals(pw_step *step)
+{
+    const pw_literal *literals = step->literals.items;
+    for (size_t i = 0; i < step->literals.count; i++) {
+        pw_str text = pw_text(literals[i].tmpl->value);
+        PW_RECORD(step, "expression.literal", literals[i].frame,
+                  { PW_LIT("text"), pw_text_value(step->arena, PW_FMT, PW_ARG(text)) },
+                  { PW_LIT("error"), pw_get_lit(literals[i].problem, "detail") },
+                  { PW_LIT("times"), pw_int((int64_t)literals[i].times) });
+    }
+    if (step->more_literals)
+        PW_RECORD(step, "expression.literal", NULL,
+                  { PW_LIT("more"), pw_int((int64_t)step->more_literals) });
+}
+
 /* ------------------------------------------------------------------ problems */
 
 pw_value pw_problem(pw_step *step, const pw_frame *frame, const char *suffix, int status,
@@ -111,6 +143,12 @@ static void push_event(pw_step *step, pw_str id, pw_value event)
     row->payload = pw_json_text(step->arena, event, PW_JSON_COMPACT);
     if (!row->payload.ptr)
         pw_step_abort(step, PAWL_NO_MEMORY, "out of memory");
+    step->event_bytes += row->payload.len;
+    if (step->event_bytes > PW_PAYLOAD_WHOLE_MAX)
+        pw_step_abort(step, PAWL_INVALID,
+                      "the events of one step are larger than the limit of 256 MiB");
+    if (step->event_bytes > PW_EVENT_BYTES_PER_STEP)
+        step->budget = 0; /* the rest is left to the next step */
 }
 
 bool pw_record_event(pw_step *step, pw_frame *frame, pw_value with, pw_value *out)
@@ -146,38 +184,74 @@ bool pw_record_event(pw_step *step, pw_frame *frame, pw_value with, pw_value *ou
     return true;
 }
 
-void pw_record_lifecycle(pw_step *step, const char *what, pw_value more)
+/* ------------------------------------------------------------------ lifecycle */
+
+/* "startedAt", of a correlation, too. */
+static pw_str time_member(pw_arena *arena, pw_life kind)
+{
+    const char *name = pw_life_name(kind), *dash = strrchr(name, '-');
+    return pw_arena_printf(arena, "%sAt", dash ? dash + 1 : name);
+}
+
+static pw_value qualified_name(pw_step *step)
 {
     const pw_program *p = step->program;
+    return pw_string_ref(pw_arena_printf(step->arena, PW_FMT "-" PW_FMT "." PW_FMT, PW_ARG(p->name),
+                                         PW_ARG(step->identity->instance), PW_ARG(p->namespace_)));
+}
+
+static void push_lifecycle(pw_step *step, const char *of, pw_life kind, pw_object_builder *data,
+                           pw_value what)
+{
     pw_arena *arena = step->arena;
-    pw_member definition[] = { { PW_LIT("name"), pw_string_ref(p->name) },
-                               { PW_LIT("namespace"), pw_string_ref(p->namespace_) },
-                               { PW_LIT("version"), pw_string_ref(p->version) } };
-    bool started = strcmp(what, "started") == 0;
-    const char *dash = strrchr(what, '-'); /* "correlation-started" says when it started */
-    pw_object_builder data = { .arena = arena };
-    pw_object_add(
-        &data, PW_LIT("name"),
-        pw_string_ref(pw_arena_printf(arena, PW_FMT "-" PW_FMT "." PW_FMT, PW_ARG(p->name),
-                                      PW_ARG(step->identity->instance), PW_ARG(p->namespace_))));
-    pw_object_add(&data, pw_arena_printf(arena, "%sAt", dash ? dash + 1 : what),
-                  pw_moment_value(arena, step->event->now_ms));
-    if (started)
-        pw_object_add(&data, PW_LIT("definition"), pw_object_of(arena, definition, 3));
-    const pw_member *members = pw_members(more);
-    for (uint32_t i = 0; i < more.count; i++)
-        pw_object_add(&data, members[i].key, members[i].value);
+    if (kind == PW_LIFE_FAULTED)
+        pw_object_add(data, PW_LIT("error"), what);
+    else if (kind == PW_LIFE_COMPLETED)
+        pw_object_add(data, PW_LIT("output"), what);
+    else if (kind == PW_LIFE_CORRELATION_COMPLETED)
+        pw_object_add(data, PW_LIT("correlationKeys"), what);
     pw_str id = event_id(step);
     pw_member event[] = {
         { PW_LIT("specversion"), pw_string_ref(PW_LIT("1.0")) },
         { PW_LIT("id"), pw_string_ref(id) },
         { PW_LIT("source"), pw_string_ref(default_source(step)) },
-        { PW_LIT("type"),
-          pw_string_ref(pw_arena_printf(arena, "io.serverlessworkflow.workflow.%s.v1", what)) },
+        { PW_LIT("type"), pw_string_ref(pw_arena_printf(arena, "io.serverlessworkflow.%s.%s.v1", of,
+                                                        pw_life_name(kind))) },
         { PW_LIT("subject"), pw_string_ref(step->identity->instance) },
         { PW_LIT("time"), pw_moment_value(arena, step->event->now_ms) },
         { PW_LIT("datacontenttype"), pw_string_ref(PW_LIT("application/json")) },
-        { PW_LIT("data"), pw_object_end(&data) },
+        { PW_LIT("data"), pw_object_end(data) },
     };
     push_event(step, id, pw_object_of(arena, event, PW_LENGTH(event)));
+}
+
+void pw_record_lifecycle(pw_step *step, pw_life kind, pw_value what)
+{
+    const pw_program *p = step->program;
+    if (!(p->lifecycle.workflow & PW_BIT(kind)))
+        return;
+    pw_object_builder data = { .arena = step->arena };
+    pw_object_add(&data, PW_LIT("name"), qualified_name(step));
+    pw_object_add(&data, time_member(step->arena, kind),
+                  pw_moment_value(step->arena, step->event->now_ms));
+    if (kind == PW_LIFE_STARTED) {
+        pw_member definition[] = { { PW_LIT("name"), pw_string_ref(p->name) },
+                                   { PW_LIT("namespace"), pw_string_ref(p->namespace_) },
+                                   { PW_LIT("version"), pw_string_ref(p->version) } };
+        pw_object_add(&data, PW_LIT("definition"), pw_object_of(step->arena, definition, 3));
+    }
+    bool without = kind == PW_LIFE_COMPLETED && !p->lifecycle.workflow_output;
+    push_lifecycle(step, "workflow", kind, &data, without ? (pw_value){ 0 } : what);
+}
+
+void pw_record_task_lifecycle(pw_step *step, pw_life kind, const pw_frame *frame, pw_value what)
+{
+    pw_object_builder data = { .arena = step->arena };
+    pw_object_add(&data, PW_LIT("workflow"), qualified_name(step));
+    pw_object_add(&data, PW_LIT("task"), pw_string_ref(frame->task->pointer));
+    pw_object_add(&data, PW_LIT("visit"), pw_int((int64_t)frame->visit));
+    pw_object_add(&data, time_member(step->arena, kind),
+                  pw_moment_value(step->arena, step->event->now_ms));
+    bool without = kind == PW_LIFE_COMPLETED && !step->program->lifecycle.task_output;
+    push_lifecycle(step, "task", kind, &data, without ? (pw_value){ 0 } : what);
 }

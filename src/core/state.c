@@ -122,6 +122,11 @@ static pw_frame *clone_frame(const pw_frame *from, pw_frame *parent, pw_arena *a
     return frame;
 }
 
+pw_frame *pw_frame_clone(const pw_frame *from, pw_arena *arena)
+{
+    return clone_frame(from, NULL, arena);
+}
+
 pw_state *pw_state_clone(const pw_state *state, pw_arena *arena)
 {
     pw_state *copy = PW_NEW(arena, pw_state);
@@ -156,6 +161,44 @@ static pw_value copy_value(copier *c, pw_value v)
     return c->seen[at].to;
 }
 
+static void copy_frame(copier *c, pw_frame *frame, pw_value around, pw_value copied);
+
+/* What rests in a wide fork, too. */
+static void copy_branches(copier *c, pw_frame *fork, pw_value input)
+{
+    const pw_frame from = *fork;
+    uint32_t count = fork->task->as.fork.branches.count;
+    pw_slot *slots = PW_NEW_ARRAY(c->arena, pw_slot, count);
+    fork->branches = NULL;
+    for (uint32_t i = 0; slots && i < count && !c->arena->failed; i++) {
+        slots[i] = *pw_branches_slot(&from, i);
+        slots[i].owner = NULL;
+        slots[i].output = copy_value(c, slots[i].output);
+        if (slots[i].kind != SLOT_OPEN)
+            continue;
+        slots[i].frame = pw_frame_clone(slots[i].frame, c->arena);
+        if (slots[i].frame)
+            copy_frame(c, slots[i].frame, input, fork->input);
+    }
+    if (!c->arena->failed)
+        (void)pw_branches_load(c->arena, fork, slots);
+}
+
+/* `copied`: the copy of the data around it, which many a frame merely passes on. */
+static void copy_frame(copier *c, pw_frame *frame, pw_value around, pw_value copied)
+{
+    pw_value input = frame->input;
+    pw_value *values[] = { &frame->raw,   &frame->input, &frame->items,
+                           &frame->error, &frame->args,  &frame->context };
+    for (size_t i = 0; i < PW_LENGTH(values); i++)
+        *values[i] = same(*values[i], around) ? copied : copy_value(c, *values[i]);
+    frame->key = pw_arena_str(c->arena, frame->key);
+    for (pw_frame *child = frame->child; child; child = child->next)
+        copy_frame(c, child, input, frame->input);
+    if (frame->branches)
+        copy_branches(c, frame, input);
+}
+
 pawl_code pw_state_copy(pw_state **out, const pw_state *state, pw_arena *arena, pawl_error *err)
 {
     pw_state *copy = pw_state_clone(state, arena);
@@ -169,13 +212,8 @@ pawl_code pw_state_copy(pw_state **out, const pw_state *state, pw_arena *arena, 
     copy->context = copy_value(&c, copy->context);
     copy->suspended_by = pw_arena_str(arena, copy->suspended_by);
     copy->suspended_reason = pw_arena_str(arena, copy->suspended_reason);
-    for (pw_frame *frame = copy->root; frame; frame = pw_frame_walk(frame, copy->root)) {
-        pw_value *values[] = { &frame->raw,   &frame->input, &frame->items,
-                               &frame->error, &frame->args,  &frame->context };
-        for (size_t i = 0; i < PW_LENGTH(values); i++)
-            *values[i] = copy_value(&c, *values[i]);
-        frame->key = pw_arena_str(arena, frame->key);
-    }
+    copy->parent = pw_arena_str(arena, copy->parent);
+    copy_frame(&c, copy->root, state->input, copy->input);
     copy->known = pw_copying_done(&c.copying);
     if (arena->failed)
         return pw_no_memory(err);
@@ -254,6 +292,7 @@ static void write_frame(writer *w, const pw_frame *frame, const pw_value *around
     w->put->depth = listens ? 1 : 0;
     put_value(w, "it", frame->items);
     w->put->depth = 0;
+    put_int(w, "b", frame->branches != NULL, 0);
     put_value(w, "e", frame->error);
     w->put->depth = listens ? 2 : 0;
     put_value(w, "a", frame->args);
@@ -273,6 +312,32 @@ static void write_frame(writer *w, const pw_frame *frame, const pw_value *around
     pw_buf_char(&w->buf, '}');
 }
 
+static pw_str end_text(writer *w, jmp_buf *guard)
+{
+    pw_str text = { NULL, 0 };
+    if (!w->buf.failed)
+        text = pw_arena_str(w->put->arena, pw_buf_view(&w->buf));
+    (void)pw_arena_guard(w->put->arena, guard);
+    pw_buf_done(&w->buf);
+    return text;
+}
+
+pw_str pw_branch_text(const pw_slot *slot, const pw_frame *fork, pw_putting *put)
+{
+    writer w = { .put = put };
+    pw_buf_init(&w.buf, 0);
+    jmp_buf *guard = pw_arena_guard(put->arena, NULL); /* a jump would lose the buffer */
+    pw_buf_char(&w.buf, '{');
+    if (slot->kind == SLOT_OPEN) {
+        put_name(&w, "o");
+        write_frame(&w, slot->frame, &fork->input);
+    } else if (slot->kind == SLOT_DONE) {
+        put_value(&w, "d", slot->output);
+    }
+    pw_buf_char(&w.buf, '}');
+    return end_text(&w, guard);
+}
+
 pw_str pw_state_write(const pw_state *state, pw_putting *put)
 {
     writer w = { .put = put };
@@ -287,15 +352,13 @@ pw_str pw_state_write(const pw_state *state, pw_putting *put)
     put_value(&w, "x", state->context);
     put_text(&w, "by", state->suspended_by);
     put_text(&w, "why", state->suspended_reason);
+    put_text(&w, "pa", state->parent);
+    put_int(&w, "pv", (int64_t)state->parent_visit, 0);
+    put_int(&w, "dp", state->depth, 0);
     put_name(&w, "r");
     write_frame(&w, state->root, &state->input);
     pw_buf_char(&w.buf, '}');
-    pw_str text = { NULL, 0 };
-    if (!w.buf.failed)
-        text = pw_arena_str(put->arena, pw_buf_view(&w.buf));
-    (void)pw_arena_guard(put->arena, guard);
-    pw_buf_done(&w.buf);
-    return text;
+    return end_text(&w, guard);
 }
 
 /* ------------------------------------------------------------------ reading */
@@ -351,6 +414,8 @@ static bool complete(const pw_frame *frame)
         return false;
     if (frame->task->kind == PW_TASK_FOR)
         return pw_is(frame->items, PW_ARRAY) && frame->at < frame->items.count;
+    if (frame->branches)
+        return true; /* read_branches has seen to it */
     if (frame->task->kind == PW_TASK_FORK)
         return pw_is(frame->items, PW_ARRAY) &&
                frame->items.count == frame->task->as.fork.branches.count && frame->at >= 1 &&
@@ -365,15 +430,31 @@ static bool complete(const pw_frame *frame)
         return frame->key.len > 0 && !pw_is(frame->args, PW_NONE);
     if (frame->phase == PHASE_CALL || frame->phase == PHASE_USER)
         return frame->key.len > 0;
+    if (frame->phase == PHASE_CHILD)
+        return frame->key.len == PW_ID_SIZE - 1 &&
+               (frame->task->kind != PW_TASK_RUN || frame->task->as.run.await);
     if (frame->phase == PHASE_PARKED)
         return !pw_is(frame->args, PW_NONE) || !pw_is(frame->error, PW_NONE);
     return true;
 }
 
+/* What is read beside the frames themselves. */
+typedef struct reader {
+    const pw_program *program;
+    pw_value branches;     /* [fork, number, state], in this order; PW_NONE: no rows */
+    const pw_known *known; /* large values in them; NULL: none */
+    pw_arena *arena;
+    pawl_error *err;
+} reader;
+
+static pawl_code read_branches(const reader *r, pw_frame *fork, unsigned depth);
+
 static pawl_code read_frame(pw_frame **out, pw_value v, pw_frame *parent, pw_value around,
-                            unsigned depth, const pw_program *program, pw_arena *arena,
-                            pawl_error *err)
+                            unsigned depth, const reader *r)
 {
+    const pw_program *program = r->program;
+    pw_arena *arena = r->arena;
+    pawl_error *err = r->err;
     if (!pw_is(v, PW_OBJECT))
         return corrupt(err, "a scope is not an object");
     if (depth > PW_SCOPES_MAX + 1)
@@ -381,7 +462,7 @@ static pawl_code read_frame(pw_frame **out, pw_value v, pw_frame *parent, pw_val
     pw_frame *frame = PW_NEW(arena, pw_frame);
     if (!frame)
         return pw_no_memory(err);
-    int64_t index, phase, visit, path, ordinal, attempt, at, same_data;
+    int64_t index, phase, visit, path, ordinal, attempt, at, same_data, apart;
     if (!get_int(v, "t", -1, 0, (int64_t)program->task_count - 1, &index) ||
         !get_int(v, "p", PHASE_BODY, 0, PHASE_COUNT - 1, &phase) ||
         !get_int(v, "v", 0, 0, VISITS_MAX, &visit) ||
@@ -392,7 +473,7 @@ static pawl_code read_frame(pw_frame **out, pw_value v, pw_frame *parent, pw_val
         !get_int(v, "s1", 0, 0, INT64_MAX, &frame->first_ms) ||
         !get_int(v, "to", PW_WAKE_NEVER, 0, INT64_MAX, &frame->timeout_ms) ||
         !get_int(v, "d", PW_WAKE_NEVER, 0, INT64_MAX, &frame->due_ms) ||
-        !get_int(v, "=", 0, 1, 1, &same_data))
+        !get_int(v, "=", 0, 1, 1, &same_data) || !get_int(v, "b", 0, 1, 1, &apart))
         return corrupt(err, "a number of a scope is out of range");
     frame->phase = (pw_phase)phase;
     frame->visit = (uint64_t)visit;
@@ -423,8 +504,13 @@ static pawl_code read_frame(pw_frame **out, pw_value v, pw_frame *parent, pw_val
     pw_value children = pw_get_lit(v, "c");
     for (size_t i = 0; pw_is(children, PW_ARRAY) && i < children.count; i++) {
         pw_frame *child;
-        pawl_code code = read_frame(&child, pw_item(children, i), frame, frame->input, depth + 1,
-                                    program, arena, err);
+        pawl_code code =
+            read_frame(&child, pw_item(children, i), frame, frame->input, depth + 1, r);
+        if (code != PAWL_OK)
+            return code;
+    }
+    if (apart) {
+        pawl_code code = read_branches(r, frame, depth);
         if (code != PAWL_OK)
             return code;
     }
@@ -434,18 +520,92 @@ static pawl_code read_frame(pw_frame **out, pw_value v, pw_frame *parent, pw_val
     return PAWL_OK;
 }
 
-/* The parsed value with all that it refers to. */
-static pawl_code resolve(pw_value *v, pw_str text, const pw_payload_source *source,
-                         const pw_known **known, pw_arena *arena, pawl_error *err)
+/* The first of the rows of this fork; they are in order. */
+static uint32_t first_row(pw_value rows, uint64_t fork)
 {
-    return pw_payload_refers(text) ? pw_payload_resolve(v, source, known, arena, err) : PAWL_OK;
+    uint32_t low = 0, high = rows.count;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        int64_t of;
+        if (pw_integer(pw_item(pw_item(rows, middle), 0), &of) && of < (int64_t)fork)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static pawl_code read_slot(const reader *r, pw_frame *fork, uint32_t at, pw_value row,
+                           unsigned depth, pw_slot *slot)
+{
+    int64_t of, number;
+    if (!pw_is(row, PW_ARRAY) || row.count != 3 || !pw_integer(pw_item(row, 0), &of) ||
+        !pw_integer(pw_item(row, 1), &number) || of != (int64_t)fork->visit || number != at)
+        return corrupt(r->err, "a branch of a fork is not there");
+    pw_value state = pw_item(row, 2), frame = pw_get_lit(state, "o");
+    if (!pw_is(state, PW_OBJECT))
+        return corrupt(r->err, "a branch is not an object");
+    slot->rest = pw_rest_none();
+    slot->output = pw_get_lit(state, "d");
+    slot->kind = pw_is(slot->output, PW_NONE) ? SLOT_OUT : SLOT_DONE;
+    if (!pw_is(frame, PW_NONE)) {
+        slot->kind = SLOT_OPEN;
+        pawl_code code = read_frame(&slot->frame, frame, fork, fork->input, depth + 1, r);
+        if (code != PAWL_OK)
+            return code;
+        if (slot->frame->task->position != at)
+            return corrupt(r->err, "a branch has another number");
+        fork->child = fork->last = slot->frame->parent = slot->frame->next = NULL;
+    }
+    if (!r->known)
+        return PAWL_OK;
+    pw_arena scratch;
+    pw_arena_init(&scratch, 0);
+    pw_putting put = { .arena = &scratch, .known = r->known, .list = &(pw_payload_list){ 0 } };
+    bool written = pw_branch_text(slot, fork, &put).ptr != NULL;
+    slot->rest.whole = put.whole;
+    pw_arena_done(&scratch);
+    return written || put.whole > PW_PAYLOAD_WHOLE_MAX ? PAWL_OK : pw_no_memory(r->err);
+}
+
+static pawl_code read_branches(const reader *r, pw_frame *fork, unsigned depth)
+{
+    if (!fork->task || !pw_fork_is_wide(fork->task) || fork->phase != PHASE_BODY || fork->child ||
+        pw_is(fork->input, PW_NONE))
+        return corrupt(r->err, "a scope that is no fork has branches");
+    uint32_t count = fork->task->as.fork.branches.count, first = first_row(r->branches, fork->visit);
+    pw_slot *slots = PW_NEW_ARRAY(r->arena, pw_slot, count);
+    if (!slots)
+        return pw_no_memory(r->err);
+    if (!pw_is(r->branches, PW_ARRAY) || r->branches.count - first < count)
+        return corrupt(r->err, "a branch of a fork is not there");
+    uint32_t open = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        pawl_code code = read_slot(r, fork, i, pw_item(r->branches, first + i), depth, &slots[i]);
+        if (code != PAWL_OK)
+            return code;
+        open += slots[i].kind == SLOT_OPEN;
+    }
+    if (open == 0 || open != fork->at)
+        return corrupt(r->err, "a fork has other branches than it says");
+    return pw_branches_load(r->arena, fork, slots) ? PAWL_OK : pw_no_memory(r->err);
 }
 
 pawl_code pw_state_parse(pw_state **out, pw_str text, const pw_program *program,
                          const pw_payload_source *source, pw_arena *arena, pawl_error *err)
 {
-    pw_value v;
-    pawl_code code = pw_json_parse(&v, text, NULL, arena, err);
+    return pw_state_parse_branches(out, text, (pw_str){ 0 }, program, source, arena, err);
+}
+
+pawl_code pw_state_parse_branches(pw_state **out, pw_str text, pw_str branches,
+                                  const pw_program *program, const pw_payload_source *source,
+                                  pw_arena *arena, pawl_error *err)
+{
+    pw_value both[2] = { 0 }, v;
+    pawl_code code = pw_json_parse(&both[0], text, NULL, arena, err);
+    if (code == PAWL_OK && branches.len)
+        code = pw_json_parse(&both[1], branches, NULL, arena, err);
+    v = both[0];
     if (code == PAWL_INVALID)
         return corrupt(err, "it is not JSON");
     if (code != PAWL_OK)
@@ -458,17 +618,28 @@ pawl_code pw_state_parse(pw_state **out, pw_str text, const pw_program *program,
                        "stored state has format %lld, this program knows %d: use a newer program",
                        (long long)format, PW_STATE_FORMAT);
     const pw_known *known = NULL;
-    if (format > 1 && (code = resolve(&v, text, source, &known, arena, err)) != PAWL_OK)
+    bool refers = pw_payload_refers(text) || pw_payload_refers(branches);
+    pw_value all = pw_array_ref(both, 2); /* together: what both have is one */
+    if (format > 1 && refers &&
+        (code = pw_payload_resolve(branches.len ? &all : &both[0], source, &known, arena, err)) !=
+            PAWL_OK)
         return code;
+    v = both[0];
     pw_state *state = PW_NEW(arena, pw_state);
     if (!state)
         return pw_no_memory(err);
     state->known = known;
-    int64_t visits;
+    int64_t visits, parent_visit, depth;
     if (!pw_status_parse(&state->status, pw_get_text(v, "s")) ||
         !get_int(v, "v", 0, 0, VISITS_MAX, &visits) ||
         !get_int(v, "t", 0, 0, INT64_MAX, &state->started_ms))
         return corrupt(err, "status, visits or start are missing");
+    state->parent = pw_get_text(v, "pa");
+    if (!get_int(v, "pv", 0, 1, VISITS_MAX, &parent_visit) ||
+        !get_int(v, "dp", 0, 1, PW_DEPTH_MAX, &depth) || (state->parent.len > 0) != (parent_visit > 0))
+        return corrupt(err, "its parent is out of range");
+    state->parent_visit = (uint64_t)parent_visit;
+    state->depth = (uint32_t)depth;
     state->visits = (uint64_t)visits;
     state->input = pw_get_lit(v, "i");
     state->context = pw_get_lit(v, "x");
@@ -476,7 +647,8 @@ pawl_code pw_state_parse(pw_state **out, pw_str text, const pw_program *program,
         return corrupt(err, "input or context are missing");
     state->suspended_by = pw_get_text(v, "by");
     state->suspended_reason = pw_get_text(v, "why");
-    code = read_frame(&state->root, pw_get_lit(v, "r"), NULL, state->input, 0, program, arena, err);
+    const reader r = { program, both[1], known, arena, err };
+    code = read_frame(&state->root, pw_get_lit(v, "r"), NULL, state->input, 0, &r);
     if (code == PAWL_OK)
         *out = state;
     return code;
@@ -487,8 +659,8 @@ pawl_code pw_entries_parse(pw_value *out, pw_str text, const pw_payload_source *
 {
     pw_value v;
     pawl_code code = pw_json_parse(&v, text, NULL, arena, err);
-    if (code == PAWL_OK)
-        code = resolve(&v, text, source, NULL, arena, err);
+    if (code == PAWL_OK && pw_payload_refers(text))
+        code = pw_payload_resolve(&v, source, NULL, arena, err);
     if (code == PAWL_OK)
         *out = v;
     return code;
@@ -513,45 +685,54 @@ static bool asleep(const pw_state *state)
 
 int64_t pw_state_timer(const pw_state *state)
 {
-    int64_t earliest = PW_WAKE_NEVER;
-    if (asleep(state))
-        return earliest;
-    for (pw_frame *frame = state->root; frame; frame = pw_frame_walk(frame, state->root)) {
-        int64_t wake = pw_frame_wake(frame);
-        if (wake != PW_WAKE_NEVER && (earliest == PW_WAKE_NEVER || wake < earliest))
-            earliest = wake;
-    }
-    return earliest;
+    return asleep(state) ? PW_WAKE_NEVER : pw_frames_rest(state->root).wake_ms;
 }
 
 bool pw_state_hears(const pw_state *state)
 {
-    if (asleep(state))
-        return false;
-    for (pw_frame *frame = state->root; frame; frame = pw_frame_walk(frame, state->root))
-        if (frame->phase == PHASE_LISTEN)
-            return true;
-    return false;
+    return !asleep(state) && pw_frames_rest(state->root).hears > 0;
 }
 
 bool pw_state_cut(const pw_state *state)
 {
-    if (asleep(state))
-        return false;
-    for (pw_frame *frame = state->root; frame; frame = pw_frame_walk(frame, state->root))
-        if (frame->phase == PHASE_READY)
-            return true;
-    return false;
+    return !asleep(state) && pw_frames_rest(state->root).ready > 0;
 }
 
-bool pw_state_wants(const pw_state *state, uint64_t visit, uint32_t attempt)
+typedef struct attempt {
+    uint64_t visit;
+    uint32_t number;
+    bool wanted;
+} attempt;
+
+static void look_for_attempt(void *context, const pw_frame *frame)
 {
-    if (pw_status_ended(state->status))
-        return false;
-    for (pw_frame *frame = state->root; frame; frame = pw_frame_walk(frame, state->root))
-        if (frame->visit == visit && (frame->phase == PHASE_CALL || frame->phase == PHASE_WORK))
-            return frame->attempt == attempt;
-    return false;
+    attempt *a = context;
+    if (frame->visit == a->visit && (frame->phase == PHASE_CALL || frame->phase == PHASE_WORK))
+        a->wanted = frame->attempt == a->number;
+}
+
+bool pw_state_wants(const pw_state *state, uint64_t visit, uint32_t attempt_)
+{
+    attempt a = { visit, attempt_, false };
+    if (!pw_status_ended(state->status))
+        pw_frames_each(state->root, look_for_attempt, &a);
+    return a.wanted;
+}
+
+typedef struct work_list {
+    pw_work *items; /* NULL: they are counted only */
+    size_t count;
+    pw_arena *arena;
+} work_list;
+
+static void add_work(void *context, const pw_frame *frame)
+{
+    work_list *list = context;
+    if (frame->phase != PHASE_WORK)
+        return;
+    if (list->items)
+        list->items[list->count] = pw_call_work_of(frame, list->arena);
+    list->count++;
 }
 
 pawl_code pw_state_work(pw_work **out, size_t *count, const pw_state *state,
@@ -561,22 +742,20 @@ pawl_code pw_state_work(pw_work **out, size_t *count, const pw_state *state,
     (void)program;
     (void)identity;
     (void)settings;
-    size_t wanted = 0;
-    if (!pw_status_ended(state->status))
-        for (pw_frame *frame = state->root; frame; frame = pw_frame_walk(frame, state->root))
-            wanted += frame->phase == PHASE_WORK;
-    pw_work *work = PW_NEW_ARRAY(arena, pw_work, wanted + 1);
-    if (!work)
+    bool ended = pw_status_ended(state->status);
+    work_list list = { .arena = arena };
+    if (!ended)
+        pw_frames_each(state->root, add_work, &list);
+    list.items = PW_NEW_ARRAY(arena, pw_work, list.count + 1);
+    if (!list.items)
         return pw_no_memory(err);
-    size_t n = 0;
-    for (pw_frame *frame = state->root; frame && n < wanted;
-         frame = pw_frame_walk(frame, state->root))
-        if (frame->phase == PHASE_WORK)
-            work[n++] = pw_call_work_of(frame, arena);
+    list.count = 0;
+    if (!ended)
+        pw_frames_each(state->root, add_work, &list);
     if (arena->failed)
         return pw_no_memory(err);
-    *out = work;
-    *count = n;
+    *out = list.items;
+    *count = list.count;
     return PAWL_OK;
 }
 
@@ -610,6 +789,51 @@ static const char *wait_kind(const pw_frame *frame)
     return NULL;
 }
 
+static pw_value workflow_of(const pw_frame *frame, pw_arena *arena)
+{
+    if (frame->phase != PHASE_CHILD || frame->task->kind != PW_TASK_RUN)
+        return (pw_value){ 0 };
+    return pw_text_value(arena, PW_FMT "/" PW_FMT, PW_ARG(frame->task->as.run.namespace_),
+                         PW_ARG(frame->task->as.run.name));
+}
+
+static void add_wait(void *context, const pw_frame *frame)
+{
+    pw_array_builder *waits = context;
+    const char *kind = wait_kind(frame);
+    if (!kind || !frame->task)
+        return;
+    bool due = frame->phase == PHASE_TIMER || frame->phase == PHASE_RETRY;
+    bool keyed = frame->phase == PHASE_USER || frame->phase == PHASE_LISTEN;
+    bool counts = frame->phase == PHASE_CALL || frame->phase == PHASE_WORK;
+    pw_member members[] = {
+        { PW_LIT("kind"), pw_string_ref(pw_str_of(kind)) },
+        { PW_LIT("task"), pw_string_ref(frame->task->pointer) },
+        { PW_LIT("name"), pw_string_ref(frame->task->name) },
+        { PW_LIT("visit"), pw_int((int64_t)frame->visit) },
+        { PW_LIT("key"), keyed ? pw_string_ref(frame->key) : (pw_value){ 0 } },
+        { PW_LIT("listens"), frame->phase == PHASE_LISTEN
+                                 ? pw_listen_described(frame, waits->arena)
+                                 : (pw_value){ 0 } },
+        { PW_LIT("child"),
+          frame->phase == PHASE_CHILD ? pw_string_ref(frame->key) : (pw_value){ 0 } },
+        { PW_LIT("workflow"), workflow_of(frame, waits->arena) },
+        { PW_LIT("function"), frame->phase == PHASE_WORK
+                                  ? pw_string_ref(frame->task->as.call.name)
+                                  : (pw_value){ 0 } },
+        { PW_LIT("attempt"), counts ? pw_int(frame->attempt) : (pw_value){ 0 } },
+        { PW_LIT("retries"),
+          frame->phase == PHASE_RETRY ? pw_int(frame->attempt) : (pw_value){ 0 } },
+        { PW_LIT("since"), pw_moment_value(waits->arena, frame->started_ms) },
+        { PW_LIT("dueAt"), due ? pw_moment_value(waits->arena, frame->due_ms) : (pw_value){ 0 } },
+        { PW_LIT("timeoutAt"), frame->timeout_ms != PW_WAKE_NEVER
+                                   ? pw_moment_value(waits->arena, frame->timeout_ms)
+                                   : (pw_value){ 0 } },
+        { PW_LIT("error"), frame->phase == PHASE_RETRY ? frame->error : (pw_value){ 0 } },
+    };
+    pw_array_add(waits, pw_object_of(waits->arena, members, PW_LENGTH(members)));
+}
+
 pw_value pw_state_waits(const pw_state *state, const pw_program *program, pw_arena *arena)
 {
     (void)program;
@@ -626,36 +850,6 @@ pw_value pw_state_waits(const pw_state *state, const pw_program *program, pw_are
         };
         pw_array_add(&waits, pw_object_of(arena, members, PW_LENGTH(members)));
     }
-    for (pw_frame *frame = state->root; frame; frame = pw_frame_walk(frame, state->root)) {
-        const char *kind = wait_kind(frame);
-        if (!kind || !frame->task)
-            continue;
-        bool due = frame->phase == PHASE_TIMER || frame->phase == PHASE_RETRY;
-        bool keyed = frame->phase == PHASE_USER || frame->phase == PHASE_LISTEN;
-        bool counts = frame->phase == PHASE_CALL || frame->phase == PHASE_WORK;
-        pw_member members[] = {
-            { PW_LIT("kind"), pw_string_ref(pw_str_of(kind)) },
-            { PW_LIT("task"), pw_string_ref(frame->task->pointer) },
-            { PW_LIT("name"), pw_string_ref(frame->task->name) },
-            { PW_LIT("visit"), pw_int((int64_t)frame->visit) },
-            { PW_LIT("key"),
-              keyed ? pw_string_ref(frame->key) : (pw_value){ 0 } },
-            { PW_LIT("listens"), frame->phase == PHASE_LISTEN ? pw_listen_described(frame, arena)
-                                                              : (pw_value){ 0 } },
-            { PW_LIT("function"), frame->phase == PHASE_WORK
-                                      ? pw_string_ref(frame->task->as.call.name)
-                                      : (pw_value){ 0 } },
-            { PW_LIT("attempt"), counts ? pw_int(frame->attempt) : (pw_value){ 0 } },
-            { PW_LIT("retries"),
-              frame->phase == PHASE_RETRY ? pw_int(frame->attempt) : (pw_value){ 0 } },
-            { PW_LIT("since"), pw_moment_value(arena, frame->started_ms) },
-            { PW_LIT("dueAt"), due ? pw_moment_value(arena, frame->due_ms) : (pw_value){ 0 } },
-            { PW_LIT("timeoutAt"), frame->timeout_ms != PW_WAKE_NEVER
-                                       ? pw_moment_value(arena, frame->timeout_ms)
-                                       : (pw_value){ 0 } },
-            { PW_LIT("error"), frame->phase == PHASE_RETRY ? frame->error : (pw_value){ 0 } },
-        };
-        pw_array_add(&waits, pw_object_of(arena, members, PW_LENGTH(members)));
-    }
+    pw_frames_each(state->root, add_wait, &waits);
     return pw_array_end(&waits);
 }

@@ -25,9 +25,11 @@ void *pw_step_push(pw_step *step, pw_list_of *list, size_t item_size)
     return item;
 }
 
-static pw_frame *find_visit(pw_state *state, uint64_t visit, pw_phase phase)
+static pw_frame *find_visit(pw_step *step, uint64_t visit, pw_phase phase)
 {
-    for (pw_frame *frame = state->root; frame; frame = pw_frame_walk(frame, state->root))
+    const pw_search want = { .kind = SEARCH_VISIT, .number = visit };
+    pw_frame *root = step->state->root;
+    for (pw_frame *frame = root; frame; frame = pw_step_walk(step, frame, root, want))
         if (frame->visit == visit && frame->phase == phase)
             return frame;
     return NULL;
@@ -49,8 +51,14 @@ static void start(pw_step *step)
     root->started_ms = state->started_ms;
     root->input = state->input;
     root->timeout_ms = root->due_ms = PW_WAKE_NEVER;
-    PW_RECORD(step, "instance.started", NULL, { PW_LIT("input"), state->input });
-    pw_record_lifecycle(step, "started", pw_object_of(step->arena, NULL, 0));
+    state->depth = step->event->depth;
+    if (step->event->parent.len) {
+        state->parent = pw_arena_str(step->arena, step->event->parent);
+        state->parent_visit = step->event->parent_visit;
+    }
+    PW_RECORD(step, "instance.started", NULL, { PW_LIT("input"), state->input },
+              { PW_LIT("parent"), pw_str_value(state->parent) });
+    pw_record_lifecycle(step, PW_LIFE_STARTED, (pw_value){ 0 });
     if (step->program->timeout.given) {
         pw_duration timeout;
         if (!pw_eval_delay(step, root, &step->program->timeout, &timeout)) {
@@ -89,8 +97,9 @@ static verdict ended(pw_status status)
 static verdict resume(pw_step *step)
 {
     pw_state *state = step->state;
+    const pw_search want = pw_search_key(step->event->key);
     for (pw_frame *frame = state->root; frame && !pw_status_ended(state->status);
-         frame = pw_frame_walk(frame, state->root))
+         frame = pw_step_walk(step, frame, state->root, want))
         if (frame->phase == PHASE_USER && pw_str_eq(frame->key, step->event->key)) {
             pw_call_user_result(step, frame, step->event->payload, step->event->actor);
             return (verdict){ true, PAWL_OK, "" };
@@ -117,9 +126,20 @@ static verdict cancel(pw_step *step)
     record_command(step, "instance.cancelled");
     while (state->root->child)
         pw_flow_close(step, state->root->child, "the instance was cancelled");
-    pw_record_lifecycle(step, "cancelled", pw_object_of(step->arena, NULL, 0));
+    pw_record_lifecycle(step, PW_LIFE_CANCELLED, (pw_value){ 0 });
     pw_flow_end(step, PW_CANCELLED);
     return (verdict){ true, PAWL_OK, "" };
+}
+
+/* Only an instance is suspended (dsl A-40): its tasks that have begun follow it. */
+static void tasks_follow(pw_step *step, pw_life kind)
+{
+    pw_frame *root = step->state->root;
+    const bool told = step->program->lifecycle.tasks & PW_BIT(kind);
+    for (pw_frame *frame = told ? root->child : NULL; frame;
+         frame = pw_step_walk(step, frame, root, (pw_search){ .kind = SEARCH_ALL }))
+        if (frame->phase != PHASE_READY)
+            pw_record_task(step, kind, frame, (pw_value){ 0 });
 }
 
 static verdict suspend(pw_step *step)
@@ -130,7 +150,8 @@ static verdict suspend(pw_step *step)
     if (pw_status_ended(state->status))
         return ended(state->status);
     record_command(step, "instance.suspended");
-    pw_record_lifecycle(step, "suspended", pw_object_of(step->arena, NULL, 0));
+    pw_record_lifecycle(step, PW_LIFE_SUSPENDED, (pw_value){ 0 });
+    tasks_follow(step, PW_LIFE_SUSPENDED);
     state->status = PW_SUSPENDED;
     state->suspended_by = pw_arena_str(step->arena, step->event->actor);
     state->suspended_reason = pw_arena_str(step->arena, step->event->reason);
@@ -140,7 +161,9 @@ static verdict suspend(pw_step *step)
 /* What an earlier step had no room for goes first. */
 static void take_up(pw_step *step)
 {
-    for (pw_frame *f = step->state->root; f; f = pw_frame_walk(f, step->state->root))
+    const pw_search ready = { .kind = SEARCH_READY };
+    pw_frame *root = step->state->root;
+    for (pw_frame *f = root; f; f = pw_step_walk(step, f, root, ready))
         if (f->phase == PHASE_READY)
             pw_flow_enqueue(step, f);
 }
@@ -153,13 +176,14 @@ static verdict go_on(pw_step *step)
     if (state->status != PW_SUSPENDED)
         return (verdict){ false, PAWL_OK, "it is not suspended" };
     record_command(step, "instance.resumed");
-    pw_record_lifecycle(step, "resumed", pw_object_of(step->arena, NULL, 0));
+    pw_record_lifecycle(step, PW_LIFE_RESUMED, (pw_value){ 0 });
+    tasks_follow(step, PW_LIFE_RESUMED);
     state->status = PW_RUNNING;
     state->suspended_by = state->suspended_reason = (pw_str){ 0 };
     take_up(step);
     for (pw_frame *frame = state->root; frame && !step->ended;) {
         if (frame->phase != PHASE_PARKED) {
-            frame = pw_frame_walk(frame, state->root);
+            frame = pw_step_walk(step, frame, state->root, (pw_search){ .kind = SEARCH_ALL });
             continue;
         }
         pw_call_settle(step, frame, frame->args, frame->error);
@@ -172,7 +196,7 @@ static verdict go_on(pw_step *step)
 
 static void call_result(pw_step *step)
 {
-    pw_frame *frame = find_visit(step->state, step->event->visit, PHASE_CALL);
+    pw_frame *frame = find_visit(step, step->event->visit, PHASE_CALL);
     bool wanted =
         frame && frame->attempt == step->event->attempt && !pw_status_ended(step->state->status);
     if (wanted)
@@ -184,7 +208,7 @@ static void call_result(pw_step *step)
 static void activity_event(pw_step *step)
 {
     const pw_event *event = step->event;
-    pw_frame *frame = find_visit(step->state, event->visit, PHASE_WORK);
+    pw_frame *frame = find_visit(step, event->visit, PHASE_WORK);
     bool wanted =
         frame && frame->attempt == event->attempt && !pw_status_ended(step->state->status);
     bool lost = event->kind == PW_EVENT_ACTIVITY_LOST;
@@ -197,14 +221,27 @@ static void activity_event(pw_step *step)
                   { PW_LIT("attempt"), pw_int(event->attempt) });
 }
 
+static void child_ended(pw_step *step)
+{
+    const pw_event *event = step->event;
+    pw_frame *frame = find_visit(step, event->visit, PHASE_CHILD);
+    bool wanted =
+        frame && pw_str_eq(frame->key, event->key) && !pw_status_ended(step->state->status);
+    if (wanted)
+        pw_child_ended(step, frame, event->payload, event->error);
+    else
+        pw_child_late(step, event);
+}
+
 static verdict message(pw_step *step)
 {
     static const verdict not_wanted = { false, PAWL_NOT_FOUND, "nothing listens for it" };
     const pw_event *event = step->event;
     pw_state *state = step->state;
+    const pw_search want = { .kind = SEARCH_VISIT, .number = event->visit };
     pw_frame *frame = state->root;
     while (frame && !(frame->visit == event->visit && pw_listen_is_open(frame)))
-        frame = pw_frame_walk(frame, state->root);
+        frame = pw_step_walk(step, frame, state->root, want);
     if (!frame || pw_status_ended(state->status))
         return not_wanted;
     if (state->status == PW_SUSPENDED)
@@ -247,7 +284,8 @@ static verdict take(pw_step *step)
     case PW_EVENT_MESSAGE:
         return message(step);
     case PW_EVENT_CHILD_ENDED:
-        return (verdict){ false, PAWL_NOT_FOUND, "nothing waits for it" };
+        child_ended(step);
+        return done;
     case PW_EVENT_RESUME:
         return resume(step);
     case PW_EVENT_CANCEL:
@@ -266,10 +304,8 @@ static int64_t wake_of(const pw_state *state)
 {
     if (asleep(state))
         return PW_WAKE_NEVER;
-    for (pw_frame *frame = state->root; frame; frame = pw_frame_walk(frame, state->root))
-        if (frame->phase == PHASE_READY || frame->phase == PHASE_CALL || frame->phase == PHASE_WORK)
-            return 0;
-    return pw_state_timer(state);
+    pw_rest rest = pw_frames_rest(state->root);
+    return rest.ready || rest.active ? 0 : rest.wake_ms;
 }
 
 static pw_str text_of(pw_step *step, pw_value v)
@@ -290,7 +326,10 @@ static void write_down(pw_step *step, pw_transition *out)
     pw_state *state = step->state;
     pw_payload_list list = { 0 };
     pw_putting put = { .arena = step->arena, .known = state->known, .list = &list };
+    pw_branches_settle(step, state->root);
+    pw_branches_seal(step, state->root, &put);
     out->state_text = pw_state_write(state, &put);
+    put.whole += pw_frames_rest(state->root).whole;
     pw_value entries = pw_array_end(&step->entries);
     pw_buf buf;
     pw_buf_init(&buf, 0);
@@ -305,20 +344,24 @@ static void write_down(pw_step *step, pw_transition *out)
     (void)pw_arena_guard(step->arena, guard);
     pw_buf_done(&buf);
     if (put.whole > PW_PAYLOAD_WHOLE_MAX || log.whole > PW_PAYLOAD_WHOLE_MAX)
-        pw_step_abort(step, PAWL_INVALID,
-                      "the data of the instance are larger than the limit of 256 MiB");
+        pw_step_abort(step, PAWL_INVALID, PW_WHOLE_MESSAGE);
     if (!out->state_text.ptr || !out->entries.ptr || step->arena->failed)
         pw_step_abort(step, PAWL_NO_MEMORY, "out of memory");
     if (log.differs)
         out->whole_entries = entries;
     out->payloads = list.items;
     out->payload_count = list.count;
+    out->fork_ends = step->fork_ends.items;
+    out->fork_end_count = step->fork_ends.count;
+    out->branches = step->branch_rows.items;
+    out->branch_count = step->branch_rows.count;
 }
 
 static void conclude(pw_step *step, pw_transition *out, const verdict *v, pw_status before)
 {
     pw_state *state = step->state;
     *out = (pw_transition){ .code = v->code, .message = pw_str_of(v->message) };
+    pw_record_literals(step);
     out->changed = v->act && (step->entries.count > 0 || step->bookmark_ends.count > 0);
     if (!out->changed)
         return;
@@ -360,6 +403,7 @@ static void decide(pw_step *step, pw_transition *out, const pw_state *before)
 {
     if (before) {
         step->state = pw_state_clone(before, step->arena);
+        step->visits_before = before->visits;
         pw_status status = before->status;
         verdict v = take(step);
         if (v.act && !step->ended && !asleep(step->state))

@@ -7,8 +7,16 @@
 
 #define PW_SCOPES_MAX 120u      /* frames inside frames: lexical nesting and function calls */
 #define PW_TASKS_PER_STEP 1000u /* default of pw_core_settings */
+/* Events of this size end the step: their text is held in memory until the commit. */
+#define PW_EVENT_BYTES_PER_STEP (8u << 20)
+#define PW_LITERALS_PER_STEP 16u /* told of with their places; the others are counted */
 #define PW_LOST_ATTEMPTS 3u
 #define PW_LOOP_ITEMS_MAX 1000000u
+#define PW_DEPTH_MAX 64u /* workflows started one by the other */
+/* What is sent to other instances, before the rest of the tasks is left to the next step. */
+#define PW_MESSAGE_BYTES_PER_STEP (8u << 20)
+#define PW_WIDE_FORK 8u         /* from so many branches on they are stored apart: branches.c */
+#define PW_WHOLE_MESSAGE "the data of the instance are larger than the limit of 256 MiB"
 
 /* Where a frame stands.
  *
@@ -39,6 +47,7 @@ typedef enum pw_phase {
 
 /* One open visit of a task; the root stands for the workflow and has no task. */
 typedef struct pw_frame pw_frame;
+typedef struct pw_node pw_node;
 struct pw_frame {
     pw_frame *parent, *child, *last, *next; /* children in the order in which they began */
     const pw_task *task;
@@ -55,12 +64,15 @@ struct pw_frame {
     int64_t due_ms;     /* instant of a wait, a retry, or the limit of an attempt; PW_WAKE_NEVER */
     pw_value raw;       /* as it came; PW_NONE: the same as input */
     pw_value input;     /* transformed: $input */
-    pw_value items;     /* for: the collection; fork: outputs so far, null where there is none */
+    pw_value items;     /* for: the collection; fork: outputs so far, null where there is none; PW_NONE:
+                         * it is wide, and they are in */
+    pw_node *branches;  /* wide fork: those that this step has not touched, and what became of the
+                         * others; else NULL */
     pw_value error;     /* try: the error being handled; a fork that competes: of the last branch that
                          * failed; PARKED: the error to raise, or PW_NONE */
     pw_value context;   /* a competing branch's own, once it has exported; else PW_NONE */
     pw_value args;      /* calls: what was evaluated for them; PARKED: the output */
-    pw_str key;         /* calls: idempotency key; user: bookmark key */
+    pw_str key;         /* calls: idempotency key; user: bookmark key; child: its id */
     bool gone;          /* closed in this step; not stored */
 };
 
@@ -71,6 +83,9 @@ struct pw_state {
     pw_value input; /* raw input of the workflow */
     pw_value context;
     pw_str suspended_by, suspended_reason;
+    pw_str parent; /* who waits for this instance's end; empty: nobody, or it has been told */
+    uint64_t parent_visit;
+    uint32_t depth; /* parents above it */
     pw_frame *root;
     const pw_known *known; /* large values that are in the store as payloads, once this state is */
 };
@@ -80,6 +95,14 @@ typedef struct pw_list_of {
     void *items;
     size_t count, size;
 } pw_list_of;
+
+/* A string that loose mode took as text in this step, because its expression failed. */
+typedef struct pw_literal {
+    const pw_template *tmpl;
+    const pw_frame *frame; /* of the first time */
+    pw_value problem;      /* the same */
+    uint64_t times;
+} pw_literal;
 
 typedef struct pw_step {
     const pw_program *program;
@@ -91,6 +114,7 @@ typedef struct pw_step {
     pw_state *state;
     uint64_t seed;
     uint32_t budget; /* tasks that may still begin */
+    size_t message_bytes;
     bool cut;
     bool ended;       /* nothing runs any more */
     pw_frame **queue; /* READY frames, first in first out */
@@ -98,8 +122,13 @@ typedef struct pw_step {
     pw_array_builder entries;
     pw_list_of bookmarks, bookmark_ends, events, calls, outcomes, work, messages, subscriptions,
         subscription_ends, taken;
+    uint64_t visits_before; /* this step */
+    pw_list_of branch_rows, fork_ends;
+    size_t event_bytes;
     pw_fault *fault;
     pw_value output, error; /* of the workflow, once it ended */
+    pw_list_of literals;    /* pw_literal */
+    uint64_t more_literals; /* that are not in the list */
     pw_value thrown;        /* the problem that the last failed evaluation made */
     jmp_buf *guard;
     pawl_code abort_code;
@@ -143,6 +172,57 @@ bool pw_fork_branch_skipped(pw_step *step, pw_frame *fork); /* true: a race, and
 bool pw_fork_outlives(const pw_frame *fork); /* a race with others in it: an error ends a branch */
 void pw_fork_branch_failed(pw_frame *fork, pw_value problem);
 
+/* ---- branches.c: wide forks */
+
+/* What frames that rest wait for, all together. */
+typedef struct pw_rest {
+    int64_t wake_ms;            /* the earliest instant; PW_WAKE_NEVER */
+    uint64_t low, high;         /* no other visits have a call, work, a child or a listen; none: low > high */
+    uint64_t key_low, key_high; /* no other hashes of keys that a person may answer */
+    uint32_t open;              /* branches */
+    uint32_t ready, active, hears; /* frames that are READY; that have a call or work; that LISTEN */
+    uint64_t whole;             /* bytes that their rows refer to */
+} pw_rest;
+pw_rest pw_rest_none(void);
+void pw_rest_add(pw_rest *to, const pw_rest *more);
+pw_rest pw_frames_rest(const pw_frame *top); /* of these frames, and of what rests in them */
+
+typedef struct pw_slot {
+    enum { SLOT_OPEN, SLOT_DONE, SLOT_OUT } kind;
+    pw_rest rest;
+    const pw_state *owner; /* the state that it is new in */
+    pw_frame *frame;       /* OPEN: of the branch; has no parent */
+    pw_value output;       /* DONE */
+} pw_slot;
+
+/* Which branches a step looks for; some others may be woken too. */
+typedef struct pw_search {
+    enum { SEARCH_ALL, SEARCH_READY, SEARCH_DUE, SEARCH_VISIT, SEARCH_KEY } kind;
+    uint64_t number; /* VISIT; hash of a KEY */
+    int64_t now_ms;  /* DUE: until then */
+} pw_search;
+pw_search pw_search_key(pw_str key);
+
+bool pw_fork_is_wide(const pw_task *task);
+void pw_branches_begin(pw_step *step, pw_frame *fork);
+/* What is wanted of them becomes children of the fork, in their order. */
+void pw_branches_wake(pw_step *step, pw_frame *fork, const pw_search *want);
+/* As pw_frame_walk; wakes what is wanted, and goes there too. */
+pw_frame *pw_step_walk(pw_step *step, pw_frame *frame, const pw_frame *top, pw_search want);
+/* A branch is no child any more. PW_NONE: it has no output. */
+void pw_branches_ended(pw_step *step, pw_frame *fork, uint32_t at, pw_value output);
+pw_value pw_branches_outputs(pw_step *step, const pw_frame *fork);
+void pw_branches_drop(pw_step *step, pw_frame *fork); /* the fork has ended */
+/* The end of a step: children of wide forks go to rest; then what is new there is written. */
+void pw_branches_settle(pw_step *step, pw_frame *top);
+void pw_branches_seal(pw_step *step, const pw_frame *top, pw_putting *put);
+/* Reading: all slots of a fork, copied; false: out of memory. */
+bool pw_branches_load(pw_arena *arena, pw_frame *fork, const pw_slot *slots);
+const pw_slot *pw_branches_slot(const pw_frame *fork, uint32_t at); /* NULL: there is none */
+/* Each frame, and those that rest, in preorder. */
+void pw_frames_each(const pw_frame *top, void (*look)(void *context, const pw_frame *frame),
+                    void *context);
+
 /* ---- catch.c: what a try makes of an error inside it */
 typedef struct pw_catch {
     enum { CATCH_NOT, CATCH_RETRY, CATCH_HANDLE, CATCH_GO_ON } kind;
@@ -183,8 +263,11 @@ pw_value pw_listen_described(const pw_frame *frame, pw_arena *arena); /* for peo
 /* ---- child.c: instances that start others */
 void pw_child_begin(pw_step *step, pw_frame *frame);
 void pw_child_ended(pw_step *step, pw_frame *frame, pw_value output, pw_value error);
+void pw_child_late(pw_step *step, const pw_event *event);
 void pw_child_let_go(pw_step *step, const pw_frame *frame); /* nobody waits for it any more */
 void pw_child_tell_parent(pw_step *step); /* this instance has ended */
+/* Puts a row for another instance into the transition; the texts are borrowed. */
+void pw_child_message(pw_step *step, pw_str target, pw_str key, const char *kind, pw_value payload);
 
 /* ---- schedule.c: when the next one starts */
 void pw_schedule_begin(pw_step *step, pw_frame *frame);
@@ -223,17 +306,31 @@ void pw_record(pw_step *step, const char *type, const pw_frame *frame, const pw_
         const pw_member more_[] = { __VA_ARGS__ };                                                 \
         pw_record(step, type, frame, more_, PW_LENGTH(more_));                                     \
     } while (0)
+/* Told by one entry for each string and step, however often it happens. */
+void pw_record_literal(pw_step *step, const pw_frame *frame, const pw_template *tmpl,
+                       pw_value problem);
+void pw_record_literals(pw_step *step); /* at the end of the step */
 pw_value pw_text_value(pw_arena *arena, const char *format, ...) PW_PRINTF(2, 3);
 pw_value pw_moment_value(pw_arena *arena, int64_t ms);
 pw_value pw_str_value(pw_str s); /* PW_NONE if empty; borrows */
 /* Puts a CloudEvent into the outbox and gives it back; `with` are its attributes. */
 bool pw_record_event(pw_step *step, pw_frame *frame, pw_value with, pw_value *out);
-void pw_record_lifecycle(pw_step *step, const char *what, pw_value more);
+/* Events about the instance and its tasks, as far as the definition wants them. `what`: the error, the
+ * output, or the correlation keys, by kind; else PW_NONE. */
+void pw_record_lifecycle(pw_step *step, pw_life kind, pw_value what);
+void pw_record_task_lifecycle(pw_step *step, pw_life kind, const pw_frame *frame, pw_value what);
+static inline void pw_record_task(pw_step *step, pw_life kind, const pw_frame *frame, pw_value what)
+{
+    if (step->program->lifecycle.tasks & PW_BIT(kind))
+        pw_record_task_lifecycle(step, kind, frame, what);
+}
 
 /* ---- state.c */
 pw_state *pw_state_clone(const pw_state *state,
                          pw_arena *arena); /* frames are new, values shared */
-/* `put`: in the same arena. */
+pw_frame *pw_frame_clone(const pw_frame *from, pw_arena *arena); /* and what is in it; no parent */
+/* `put`: in the same arena. ptr NULL: put->whole is above its limit, or memory has run out. */
+pw_str pw_branch_text(const pw_slot *slot, const pw_frame *fork, pw_putting *put);
 pw_str pw_state_write(const pw_state *state, pw_putting *put);
 int64_t pw_frame_wake(const pw_frame *frame); /* earliest of its own instants */
 pw_frame *pw_frame_walk(pw_frame *frame,

@@ -116,6 +116,7 @@ static void begin_try(pw_step *step, pw_frame *frame)
 void pw_task_retry(pw_step *step, pw_frame *frame)
 {
     PW_RECORD(step, "task.started", frame, { PW_LIT("attempt"), pw_int(frame->attempt + 1) });
+    pw_record_task(step, PW_LIFE_RETRIED, frame, (pw_value){ 0 });
     if (start_attempt(step, frame))
         pw_flow_start_list(step, frame, frame->input);
 }
@@ -164,8 +165,8 @@ static bool render_error(pw_step *step, pw_frame *frame, pw_value *out)
         return true;
     }
     pw_value type = pw_string_ref(error->type), title = { 0 }, detail = { 0 };
-    if (error->type_expr &&
-        !pw_eval(step, frame, error->type_expr, frame->input, (pw_value){ 0 }, &type))
+    if (error->type_computed &&
+        !pw_eval_template(step, frame, error->type_computed, frame->input, (pw_value){ 0 }, &type))
         return false;
     if (error->title &&
         !pw_eval_template(step, frame, error->title, frame->input, (pw_value){ 0 }, &title))
@@ -232,24 +233,26 @@ static void begin_emit(pw_step *step, pw_frame *frame)
 
 /* ------------------------------------------------------------------ begin */
 
-/* if, timeout, input.from: in this order. False: the task is over already. */
+/* if, timeout, input.from: in this order. False: the task is over already. One that is skipped has
+ * no lifecycle: the language has no word for it. */
 static bool prepare(pw_step *step, pw_frame *frame)
 {
     const pw_task *task = frame->task;
     frame->phase = PHASE_BODY;
     frame->started_ms = step->event->now_ms;
     frame->input = frame->raw;
-    if (task->condition) {
-        bool run;
-        if (!pw_eval_true(step, frame, task->condition, frame->raw, &run)) {
-            pw_flow_raise(step, frame, step->thrown);
-            return false;
-        }
-        if (!run) {
-            pw_flow_skip(step, frame);
-            return false;
-        }
+    bool run = true;
+    bool known = !task->condition || pw_eval_true(step, frame, task->condition, frame->raw, &run);
+    if (known && !run) {
+        pw_flow_skip(step, frame);
+        return false;
     }
+    pw_record_task(step, PW_LIFE_CREATED, frame, (pw_value){ 0 });
+    if (!known) {
+        pw_flow_raise(step, frame, step->thrown);
+        return false;
+    }
+    pw_record_task(step, PW_LIFE_STARTED, frame, (pw_value){ 0 });
     if (task->timeout.given) {
         pw_duration timeout;
         if (!pw_eval_delay(step, frame, &task->timeout, &timeout)) {

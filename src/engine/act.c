@@ -48,6 +48,30 @@ static pw_job *make_job(const pw_live *live, const pw_work *work,
     return NULL;
 }
 
+/* The rows that the step writes for other instances, on their way; what there is no room for is
+ * read from the store. */
+static pawl_code make_letters(pw_shard *shard, pw_commit *commit, pawl_error *err)
+{
+    const pw_transition *t = &commit->transition;
+    commit->last_letter = &commit->letters;
+    for (size_t i = 0; i < t->message_count; i++) {
+        const pw_inbox_row row = { .target = t->messages[i].target,
+                                   .key = t->messages[i].dedupe_key,
+                                   .kind = t->messages[i].kind,
+                                   .payload = t->messages[i].payload };
+        pw_letter *letter;
+        pawl_code code = pw_letter_new(&letter, shard->engine, &row, false, err);
+        if (code != PAWL_OK)
+            return code;
+        commit->letters_left = commit->letters_left || !letter;
+        if (!letter)
+            continue;
+        *commit->last_letter = letter;
+        commit->last_letter = &letter->next;
+    }
+    return PAWL_OK;
+}
+
 /* The report of a step for on_step. */
 static pawl_code make_report(pw_commit *commit, const pw_live *live, pawl_error *err)
 {
@@ -81,6 +105,10 @@ void pw_act_drop(pw_commit *commit)
         next = job->next;
         pw_job_release(job);
     }
+    for (pw_letter *letter = commit->letters, *next = NULL; letter; letter = next) {
+        next = letter->next;
+        pw_letter_free(letter);
+    }
     commit->calls = NULL;
     commit->jobs = NULL;
     while (commit->errands) {
@@ -88,6 +116,8 @@ void pw_act_drop(pw_commit *commit)
         commit->errands = errand->next;
         pw_errand_free(errand);
     }
+    commit->letters = NULL;
+    commit->letters_left = false;
     pw_free(commit->report);
     commit->report = NULL;
 }
@@ -126,6 +156,8 @@ pawl_code pw_act_prepare(pw_shard *shard, pw_live *live, pawl_error *err)
     }
     if (code == PAWL_OK)
         code = pw_hear_prepare(live, &error);
+    if (code == PAWL_OK)
+        code = make_letters(shard, commit, &error);
     if (code == PAWL_OK && shard->engine->on_step)
         code = make_report(commit, live, &error);
     if (code == PAWL_OK)
@@ -213,6 +245,15 @@ void pw_act(pw_shard *shard, pw_live *live)
         }
         hold(shard, live, t);
         pw_hear_act(shard, live);
+        while (commit->letters) {
+            pw_letter *letter = commit->letters;
+            commit->letters = letter->next;
+            letter->next = NULL;
+            pw_letter_send(letter);
+            PW_FAULT("engine-after-letter");
+        }
+        if (commit->letters_left)
+            pw_letter_left(shard->engine);
         PW_FAULT("engine-after-act");
     }
     pw_act_drop(commit);
@@ -221,8 +262,9 @@ void pw_act(pw_shard *shard, pw_live *live)
 void pw_act_stop(pw_shard *shard, pw_live *live)
 {
     pw_str id = pw_live_id(live);
-    for (; live->flight_count > 0; pw_live_remove_flight(live, &live->flights[0])) {
-        const pw_flight *flight = &live->flights[0];
+    for (; live->flight_count > 0;
+         pw_live_remove_flight(live, &live->flights[live->flight_count - 1])) {
+        const pw_flight *flight = &live->flights[live->flight_count - 1];
         if (shard->closing) /* the drivers stop everything, and may be gone already */
             continue;
         if (flight->kind == PW_FLIGHT_CALL)

@@ -333,24 +333,22 @@ pawl_code pawl_continue(pawl *p, const char *id, const char *actor, const char *
 
 /* ------------------------------------------------------------------ waiting */
 
-pawl_code pawl_wait(pawl *p, const char *id, pawl_wait_for what, uint64_t timeout_ms, char **out,
-                    pawl_error *err)
+typedef struct wait_request {
+    pawl *p;
+    pw_watch_kind kind;
+    bool once; /* only look */
+    uint64_t deadline_ns;
+} wait_request;
+
+/* Until this one is there, whatever its children do. */
+static pawl_code wait_for_one(const wait_request *request, pw_str id, pawl_error *err)
 {
-    static const pw_watch_kind kinds[] = { [PAWL_WAIT_END] = PW_WATCH_END,
-                                           [PAWL_WAIT_SETTLED] = PW_WATCH_SETTLED,
-                                           [PAWL_WAIT_IDLE] = PW_WATCH_IDLE };
     pw_watch watch = { .message.kind = PW_MESSAGE_WATCH,
                        .cancel.kind = PW_MESSAGE_UNWATCH,
-                       .once = timeout_ms == 0 };
-    pawl_code code = pw_engine_may_write(p, err);
-    if (code == PAWL_OK)
-        code = check_id(&watch.instance, id, err);
-    if (code != PAWL_OK)
-        return code;
-    if ((unsigned)what >= PW_LENGTH(kinds))
-        return pw_fail(err, PAWL_INVALID, "wait: what to wait for is none of pawl_wait_for");
-    watch.kind = kinds[what];
-    code = pw_reply_init(&watch.reply, err);
+                       .instance = id,
+                       .kind = request->kind,
+                       .once = request->once };
+    pawl_code code = pw_reply_init(&watch.reply, err);
     if (code != PAWL_OK)
         return code;
     code = pw_reply_init(&watch.withdrawn, err);
@@ -358,11 +356,9 @@ pawl_code pawl_wait(pawl *p, const char *id, pawl_wait_for what, uint64_t timeou
         pw_reply_done(&watch.reply);
         return code;
     }
-    pw_mailbox *box = &pw_engine_shard_of(p, watch.instance)->mailbox;
+    pw_mailbox *box = &pw_engine_shard_of(request->p, id)->mailbox;
     pw_mailbox_message(box, &watch.message);
-    uint64_t now = pw_monotonic_ns();
-    bool endless = timeout_ms == 0 || timeout_ms > (UINT64_MAX - now) / 1000000u;
-    if (!pw_reply_wait(&watch.reply, endless ? UINT64_MAX : now + timeout_ms * 1000000u)) {
+    if (!pw_reply_wait(&watch.reply, request->deadline_ns)) {
         /* Both messages are the shard's until it says so, even if the answer comes meanwhile. */
         pw_mailbox_message(box, &watch.cancel);
         (void)pw_reply_wait(&watch.withdrawn, UINT64_MAX);
@@ -370,12 +366,86 @@ pawl_code pawl_wait(pawl *p, const char *id, pawl_wait_for what, uint64_t timeou
     pw_reply_done(&watch.withdrawn);
     pw_reply_done(&watch.reply);
     if (watch.code == PAWL_OK)
-        return out ? pawl_show(p, id, out, err) : PAWL_OK;
+        return PAWL_OK;
     if (watch.code == PAWL_TIMEOUT)
-        return pw_fail(err, PAWL_TIMEOUT, "instance %s is not there yet", id);
+        return pw_fail(err, PAWL_TIMEOUT, "instance " PW_FMT " is not there yet", PW_ARG(id));
     if (err) {
         *err = watch.error;
         err->code = watch.code;
     }
     return watch.code;
+}
+
+static pawl_code wait_with_children(const wait_request *request, pw_str id, pawl_error *err);
+
+/* *again: the instance has moved since, because of one of them. */
+static pawl_code wait_for_children(const wait_request *request, pw_str id, bool *again,
+                                   pw_arena *arena, pawl_error *err)
+{
+    pw_store *store = request->p->store;
+    pw_instance_row row = { 0 }, after = { 0 };
+    pw_bookmark_row *bookmarks = NULL;
+    size_t count = 0, children = 0;
+    *again = false;
+    pawl_code code = pw_store_instance_get(store, id, false, &row, arena, err);
+    if (code == PAWL_OK && row.status != PW_SUSPENDED)
+        code = pw_store_bookmarks(store, id, true, &bookmarks, &count, arena, err);
+    for (size_t i = 0; i < count && code == PAWL_OK; i++) {
+        if (bookmarks[i].bookmark.kind != PW_BOOKMARK_CHILD)
+            continue;
+        children++;
+        code = wait_with_children(request, bookmarks[i].bookmark.key, err);
+        if (code == PAWL_NOT_FOUND) /* not begun, and this process cannot do it now */
+            code = PAWL_OK;
+    }
+    if (code != PAWL_OK || children == 0)
+        return code;
+    code = wait_for_one(request, id, err); /* it may hear of an end just now */
+    if (code == PAWL_OK)
+        code = pw_store_instance_get(store, id, false, &after, arena, err);
+    *again = code == PAWL_OK && after.token != row.token;
+    return code;
+}
+
+/* One that waits for a child is not settled before the child is. Recursion is bounded by how deep
+ * workflows may run each other. */
+static pawl_code wait_with_children(const wait_request *request, pw_str id, pawl_error *err)
+{
+    pawl_code code;
+    bool again = false;
+    do {
+        code = wait_for_one(request, id, err);
+        if (code != PAWL_OK || request->kind == PW_WATCH_END)
+            return code;
+        pw_arena arena;
+        pw_arena_init(&arena, 0);
+        code = wait_for_children(request, id, &again, &arena, err);
+        pw_arena_done(&arena);
+    } while (code == PAWL_OK && again);
+    return code;
+}
+
+pawl_code pawl_wait(pawl *p, const char *id, pawl_wait_for what, uint64_t timeout_ms, char **out,
+                    pawl_error *err)
+{
+    static const pw_watch_kind kinds[] = { [PAWL_WAIT_END] = PW_WATCH_END,
+                                           [PAWL_WAIT_SETTLED] = PW_WATCH_SETTLED,
+                                           [PAWL_WAIT_IDLE] = PW_WATCH_IDLE };
+    pw_str instance;
+    pawl_code code = pw_engine_may_write(p, err);
+    if (code == PAWL_OK)
+        code = check_id(&instance, id, err);
+    if (code != PAWL_OK)
+        return code;
+    if ((unsigned)what >= PW_LENGTH(kinds))
+        return pw_fail(err, PAWL_INVALID, "wait: what to wait for is none of pawl_wait_for");
+    uint64_t now = pw_monotonic_ns();
+    bool endless = timeout_ms == 0 || timeout_ms > (UINT64_MAX - now) / 1000000u;
+    const wait_request request = { .p = p,
+                                   .kind = kinds[what],
+                                   .once = timeout_ms == 0,
+                                   .deadline_ns =
+                                       endless ? UINT64_MAX : now + timeout_ms * 1000000u };
+    code = wait_with_children(&request, instance, err);
+    return code == PAWL_OK && out ? pawl_show(p, id, out, err) : code;
 }

@@ -142,8 +142,10 @@ static pawl_code try_commit(pw_committer *c, pawl_error *err)
     if (code != PAWL_OK)
         return code;
     PW_FAULT("engine-after-commit");
-    for (size_t i = 0; i < c->count; i++)
+    for (size_t i = 0; i < c->count; i++) {
         c->batch[i]->item.fenced = c->items[i].fenced;
+        c->batch[i]->item.used = c->items[i].used;
+    }
     for (size_t i = 0; i < c->count; i++)
         hand_back(c, i, c->items[i].code, &c->items[i].error);
     c->count = 0;

@@ -176,6 +176,19 @@ static void fail(pw_shard *shard, pw_live *live, const cause *c, const pawl_erro
 /* ------------------------------------------------------------------ commands that change nothing
  */
 
+/* Whether its row has had its effect, or is gone: by another letter, or another node. */
+static pawl_code was_used(pw_shard *shard, const pw_command *command, bool *used, pawl_error *err)
+{
+    pw_arena arena;
+    pw_arena_init(&arena, 0);
+    pw_inbox_row row;
+    pawl_code code = pw_store_inbox_get(shard->engine->store, command->instance, command->inbox.key,
+                                        &row, &arena, err);
+    *used = code == PAWL_NOT_FOUND || (code == PAWL_OK && row.consumed_step > 0);
+    pw_arena_done(&arena);
+    return code == PAWL_NOT_FOUND ? PAWL_OK : code;
+}
+
 /* A start whose id is taken: the same key. */
 static void answer_existing(pw_shard *shard, pw_live *live, pw_command *command)
 {
@@ -240,8 +253,10 @@ static pw_event make_event(pw_shard *shard, const pw_live *live, const cause *c)
     if (event.now_ms < live->last_ms)
         event.now_ms = live->last_ms;
     event.seed = pw_seed_next(&shard->seed);
-    event.visit = c->visit;
-    event.attempt = c->attempt;
+    if (c->kind == PW_EVENT_ACTIVITY_LOST) {
+        event.visit = c->visit;
+        event.attempt = c->attempt;
+    }
     if (c->call) {
         event.visit = c->call->visit;
         event.attempt = c->call->attempt;
@@ -465,11 +480,32 @@ static void unchanged(pw_shard *shard, pw_live *live, const cause *c, pawl_code 
     }
 }
 
+/* The instance is there. A row whose first letter started it has had its effect; another one that
+ * says to start it is refused. */
+static void start_again(pw_shard *shard, pw_live *live, const cause *c)
+{
+    if (!c->command->inbox.stored) {
+        answer_existing(shard, live, c->command);
+        return;
+    }
+    bool used = false;
+    pawl_error err = { .code = PAWL_OK };
+    pawl_code code = was_used(shard, c->command, &used, &err);
+    if (code != PAWL_OK || used) {
+        answer(shard, live, c->command, code, &err);
+        return;
+    }
+    live->commit = (pw_commit){ .shard = shard, .live = live, .mark = pw_arena_at(&live->arena) };
+    c->command->create = NULL;
+    code = pw_fail(&err, PAWL_CONFLICT, "the instance was started before");
+    answer_unchanged(shard, live, c, code, &err);
+}
+
 static void decide(pw_shard *shard, pw_live *live, const cause *c)
 {
     bool start = c->kind == PW_EVENT_START;
     if (start && live->state) {
-        answer_existing(shard, live, c->command);
+        start_again(shard, live, c);
         return;
     }
     if (start) {
@@ -517,11 +553,16 @@ static void decide(pw_shard *shard, pw_live *live, const cause *c)
 
 /* ------------------------------------------------------------------ what comes next */
 
-/* Answers every waiting command with what kept the instance from being read. */
+static bool starts(const pw_live *live)
+{
+    return live->commands && live->commands->event.kind == PW_EVENT_START;
+}
+
+/* Answers every waiting command with what kept the instance from being read; a start makes it. */
 static void refuse_commands(pw_shard *shard, pw_live *live, const pawl_error *err)
 {
     cause c;
-    while (take_from(live, 0, &c))
+    while (!(err->code == PAWL_NOT_FOUND && starts(live)) && take_from(live, 0, &c))
         answer(shard, live, c.command, err->code, err);
 }
 
@@ -589,10 +630,11 @@ void pw_decide(pw_shard *shard, pw_live *live)
 {
     while (!live->committing && !shard->closing && pw_shard_sure(shard, live)) {
         if (!live->state) {
-            bool start = live->commands && live->commands->event.kind == PW_EVENT_START;
             bool queued = live->commands || live->calls || live->jobs || live->load;
-            if (!start &&
-                (!queued || (live->retry_ns && !live->commands) || !make_loaded(shard, live)))
+            bool load = !starts(live) || live->load;
+            if (load && (!queued || (live->retry_ns && !live->commands)))
+                return;
+            if (load && !make_loaded(shard, live) && !starts(live))
                 return;
         }
         cause c;
@@ -640,11 +682,20 @@ static void undo(pw_shard *shard, pw_live *live, const cause *c, pawl_code code)
         (void)pw_fail(&err, code, "the step could not be committed");
     pw_act_drop(commit);
     pw_arena_rewind(&live->arena, commit->mark);
-    bool start = c->kind == PW_EVENT_START;
+    bool start = commit->item.create != NULL;
     if (start) {
         pw_program_unref(live->program);
         live->program = NULL;
         live->load = live->watches != NULL; /* whether it is there, the store must say */
+    }
+    if (code == PAWL_CONFLICT && commit->item.used && c->command) {
+        answer(shard, live, c->command, PAWL_OK, NULL); /* the same row, by another letter */
+        return;
+    }
+    if (start && code == PAWL_CONFLICT && c->command && c->command->inbox.stored) {
+        live->load = true; /* what is there says what to make of it */
+        give_back(live, c);
+        return;
     }
     if (!start && code == PAWL_CONFLICT && live->tries < CONFLICTS_MAX && !shard->closing) {
         live->tries++; /* what is in memory is not what is stored: read it, and decide again */

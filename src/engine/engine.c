@@ -421,7 +421,7 @@ pawl_code pawl_drain(pawl *p, uint64_t timeout_ms, pawl_error *err)
     for (;;) {
         bool whole = false;
         code = look_at_clock(p, deadline, &whole, err);
-        if (code == PAWL_OK && whole && atomic_load(&p->busy) == 0)
+        if (code == PAWL_OK && whole && atomic_load(&p->busy) == 0 && !pw_letters_left(p))
             return PAWL_OK;
         if (code == PAWL_OK)
             code = wait_quiet(p, deadline, err);

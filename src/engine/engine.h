@@ -2,6 +2,7 @@
 #ifndef PW_ENGINE_H
 #define PW_ENGINE_H
 
+#include "engine/inbox.h"
 #include "engine/leases.h"
 #include "engine/recover.h"
 #include "engine/registry.h"
@@ -34,6 +35,7 @@ struct pawl {
     pw_recovery *recovery;
     pw_router *router;
     pw_leases *leases;
+    pw_post post;
     pw_shard *shards[PW_SHARDS_MAX];
     uint32_t shard_count;
     struct pw_threads *threads;

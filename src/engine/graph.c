@@ -152,13 +152,17 @@ static pw_str detail_of(graph *g, const pw_task *task)
     }
     case PW_TASK_USER:
         return joined(g, PW_LIT("userTask"), " ", written(g, inside(with, "title", NULL)));
+    case PW_TASK_RUN: {
+        pw_str name = joined(g, task->as.run.namespace_, "/", task->as.run.name);
+        pw_str what = joined(g, PW_LIT("workflow"), " ", name);
+        return joined(g, what, " ", task->as.run.version);
+    }
     case PW_TASK_LISTEN: {
         pw_value to = inside(d, "listen", "to"), until = inside(to, "until", NULL);
         return joined(g, listens_for(g, to), " until ",
                       pw_is(until, PW_OBJECT) ? listens_for(g, until) : written(g, until));
     }
     case PW_TASK_FUNCTION:
-    case PW_TASK_RUN:
     case PW_TASK_SCHEDULE:
     case PW_TASK_ACTIVITY:
         return task->as.call.name;
@@ -173,7 +177,7 @@ static pw_str kind_of(const pw_task *task)
         [PW_TASK_FOR] = "for",       [PW_TASK_FORK] = "fork", [PW_TASK_TRY] = "try",
         [PW_TASK_RAISE] = "raise",   [PW_TASK_WAIT] = "wait", [PW_TASK_EMIT] = "emit",
         [PW_TASK_HTTP] = "call",     [PW_TASK_USER] = "call", [PW_TASK_FUNCTION] = "call",
-        [PW_TASK_ACTIVITY] = "call", [PW_TASK_LISTEN] = "listen",
+        [PW_TASK_ACTIVITY] = "call", [PW_TASK_RUN] = "run",   [PW_TASK_LISTEN] = "listen",
     };
     return pw_str_of(kinds[task->kind]);
 }

@@ -73,7 +73,8 @@ static pawl_code load(pw_live *live, const pw_instance_row *row, pw_programs *pr
     pw_state *state = NULL;
     const pw_payload_source payloads = pw_store_payloads(store, pw_live_id(live));
     pawl_code code =
-        pw_state_parse(&state, row->state, live->program, &payloads, &live->arena, err);
+        pw_state_parse_branches(&state, row->state, row->branches, live->program, &payloads,
+                                &live->arena, err);
     if (code != PAWL_OK)
         return code;
     live->correlation = pw_arena_str(&live->arena, row->correlation);
@@ -146,23 +147,44 @@ pawl_code pw_live_reserve_flights(pw_live *live, size_t more, pawl_error *err)
     return PAWL_OK;
 }
 
+/* The first that is not below; they are in order of visit and attempt, and new ones mostly the
+ * last: a fork may have thousands. */
+static uint32_t flight_place(const pw_live *live, uint64_t visit, uint32_t attempt)
+{
+    uint32_t low = 0, high = live->flight_count;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        const pw_flight *flight = &live->flights[middle];
+        if (flight->visit < visit || (flight->visit == visit && flight->attempt < attempt))
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
 void pw_live_add_flight(pw_live *live, pw_flight flight)
 {
     PW_ASSERT(live->flight_count < live->flight_size);
-    live->flights[live->flight_count++] = flight;
+    uint32_t at = flight_place(live, flight.visit, flight.attempt);
+    memmove(live->flights + at + 1, live->flights + at,
+            (live->flight_count++ - at) * sizeof *live->flights);
+    live->flights[at] = flight;
     live->in_flight += flight.kind != PW_FLIGHT_HELD;
 }
 
 pw_flight *pw_live_find_flight(pw_live *live, uint64_t visit, uint32_t attempt)
 {
-    for (uint32_t i = 0; i < live->flight_count; i++)
-        if (live->flights[i].visit == visit && live->flights[i].attempt == attempt)
-            return &live->flights[i];
-    return NULL;
+    uint32_t at = flight_place(live, visit, attempt);
+    if (at == live->flight_count || live->flights[at].visit != visit ||
+        live->flights[at].attempt != attempt)
+        return NULL;
+    return &live->flights[at];
 }
 
 void pw_live_remove_flight(pw_live *live, pw_flight *flight)
 {
     live->in_flight -= flight->kind != PW_FLIGHT_HELD;
-    *flight = live->flights[--live->flight_count];
+    memmove(flight, flight + 1,
+            (size_t)(live->flights + live->flight_count-- - (flight + 1)) * sizeof *flight);
 }

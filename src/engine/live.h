@@ -55,6 +55,7 @@ struct pw_command {
     const pw_instance_new *create; /* START */
     pw_program *program;           /* START: the caller's reference */
     pw_str data_digest;            /* RESUME: hex SHA-256 of the canonical data */
+    struct pw_letter *letter;      /* that brought it; NULL: a caller did */
     pw_inbox_use inbox;            /* key.ptr NULL: it does not come from the inbox */
     bool refused;                  /* an inbox row that is no command: `error` says why */
     pawl_code code;

@@ -46,6 +46,7 @@ static void add_head(pw_object_builder *object, const pw_instance_row *row)
     add_text(object, "status", pw_str_of(pw_status_name(row->status)));
     add_text(object, "key", row->business_key);
     add_text(object, "correlation", row->correlation);
+    add_text(object, "parent", row->parent);
     add_moment(object, "createdAt", row->created_ms);
     add_moment(object, "updatedAt", row->updated_ms);
     add_moment(object, "endedAt", row->ended_ms);
@@ -165,7 +166,8 @@ static pawl_code add_state(pawl *p, pw_object_builder *object, const pw_instance
     pawl_code code = pw_programs_get(p->programs, p->store, row->namespace_, row->name,
                                      row->version, false, program, NULL, &error);
     if (code == PAWL_OK)
-        code = pw_state_parse(&state, row->state, *program, &payloads, object->arena, &error);
+        code = pw_state_parse_branches(&state, row->state, row->branches, *program, &payloads,
+                                       object->arena, &error);
     if (code == PAWL_CORRUPT || code == PAWL_SCHEMA || code == PAWL_NOT_FOUND) {
         pw_array_add(&list, trouble_wait(&w, error.message));
         *found_waits = pw_array_end(&list);
@@ -266,7 +268,8 @@ static pawl_code make_filter(pw_instance_filter *out, const pawl_list_options *g
                given->struct_size < sizeof options ? given->struct_size : sizeof options);
     *out = (pw_instance_filter){ .limit = options.limit ? options.limit : LIST_DEFAULT,
                                  .after = pw_str_of(options.after),
-                                 .name = pw_str_of(options.name) };
+                                 .name = pw_str_of(options.name),
+                                 .parent = pw_str_of(options.parent) };
     if (out->limit > PW_PAGE_MAX)
         return pw_fail(err, PAWL_INVALID, "list: limit must be at most %u, not %u", PW_PAGE_MAX,
                        options.limit);

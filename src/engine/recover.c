@@ -23,7 +23,6 @@
 
 enum {
     PAGE = 256,
-    INBOX_PAGE = 100,
     EXPIRE_PAGE = 1000, /* messages deleted in one transaction */
     EXPIRE_MAX = 20000, /* ... in one round: the next goes on */
     RETRY_NS = 1000000000,
@@ -36,10 +35,11 @@ struct pw_recovery {
     pawl *engine;
     pthread_mutex_t lock; /* of what follows, up to the next blank line */
     pthread_cond_t changed;
-    bool stop, again, woken;
-    uint64_t gained; /* partitions that are ours and were not looked at yet */
-    bool fresh;      /* some since the last round */
-    bool whole; /* the last round could look at everything */
+    bool stop, again, woken, inbox;
+    pw_letter *returns, **last_return; /* to be taken out of the inbox */
+    uint64_t gained;                   /* partitions that are ours and were not looked at yet */
+    bool fresh;                        /* some since the last round */
+    bool whole;                        /* the last round could look at everything */
     uint64_t rounds_begun, rounds_ended, rounds_wanted;
 
     /* the thread's own */
@@ -50,6 +50,7 @@ struct pw_recovery {
     pw_watch watches[PAGE];
     pw_errand notices[PAGE];
     pw_reply replies[PAGE];
+    pw_letter *letters[PAGE];
     pw_arena arena;
 };
 
@@ -59,6 +60,7 @@ pawl_code pw_recovery_new(pw_recovery **out, pawl *p, pawl_error *err)
     if (!r)
         return pw_no_memory(err);
     r->engine = p;
+    r->last_return = &r->returns;
     pw_arena_init(&r->arena, 0);
     int failed = pthread_mutex_init(&r->lock, NULL);
     pawl_code code =
@@ -77,6 +79,10 @@ void pw_recovery_free(pw_recovery *r)
 {
     if (!r)
         return;
+    for (pw_letter *letter = r->returns, *next = NULL; letter; letter = next) {
+        next = letter->next;
+        pw_letter_free(letter);
+    }
     pw_arena_done(&r->arena);
     pw_condition_done(&r->changed);
     (void)pthread_mutex_destroy(&r->lock);
@@ -104,6 +110,21 @@ void pw_recovery_wake(pw_recovery *r)
 void pw_recovery_again(pw_recovery *r)
 {
     raise_flag(r, &r->again);
+}
+
+void pw_recovery_inbox(pw_recovery *r)
+{
+    raise_flag(r, &r->inbox);
+}
+
+void pw_recovery_return(pw_recovery *r, pw_letter *letter)
+{
+    letter->next = NULL;
+    (void)pthread_mutex_lock(&r->lock);
+    *r->last_return = letter;
+    r->last_return = &letter->next;
+    pw_condition_wake(&r->changed);
+    (void)pthread_mutex_unlock(&r->lock);
 }
 
 void pw_recovery_gained(pw_recovery *r, uint64_t partitions)
@@ -264,103 +285,80 @@ static bool move_window(pw_recovery *r, uint64_t partitions, int64_t now_ms)
 
 /* ------------------------------------------------------------------ the inbox */
 
-/* One row on its way; with its own memory. */
-typedef struct delivery {
-    pw_command command;
-    pw_arena arena;
-} delivery;
-
-static void delivered(pw_command *command)
+/* Letters to all of a page, which are waited for. False: not all could be sent. */
+static bool send_page(pw_recovery *r, const pw_inbox_row *rows, size_t count)
 {
-    pw_reply_give(&command->reply);
+    for (size_t i = 0; i < count; i++) {
+        pw_letter *letter = NULL;
+        r->letters[i] = NULL;
+        if (rows[i].target.len != PW_ID_LENGTH) /* not one of ours */
+            continue;
+        if (pw_letter_new(&letter, r->engine, &rows[i], true, NULL) != PAWL_OK)
+            return false;
+        if (pw_reply_init(&letter->command.reply, NULL) != PAWL_OK) {
+            pw_letter_free(letter);
+            return false;
+        }
+        r->letters[i] = letter;
+        pw_letter_send(letter);
+    }
+    return true;
 }
 
-/* {"key", "data"} of a resume, {"reason"} of the others. PAWL_INVALID: it is no command. */
-static pawl_code read_inbox_row(delivery *d, const pw_inbox_row *row, pawl_error *err)
+/* True: one at least was consumed or returned. */
+static bool wait_for_page(pw_recovery *r, size_t count)
 {
-    static const struct {
-        const char *name;
-        pw_event_kind kind;
-    } kinds[] = {
-        { "resume", PW_EVENT_RESUME },
-        { "cancel", PW_EVENT_CANCEL },
-        { "suspend", PW_EVENT_SUSPEND },
-        { "continue", PW_EVENT_CONTINUE },
-    };
-    size_t at = 0;
-    while (at < PW_LENGTH(kinds) && !pw_str_is(row->kind, kinds[at].name))
-        at++;
-    pw_value payload = pw_null();
-    pw_event *event = &d->command.event;
-    event->kind = PW_EVENT_DRIVE; /* the name of the step that refuses it */
-    event->actor = row->actor;
-    if (at == PW_LENGTH(kinds))
-        return pw_fail(err, PAWL_INVALID,
-                       "'" PW_FMT "' is no command; resume, cancel, suspend or continue",
-                       PW_ARG(row->kind));
-    event->kind = kinds[at].kind;
-    if (row->payload.len) {
-        pawl_code code = pw_json_parse(&payload, row->payload, NULL, &d->arena, err);
-        if (code != PAWL_OK)
-            return code;
+    bool forward = false;
+    for (size_t i = 0; i < count; i++) {
+        pw_letter *letter = r->letters[i];
+        if (!letter)
+            continue;
+        (void)pw_reply_wait(&letter->command.reply, UINT64_MAX); /* closing answers too */
+        pw_reply_done(&letter->command.reply);
+        bool lost = pw_letter_lost(letter);
+        bool gone =
+            lost ? pw_letter_return(letter, NULL) == PAWL_OK : letter->command.code == PAWL_OK;
+        forward = forward || gone;
+        pw_letter_free(letter);
     }
-    event->reason = pw_get_text(payload, "reason");
-    event->key = pw_get_text(payload, "key");
-    event->payload = pw_get_lit(payload, "data");
-    if (pw_is(event->payload, PW_NONE))
-        event->payload = pw_null();
-    return PAWL_OK;
-}
-
-static bool deliver(pw_recovery *r, const pw_inbox_row *row)
-{
-    delivery d = { .command = { .message.kind = PW_MESSAGE_COMMAND,
-                                .instance = row->target,
-                                .answered = delivered } };
-    char digest[65];
-    pw_arena_init(&d.arena, 0);
-    pawl_code code = read_inbox_row(&d, row, &d.command.error);
-    d.command.refused = code == PAWL_INVALID;
-    bool good = row->target.len == PW_ID_LENGTH && (code == PAWL_OK || code == PAWL_INVALID);
-    if (good && d.command.event.kind == PW_EVENT_RESUME) {
-        good = pw_digest_of_value(digest, d.command.event.payload, NULL) == PAWL_OK;
-        d.command.data_digest = (pw_str){ digest, 64 };
-    }
-    d.command.inbox = (pw_inbox_use){ .key = row->key,
-                                      .kind = row->kind,
-                                      .payload = row->payload,
-                                      .actor = row->actor,
-                                      .answer = PW_LIT("{\"ok\":true}"),
-                                      .stored = true };
-    bool answered = good && pw_reply_init(&d.command.reply, NULL) == PAWL_OK;
-    if (answered) {
-        pw_mailbox_message(&pw_engine_shard_of(r->engine, row->target)->mailbox,
-                           &d.command.message);
-        (void)pw_reply_wait(&d.command.reply, UINT64_MAX);
-        pw_reply_done(&d.command.reply);
-    }
-    pw_arena_done(&d.arena);
-    return answered && d.command.code == PAWL_OK;
+    return forward;
 }
 
 /* Until a page brings nothing forward: rows that could not be consumed are tried again at the next
- * check. False: they could not be read. */
+ * check. False: they could not be read, or not all could be sent. */
 static bool read_inbox(pw_recovery *r, uint64_t partitions)
 {
-    bool forward = true;
+    bool forward = true, all = true;
+    atomic_store(&r->engine->post.left, false); /* what is left from now on is read again */
     while (forward && !stopping(r)) {
         pw_inbox_row *rows = NULL;
         size_t count = 0;
         pw_arena_reset(&r->arena);
-        if (pw_store_inbox_pending(r->engine->store, partitions, INBOX_PAGE, &rows, &count,
-                                   &r->arena, NULL) != PAWL_OK)
+        if (pw_store_inbox_pending(r->engine->store, partitions, PAGE, &rows, &count, &r->arena,
+                                   NULL) != PAWL_OK)
             return false;
-        forward = false;
-        for (size_t i = 0; i < count && !stopping(r); i++)
-            forward = deliver(r, &rows[i]) || forward;
-        forward = forward && count == INBOX_PAGE;
+        memset(r->letters, 0, sizeof r->letters);
+        all = send_page(r, rows, count);
+        forward = wait_for_page(r, count) && count == PAGE;
     }
-    return true;
+    return all;
+}
+
+/* Letters that can have no effect. What cannot be returned now is found again at the next check. */
+static void return_letters(pw_recovery *r)
+{
+    (void)pthread_mutex_lock(&r->lock);
+    pw_letter *letter = r->returns;
+    r->returns = NULL;
+    r->last_return = &r->returns;
+    (void)pthread_mutex_unlock(&r->lock);
+    while (letter) {
+        pw_letter *next = letter->next;
+        (void)!pw_letter_return(letter, NULL);
+        pw_letter_free(letter);
+        pw_engine_busy(r->engine, false);
+        letter = next;
+    }
 }
 
 /* ------------------------------------------------------------------ messages */
@@ -442,7 +440,7 @@ static bool take_over(pw_recovery *r, uint64_t gained, int64_t now_ms)
 }
 
 /* Gives what of `gained` is to be looked at again. */
-static uint64_t run_round(pw_recovery *r, uint64_t gained)
+static uint64_t run_round(pw_recovery *r, uint64_t gained, bool inbox)
 {
     int64_t now = pw_engine_now(r->engine);
     uint64_t clock = pw_monotonic_ns();
@@ -462,12 +460,12 @@ static uint64_t run_round(pw_recovery *r, uint64_t gained)
             good = read_inbox(r, gained) && good;
         gained = 0;
     }
-    if (checks) {
-        if (!first)
-            good = load_due(r, held, now, 0, BEHIND) && good;
+    if (checks && !first)
+        good = load_due(r, held, now, 0, BEHIND) && good;
+    if (checks || inbox)
         good = read_inbox(r, held) && good;
+    if (checks)
         good = check_messages(r, held) && good;
-    }
     good = good && !gained;
     if (checks || !good) /* rounds for something else do not put the next check off */
         r->check_ns = pw_monotonic_ns() + (good ? PW_CHECK_MS * 1000000ull : RETRY_NS);
@@ -478,20 +476,24 @@ bool pw_recovery_work(pw_recovery *r, bool wait)
 {
     (void)pthread_mutex_lock(&r->lock);
     while (wait && r->started && r->recovered && !r->stop && !r->again && !r->woken && !r->fresh &&
-           r->rounds_wanted <= r->rounds_begun && pw_monotonic_ns() < r->check_ns)
+           !r->inbox && !r->returns && r->rounds_wanted <= r->rounds_begun &&
+           pw_monotonic_ns() < r->check_ns)
         (void)pw_condition_wait(&r->changed, &r->lock, r->check_ns);
     while (wait && !r->stop && (!r->started || !r->recovered) && pw_monotonic_ns() < r->check_ns)
         (void)pw_condition_wait(&r->changed, &r->lock, r->check_ns); /* not faster: it failed */
     if (r->again)
         r->recovered = false;
-    r->again = r->woken = r->fresh = false;
+    bool inbox = r->inbox;
+    r->again = r->woken = r->fresh = r->inbox = false;
     bool stop = r->stop;
     uint64_t gained = r->gained;
     r->gained = 0;
     r->rounds_begun++;
     (void)pthread_mutex_unlock(&r->lock);
-    if (!stop)
-        gained = run_round(r, gained);
+    if (!stop) {
+        return_letters(r);
+        gained = run_round(r, gained, inbox);
+    }
     (void)pthread_mutex_lock(&r->lock);
     r->gained |= gained;
     r->rounds_ended = r->rounds_begun;

@@ -19,6 +19,10 @@ void pw_recovery_stop(pw_recovery *recovery);
 void pw_recovery_wake(pw_recovery *recovery);
 /* These partitions are this node's now: what is in them is brought back. */
 void pw_recovery_gained(pw_recovery *recovery, uint64_t partitions);
+/* Rows of the inbox were left without a letter, and there is room now. */
+void pw_recovery_inbox(pw_recovery *recovery);
+/* A letter that can have no effect: its row is returned, and it is freed. */
+void pw_recovery_return(pw_recovery *recovery, struct pw_letter *letter);
 /* A function was registered: everything in flight is looked at again. */
 void pw_recovery_again(pw_recovery *recovery);
 /* Until a whole round that began after this call has ended; *whole: everything that was to be

@@ -371,6 +371,31 @@ static bool turned_away(pw_shard *shard, pw_str instance, pawl_error *err)
     return pw_engine_degraded(shard->engine, err);
 }
 
+/* Another letter of this row is being dealt with. */
+static bool is_there(const pw_live *live, const pw_letter *letter)
+{
+    for (const pw_command *c = live->commands; c; c = c->next)
+        if (c->letter && pw_str_eq(c->letter->row.key, letter->row.key))
+            return true;
+    const pw_inbox_use *use = &live->commit.item.inbox;
+    return live->committing && use->stored && pw_str_eq(use->key, letter->row.key);
+}
+
+/* False: it was answered. */
+static bool read_letter(pw_live *live, pw_command *command)
+{
+    pawl_error err = { .code = PAWL_OK };
+    pawl_code code = PAWL_OK;
+    if (is_there(live, command->letter))
+        code = pw_fail(&err, PAWL_BUSY, "it is on its way already");
+    else
+        code = pw_letter_read(command->letter, &err);
+    if (code == PAWL_OK)
+        return true;
+    pw_answer(command, code, &err);
+    return false;
+}
+
 static void on_command(pw_shard *shard, pw_command *command)
 {
     pawl_error err = { .code = PAWL_OK };
@@ -382,6 +407,10 @@ static void on_command(pw_shard *shard, pw_command *command)
     if (!live) {
         (void)pw_no_memory(&err);
         pw_answer(command, err.code, &err);
+        return;
+    }
+    if (command->letter && !read_letter(live, command)) {
+        settle(shard, live); /* it may have been made for nothing */
         return;
     }
     command->next = NULL;

@@ -182,13 +182,15 @@ static const pw_template *compile_strings(pw_load *load, const pw_node *with, co
                                  &text);
         return pw_lang_template(load, node, &step, &place);
     }
-    if (!pw_lang_is_string(node) ||
-        pw_lang_wrapped(load, node, &step, &place, &text) == PW_WRAPPED_NO) {
+    const pw_template *out =
+        pw_lang_is_string(node) ? pw_lang_template(load, node, &step, &place) : NULL;
+    if (!out || (out->kind == PW_TEMPLATE_CONST &&
+                 pw_lang_wrapped(load, node, &step, &place, &text) == PW_WRAPPED_NO)) {
         pw_lang_error(load, node, &step,
                       "'%s' must be an object of strings or one expression in ${ }", member);
         return NULL;
     }
-    return pw_lang_template(load, node, &step, &place);
+    return out;
 }
 
 static void compile_http(pw_load *load, pw_task *task, const pw_node *node, const pw_path *path,
@@ -243,7 +245,7 @@ static void check_names(pw_load *load, const pw_node *map, const pw_path *path, 
     if (node->kind == PW_NODE_LIST) {
         for (uint32_t i = 0; i < node->count; i++)
             (void)pw_lang_string(load, node->items[i], PW_STEP_AT(&step, i), &text);
-    } else if (!pw_lang_is_string(node) || !node->expressive) {
+    } else if (!pw_lang_may_compute(load, node)) {
         pw_lang_found(load, PAWL_FINDING_TYPE, node, &step, "'%s' must be a list of names, not %s",
                       member, pw_lang_type(node));
     }
@@ -252,7 +254,7 @@ static void check_names(pw_load *load, const pw_node *map, const pw_path *path, 
 static void check_candidates(pw_load *load, const pw_node *node, const pw_path *path)
 {
     static const pw_rule rules[] = { { "users", NULL }, { "groups", NULL } };
-    if (!node || (pw_lang_is_string(node) && node->expressive))
+    if (!node || pw_lang_may_compute(load, node))
         return;
     if (!pw_lang_is_map(load, node, path))
         return;
@@ -264,13 +266,13 @@ static void check_candidates(pw_load *load, const pw_node *node, const pw_path *
 static void check_form(pw_load *load, const pw_node *node, const pw_path *path)
 {
     static const pw_rule rules[] = { { "schema", NULL } };
-    if (!node || (pw_lang_is_string(node) && node->expressive))
+    if (!node || pw_lang_may_compute(load, node))
         return;
     if (!pw_lang_is_map(load, node, path))
         return;
     pw_lang_members(load, node, path, rules, PW_LENGTH(rules));
     const pw_node *schema = pw_lang_get(node, "schema");
-    if (schema && !(pw_lang_is_string(schema) && schema->expressive))
+    if (schema && !pw_lang_may_compute(load, schema))
         (void)pw_lang_is_map(load, schema, PW_STEP(path, "schema"));
 }
 
@@ -308,7 +310,7 @@ static void compile_user(pw_load *load, pw_task *task, const pw_node *node, cons
     check_due(load, pw_lang_get(with, "due"), PW_STEP(step, "due"), &place);
     const pw_node *priority = pw_lang_get(with, "priority");
     int64_t number;
-    if (priority && !(pw_lang_is_string(priority) && priority->expressive))
+    if (priority && !pw_lang_may_compute(load, priority))
         (void)pw_lang_integer(load, priority, PW_STEP(step, "priority"), INT32_MIN, INT32_MAX,
                               &number);
     task->as.user.with = pw_lang_template(load, with, step, &place);
@@ -435,7 +437,8 @@ static void check_event(pw_load *load, const pw_node *with, const pw_path *path)
             pw_lang_error(load, node, PW_STEP(path, texts[i]), "'%s' must not be empty", texts[i]);
     }
     const pw_node *version = pw_lang_get(with, "specversion");
-    if (pw_lang_is_string(version) && !version->expressive && !pw_str_is(version->text, "1.0"))
+    if (pw_lang_is_string(version) && !pw_lang_may_compute(load, version) &&
+        !pw_str_is(version->text, "1.0"))
         pw_lang_error(load, version, PW_STEP(path, "specversion"), "'specversion' must be \"1.0\"");
     (void)pw_lang_require(load, with, path, "type");
 }

@@ -205,12 +205,15 @@ static void check_evaluate(pw_load *load, const pw_node *root)
     if (!pw_lang_string(load, mode, PW_STEP(path, "mode"), &text) || pw_str_is(text, "strict"))
         return;
     if (pw_str_is(text, "loose")) {
-        pw_lang_not_yet(load, mode, PW_STEP(path, "mode"), "evaluate.mode: loose");
+        load->loose = true;
+        pw_lang_found(load, PAWL_FINDING_LOOSE, mode, PW_STEP(path, "mode"),
+                      "in loose mode every text that compiles is an expression: `now`, `null`, "
+                      "`42`, `.` and the names of jq's functions are no text any more");
         return;
     }
     pw_str shown = pw_lang_shown(load, text);
-    pw_lang_error(load, mode, PW_STEP(path, "mode"), "'mode' must be strict, not '" PW_FMT "'",
-                  PW_ARG(shown));
+    pw_lang_error(load, mode, PW_STEP(path, "mode"),
+                  "'mode' must be strict or loose, not '" PW_FMT "'", PW_ARG(shown));
 }
 
 /* The schema leaves the root open: other members are allowed there, and mean nothing. */

@@ -47,6 +47,14 @@ static void members(pw_load *load, pw_delay *out, const pw_node *node, const pw_
         constant(load, out, node, path);
 }
 
+/* No duration is an expression: none needs to be tried as one in loose mode. */
+static bool is_duration(const pw_node *node)
+{
+    pw_duration duration;
+    pawl_error err;
+    return pw_duration_of(&duration, node->value, &err) == PAWL_OK;
+}
+
 pw_delay pw_lang_duration(pw_load *load, const pw_node *node, const pw_path *path,
                           const pw_place *place)
 {
@@ -70,6 +78,11 @@ pw_delay pw_lang_duration(pw_load *load, const pw_node *node, const pw_path *pat
         out.tmpl = pw_lang_template(load, node, path, place);
         break;
     case PW_WRAPPED_NO:
+        if (load->loose && !is_duration(node))
+            out.tmpl = pw_lang_template(load, node, path, place);
+        if (out.tmpl && out.tmpl->kind == PW_TEMPLATE_LOOSE)
+            break;
+        out.tmpl = NULL;
         constant(load, &out, node, path);
         break;
     case PW_WRAPPED_BROKEN:

@@ -23,12 +23,12 @@ void pw_lang_error_object(pw_load *load, pw_error_template *out, const pw_node *
     const pw_node *type = pw_lang_require(load, node, path, "type");
     const pw_node *status = pw_lang_require(load, node, path, "status");
     const pw_path *type_path = PW_STEP(path, "type");
-    pw_str source;
     if (pw_lang_string(load, type, type_path, &out->type)) {
         if (out->type.len == 0)
             pw_lang_error(load, type, type_path, "'type' must be a URI, not empty");
-        if (pw_lang_wrapped(load, type, type_path, place, &source) == PW_WRAPPED_WHOLE) {
-            out->type_expr = pw_lang_compile(load, type, type_path, place, source);
+        const pw_template *computed = pw_lang_template(load, type, type_path, place);
+        if (computed->kind != PW_TEMPLATE_CONST) {
+            out->type_computed = computed;
             out->type = (pw_str){ 0 };
         }
     }

@@ -2,7 +2,9 @@
  *
  * Two classes: members that always are expressions, with or without ${ }; and values, where a
  * string is one only if it is one ${ ... } as a whole. All else is literal; what looks like an
- * expression and is none gets a warning. Text that arrives as data is never compiled. */
+ * expression and is none gets a warning. In loose mode each other value is tried, too, and is text
+ * if it does not compile or uses what is not there. Text that arrives as data is never compiled. */
+#include <stdio.h>
 #include "lang/lang_internal.h"
 
 static const struct {
@@ -57,12 +59,18 @@ static uint32_t place_in(pw_load *load, const pw_node *node, pw_str source, size
     return pw_lang_inside(load, node, (size_t)(source.ptr - node->text.ptr) + offset);
 }
 
+/* Arguments that the expression uses and that are not there, or not yet. */
+static bool is_missing(size_t argument, const pw_place *place, uint64_t slots)
+{
+    uint64_t bit = (uint64_t)1 << arguments[argument].slot;
+    return (slots & bit) && (arguments[argument].later || !(place->arguments & bit));
+}
+
 static void check_arguments(pw_load *load, const pw_node *node, const pw_path *path,
                             const pw_place *place, pw_str source, uint64_t slots)
 {
     for (size_t i = 0; i < PW_LENGTH(arguments); i++) {
-        uint64_t bit = (uint64_t)1 << arguments[i].slot;
-        if (!(slots & bit) || (!arguments[i].later && (place->arguments & bit)))
+        if (!is_missing(i, place, slots))
             continue;
         size_t offset = find_variable(source, arguments[i].name);
         uint32_t at = offset < source.len ? place_in(load, node, source, offset) : node->start;
@@ -76,8 +84,10 @@ static void check_arguments(pw_load *load, const pw_node *node, const pw_path *p
     }
 }
 
-const pw_expr *pw_lang_compile(pw_load *load, const pw_node *node, const pw_path *path,
-                               const pw_place *place, pw_str source)
+/* PAWL_OK, or PAWL_EXPRESSION with *position and *err; PAWL_INVALID: with a finding. */
+static pawl_code compile(pw_load *load, const pw_node *node, const pw_path *path,
+                         const pw_place *place, pw_str source, const pw_expr **out,
+                         size_t *position, pawl_error *err)
 {
     pw_expr_variable variables[PW_EXPR_SLOTS_MAX];
     uint32_t count = 0;
@@ -90,13 +100,6 @@ const pw_expr *pw_lang_compile(pw_load *load, const pw_node *node, const pw_path
     uint32_t at = count += lexical; /* the innermost last: it hides those before it */
     for (const pw_scope *scope = place->scope; scope; scope = scope->up)
         variables[--at] = (pw_expr_variable){ scope->name, scope->slot };
-    const pw_expr *expr = NULL;
-    size_t position = 0;
-    pawl_error err = { 0 };
-    if (trim(source).len == 0) {
-        pw_lang_found(load, PAWL_FINDING_EXPRESSION, node, path, "the expression is empty");
-        return NULL;
-    }
     /* one that is used at many places, by an alias or a name, is compiled for each */
     load->source_bytes += source.len;
     if (load->source_bytes > PW_DOCUMENT_MAX) {
@@ -104,11 +107,27 @@ const pw_expr *pw_lang_compile(pw_load *load, const pw_node *node, const pw_path
             load, PAWL_FINDING_TOO_LARGE, node, path,
             "the expressions have more than %u bytes when all that is used again is written out",
             PW_DOCUMENT_MAX);
-        return NULL;
+        return PAWL_INVALID;
     }
-    pawl_code code = pw_expr_compile(&expr, source, variables, count, load->arena, &position, &err);
+    pawl_code code = pw_expr_compile(out, source, variables, count, load->arena, position, err);
     if (code == PAWL_NO_MEMORY)
         pw_lang_no_memory(load);
+    return code == PAWL_OK ? PAWL_OK : PAWL_EXPRESSION;
+}
+
+const pw_expr *pw_lang_compile(pw_load *load, const pw_node *node, const pw_path *path,
+                               const pw_place *place, pw_str source)
+{
+    const pw_expr *expr = NULL;
+    size_t position = 0;
+    pawl_error err = { 0 };
+    if (trim(source).len == 0) {
+        pw_lang_found(load, PAWL_FINDING_EXPRESSION, node, path, "the expression is empty");
+        return NULL;
+    }
+    pawl_code code = compile(load, node, path, place, source, &expr, &position, &err);
+    if (code == PAWL_INVALID)
+        return NULL;
     if (code != PAWL_OK) {
         pw_lang_report(load, PAWL_FINDING_EXPRESSION, place_in(load, node, source, position), path,
                        "expression: %s", err.message);
@@ -160,7 +179,7 @@ pw_wrapped pw_lang_wrapped(pw_load *load, const pw_node *node, const pw_path *pa
             pw_lang_report(load, PAWL_FINDING_LITERAL, pw_lang_inside(load, node, offset), path,
                            "this '${' is literal text, because only a whole string can be an "
                            "expression; write \"${ \\\"text \\\\(.x)\\\" }\"");
-        } else {
+        } else if (!load->loose) {
             warn_of_lookalike(load, node, path, place, text);
         }
         return PW_WRAPPED_NO;
@@ -247,6 +266,45 @@ const pw_expr *pw_lang_condition(pw_load *load, const pw_node *node, const pw_pa
 
 /* ---- templates */
 
+bool pw_lang_may_compute(const pw_load *load, const pw_node *node)
+{
+    return pw_lang_is_string(node) && (node->expressive || load->loose);
+}
+
+/* Not ${ }: an expression all the same, if it can be one. */
+static void fill_loose(pw_load *load, pw_template *out, const pw_node *node, const pw_path *path,
+                       const pw_place *place)
+{
+    const pw_expr *expr = NULL;
+    size_t position = 0;
+    pawl_error err = { 0 };
+    const char *why = err.message;
+    if (trim(node->text).len == 0 || memmem(node->text.ptr, node->text.len, "${", 2))
+        return; /* plainly text; what is in it has its finding */
+    pw_arena_mark mark = pw_arena_at(load->arena);
+    if (compile(load, node, path, place, node->text, &expr, &position, &err) == PAWL_INVALID)
+        return;
+    for (size_t i = 0; expr && i < PW_LENGTH(arguments); i++) {
+        if (!is_missing(i, place, pw_expr_slots(expr)))
+            continue;
+        if (arguments[i].later) {
+            check_arguments(load, node, path, place, node->text, pw_expr_slots(expr));
+            return;
+        }
+        (void)snprintf(err.message, sizeof err.message, "$%s is not available in %s",
+                       arguments[i].name, place->what);
+        expr = NULL;
+    }
+    if (!expr) {
+        pw_arena_rewind(load->arena, mark);
+        pw_lang_report(load, PAWL_FINDING_LOOSE, node->start, path,
+                       "this is no expression, and so it is text: %s", why);
+        return;
+    }
+    out->kind = PW_TEMPLATE_LOOSE;
+    out->expr = expr;
+}
+
 static void fill(pw_load *load, pw_template *out, const pw_node *node, const pw_path *path,
                  const pw_place *place);
 
@@ -282,14 +340,19 @@ static void fill(pw_load *load, pw_template *out, const pw_node *node, const pw_
                  const pw_place *place)
 {
     *out = (pw_template){ .kind = PW_TEMPLATE_CONST, .value = node->value };
-    if (!node->expressive)
+    if (!node->expressive && !load->loose)
         return;
     if (node->kind != PW_NODE_SCALAR) {
         fill_children(load, out, node, path, place);
         return;
     }
+    if (!pw_lang_is_string(node))
+        return;
     pw_str source;
-    if (pw_lang_wrapped(load, node, path, place, &source) != PW_WRAPPED_WHOLE)
+    pw_wrapped wrapped = pw_lang_wrapped(load, node, path, place, &source);
+    if (wrapped == PW_WRAPPED_NO && load->loose)
+        fill_loose(load, out, node, path, place);
+    if (wrapped != PW_WRAPPED_WHOLE)
         return;
     const pw_expr *expr = pw_lang_compile(load, node, path, place, source);
     if (expr) {

@@ -101,6 +101,7 @@ typedef struct pw_load {
     bool stop; /* the tree cannot be built: nothing to check */
 
     /* program */
+    bool loose; /* evaluate.mode */
     pw_names functions, retries, errors, timeouts;
     const pw_task **tasks;
     uint32_t task_count, task_size;
@@ -235,6 +236,8 @@ typedef struct pw_place { /* what an expression may use where it stands */
 #define PW_ARGS_EXPORT (PW_ARGS_INSIDE | PW_BIT(PW_SLOT_OUTPUT))
 
 typedef enum pw_wrapped { PW_WRAPPED_NO, PW_WRAPPED_WHOLE, PW_WRAPPED_BROKEN } pw_wrapped;
+/* The string may be an expression: wrapped, or in loose mode. */
+bool pw_lang_may_compute(const pw_load *load, const pw_node *node);
 /* Whether the whole string is one ${ ... }; *source is what stands in it. Says so if it is broken
  * or looks like a mistake. */
 pw_wrapped pw_lang_wrapped(pw_load *load, const pw_node *node, const pw_path *path,
@@ -305,7 +308,7 @@ bool pw_lang_listen(pw_load *load, pw_listen *out, const pw_node *strategy, cons
 void pw_lang_listen_task(pw_load *load, pw_task *task, const pw_node *node, const pw_path *path,
                          const pw_nest *nest);
 
-/* ---- calls.c, errors.c, retries.c */
+/* ---- calls.c, errors.c, retries.c, run.c */
 
 void pw_lang_call(pw_load *load, pw_task *task, const pw_node *node, const pw_path *path,
                   const pw_nest *nest);
@@ -317,12 +320,18 @@ void pw_lang_raise(pw_load *load, pw_task *task, const pw_node *node, const pw_p
                    const pw_nest *nest);
 void pw_lang_error_object(pw_load *load, pw_error_template *out, const pw_node *node,
                           const pw_path *path, const pw_place *place);
+void pw_lang_run(pw_load *load, pw_task *task, const pw_node *node, const pw_path *path,
+                 const pw_nest *nest);
 const pw_retry_policy *pw_lang_retry(pw_load *load, const pw_node *node, const pw_path *path,
                                      const pw_place *place);
 
 /* ---- metadata.c */
 
-typedef enum pw_metadata_of { PW_METADATA_OF_DOCUMENT, PW_METADATA_OF_TASK } pw_metadata_of;
+typedef enum pw_metadata_of {
+    PW_METADATA_OF_DOCUMENT,
+    PW_METADATA_OF_TASK,
+    PW_METADATA_OF_RUN, /* of a task with `run` */
+} pw_metadata_of;
 void pw_lang_metadata(pw_load *load, const pw_node *node, const pw_path *path, pw_metadata_of of);
 
 /* ---- lint.c: what is no error and yet hardly meant; of a document without errors */

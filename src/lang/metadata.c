@@ -12,15 +12,107 @@ const char *pw_lang_metadata_schema(void)
 }
 
 /* By pw_metadata_of. */
+static const char *const known[][2] = {
+    { "lifecycle", NULL },
+    { NULL },
+    { NULL },
+};
 static const char *const later[][3] = {
     { "compensation", NULL },
     { "compensate", "resilience", NULL },
+    { "compensate", "resilience", NULL },
 };
+
+/* ---- document.metadata.pawl.lifecycle */
+
+/* One name of a list; `of`: the kinds that there are. */
+static unsigned event_kind(pw_load *load, const pw_node *node, const pw_path *path, unsigned of)
+{
+    pw_str name;
+    if (!pw_lang_string(load, node, path, &name))
+        return 0;
+    pw_nearest nearest = pw_nearest_to(name);
+    for (unsigned kind = 0; kind < PW_LIFE_COUNT; kind++) {
+        if (!(of & PW_BIT(kind)))
+            continue;
+        if (pw_str_is(name, pw_life_name((pw_life)kind)))
+            return PW_BIT(kind);
+        pw_nearest_try(load, &nearest, pw_str_of(pw_life_name((pw_life)kind)));
+    }
+    if (pw_str_is(name, "status-changed")) {
+        pw_lang_found(load, PAWL_FINDING_NOT_SUPPORTED, node, path,
+                      "the event `status-changed`, which the language leaves optional, is not in "
+                      "this release of pawl");
+        return 0;
+    }
+    pw_str shown = pw_lang_shown(load, name), hint = pw_nearest_hint(load, &nearest);
+    pw_lang_error(load, node, path, "there is no lifecycle event '" PW_FMT "' here" PW_FMT,
+                  PW_ARG(shown), PW_ARG(hint));
+    return 0;
+}
+
+/* all, none, or a list of names; absent: what it was. */
+static void event_kinds(pw_load *load, const pw_node *node, const pw_path *path, unsigned of,
+                        unsigned *kinds)
+{
+    if (!node)
+        return;
+    if (node->kind == PW_NODE_LIST) {
+        *kinds = 0;
+        for (uint32_t i = 0; i < node->count; i++)
+            *kinds |= event_kind(load, node->items[i], PW_STEP_AT(path, i), of);
+        return;
+    }
+    if (!pw_lang_is_string(node)) {
+        pw_lang_found(load, PAWL_FINDING_TYPE, node, path,
+                      "this must be all, none, or a list of lifecycle events, not %s",
+                      pw_lang_type(node));
+    } else if (pw_str_is(node->text, "all")) {
+        *kinds = of;
+    } else if (pw_str_is(node->text, "none")) {
+        *kinds = 0;
+    } else {
+        pw_str shown = pw_lang_shown(load, node->text);
+        pw_lang_error(load, node, path,
+                      "this must be all, none, or a list of lifecycle events, not '" PW_FMT "'",
+                      PW_ARG(shown));
+    }
+}
+
+static void compile_lifecycle(pw_load *load, const pw_node *node, const pw_path *path)
+{
+    static const pw_rule rules[] = { { "workflow", NULL }, { "tasks", NULL }, { "output", NULL } };
+    pw_lifecycle *wanted = &load->program->lifecycle;
+    if (!pw_lang_is_map(load, node, path))
+        return;
+    pw_lang_members(load, node, path, rules, PW_LENGTH(rules));
+    event_kinds(load, pw_lang_get(node, "workflow"), PW_STEP(path, "workflow"), PW_LIFE_OF_WORKFLOW,
+                &wanted->workflow);
+    event_kinds(load, pw_lang_get(node, "tasks"), PW_STEP(path, "tasks"), PW_LIFE_OF_TASKS,
+                &wanted->tasks);
+    bool output;
+    if (pw_lang_bool(load, pw_lang_get(node, "output"), PW_STEP(path, "output"), &output))
+        wanted->workflow_output = wanted->task_output = output;
+}
+
+/* ---- the keys */
 
 static void check_key(pw_load *load, const pw_node *key, const pw_path *path, pw_metadata_of of)
 {
     pw_str shown = pw_lang_shown(load, key->text);
+    if (of != PW_METADATA_OF_DOCUMENT && pw_str_is(key->text, "parentClose")) {
+        if (of == PW_METADATA_OF_TASK) /* else run.c reads it */
+            pw_lang_error(load, key, path, "'parentClose' is of tasks that run a workflow");
+        return;
+    }
     pw_nearest nearest = pw_nearest_to(key->text);
+    if (of == PW_METADATA_OF_RUN)
+        pw_nearest_try(load, &nearest, PW_LIT("parentClose"));
+    for (const char *const *name = known[of]; *name; name++) {
+        if (pw_str_is(key->text, *name))
+            return;
+        pw_nearest_try(load, &nearest, pw_str_of(*name));
+    }
     for (const char *const *name = later[of]; *name; name++) {
         if (pw_str_is(key->text, *name)) {
             pw_lang_found(load, PAWL_FINDING_NOT_SUPPORTED, key, path,
@@ -48,4 +140,6 @@ void pw_lang_metadata(pw_load *load, const pw_node *node, const pw_path *path, p
                       "only pawl reads 'metadata.pawl': others ignore it without a word");
     for (uint32_t i = 0; i < ours->count; i++)
         check_key(load, ours->pairs[i].key, PW_STEP_KEY(step, ours->pairs[i].key), of);
+    if (of == PW_METADATA_OF_DOCUMENT)
+        compile_lifecycle(load, pw_lang_get(ours, "lifecycle"), PW_STEP(step, "lifecycle"));
 }

@@ -227,14 +227,16 @@ static void compile_set(pw_load *load, pw_task *task, const pw_node *node, const
     const pw_path *step = PW_STEP(path, "set");
     pw_place place = inside(nest, "'set'");
     pw_str source;
+    const pw_template *out = pw_lang_template(load, set, step, &place);
     if (pw_lang_is_string(set)) {
-        if (pw_lang_wrapped(load, set, step, &place, &source) == PW_WRAPPED_NO)
+        if (out->kind == PW_TEMPLATE_CONST &&
+            pw_lang_wrapped(load, set, step, &place, &source) == PW_WRAPPED_NO)
             pw_lang_error(load, set, step,
                           "'set' must be an object or one expression in ${ }, not literal text");
     } else if (pw_lang_is_map(load, set, step) && set->count == 0) {
         pw_lang_error(load, set, step, "'set' must have at least one member");
     }
-    task->as.set = pw_lang_template(load, set, step, &place);
+    task->as.set = out;
 }
 
 static void compile_case(pw_load *load, pw_case *out, const pw_node *key, const pw_node *node,
@@ -401,7 +403,7 @@ static const kind kinds[] = {
     { "emit", PW_TASK_EMIT, pw_lang_emit, { NULL } },
     { "call", PW_TASK_ACTIVITY, pw_lang_call, { "with" } },
     { "listen", PW_TASK_LISTEN, pw_lang_listen_task, { "foreach" } },
-    { "run", PW_TASK_DO, NULL, { NULL } },
+    { "run", PW_TASK_RUN, pw_lang_run, { NULL } },
 };
 
 static const char *const common[] = { "if",      "input", "output",  "export",
@@ -470,7 +472,7 @@ static void report_no_kind(pw_load *load, const pw_task *task, const pw_node *no
     pw_lang_found(load, PAWL_FINDING_MISSING, node, path,
                   "task '" PW_FMT
                   "' does nothing: it needs one of call, do, emit, for, fork, listen, raise, "
-                  "set, switch, try, wait",
+                  "run, set, switch, try, wait",
                   PW_ARG(shown));
     check_members(load, node, path, NULL);
 }
@@ -512,7 +514,7 @@ static void compile_common(pw_load *load, pw_task *task, const pw_node *node, co
     task->export_as = pw_lang_shaped(load, node, path, "export", "as", &place);
     task->then = pw_lang_flow(load, pw_lang_get(node, "then"), PW_STEP(path, "then"), nest->list);
     pw_lang_metadata(load, pw_lang_get(node, "metadata"), PW_STEP(path, "metadata"),
-                     PW_METADATA_OF_TASK);
+                     task->kind == PW_TASK_RUN ? PW_METADATA_OF_RUN : PW_METADATA_OF_TASK);
 }
 
 void pw_lang_task(pw_load *load, pw_task *task, const pw_node *node, const pw_path *path,

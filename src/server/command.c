@@ -268,6 +268,8 @@ static pawl_code run_list(command *c, pawl_error *err)
     if (code == PAWL_OK)
         code = text_member(c, "name", &options.name, err);
     if (code == PAWL_OK)
+        code = text_member(c, "parent", &options.parent, err);
+    if (code == PAWL_OK)
         code = text_member(c, "after", &options.after, err);
     if (code == PAWL_OK)
         code = number_member(c, "limit", 1000, &limit, err);
@@ -357,7 +359,7 @@ static const handler handlers[] = {
     { "publish",  { "events", "ttlMs", "actor" }, run_publish },
     { "wait",     { "id", "for", "timeoutMs" }, run_wait },
     { "show",     { "id" }, run_show },
-    { "list",     { "status", "name", "after", "limit" }, run_list },
+    { "list",     { "status", "name", "parent", "after", "limit" }, run_list },
     { "log",      { "id", "from", "limit" }, run_log },
     { "status",   { "name", "version", "status" }, run_status },
     { "definition",  { "name", "version" }, run_definition },

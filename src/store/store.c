@@ -192,6 +192,7 @@ pawl_code pw_store_not_delivered(pw_commit_item *item, const pw_message_taken *m
 
 pawl_code pw_store_inbox_used(pw_commit_item *item)
 {
+    item->used = true;
     item->code = pw_fail(&item->error, PAWL_CONFLICT,
                          "instance '" PW_FMT "': the command '" PW_FMT "' has had its "
                          "effect already",
@@ -542,6 +543,14 @@ static pawl_code check_rows(pw_commit_item *item)
     for (size_t i = 0; i < t->taken_count; i++) {
         if (t->taken[i].visit > INT64_MAX || t->taken[i].number > INT64_MAX)
             return refuse(item, "a message's visit or number is beyond 63 bits");
+    }
+    for (size_t i = 0; i < t->branch_count; i++) {
+        if (t->branches[i].fork == 0 || t->branches[i].fork > INT64_MAX)
+            return refuse(item, "a branch's fork is not a visit");
+    }
+    for (size_t i = 0; i < t->fork_end_count; i++) {
+        if (t->fork_ends[i] == 0 || t->fork_ends[i] > INT64_MAX)
+            return refuse(item, "a fork that ends is not a visit");
     }
     for (size_t i = 0; i < t->message_count; i++) {
         const pw_inbox_message *message = &t->messages[i];

@@ -180,6 +180,7 @@ typedef struct pw_commit_item {
     uint64_t nonce;       /* of a first step: random, kept in its row, for the number and the epoch may be those of an
                            * instance before it under the same key; else 0 */
     bool fenced;          /* out: PAWL_BUSY, the instance's partition is not held under that epoch any more */
+    bool used;            /* out: PAWL_CONFLICT because its command has had its effect, or is gone (inbox) */
     pawl_code code;       /* out: PAWL_OK; PAWL_BUSY: see fenced; PAWL_CONFLICT: lost the race, the instance exists already, or its command
                            * has had its effect (inbox), or the message it takes was taken before; else this item is poison: PAWL_INVALID: a row
                            * that the store refuses; PAWL_CORRUPT: it ends a bookmark, call or subscription that is
@@ -202,6 +203,7 @@ typedef struct pw_instance_row {
     pw_status status;
     uint64_t token;
     pw_str state;         /* text; empty if not asked for */
+    pw_str branches;      /* what pw_state_parse_branches reads with it, as of the same commit; empty: none, or not asked for */
     pw_str business_key, input_digest, correlation, labels, parent; /* empty: none */
     bool schedule;        /* it is the schedule of its definition */
     int64_t created_ms, updated_ms, ended_ms; /* ended_ms -1: not yet */

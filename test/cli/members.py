@@ -24,6 +24,7 @@ RETRY = "{try: [], catch: {retry: {%s, limit: {duration: PT1S}}}}"
 EMIT = "{emit: {event: {with: {type: t, %s}}}}"
 LISTEN = "{listen: {to: {%s}}}"
 FOREACH = "{listen: {to: {any: []}}, foreach: {%s}}"
+RUN = "{run: {workflow: {namespace: a, name: b, version: latest}, %s}}"
 RAISE = "{raise: {error: {type: 'https://x.test/e', status: 500, %s}}}"
 
 # What is refused: by what name, and where.
@@ -35,13 +36,14 @@ REFUSED = {
     "use.catalogs": "use: {§catalogs: {}}\ndo: []\n",
     "use.extensions": "use: {§extensions: []}\ndo: []\n",
     "use.secrets": "use: {§secrets: []}\ndo: []\n",
-    "evaluate.mode: loose": "evaluate: {§mode: loose}\ndo: []\n",
     "call: openapi": "{call: openapi, with: {}}",
     "call: grpc": "{call: grpc, with: {}}",
     "call: asyncapi": "{call: asyncapi, with: {}}",
     "call: a2a": "{call: a2a, with: {}}",
     "call: mcp": "{call: mcp, with: {}}",
-    "run": "{run: {shell: {command: x}}}",
+    "run: container": "{run: {container: {image: x}, await: false}}",
+    "run: script": "{run: {script: {language: js, code: x}}}",
+    "run: shell": "{run: {shell: {command: x}, return: all}}",
     "authentication.use": AUTH % "{use: x}",
     "authentication.basic.use": AUTH % "{basic: {use: x}}",
     "authentication.bearer.use": AUTH % "{bearer: {use: x}}",
@@ -86,7 +88,7 @@ TABLE = {
         "schedule.read": (WITHIN, "schedule"),
         "evaluate": (YES, "§evaluate: {}\ndo: []\n"),
         "evaluate.language": (YES, "evaluate: {§language: jq}\ndo: []\n"),
-        "evaluate.mode": (YES, "evaluate: {§mode: strict}\ndo: []\n"),
+        "evaluate.mode": (OPEN, "evaluate: {§mode: loose}\ndo: []\n", "evaluate: {mode: lax}\ndo: []\n"),
     },
     "taskBase": {
         "if": (YES, "{set: {x: 1}, §if: .x}"),
@@ -170,13 +172,22 @@ TABLE = {
         "raise": (YES, "{§raise: {error: {type: 'https://x.test/e', status: 500}}}"),
         "raise.error": (YES, "{raise: {§error: {type: 'https://x.test/e', status: 500}}}"),
     },
-    "runTask": {member: (NO if member == "run" else WITHIN, "run") for member in """
-        run run.container run.container.image run.container.name run.container.command run.container.ports
-        run.container.volumes run.container.environment run.container.stdin run.container.arguments
-        run.container.lifetime run.container.pullPolicy run.script run.script.code run.script.source
-        run.script.language run.script.stdin run.script.arguments run.script.environment run.shell run.shell.command
-        run.shell.stdin run.shell.arguments run.shell.environment run.workflow run.workflow.namespace
-        run.workflow.name run.workflow.version run.workflow.input run.await run.return""".split()},
+    "runTask": {
+        "run": (YES, "{§run: {workflow: {namespace: a, name: b, version: latest}}}"),
+        "run.await": (YES, RUN % "§await: false"),
+        "run.return": (WITHIN, "run: shell"),
+        "run.workflow": (YES, "{run: {§workflow: {namespace: a, name: b, version: latest}}}"),
+        "run.workflow.namespace": (YES, "{run: {workflow: {§namespace: a, name: b, version: latest}}}"),
+        "run.workflow.name": (YES, "{run: {workflow: {namespace: a, §name: b, version: latest}}}"),
+        "run.workflow.version": (YES, "{run: {workflow: {namespace: a, name: b, §version: latest}}}"),
+        "run.workflow.input": (YES, "{run: {workflow: {namespace: a, name: b, version: latest, §input: {x: 1}}}}"),
+        **{f"run.{kind}": (NO, f"run: {kind}") for kind in ("container", "script", "shell")},
+        **{f"run.{member}": (WITHIN, f"run: {member.split('.')[0]}") for member in """
+            container.image container.name container.command container.ports container.volumes container.environment
+            container.stdin container.arguments container.lifetime container.pullPolicy script.code script.source
+            script.language script.stdin script.arguments script.environment shell.command shell.stdin shell.arguments
+            shell.environment""".split()},
+    },
     "setTask": {"set": (YES, "{§set: {x: 1}}")},
     "switchTask": {
         "switch": (YES, "{§switch: [{x: {then: end}}]}"),
@@ -288,8 +299,8 @@ TABLE = {
     "schema": {member: (WITHIN, "input.schema") for member in ("document", "resource", "format")},
     "timeout": {"after": (YES, "{set: {x: 1}, timeout: {§after: PT1S}}")},
     "catalog": {"endpoint": (WITHIN, "use.catalogs")},
-    "containerLifetime": {"cleanup": (WITHIN, "run"), "after": (WITHIN, "run")},
-    "processResult": {"code": (WITHIN, "run"), "stdout": (WITHIN, "run"), "stderr": (WITHIN, "run")},
+    "containerLifetime": {"cleanup": (WITHIN, "run: container"), "after": (WITHIN, "run: container")},
+    "processResult": {member: (WITHIN, "run: shell") for member in ("code", "stdout", "stderr")},
     "asyncApiServer": {"name": (WITHIN, "call: asyncapi"), "variables": (WITHIN, "call: asyncapi")},
     "asyncApiOutboundMessage": {"payload": (WITHIN, "call: asyncapi"), "headers": (WITHIN, "call: asyncapi")},
     "asyncApiInboundMessage": {"correlationId": (WITHIN, "call: asyncapi")},

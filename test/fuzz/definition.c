@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include "fuzz.h"
+#include "../branch_rows.h"
 #include "base/json.h"
 #include "core/core.h"
 #include "engine/engine.h"
@@ -39,6 +40,7 @@ static void take_steps(const pw_program *program)
     pw_arena_init(&arena, 0);
     pw_state *state = NULL;
     pw_payload_list kept = { 0 };
+    branch_rows branches = { 0 };
     const pw_payload_source payloads = fuzz_payloads(&kept);
     pw_identity identity = { .instance = PW_LIT("i1"),
                              .correlation = PW_LIT("i1"),
@@ -58,8 +60,10 @@ static void take_steps(const pw_program *program)
         if (!t.changed)
             continue;
         fuzz_keep(&kept, t.payloads, t.payload_count, &arena);
-        FUZZ_CHECK(pw_state_parse(&state, t.state_text, program, &payloads, &arena, &err) ==
-                   PAWL_OK);
+        FUZZ_CHECK(branch_rows_apply(&branches, &t, &arena));
+        FUZZ_CHECK(pw_state_parse_branches(&state, t.state_text,
+                                           branch_rows_text(&branches, &arena), program, &payloads,
+                                           &arena, &err) == PAWL_OK);
         FUZZ_CHECK(pw_state_status(state) == t.status);
         pw_value entries;
         FUZZ_CHECK(pw_entries_parse(&entries, t.entries, &payloads, &arena, &err) == PAWL_OK);

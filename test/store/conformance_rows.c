@@ -27,6 +27,98 @@ static pw_commit_item ends(uint64_t token, pw_transition *t, pw_bookmark_end *en
     return item_of("i1", token, t, 1000 * (int64_t)(token + 1));
 }
 
+/* ---- branches of wide forks */
+
+static void step_with(fixture *f, const char *instance, uint64_t token, const pw_branch_row *rows,
+                      size_t count, const uint64_t *ends, size_t end_count)
+{
+    pw_transition t = transition(PW_WAITING, PW_WAKE_NEVER, "{}");
+    t.branches = rows;
+    t.branch_count = count;
+    t.fork_ends = ends;
+    t.fork_end_count = end_count;
+    pw_commit_item item = item_of(instance, token, &t, 2000);
+    must_commit(f, &item);
+}
+
+static pw_str branches_of(fixture *f, const char *instance)
+{
+    pw_instance_row row;
+    EXPECT_OK(pw_store_instance_get(f->store, S(instance), true, &row, &f->arena, &f->err), f->err);
+    return row.branches;
+}
+
+STORE_TEST(branches_are_read_with_the_state_in_the_order_of_fork_and_number)
+{
+    have_definition(f);
+    const pw_branch_row rows[] = { { 7, 10, S("{\"a\":\"ten\"}") },
+                                   { 7, 2, S("{\"a\":\"two\"}") },
+                                   { 30, 0, S("{}") },
+                                   { 7, 0, S("{\"a\":0}") } };
+    step_with(f, "i1", 0, rows, PW_LENGTH(rows), NULL, 0);
+    step_with(f, "i2", 0, NULL, 0, NULL, 0);
+    EXPECT_STR(branches_of(f, "i1"),
+               "[[7,0,{\"a\":0}],[7,2,{\"a\":\"two\"}],[7,10,{\"a\":\"ten\"}],[30,0,{}]]");
+    EXPECT_STR(branches_of(f, "i2"), "");
+    pw_instance_row row;
+    EXPECT_OK(pw_store_instance_get(f->store, S("i1"), false, &row, &f->arena, &f->err), f->err);
+    EXPECT_INT(row.branches.len, 0);
+}
+
+STORE_TEST(a_branch_is_replaced_alone_and_all_of_a_fork_end_together)
+{
+    have_definition(f);
+    const pw_branch_row rows[] = { { 7, 0, S("{\"n\":0}") },
+                                   { 7, 1, S("{\"n\":1}") },
+                                   { 8, 0, S("{\"m\":0}") } };
+    step_with(f, "i1", 0, rows, PW_LENGTH(rows), NULL, 0);
+    step_with(f, "i2", 0, rows, PW_LENGTH(rows), NULL, 0);
+    const pw_branch_row again[] = { { 7, 1, S("{\"n\":2}") } };
+    step_with(f, "i1", 1, again, 1, NULL, 0);
+    EXPECT_STR(branches_of(f, "i1"), "[[7,0,{\"n\":0}],[7,1,{\"n\":2}],[8,0,{\"m\":0}]]");
+    const uint64_t ends[] = { 7, 99 }; /* of 99 there are none */
+    const pw_branch_row next[] = { { 9, 0, S("{\"k\":0}") } };
+    step_with(f, "i1", 2, next, 1, ends, 2);
+    EXPECT_STR(branches_of(f, "i1"), "[[8,0,{\"m\":0}],[9,0,{\"k\":0}]]");
+    EXPECT_STR(branches_of(f, "i2"), "[[7,0,{\"n\":0}],[7,1,{\"n\":1}],[8,0,{\"m\":0}]]");
+}
+
+STORE_TEST(a_step_that_is_refused_leaves_the_branches_as_they_were)
+{
+    have_definition(f);
+    const pw_branch_row rows[] = { { 7, 0, S("{\"n\":0}") },
+                                   { 7, 1, S("{\"n\":1}") },
+                                   { 8, 0, S("{\"m\":0}") } };
+    step_with(f, "i1", 0, rows, PW_LENGTH(rows), NULL, 0);
+    const uint64_t ends[] = { 7 };
+    const pw_branch_row changed[] = { { 8, 0, S("{\"m\":1}") }, { 9, 4, S("{}") } };
+    const pw_bookmark twice[] = {
+        { .kind = PW_BOOKMARK_USER, .task = S("/do/0/a"), .visit = 3, .key = S("k"), .due_at = -1 },
+        { .kind = PW_BOOKMARK_USER, .task = S("/do/0/a"), .visit = 3, .key = S("k"), .due_at = -1 },
+    };
+    pw_transition t = transition(PW_WAITING, PW_WAKE_NEVER, "{}");
+    t.branches = changed;
+    t.branch_count = 2;
+    t.fork_ends = ends;
+    t.fork_end_count = 1;
+    t.bookmarks = (pw_bookmark *)(uintptr_t)twice;
+    t.bookmark_count = 2;
+    pw_commit_item item = item_of("i1", 1, &t, 2000);
+    EXPECT_INT(commit_one(f, &item), PAWL_INVALID);
+    t.bookmark_count = 0;
+    item = item_of("i1", 5, &t, 2000); /* it was read long ago */
+    EXPECT_INT(commit_one(f, &item), PAWL_CONFLICT);
+    EXPECT_STR(branches_of(f, "i1"), "[[7,0,{\"n\":0}],[7,1,{\"n\":1}],[8,0,{\"m\":0}]]");
+    const uint64_t none[] = { 0 };
+    t.fork_ends = none;
+    item = item_of("i1", 1, &t, 2000);
+    EXPECT_INT(commit_one(f, &item), PAWL_INVALID);
+    t.fork_ends = ends;
+    item = item_of("i1", 1, &t, 2000);
+    must_commit(f, &item);
+    EXPECT_STR(branches_of(f, "i1"), "[[8,0,{\"m\":1}],[9,4,{}]]");
+}
+
 /* ---- payloads */
 
 static void puts_out(fixture *f, const char *instance, uint64_t token, const pw_payload *payloads,

@@ -802,7 +802,7 @@ TEST(sqlite, every_table_is_strict_and_in_the_log_view_each_entry_is_a_row)
             file("a.db"),
             "SELECT count(*) FROM pragma_table_list WHERE schema = 'main' AND type = 'table' "
             "AND name NOT LIKE 'sqlite_%'"),
-        22);
+        23);
     EXPECT_INT(
         raw_number(file("a.db"),
                    "SELECT count(*) FROM execution_log WHERE instance = 'i1' AND ordinal = 0 "

@@ -21,6 +21,7 @@ const pw_mem_shape pw_mem_step_shape =
           IN(pw_step_row, entries));
 const pw_mem_shape pw_mem_payload_shape =
     SHAPE(pw_payload, IN(pw_payload, digest), IN(pw_payload, text));
+const pw_mem_shape pw_mem_branch_shape = SHAPE(pw_branch_row, IN(pw_branch_row, state));
 const pw_mem_shape pw_mem_bookmark_shape =
     SHAPE(pw_bookmark_row, IN(pw_bookmark_row, bookmark.task), IN(pw_bookmark_row, bookmark.key),
           IN(pw_bookmark_row, bookmark.assigned_to), IN(pw_bookmark_row, bookmark.candidates),
@@ -103,8 +104,9 @@ void pw_mem_row_copy(const pw_mem_shape *kind, void *to, const void *from, pw_ar
 
 void pw_mem_instance_free(pw_mem_instance *in)
 {
-    pw_mem_list *all[] = { &in->row,    &in->steps,  &in->payloads,      &in->bookmarks, &in->calls,
-                           &in->outbox, &in->faults, &in->subscriptions, &in->deliveries };
+    pw_mem_list *all[] = { &in->row,    &in->steps,  &in->payloads,      &in->branches,
+                           &in->bookmarks, &in->calls, &in->outbox, &in->faults,
+                           &in->subscriptions, &in->deliveries };
     for (size_t i = 0; i < PW_LENGTH(all); i++) {
         for (size_t j = 0; j < all[i]->count; j++)
             pw_free(all[i]->items[j]);
@@ -280,6 +282,13 @@ int pw_mem_compare_inbox(const void *item, const void *key)
     const pw_inbox_row *a = item, *b = key;
     int order = pw_str_cmp(a->target, b->target);
     return order ? order : pw_str_cmp(a->key, b->key);
+}
+
+int pw_mem_compare_branch(const void *item, const void *key)
+{
+    const pw_branch_row *a = item, *b = key;
+    int order = pw_mem_by_number(a->fork, b->fork);
+    return order ? order : pw_mem_by_number(a->number, b->number);
 }
 
 int pw_mem_compare_payload(const void *item, const void *key)

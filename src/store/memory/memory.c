@@ -120,6 +120,28 @@ static bool put_payload(pw_memory *m, pw_mem_instance *in, const pw_payload *pay
                                pw_mem_row_new(&pw_mem_payload_shape, payload)); /* it is the same */
 }
 
+static bool put_branch(pw_memory *m, pw_mem_instance *in, const pw_branch_row *row)
+{
+    bool found = false;
+    size_t at = pw_mem_find(&in->branches, pw_mem_compare_branch, row, &found);
+    void *made = pw_mem_row_new(&pw_mem_branch_shape, row);
+    return found ? pw_mem_replace(m, &in->branches, at, made)
+                 : pw_mem_put(m, &in->branches, at, made);
+}
+
+/* From the last to the first: nothing is moved then, unless forks are inside of each other. */
+static bool end_branches(pw_memory *m, pw_mem_instance *in, uint64_t fork)
+{
+    const pw_branch_row behind = { .fork = fork + 1 }, first = { .fork = fork };
+    bool found = false, good = true;
+    size_t at = pw_mem_find(&in->branches, pw_mem_compare_branch, &behind, &found);
+    size_t from = pw_mem_find(&in->branches, pw_mem_compare_branch, &first, &found);
+    m->counts.statements++;
+    while (good && at-- > from)
+        good = pw_mem_remove(m, &in->branches, at);
+    return good;
+}
+
 static bool put_bookmark(pw_memory *m, pw_mem_instance *in, pw_commit_item *item,
                          const pw_bookmark *b)
 {
@@ -287,6 +309,10 @@ static bool write_item(pw_memory *m, pw_commit_item *item)
         good = pw_mem_subscription_end(m, in, item, &t->subscription_ends[i]);
     for (size_t i = 0; good && item->code == PAWL_OK && i < t->taken_count; i++)
         good = pw_mem_delivery_take(m, in, item, &t->taken[i]);
+    for (size_t i = 0; good && i < t->fork_end_count; i++)
+        good = end_branches(m, in, t->fork_ends[i]);
+    for (size_t i = 0; good && i < t->branch_count; i++)
+        good = put_branch(m, in, &t->branches[i]);
     for (size_t i = 0; good && item->code == PAWL_OK && i < t->bookmark_count; i++)
         good = put_bookmark(m, in, item, &t->bookmarks[i]);
     for (size_t i = 0; good && item->code == PAWL_OK && i < t->bookmark_end_count; i++)

@@ -30,6 +30,7 @@ extern const pw_mem_shape pw_mem_definition_row_shape;
 extern const pw_mem_shape pw_mem_instance_shape;
 extern const pw_mem_shape pw_mem_step_shape;
 extern const pw_mem_shape pw_mem_payload_shape;
+extern const pw_mem_shape pw_mem_branch_shape;
 extern const pw_mem_shape pw_mem_bookmark_shape;
 extern const pw_mem_shape pw_mem_call_shape;
 extern const pw_mem_shape pw_mem_outbox_shape;
@@ -55,6 +56,7 @@ typedef struct pw_mem_instance {
     pw_mem_list row; /* one */
     pw_mem_list steps;
     pw_mem_list payloads;  /* by digest */
+    pw_mem_list branches;  /* by (fork, number) */
     pw_mem_list bookmarks; /* by (visit, key) */
     pw_mem_list calls;     /* by key */
     pw_mem_list outbox;    /* by (step, ordinal) */
@@ -154,6 +156,7 @@ int pw_mem_compare_bookmark(const void *item, const void *key);     /* pw_bookma
 int pw_mem_compare_call(const void *item, const void *key);         /* pw_str, its key */
 int pw_mem_compare_outbox(const void *item, const void *key);       /* pw_mem_place */
 int pw_mem_compare_inbox(const void *item, const void *key);        /* pw_inbox_row */
+int pw_mem_compare_branch(const void *item, const void *key); /* pw_branch_row: fork and number */
 int pw_mem_compare_payload(const void *item, const void *key);      /* pw_str: the digest */
 pw_mem_instance *pw_mem_instance_of(const pw_memory *m, pw_str id); /* NULL: none */
 

@@ -66,6 +66,28 @@ pawl_code pw_memory_definition_list(pw_store *base, const pw_definition_filter *
     return give(m, &r, out, count, err);
 }
 
+static pw_str branches_of(const pw_mem_instance *in, pw_arena *arena)
+{
+    pw_buf buf;
+    pw_buf_init(&buf, 0);
+    for (size_t i = 0; i < in->branches.count; i++) {
+        const pw_branch_row *row = in->branches.items[i];
+        pw_buf_printf(&buf, "%c[%llu,%u,", i == 0 ? '[' : ',', (unsigned long long)row->fork,
+                      row->number);
+        pw_buf_str(&buf, row->state);
+        pw_buf_char(&buf, ']');
+    }
+    if (in->branches.count)
+        pw_buf_char(&buf, ']');
+    pw_str text = { "", 0 };
+    if (buf.failed)
+        (void)pw_arena_fail(arena, false);
+    else if (buf.len)
+        text = pw_arena_str(arena, pw_buf_view(&buf));
+    pw_buf_done(&buf);
+    return text;
+}
+
 pawl_code pw_memory_instance_get(pw_store *base, pw_str id, bool with_state, pw_instance_row *out,
                                  pw_arena *arena, pawl_error *err)
 {
@@ -75,7 +97,9 @@ pawl_code pw_memory_instance_get(pw_store *base, pw_str id, bool with_state, pw_
     pw_instance_row row;
     if (in) {
         row = *pw_mem_row_of(in);
-        if (!with_state)
+        if (with_state)
+            row.branches = branches_of(in, arena);
+        else
             row.state = (pw_str){ "", 0 };
     }
     return give_one(m, &pw_mem_instance_shape, out, in ? &row : NULL, "instance", id, arena, err);

@@ -256,6 +256,24 @@ static int put_payload(pw_sqlite *store, const pw_commit_item *item, const pw_pa
     return pw_sqlite_write(store, &q, NULL);
 }
 
+static int put_branch(pw_sqlite *store, const pw_commit_item *item, const pw_branch_row *row)
+{
+    pw_query q = pw_query_begin(&store->writer, PW_SQLITE_SQL_BRANCH_PUT);
+    pw_bind_text(&q, 1, item->instance);
+    pw_bind_int(&q, 2, (int64_t)row->fork);
+    pw_bind_int(&q, 3, row->number);
+    pw_bind_text(&q, 4, row->state);
+    return pw_sqlite_write(store, &q, NULL);
+}
+
+static int end_branches(pw_sqlite *store, const pw_commit_item *item, uint64_t fork)
+{
+    pw_query q = pw_query_begin(&store->writer, PW_SQLITE_SQL_BRANCHES_END);
+    pw_bind_text(&q, 1, item->instance);
+    pw_bind_int(&q, 2, (int64_t)fork);
+    return pw_sqlite_write(store, &q, NULL);
+}
+
 static int put_bookmark(pw_sqlite *store, const pw_commit_item *item, const pw_bookmark *b)
 {
     pw_query q = pw_query_begin(&store->writer, PW_SQLITE_SQL_BOOKMARK_PUT);
@@ -434,6 +452,10 @@ static int write_rows(pw_sqlite *store, pw_commit_item *item)
     int rc = put_step(store, item);
     for (size_t i = 0; rc == SQLITE_OK && i < t->payload_count; i++)
         rc = put_payload(store, item, &t->payloads[i]);
+    for (size_t i = 0; rc == SQLITE_OK && i < t->fork_end_count; i++)
+        rc = end_branches(store, item, t->fork_ends[i]);
+    for (size_t i = 0; rc == SQLITE_OK && i < t->branch_count; i++)
+        rc = put_branch(store, item, &t->branches[i]);
     for (size_t i = 0; rc == SQLITE_OK && item->code == PAWL_OK && i < t->subscription_end_count;
          i++)
         rc = pw_sqlite_subscription_end(store, item, &t->subscription_ends[i]);

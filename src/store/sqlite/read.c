@@ -150,8 +150,10 @@ pawl_code pw_sqlite_instance_get(pw_store *base, pw_str id, bool with_state, pw_
     pw_bind_int(&r.query, 2, with_state);
     pw_instance_row row = { .token = 0 };
     bool found = next(&r);
-    if (found)
+    if (found) {
         read_instance(&r, &row);
+        row.branches = text(&r, 19);
+    }
     code = read_end(&r);
     if (code == PAWL_OK && !found)
         return pw_store_not_found(err, "instance", id);

@@ -30,10 +30,14 @@ AND (?5 IS NULL OR d.namespace = ?5) AND (?6 IS NULL OR d.name = ?6) AND (NOT ?7
 ORDER BY d.namespace, d.name, d.version LIMIT ?4;
 
 -- name: instance_get
+-- The branches in the same statement: the state of one step and the branches of another do not fit.
 -- ?1 id  ?2 with state
 SELECT id, namespace, name, version, status, token, business_key, input_digest, correlation, labels,
        parent, schedule, created_ms, updated_ms, ended_ms, wake_at, output, error,
-       CASE WHEN ?2 THEN state END
+       CASE WHEN ?2 THEN state END,
+       CASE WHEN ?2 THEN (SELECT '[' || group_concat('[' || fork || ',' || number || ',' || state || ']') || ']'
+                          FROM (SELECT fork, number, state FROM branch WHERE instance = ?1
+                                ORDER BY fork, number)) END
 FROM instance WHERE id = ?1;
 
 -- name: instance_list

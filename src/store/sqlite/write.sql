@@ -66,6 +66,15 @@ VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8);
 INSERT INTO payload (instance, digest, value) VALUES (?1, ?2, ?3)
 ON CONFLICT (instance, digest) DO NOTHING;
 
+-- name: branch_put
+-- ?1 instance  ?2 fork  ?3 number  ?4 state
+INSERT INTO branch (instance, fork, number, state) VALUES (?1, ?2, ?3, ?4)
+ON CONFLICT (instance, fork, number) DO UPDATE SET state = excluded.state;
+
+-- name: branches_end
+-- ?1 instance  ?2 fork
+DELETE FROM branch WHERE instance = ?1 AND fork = ?2;
+
 -- name: bookmark_put
 -- ?1 instance  ?2 visit  ?3 key  ?4 kind  ?5 task  ?6 assigned to  ?7 candidates  ?8 message type
 -- ?9 due  ?10 payload  ?11 now

@@ -72,6 +72,7 @@ void fixture_event(fixture *f, const pw_event *event)
         f->state = f->t.state;
         f->steps++;
         keep_payloads(f);
+        EXPECT(branch_rows_apply(&f->branches, &f->t, &f->arena));
     }
 }
 
@@ -183,7 +184,10 @@ void fixture_reload(fixture *f)
     pw_str text = pw_arena_str(&f->arena, f->t.state_text);
     const pw_payload_source source = fixture_source(f);
     pw_state *state;
-    EXPECT_OK(pw_state_parse(&state, text, f->program, &source, &f->arena, &err), err);
+    pw_str branches = branch_rows_text(&f->branches, &f->arena);
+    EXPECT_OK(
+        pw_state_parse_branches(&state, text, branches, f->program, &source, &f->arena, &err),
+        err);
     f->state = state;
 }
 
@@ -202,6 +206,31 @@ const char *fixture_entries(fixture *f)
         pw_str type = pw_get_text(entry, "type"), task = pw_get_text(entry, "task");
         pw_buf_printf(&buf, "%s" PW_FMT "%s" PW_FMT, i ? "; " : "", PW_ARG(type),
                       task.len ? " " : "", PW_ARG(task));
+    }
+    const char *text = fixture_text(f, pw_buf_view(&buf));
+    pw_buf_done(&buf);
+    return text;
+}
+
+const char *fixture_events(fixture *f)
+{
+    static const char prefix[] = "io.serverlessworkflow.";
+    pw_buf buf;
+    pw_buf_init(&buf, 0);
+    for (size_t i = 0; i < f->t.event_count; i++) {
+        const pw_outbox_event *event = &f->t.events[i];
+        pw_str id = pw_arena_printf(&f->arena, "i1-%llu-%zu",
+                                    (unsigned long long)f->identity.sequence, i + 1);
+        EXPECT(pw_str_eq(event->id, id));
+        pw_str type = event->type;
+        if (pw_str_starts(type, pw_str_of(prefix)))
+            type = (pw_str){ type.ptr + strlen(prefix), type.len - strlen(prefix) - 3 };
+        pw_value data = pw_get_lit(json(f, fixture_text(f, event->payload)), "data");
+        pw_str task = pw_get_text(data, "task");
+        int64_t visit = 0;
+        pw_buf_printf(&buf, "%s" PW_FMT, i ? "; " : "", PW_ARG(type));
+        if (task.len && pw_integer(pw_get_lit(data, "visit"), &visit))
+            pw_buf_printf(&buf, " " PW_FMT " %lld", PW_ARG(task), (long long)visit);
     }
     const char *text = fixture_text(f, pw_buf_view(&buf));
     pw_buf_done(&buf);

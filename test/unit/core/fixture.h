@@ -4,6 +4,7 @@
 #define PW_TEST_CORE_FIXTURE_H
 
 #include "test.h"
+#include "branch_rows.h"
 #include "base/json.h"
 #include "core/core.h"
 #include "lang/lang.h"
@@ -19,6 +20,7 @@ typedef struct fixture {
     pw_core_settings settings;
     pw_transition t; /* of the last step */
     pw_payload_list payloads; /* of all steps, each as often as it was put out */
+    branch_rows branches;     /* as they are stored now */
     int64_t now_ms;
     uint64_t steps;
 } fixture;
@@ -48,6 +50,9 @@ pw_payload_source fixture_source(fixture *f);
 const char *fixture_text(fixture *f, pw_str s);
 /* The types of the last step's entries and their tasks: "task.completed /do/0/a; ..." */
 const char *fixture_entries(fixture *f);
+/* The lifecycle events of the last step: "workflow.started; task.created /do/0/a 1; ...", where the
+ * number is the visit; others by their type. Their ids must be those of the step, in order. */
+const char *fixture_events(fixture *f);
 pw_value fixture_entry(fixture *f, size_t at);
 const char *fixture_member(fixture *f, const char *json, const char *member);
 

@@ -265,8 +265,8 @@ TEST(restart, a_state_that_breaks_a_promise_is_corrupt)
         const char *what, *by;
         pawl_code code;
     } rows[] = {
-        { "\"f\":2,", "\"f\":2,", PAWL_OK },
-        { "\"f\":2,", "\"f\":3,", PAWL_SCHEMA },            /* the next format */
+        { "\"f\":3,", "\"f\":2,", PAWL_OK },
+        { "\"f\":3,", "\"f\":4,", PAWL_SCHEMA },            /* the next format */
         { "\"i\":1,", "\"i\":2,", PAWL_CORRUPT },           /* behind the last item */
         { "\"a\":{", "\"b\":{", PAWL_CORRUPT },             /* an activity without arguments */
         { "\"v\":4,", "\"v\":9007199254740992,", PAWL_OK }, /* visits: at most 2^53 */

@@ -335,7 +335,7 @@ static const struct {
     { "do: [ { a: { raise: { error: gone } } } ]\n", "unknown-name" },
     { "do: [ { a: { set: { x: 1 }, timeout: long } } ]\n", "unknown-name" },
     { "do: [ { a: { try: [], catch: { retry: often } } } ]\n", "unknown-name" },
-    { "do: [ { a: { run: { workflow: {} } } } ]\n", "not-supported" },
+    { "do: [ { a: { run: { shell: {} } } } ]\n", "not-supported" },
     { "do: [ { a: { set: \"${ .x | }\" } } ]\n", "expression" },
     { "do: [ { a: { set: \"${ nope(.x) }\" } } ]\n", "expression" },
     { "do: [ { a: { if: $output, set: { x: 1 } } } ]\n", "variable-not-available" },

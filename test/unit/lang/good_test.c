@@ -392,12 +392,12 @@ TEST(good, errors_inline_named_and_computed)
         "  - c: { try: [], catch: { do: [ { d: { raise: { error: \"${ $error }\" } } } ] } }\n");
     EXPECT_STR(l.program->error_base, "https://serverlessworkflow.io/dsl/errors/types/");
     const pw_error_template *a = &task_at(&l, "/do/0/a")->as.error;
-    EXPECT(!a->whole && !a->type_expr && !a->detail);
+    EXPECT(!a->whole && !a->type_computed && !a->detail);
     EXPECT_STR(a->type, "https://serverlessworkflow.io/dsl/errors/types/runtime");
     EXPECT_INT(a->status, 410);
     EXPECT_INT(a->title->kind, PW_TEMPLATE_EXPR);
     const pw_error_template *b = &task_at(&l, "/do/1/b")->as.error;
-    EXPECT(b->type_expr != NULL && b->type.ptr == NULL);
+    EXPECT(b->type_computed != NULL && b->type.ptr == NULL);
     EXPECT_TEXT(json_of(&l, b->detail->value), "\"text\"");
     EXPECT_TEXT(json_of(&l, b->instance->value), "\"/x\"");
     EXPECT(task_at(&l, "/do/2/c/catch/do/0/d")->as.error.whole != NULL);
@@ -521,6 +521,34 @@ TEST(good, the_digest_is_of_the_content_not_of_its_spelling)
     EXPECT_TEXT(yaml, "2b9a9c5d9edac914ce6408e86355c8d6adc30c24b7e05c3857111deebf9c5cf9");
 }
 
+/* ---- run */
+
+TEST(good, a_workflow_to_run_is_read)
+{
+    loaded l;
+    load_good(&l, "do:\n"
+                  "  - a: { run: { workflow: { namespace: shop, name: pack-2, version: 1.2.0-rc.1,\n"
+                  "                            input: { n: '${ .n }' } } } }\n"
+                  "  - b: { run: { workflow: { namespace: shop, name: pack, version: latest },\n"
+                  "                await: false } }\n"
+                  "  - c: { run: { workflow: { namespace: shop, name: pack, version: 1.0.0 } },\n"
+                  "         metadata: { pawl: { parentClose: leave } } }\n");
+    const pw_task *a = task_at(&l, "/do/0/a"), *b = task_at(&l, "/do/1/b"),
+                  *c = task_at(&l, "/do/2/c");
+    EXPECT_INT(a->kind, PW_TASK_RUN);
+    EXPECT_STR(a->as.run.namespace_, "shop");
+    EXPECT_STR(a->as.run.name, "pack-2");
+    EXPECT_STR(a->as.run.version, "1.2.0-rc.1");
+    EXPECT(a->as.run.input != NULL && a->as.run.await);
+    EXPECT_INT(a->as.run.close, PW_CLOSE_CANCEL);
+    EXPECT_STR(b->as.run.version, ""); /* the newest */
+    EXPECT(b->as.run.input == NULL && !b->as.run.await);
+    EXPECT_INT(b->as.run.close, PW_CLOSE_LEAVE);
+    EXPECT(c->as.run.await);
+    EXPECT_INT(c->as.run.close, PW_CLOSE_LEAVE);
+    unload(&l);
+}
+
 /* ---- programs */
 
 TEST(program, references_are_counted)
@@ -554,6 +582,75 @@ TEST(program, standard_errors_have_four_spellings)
     EXPECT(pw_error_type_eq(PW_LIT("urn:x"), PW_LIT("urn:x")));
     EXPECT(!pw_error_type_eq(PW_LIT("urn:x"), PW_LIT("urn:y")));
     EXPECT(!pw_error_type_eq(PW_LIT(PW_ERROR_HOST "timeout"), PW_LIT(PW_ERROR_HOST "runtime")));
+}
+
+TEST(good, loose_mode_makes_an_expression_of_each_value_that_can_be_one)
+{
+    loaded l;
+    load_text(&l, PW_LIT("document: { dsl: 1.0.3, namespace: a, name: b, version: 1.0.0 }\n"
+                         "evaluate: { language: jq, mode: loose }\n"
+                         "do:\n"
+                         "  - a: { set: [ .x ] }\n"));
+    EXPECT_INT(l.code, PAWL_INVALID); /* a list is no 'set' */
+    unload(&l);
+    load_text(&l,
+              PW_LIT("document: { dsl: 1.0.3, namespace: a, name: b, version: 1.0.0 }\n"
+                     "evaluate: { language: jq, mode: loose }\n"
+                     "do:\n"
+                     "  - b: { set: { x: .x, y: two words, z: '${ .z }', n: [ 1, '42' ] } }\n"
+                     "  - c: { wait: .pause, timeout: { after: PT1M } }\n"
+                     "  - e: { call: http, with: { method: get, endpoint: .url, query: .query,\n"
+                     "                             headers: { A: now } } }\n"
+                     "  - f: { set: .x }\n"
+                     "  - d: { raise: { error: { type: .type, status: 500, title: No } } }\n"));
+    EXPECT_INT(l.code, PAWL_OK);
+    EXPECT_INT(l.findings.count, 3); /* the mode, `two words` and `No` */
+    for (size_t i = 0; i < 3; i++)
+        EXPECT_INT(l.findings.items[i].kind, PAWL_FINDING_LOOSE);
+    const pw_template *b = task_at(&l, "/do/0/b")->as.set;
+    EXPECT_INT(b->kind, PW_TEMPLATE_OBJECT);
+    EXPECT_INT(b->items[0].kind, PW_TEMPLATE_LOOSE);
+    EXPECT(b->items[0].expr != NULL);
+    EXPECT_STR(pw_text(b->items[0].value), ".x");
+    EXPECT_INT(b->items[1].kind, PW_TEMPLATE_CONST);
+    EXPECT_INT(b->items[2].kind, PW_TEMPLATE_EXPR);
+    EXPECT_INT(b->items[3].kind, PW_TEMPLATE_ARRAY);
+    EXPECT_INT(b->items[3].items[0].kind, PW_TEMPLATE_CONST);
+    EXPECT_INT(b->items[3].items[1].kind, PW_TEMPLATE_LOOSE);
+    const pw_task *c = task_at(&l, "/do/1/c");
+    EXPECT_INT(c->as.wait.tmpl->kind, PW_TEMPLATE_LOOSE);
+    EXPECT(c->timeout.tmpl == NULL && c->timeout.given);
+    const pw_error_template *d = &task_at(&l, "/do/4/d")->as.error;
+    EXPECT_INT(d->type_computed->kind, PW_TEMPLATE_LOOSE);
+    EXPECT_INT(d->title->kind, PW_TEMPLATE_CONST);
+    const pw_task *e = task_at(&l, "/do/2/e");
+    EXPECT_INT(e->as.http.endpoint->kind, PW_TEMPLATE_LOOSE);
+    EXPECT_INT(e->as.http.query->kind, PW_TEMPLATE_LOOSE);
+    EXPECT_INT(e->as.http.headers->items[0].kind, PW_TEMPLATE_LOOSE);
+    EXPECT_INT(task_at(&l, "/do/3/f")->as.set->kind, PW_TEMPLATE_LOOSE);
+    unload(&l);
+}
+
+TEST(good, the_mode_is_part_of_the_document_and_of_nothing_else)
+{
+    static const char *const modes[] = { "", "evaluate: { mode: strict }\n",
+                                         "evaluate: { mode: loose }\n" };
+    char digests[3][65];
+    for (size_t i = 0; i < 3; i++) {
+        loaded l;
+        char text[256];
+        (void)snprintf(text, sizeof text,
+                       "document: { dsl: 1.0.3, namespace: a, name: b, version: 1.0.0 }\n"
+                       "%sdo: [ { a: { set: { x: y } } } ]\n",
+                       modes[i]);
+        load_text(&l, pw_str_of(text));
+        EXPECT_INT(l.code, PAWL_OK);
+        (void)snprintf(digests[i], sizeof digests[i], PW_FMT, PW_ARG(l.program->digest));
+        unload(&l);
+    }
+    EXPECT_TEXT(digests[0], "2caf4bbd96632daf119fc94c4cf353623c2f5290dc618404cc46d91e3369a16b");
+    EXPECT_TEXT(digests[1], "e6716be2c792976519f0b5c1432a8e75af663128a48d4a7940ae4cc13565011c");
+    EXPECT_TEXT(digests[2], "e0361a7f5d446578c8f59f2e7c2c4978e7e3add6ce6507340f9eeebedd4013a9");
 }
 
 TEST_MAIN()

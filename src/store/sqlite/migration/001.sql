@@ -128,6 +128,15 @@ BEGIN
     SELECT RAISE(ABORT, 'a payload is named by its content and cannot be changed');
 END;
 
+-- Parts of the state: the branches of a fork with many. Each changes alone; all go when the fork ends.
+CREATE TABLE branch (
+    instance TEXT NOT NULL REFERENCES instance (id) ON DELETE CASCADE,
+    fork INTEGER NOT NULL CHECK (fork >= 1), -- its visit
+    number INTEGER NOT NULL CHECK (number >= 0),
+    state TEXT NOT NULL,
+    PRIMARY KEY (instance, fork, number)
+) STRICT, WITHOUT ROWID;
+
 -- A visit belongs to one task, so (instance, visit, key) is unique where (instance, task, visit, key) is.
 CREATE TABLE bookmark (
     instance TEXT NOT NULL REFERENCES instance (id) ON DELETE CASCADE,
