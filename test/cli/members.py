@@ -22,6 +22,8 @@ AUTH = "{call: http, with: {method: get, endpoint: {uri: http://x.test, authenti
 TRY = "{try: [], catch: {%s}}"
 RETRY = "{try: [], catch: {retry: {%s, limit: {duration: PT1S}}}}"
 EMIT = "{emit: {event: {with: {type: t, %s}}}}"
+LISTEN = "{listen: {to: {%s}}}"
+FOREACH = "{listen: {to: {any: []}}, foreach: {%s}}"
 RUN = "{run: {workflow: {namespace: a, name: b, version: latest}, %s}}"
 RAISE = "{raise: {error: {type: 'https://x.test/e', status: 500, %s}}}"
 
@@ -39,7 +41,6 @@ REFUSED = {
     "call: asyncapi": "{call: asyncapi, with: {}}",
     "call: a2a": "{call: a2a, with: {}}",
     "call: mcp": "{call: mcp, with: {}}",
-    "listen": "{listen: {to: {any: []}}, foreach: {do: []}}",
     "run: container": "{run: {container: {image: x}, await: false}}",
     "run: script": "{run: {script: {language: js, code: x}}}",
     "run: shell": "{run: {shell: {command: x}, return: all}}",
@@ -162,10 +163,10 @@ TABLE = {
         "do": (YES, "{for: {in: .x}, §do: []}"),
     },
     "listenTask": {
-        "listen": (NO, "listen"),
-        "listen.to": (WITHIN, "listen"),
-        "listen.read": (WITHIN, "listen"),
-        "foreach": (WITHIN, "listen"),
+        "listen": (YES, "{§listen: {to: {any: []}}}"),
+        "listen.to": (YES, "{listen: {§to: {any: []}}}"),
+        "listen.read": (YES, "{listen: {to: {any: []}, §read: raw}}"),
+        "foreach": (YES, "{listen: {to: {any: []}}, §foreach: {do: []}}"),
     },
     "raiseTask": {
         "raise": (YES, "{§raise: {error: {type: 'https://x.test/e', status: 500}}}"),
@@ -260,8 +261,19 @@ TABLE = {
         "dataschema": (OPEN, EMIT % "§dataschema: http://x.test", EMIT % "dataschema: 1"),
         "data": (OPEN, EMIT % "§data: [1]", EMIT % "data: '${'"),
     },
-    "eventConsumptionStrategy": {member: (WITHIN, "listen") for member in ("all", "any", "until", "until.until", "one")},
-    "eventFilter": {member: (WITHIN, "listen") for member in ("with", "correlate", "correlate.*.from", "correlate.*.expect")},
+    "eventConsumptionStrategy": {
+        "all": (YES, LISTEN % "§all: [{with: {type: t}}]"),
+        "any": (YES, LISTEN % "§any: []"),
+        "until": (YES, LISTEN % "any: [], §until: .x"),
+        "until.until": (YES, LISTEN % "any: [], §until: {any: []}"),
+        "one": (YES, LISTEN % "§one: {with: {type: t}}"),
+    },
+    "eventFilter": {
+        "with": (YES, LISTEN % "one: {§with: {type: t}}"),
+        "correlate": (YES, LISTEN % "one: {with: {type: t}, §correlate: {k: {from: .x}}}"),
+        "correlate.*.from": (YES, LISTEN % "one: {with: {type: t}, correlate: {k: {§from: .x}}}"),
+        "correlate.*.expect": (YES, LISTEN % "one: {with: {type: t}, correlate: {k: {from: .x, §expect: x}}}"),
+    },
     "extension": {member: (WITHIN, "use.extensions") for member in ("extend", "when", "before", "after")},
     "externalResource": {"name": (WITHIN, "input.schema"), "endpoint": (WITHIN, "input.schema")},
     "input": {"schema": (NO, "input.schema"), "from": (YES, "{set: {x: 1}, input: {§from: .x}}")},
@@ -294,7 +306,13 @@ TABLE = {
     "asyncApiInboundMessage": {"correlationId": (WITHIN, "call: asyncapi")},
     "asyncApiSubscription": {member: (WITHIN, "call: asyncapi") for member in ("filter", "consume", "foreach")},
     "asyncApiMessageConsumptionPolicy": {member: (WITHIN, "call: asyncapi") for member in ("amount", "while", "until", "for")},
-    "subscriptionIterator": {member: (WITHIN, "listen") for member in ("item", "at", "do", "output", "export")},
+    "subscriptionIterator": {
+        "item": (YES, FOREACH % "§item: x"),
+        "at": (YES, FOREACH % "§at: x"),
+        "do": (YES, FOREACH % "§do: []"),
+        "output": (YES, FOREACH % "§output: {as: .x}"),
+        "export": (YES, FOREACH % "§export: {as: .x}"),
+    },
 }
 REFUSED["export.schema"] = "{set: {x: 1}, export: {schema: {document: {}}}}"
 

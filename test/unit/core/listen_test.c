@@ -585,6 +585,57 @@ TEST(listen, until_shares_the_keys_of_its_listen)
     fixture_close(&f);
 }
 
+TEST(listen, each_filter_has_its_own_expectations_behind_those_of_others)
+{
+    fixture f;
+    fixture_open(&f, "  - a:\n"
+                     "      listen:\n"
+                     "        to:\n"
+                     "          any:\n"
+                     "            - { with: { type: t, subject: '${ $input.one }' } }\n"
+                     "            - { with: { type: u, subject: '${ $input.two }' } }\n"
+                     "          until: { one: { with: { type: v, subject: '${ $input.three }' } } }\n");
+    fixture_start(&f, "{\"one\":1,\"two\":2,\"three\":3}");
+    static const struct {
+        const char *message;
+        bool fits;
+    } rows[] = {
+        { "{\"type\":\"t\",\"subject\":2}", false }, { "{\"type\":\"t\",\"subject\":1}", true },
+        { "{\"type\":\"u\",\"subject\":1}", false }, { "{\"type\":\"u\",\"subject\":2}", true },
+        { "{\"type\":\"v\",\"subject\":1}", false }, { "{\"type\":\"v\",\"subject\":3}", true },
+    };
+    for (size_t i = 0; i < PW_LENGTH(rows); i++) {
+        fixture_message(&f, 1, i + 1, rows[i].message);
+        EXPECT_INT(f.t.changed, rows[i].fits);
+        if (f.t.changed)
+            fixture_reload(&f);
+    }
+    EXPECT_STATUS(f, "completed");
+    fixture_close(&f);
+}
+
+TEST(listen, a_key_stays_what_it_was_first)
+{
+    fixture f;
+    fixture_open(&f,
+                 "  - a:\n"
+                 "      listen:\n"
+                 "        to:\n"
+                 "          any:\n"
+                 "            - { with: { type: t }, correlate: { k: { from: .data } } }\n"
+                 "            - { with: { type: u }, correlate: { k: { from: .data, expect: x } } }\n"
+                 "          until: length == 3\n");
+    fixture_start(&f, "null");
+    hear(&f, 1, 1, "t", "1");
+    hear(&f, 1, 2, "u", "\"x\"");
+    EXPECT(strstr(fixture_text(&f, f.t.entries), "\"correlation\"") == NULL);
+    hear(&f, 1, 3, "t", "\"x\"");
+    expect_refused(&f, PAWL_NOT_FOUND);
+    hear(&f, 1, 4, "t", "1");
+    EXPECT_OUTPUT(f, "[1,\"x\",1]");
+    fixture_close(&f);
+}
+
 /* ------------------------------------------------------------------ foreach */
 
 #define EACH                                                                                       \
@@ -770,6 +821,20 @@ TEST(listen, an_error_in_foreach_that_nobody_catches_closes_it_and_keeps_its_pla
 
 /* ------------------------------------------------------------------ closed from outside */
 
+TEST(listen, an_output_that_cannot_be_made_faults_with_the_message_taken)
+{
+    fixture f;
+    fixture_open(&f, "  - a: { listen: { to: { any: [] } }, output: { as: .pets } }\n");
+    fixture_start(&f, "null");
+    hear(&f, 1, 1, "t", "1");
+    EXPECT_STATUS(f, "faulted");
+    expect_taken(&f, 1, 1);
+    EXPECT_TEXT(fixture_entries(&f),
+                "message.consumed /do/0/a; task.faulted /do/0/a; instance.faulted");
+    expect_closed(&f, 1, "a-1", true);
+    fixture_close(&f);
+}
+
 TEST(listen, a_timeout_ends_it_and_is_caught_like_any_error)
 {
     fixture f;
@@ -954,6 +1019,51 @@ TEST(listen, a_state_that_breaks_a_promise_is_corrupt)
     fixture_close(&f);
 }
 
+/* Of the step that opens, of one that fixes a key, and of what is shown to people. */
+TEST(listen, running_out_of_memory_at_any_allocation_leaves_the_old_state)
+{
+    static const pw_event_kind kinds[] = { PW_EVENT_START, PW_EVENT_MESSAGE };
+    fixture f;
+    fixture_open(&f, ROOM);
+    for (size_t i = 0; i < PW_LENGTH(kinds); i++) {
+        pw_event event = { .kind = kinds[i], .now_ms = T0, .seed = 1, .payload = pw_null() };
+        pawl_error err;
+        if (event.kind == PW_EVENT_MESSAGE) {
+            fixture_start(&f, "null");
+            event.visit = event.number = 1;
+            EXPECT_OK(pw_json_parse(&event.payload,
+                                    PW_LIT("{\"type\":\"t\",\"data\":{\"room\":1}}"), NULL, &f.arena,
+                                    &err),
+                      err);
+        }
+        uint64_t n = 0;
+        for (pawl_code code = PAWL_NO_MEMORY; code != PAWL_OK; EXPECT(n < 10000)) {
+            pw_arena arena;
+            pw_arena_init(&arena, 0);
+            pw_transition t;
+            pw_alloc_fail_after(++n);
+            code = pw_core_step(&t, f.program, f.state, &f.identity, &event, &f.settings, f.machine,
+                                &arena, &err);
+            pw_alloc_fail_after(0);
+            EXPECT(code == PAWL_OK || code == PAWL_NO_MEMORY);
+            if (code == PAWL_OK)
+                EXPECT_INT(t.subscription_count, i == 0 ? 2 : 1);
+            pw_arena_done(&arena);
+        }
+        EXPECT(n > 1);
+    }
+    const char *whole = waits(&f);
+    pw_str shown = { NULL, 0 };
+    for (uint64_t n = 1; !shown.ptr || strcmp(shown.ptr, whole) != 0; n++) {
+        EXPECT(n < 1000);
+        pw_alloc_fail_after(n);
+        pw_value all = pw_state_waits(f.state, f.program, &f.arena);
+        pw_alloc_fail_after(0);
+        shown = pw_arena_str(&f.arena, pw_json_text(&f.arena, all, PW_JSON_COMPACT));
+    }
+    fixture_close(&f);
+}
+
 /* Each message alone would be written again with every later one: that is 2,000 times 2,000 / 2
  * items. */
 TEST(listen, many_messages_are_not_written_again_with_each_one)
@@ -964,7 +1074,8 @@ TEST(listen, many_messages_are_not_written_again_with_each_one)
     fixture_start(&f, "null");
     char data[ITEM + 1];
     uint64_t states = 0, payloads = 0;
-    size_t longest = 0;
+    size_t longest = 0, puts = 0;
+    unsigned named = 0; /* lists that a state names, at most */
     for (int i = 1; i <= MESSAGES; i++) {
         (void)snprintf(data, sizeof data, "\"%0*d\"", ITEM - 2, i);
         if (i % 250 == 0)
@@ -974,9 +1085,20 @@ TEST(listen, many_messages_are_not_written_again_with_each_one)
                             pw_arena_printf(&f.arena, "{\"type\":\"t\",\"data\":%s}", data).ptr);
         if (i == MESSAGES)
             break;
+        if (i % 333 == 0) { /* as when a thread makes room: what is put out stays put out */
+            pw_state *copy;
+            pawl_error err;
+            EXPECT_OK(pw_state_copy(&copy, f.state, &f.arena, &err), err);
+            f.state = copy;
+        }
         EXPECT_STATUS(f, "waiting");
         states += f.t.state_text.len;
         longest = f.t.state_text.len > longest ? f.t.state_text.len : longest;
+        unsigned names = 0;
+        for (const char *at = fixture_text(&f, f.t.state_text); (at = strstr(at, "$payload")); at++)
+            names++;
+        named = names > named ? names : named;
+        puts += f.t.payload_count;
         for (size_t j = 0; j < f.t.payload_count; j++)
             payloads += f.t.payloads[j].text.len;
     }
@@ -987,8 +1109,35 @@ TEST(listen, many_messages_are_not_written_again_with_each_one)
     print_message("# %llu bytes of states, the longest %zu, and %llu of payloads\n",
                   (unsigned long long)states, longest, (unsigned long long)payloads);
     EXPECT(longest < 18 * 1024);
+    EXPECT_INT(puts, 12); /* 9 lists, and 3 of four: the fourth is never written alone */
+    EXPECT_INT(named, 5); /* 2 of four, and 3 */
     EXPECT(states < (uint64_t)MESSAGES * 10 * 1024);
     EXPECT(payloads < (uint64_t)MESSAGES * ITEM * 4);
+    fixture_close(&f);
+}
+
+TEST(listen, a_listen_keeps_a_million_messages_and_no_more)
+{
+    enum { MOST = 1000000 };
+    fixture f;
+    fixture_open(&f, "  - a: { listen: { to: { any: [], until: length > 1000000 } } }\n");
+    fixture_start(&f, "null");
+    const char *text = fixture_text(&f, f.t.state_text), *it = strstr(text, "\"it\":[[]]");
+    EXPECT(it != NULL);
+    for (int heard = MOST - 1; heard <= MOST; heard++) {
+        pw_buf buf;
+        pw_buf_init(&buf, 0);
+        pw_buf_printf(&buf, "%.*s\"i\":%d,\"it\":[[0", (int)(it - text), text, heard);
+        for (int i = 1; i < heard; i++)
+            pw_buf_text(&buf, ",0");
+        pw_buf_printf(&buf, "]]%s", it + strlen("\"it\":[[]]"));
+        pawl_error err;
+        EXPECT_OK(pw_state_parse(&f.state, pw_buf_view(&buf), f.program, NULL, &f.arena, &err), err);
+        pw_buf_done(&buf);
+        fixture_message(&f, 1, 1, "{\"type\":\"t\",\"data\":1}");
+        EXPECT_STATUS(f, heard < MOST ? "waiting" : "faulted");
+    }
+    EXPECT_CONTAINS(fixture_text(&f, f.t.error), "\"title\":\"too many messages\"");
     fixture_close(&f);
 }
 

@@ -36,7 +36,12 @@ static const char good[] =
          "               n: (.n + 1) } }\n"
          "  - l: { fork: { branches: [ { m: { emit: { event: { with: { type: t } } } } }, { n: { "
          "<<: *a } } ] } }\n"
-         "  - \xc3\xb6: { call: userTask, with: { title: \"${ .t }\" }, then: exit }\n";
+         "  - \xc3\xb6: { call: userTask, with: { title: \"${ .t }\" }, then: exit }\n"
+         "  - p:\n"
+         "      listen: { to: { any: [ { with: { type: ^a.*$, data: \"${ .x > 1 }\" }, correlate: { c: { "
+         "from: .id, expect: \"${ .id }\" } } } ], until: { all: [ { with: { x: { y: 1 } } } ] } }, "
+         "read: raw }\n"
+         "      foreach: { item: i, do: [ { q: { set: { x: \"${ $i }\" } } } ], output: { as: .x } }\n";
 
 static const char good_json[] =
     "{\"document\":{\"dsl\":\"1.0.3\",\"namespace\":\"n\",\"name\":\"m\",\"version\":\"1.0.0\"},\n"
@@ -74,7 +79,7 @@ TEST(robust, the_base_documents_are_good)
     loaded l;
     load_text(&l, pw_str_of(text));
     EXPECT_OK(l.code, l.err);
-    EXPECT_INT(l.program->task_count, 13);
+    EXPECT_INT(l.program->task_count, 15);
     unload(&l);
     load_text(&l, pw_str_of(good_json));
     EXPECT_OK(l.code, l.err);
