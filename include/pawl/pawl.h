@@ -353,7 +353,9 @@ typedef struct pawl_publish_options { /* zero means default; new fields go at th
 /* Takes in messages: one CloudEvent as JSON (specversion 1.0, id, source, type; structured form), or an array of
  * them. Commits all of them or none, then finds who listens. One whose source and id were received before has no
  * second effect. *out (may be NULL):
- * {"messages":[{"number","source","id","type","duplicate":bool,"deliveries":N,"kept":bool}]}.
+ * {"messages":[{"number","source","id","type","duplicate":bool,"state","deliveries":N,"kept":bool,
+ * "expiresAt"}]}; "state" is "delivered", "kept" (for who listens later, until "expiresAt") or "new" (stored; who
+ * listens is found as soon as the store works again); "deliveries" are those that this call made.
  * PAWL_INVALID: not CloudEvents; the message says which and why. `options` NULL: all defaults. */
 PAWL_API PAWL_CHECK pawl_code pawl_publish(pawl *p, const char *events, const pawl_publish_options *options,
                                            char **out, pawl_error *err);
@@ -378,8 +380,9 @@ PAWL_API PAWL_CHECK pawl_code pawl_drain(pawl *p, uint64_t timeout_ms, pawl_erro
 
 /* One instance as JSON: {"id","namespace","name","version","status","key","correlation","parent",
  * "createdAt","updatedAt","endedAt","token","wakeAt","input","output","error","waits":[...]}; each
- * wait: {"kind":"user-action|timer|call|activity|child|...","task","visit","key","child","dueAt",
- * "since","reason", ...}. Members without a value are absent. */
+ * wait: {"kind":"user-action|timer|external-message|call|activity|child|...","task","visit","key","child",
+ * "dueAt","since","reason", ...}; of a listen also "listens": {"to":"one|any|all","types","until": types,
+ * "correlation": what is expected by name,"heard": how many}. Members without a value are absent. */
 PAWL_API PAWL_CHECK pawl_code pawl_show(pawl *p, const char *id, char **out, pawl_error *err);
 
 typedef struct pawl_list_options { /* zero means default; new fields go at the end */

@@ -7,6 +7,7 @@
  * store again, which may fail for a while too (an outage). Every step that really was committed
  * goes to the ledger. */
 #include "sim.h"
+#include "engine/committer.h"
 #include "store/memory/memory.h"
 #include "store/store_internal.h"
 
@@ -226,12 +227,14 @@ static pawl_code broke(const char *what, bool applied, pawl_error *err)
 
 static void check_epoch(const node_store *s, const pw_commit_item *item);
 
-static void tell_ledger(const node_store *s, const pw_commit_item *items, size_t count)
+static void tell_ledger(const node_store *s, const pw_commit_item *items, size_t count,
+                        const uint64_t *overtaken)
 {
     for (size_t i = 0; i < count; i++)
         if (items[i].code == PAWL_OK) {
             check_epoch(s, &items[i]);
             sim_ledger_commit(&items[i]);
+            sim_messages_taken(&items[i], overtaken[i]);
         } else {
             if (items[i].code == PAWL_CORRUPT || items[i].code == PAWL_INVALID)
                 sim_violation("i%u: the store refuses step %llu: %s", sim_alias(items[i].instance),
@@ -284,9 +287,13 @@ static pawl_code node_commit(pw_store *base, pw_commit_item *items, size_t count
         return PAWL_OK;
     }
     if (applied) {
+        uint64_t overtaken[PW_BATCH_MAX];
+        PW_ASSERT(count <= PW_BATCH_MAX);
+        for (size_t i = 0; i < count; i++)
+            overtaken[i] = sim_message_overtaken(&items[i]);
         code = commit_for_real(s, items, count, err);
         if (code == PAWL_OK)
-            tell_ledger(s, items, count);
+            tell_ledger(s, items, count, overtaken);
         sim_out->commits++;
     }
     if (broken && code == PAWL_OK)
@@ -308,8 +315,9 @@ static pawl_code node_definition_status(pw_store *base, pw_str namespace_, pw_st
                : code;
 }
 
-/* A write whose answer may be lost, with the write or without it. */
-#define WRITE(name, what, parameters, arguments)                                                   \
+/* A write whose answer may be lost, with the write or without it. `then`: when it took place. */
+#define WRITE(name, what, parameters, arguments) WRITE_THEN(name, what, parameters, arguments, (void)0)
+#define WRITE_THEN(name, what, parameters, arguments, then)                                        \
     static pawl_code node_##name parameters                                                        \
     {                                                                                              \
         node_store *s = of(base);                                                                  \
@@ -320,6 +328,8 @@ static pawl_code node_definition_status(pw_store *base, pw_str namespace_, pw_st
         bool applied = !broken || sim_chance(SIM_STORE_CHANCE, 500);                               \
         if (applied)                                                                               \
             code = s->real->ops->name arguments;                                                   \
+        if (applied && code == PAWL_OK)                                                            \
+            then;                                                                                  \
         sim_point("store: after " what);                                                           \
         return broken && code == PAWL_OK ? broke(what, applied, err) : code;                       \
     }
@@ -329,13 +339,14 @@ WRITE(definition_put, "a definition",
       (s->real, definition, created, err))
 WRITE(inbox_put, "an inbox row", (pw_store * base, const pw_inbox_row *row, pawl_error *err),
       (s->real, row, err))
-WRITE(messages_put, "messages",
-      (pw_store * base, pw_message_row *rows, size_t count, pawl_error *err),
-      (s->real, rows, count, err))
-WRITE(messages_route, "a routing",
+WRITE_THEN(messages_put, "messages",
+           (pw_store * base, pw_message_row *rows, size_t count, pawl_error *err),
+           (s->real, rows, count, err), sim_messages_put(rows, count))
+WRITE_THEN(messages_route, "a routing",
       (pw_store * base, uint64_t matchers, pw_message_route *routes, size_t count, int64_t now_ms,
        pw_delivery_target **targets, size_t *target_count, pw_arena *arena, pawl_error *err),
-      (s->real, matchers, routes, count, now_ms, targets, target_count, arena, err))
+      (s->real, matchers, routes, count, now_ms, targets, target_count, arena, err),
+      sim_messages_routed(routes, count))
 WRITE(message_keys_put, "keys of messages",
       (pw_store * base, pw_str matcher, const pw_message_key *keys, size_t count, bool complete,
        pawl_error *err),
@@ -344,9 +355,9 @@ WRITE(messages_claim, "a claim",
       (pw_store * base, pw_str instance, uint64_t visit, pw_str hash, uint32_t most, int64_t now_ms,
        uint32_t *claimed, pawl_error *err),
       (s->real, instance, visit, hash, most, now_ms, claimed, err))
-WRITE(deliveries_give_back, "messages given back",
-      (pw_store * base, const pw_delivery_back *rows, size_t count, pawl_error *err),
-      (s->real, rows, count, err))
+WRITE_THEN(deliveries_give_back, "messages given back",
+           (pw_store * base, const pw_delivery_back *rows, size_t count, pawl_error *err),
+           (s->real, rows, count, err), sim_messages_given_back(rows, count))
 WRITE(messages_expire, "an expiry",
       (pw_store * base, int64_t now_ms, uint32_t most, uint32_t *deleted, pawl_error *err),
       (s->real, now_ms, most, deleted, err))
