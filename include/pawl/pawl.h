@@ -353,7 +353,9 @@ typedef struct pawl_publish_options { /* zero means default; new fields go at th
 /* Takes in messages: one CloudEvent as JSON (specversion 1.0, id, source, type; structured form), or an array of
  * them. Commits all of them or none, then finds who listens. One whose source and id were received before has no
  * second effect. *out (may be NULL):
- * {"messages":[{"number","source","id","type","duplicate":bool,"deliveries":N,"kept":bool}]}.
+ * {"messages":[{"number","source","id","type","duplicate":bool,"state","deliveries":N,"kept":bool,
+ * "expiresAt"}]}; "state" is "delivered", "kept" (for who listens later, until "expiresAt") or "new" (stored; who
+ * listens is found as soon as the store works again); "deliveries" are those that this call made.
  * PAWL_INVALID: not CloudEvents; the message says which and why. `options` NULL: all defaults. */
 PAWL_API PAWL_CHECK pawl_code pawl_publish(pawl *p, const char *events, const pawl_publish_options *options,
                                            char **out, pawl_error *err);

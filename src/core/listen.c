@@ -341,7 +341,8 @@ static void subscribe_part(pw_step *step, const pw_frame *frame, const half *par
     for (uint32_t i = 0; i < part->count; i++) {
         const pw_filter *filter = filter_at(part, i);
         expected x = expectations(step->arena, frame, filter, cursor);
-        subscribe(step, frame, filter, part->first + i, &x);
+        if (!is_satisfied(frame, part->first + i))
+            subscribe(step, frame, filter, part->first + i, &x);
     }
 }
 
@@ -353,6 +354,28 @@ static pw_str message_types(pw_step *step, const pw_listen *listen)
         text = pw_arena_printf(step->arena, PW_FMT ", " PW_FMT, PW_ARG(text),
                                PW_ARG(pw_text(pw_item(types, i))));
     return text;
+}
+
+/* Of what is known now: opened again behind a fault, it is narrower than at the beginning. */
+static void open_bookmark(pw_step *step, pw_frame *frame)
+{
+    const pw_listen *listen = listen_of(frame);
+    const half own = own_part(listen), until = until_part(listen);
+    uint32_t cursor = 0;
+    frame->phase = PHASE_LISTEN;
+    frame->key = pw_arena_printf(step->arena, PW_FMT "-%llu", PW_ARG(frame->task->name),
+                                 (unsigned long long)frame->visit);
+    pw_bookmark *bookmark = PW_PUSH(step, bookmarks, pw_bookmark);
+    bookmark->kind = PW_BOOKMARK_MESSAGE;
+    bookmark->task = frame->task->pointer;
+    bookmark->visit = frame->visit;
+    bookmark->key = frame->key;
+    bookmark->message_type = message_types(step, listen);
+    bookmark->due_at = -1;
+    bookmark->payload = pw_json_text(step->arena, pw_listen_described(frame, step->arena),
+                                     PW_JSON_COMPACT);
+    subscribe_part(step, frame, &own, &cursor);
+    subscribe_part(step, frame, &until, &cursor);
 }
 
 bool pw_listen_open(pw_step *step, pw_frame *frame, const pw_listen *listen)
@@ -370,21 +393,7 @@ bool pw_listen_open(pw_step *step, pw_frame *frame, const pw_listen *listen)
         set_arg(step, frame, "e", pw_array_end(&values));
     if (keeps_outputs(frame))
         set_arg(step, frame, "o", kept_none(step->arena));
-    frame->phase = PHASE_LISTEN;
-    frame->key = pw_arena_printf(step->arena, PW_FMT "-%llu", PW_ARG(frame->task->name),
-                                 (unsigned long long)frame->visit);
-    pw_bookmark *bookmark = PW_PUSH(step, bookmarks, pw_bookmark);
-    bookmark->kind = PW_BOOKMARK_MESSAGE;
-    bookmark->task = frame->task->pointer;
-    bookmark->visit = frame->visit;
-    bookmark->key = frame->key;
-    bookmark->message_type = message_types(step, listen);
-    bookmark->due_at = -1;
-    bookmark->payload = pw_json_text(step->arena, pw_listen_described(frame, step->arena),
-                                     PW_JSON_COMPACT);
-    uint32_t cursor = 0;
-    subscribe_part(step, frame, &own, &cursor);
-    subscribe_part(step, frame, &until, &cursor);
+    open_bookmark(step, frame);
     return true;
 }
 
@@ -401,9 +410,9 @@ void pw_listen_begin(pw_step *step, pw_frame *frame)
 
 bool pw_listen_is_open(const pw_frame *frame)
 {
-    return frame->phase == PHASE_LISTEN ||
-           (frame->phase == PHASE_BODY && frame->task && frame->task->kind == PW_TASK_LISTEN &&
-            frame->key.len > 0);
+    bool listens = frame->phase == PHASE_LISTEN || (frame->phase == PHASE_BODY && frame->task &&
+                                                    frame->task->kind == PW_TASK_LISTEN);
+    return listens && frame->key.len > 0;
 }
 
 /* What this very step has opened for the frame is not committed yet: it is not opened at all. */
@@ -695,8 +704,11 @@ void pw_listen_item_done(pw_step *step, pw_frame *frame, pw_value output)
     set_arg(step, frame, "m", (pw_value){ 0 });
     if (keeps_outputs(frame))
         set_arg(step, frame, "o", kept_more(step->arena, arg(frame, "o"), output));
-    frame->phase = PHASE_LISTEN;
     frame->ordinal = 0;
+    if (frame->key.len)
+        frame->phase = PHASE_LISTEN;
+    else
+        open_bookmark(step, frame); /* a fault had closed it */
     go_on(step, frame);
 }
 

@@ -111,6 +111,11 @@ void pw_act_drop(pw_commit *commit)
     }
     commit->calls = NULL;
     commit->jobs = NULL;
+    while (commit->errands) {
+        pw_errand *errand = commit->errands;
+        commit->errands = errand->next;
+        pw_errand_free(errand);
+    }
     commit->letters = NULL;
     commit->letters_left = false;
     pw_free(commit->report);
@@ -149,6 +154,8 @@ pawl_code pw_act_prepare(pw_shard *shard, pw_live *live, pawl_error *err)
         last_job = &job->next;
         job->next = NULL;
     }
+    if (code == PAWL_OK)
+        code = pw_hear_prepare(live, &error);
     if (code == PAWL_OK)
         code = make_letters(shard, commit, &error);
     if (code == PAWL_OK && shard->engine->on_step)
@@ -237,6 +244,7 @@ void pw_act(pw_shard *shard, pw_live *live)
             start_job(shard, live, job);
         }
         hold(shard, live, t);
+        pw_hear_act(shard, live);
         while (commit->letters) {
             pw_letter *letter = commit->letters;
             commit->letters = letter->next;

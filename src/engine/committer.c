@@ -152,21 +152,10 @@ static pawl_code try_commit(pw_committer *c, pawl_error *err)
     return PAWL_OK;
 }
 
-/* The first step under this key and in this epoch may be that of an earlier start: is it ours? */
-static pawl_code look_at_first(pw_committer *c, const pw_commit_item *item, pw_arena *arena,
-                               bool *ours, pawl_error *err)
-{
-    pw_instance_row row = { 0 };
-    pawl_code code = pw_store_instance_get(c->store, item->instance, false, &row, arena, err);
-    *ours = code == PAWL_OK && row.created_ms == item->now_ms &&
-            pw_str_eq(row.input_digest, item->create->input_digest) &&
-            pw_str_eq(row.correlation, item->create->correlation);
-    return code == PAWL_NOT_FOUND ? PAWL_OK : code; /* deleted since */
-}
-
 /* Is the item's step in the store? In one epoch one node decides, and at most one transition of an
  * instance is uncommitted: so the step of that number and epoch is this one, and one of another
- * epoch is another node's, which was first. */
+ * epoch is another node's, which was first. But of a first step under a key: it may be that of an
+ * earlier start in the same epoch, so its nonce tells. */
 static pawl_code look(pw_committer *c, const pw_commit_item *item, pw_arena *arena, bool *there,
                       bool *lost, pawl_error *err)
 {
@@ -177,9 +166,7 @@ static pawl_code look(pw_committer *c, const pw_commit_item *item, pw_arena *are
     *there = *lost = false;
     if (code != PAWL_OK || count == 0 || rows[0].sequence != item->token + 1)
         return code; /* not there: its guarded write is tried again */
-    *there = rows[0].epoch == item->epoch;
-    if (*there && item->create)
-        code = look_at_first(c, item, arena, there, err);
+    *there = rows[0].epoch == item->epoch && rows[0].nonce == item->nonce;
     *lost = !*there;
     return code;
 }

@@ -32,6 +32,7 @@ struct pw_commit {
     pw_job *job;
     pw_http_call *calls; /* prepared: nothing can fail after the commit */
     pw_job *jobs;
+    struct pw_errand *errands; /* the same, for the router */
     struct pw_letter *letters, **last_letter; /* rows for other instances */
     bool letters_left; /* ... of which some have no letter */
     char *report; /* for on_step; NULL: nobody asked */

@@ -23,6 +23,7 @@ typedef struct cause {
     pw_command *command;
     pw_http_call *call;
     pw_job *job;
+    const pw_delivery_row *delivery; /* of the instance's page */
     uint64_t visit; /* ACTIVITY_LOST */
     uint32_t attempt;
 } cause;
@@ -64,14 +65,24 @@ static bool take_from(pw_live *live, unsigned queue, cause *out)
     return false;
 }
 
-/* The queues take turns, so that none waits for ever. */
-static bool take_queued(pw_live *live, cause *out)
+static bool take_delivery(pw_shard *shard, pw_live *live, cause *out)
 {
-    for (unsigned i = 0; i < 3; i++)
-        if (take_from(live, (live->turn + i) % 3, out)) {
-            live->turn = (uint8_t)((live->turn + i + 1) % 3);
+    const pw_delivery_row *row = pw_hear_next(shard, live);
+    if (row)
+        *out = (cause){ .kind = PW_EVENT_MESSAGE, .delivery = row };
+    return row != NULL;
+}
+
+/* The queues take turns, so that none waits for ever; the last is that of messages. */
+static bool take_queued(pw_shard *shard, pw_live *live, cause *out)
+{
+    for (unsigned i = 0; i < 4; i++) {
+        unsigned queue = (live->turn + i) % 4;
+        if (queue < 3 ? take_from(live, queue, out) : take_delivery(shard, live, out)) {
+            live->turn = (uint8_t)((queue + 1) % 4);
             return true;
         }
+    }
     return false;
 }
 
@@ -85,7 +96,7 @@ static void give_back(pw_live *live, const cause *c)
         PUT_FIRST(live, jobs, last_job, c->job);
     if (c->kind == PW_EVENT_DRIVE)
         live->drive = true;
-    /* a timer is still due, and a lost attempt is found again */
+    /* a timer is still due, a lost attempt is found again, and a delivery is in its page */
 }
 
 /* The event has been dealt with. */
@@ -262,6 +273,21 @@ static pw_event make_event(pw_shard *shard, const pw_live *live, const cause *c)
     return event;
 }
 
+/* What of the message may become part of the state is in the instance's arena. */
+static pawl_code add_delivery(pw_live *live, const pw_delivery_row *row, pw_event *event,
+                              pawl_error *err)
+{
+    event->visit = row->visit;
+    event->number = row->number;
+    event->actor = pw_arena_str(&live->arena, row->actor);
+    if (!event->actor.ptr)
+        return pw_no_memory(err);
+    pawl_code code = pw_json_parse(&event->payload, row->body, NULL, &live->arena, err);
+    return code == PAWL_INVALID ? pw_error_context(err, PAWL_CORRUPT, "message %llu",
+                                                   (unsigned long long)row->number)
+                                : code;
+}
+
 /* The commit outlives the command: what it needs of it is copied. */
 static pawl_code copy_command(pw_live *live, const pw_command *command, pawl_error *err)
 {
@@ -316,6 +342,8 @@ static pawl_code step(pw_shard *shard, pw_live *live, const cause *c, const pw_e
     pawl_code code = pw_core_step(&commit->transition, live->program, live->state, &identity, event,
                                   &shard->engine->settings, shard->machine, &live->arena, err);
     PW_FAULT("engine-after-decide");
+    if (c->delivery && commit->transition.changed && pw_hear_holds(live))
+        commit->transition = (pw_transition){ .code = PAWL_CONFLICT };
     if (code != PAWL_OK || !commit->transition.changed)
         return code;
     commit->item = (pw_commit_item){
@@ -323,7 +351,9 @@ static pawl_code step(pw_shard *shard, pw_live *live, const cause *c, const pw_e
         .token = live->token,
         .transition = &commit->transition,
         .event = event->kind,
+        .actor = c->delivery ? event->actor : (pw_str){ 0 },
         .now_ms = event->now_ms,
+        .nonce = live->token == 0 ? event->seed : 0,
     };
     if (c->command && (code = copy_command(live, c->command, err)) != PAWL_OK)
         return code;
@@ -432,6 +462,8 @@ static void unchanged(pw_shard *shard, pw_live *live, const cause *c, pawl_code 
         return;
     }
     finish(live, c);
+    if (c->delivery)
+        pw_hear_refused(shard, live, code);
     bool again = false; /* it would be decided at once again, and for ever */
     if (c->kind == PW_EVENT_TIMER) {
         live->timer_at = pw_state_timer(live->state);
@@ -492,7 +524,9 @@ static void decide(pw_shard *shard, pw_live *live, const cause *c)
         return;
     }
     pw_event event = make_event(shard, live, c);
-    pawl_code code = step(shard, live, c, &event, &err);
+    pawl_code code = c->delivery ? add_delivery(live, c->delivery, &event, &err) : PAWL_OK;
+    if (code == PAWL_OK)
+        code = step(shard, live, c, &event, &err);
     if (code != PAWL_OK && err.code == PAWL_OK)
         (void)pw_fail(&err, code, "the event '%s' could not be decided", pw_event_name(c->kind));
     if (code == PAWL_OK && commit->transition.changed) {
@@ -545,11 +579,11 @@ static bool make_loaded(pw_shard *shard, pw_live *live)
     if (code == PAWL_NOT_FOUND) {
         (void)pw_fail(&err, PAWL_NOT_FOUND, "there is no instance " PW_FMT,
                       PW_ARG(pw_live_id(live)));
-        live->load = false;
+        live->load = live->hear = false;
     }
     refuse_commands(shard, live, &err);
     cause c;
-    while (code == PAWL_NOT_FOUND && take_queued(live, &c))
+    while (code == PAWL_NOT_FOUND && take_queued(shard, live, &c))
         finish(live, &c); /* an answer for an instance that is not there */
     if (code != PAWL_NOT_FOUND && live->retry_ns == 0)
         pw_retry_later(shard, live, &err);
@@ -578,8 +612,10 @@ static bool next(pw_shard *shard, pw_live *live, cause *out)
     if (live->retry_ns)
         return take_from(live, 0, out);
     bool drive = live->drive;
-    if (!(drive && !live->drove) && take_queued(live, out))
+    if (!(drive && !live->drove) && take_queued(shard, live, out))
         return true;
+    if (live->retry_ns)
+        return false; /* its deliveries could not be read */
     if (drive) {
         live->drive = false;
         *out = (cause){ .kind = PW_EVENT_DRIVE };
@@ -630,6 +666,9 @@ static void adopt(pw_shard *shard, pw_live *live, const cause *c)
         live->check_calls = live->check_work = true;
     progress(shard, live);
     finish(live, c);
+    if (c->kind == PW_EVENT_MESSAGE)
+        pw_hear_taken(live);
+    pw_hear_moved(live);
     pw_act(shard, live);
     if (c->command)
         pw_answer(c->command, PAWL_OK, NULL);

@@ -1,7 +1,7 @@
 /* engine.c - opening and closing, and what the parts share.
  *
  * Closing goes against the stream, so that nobody is left with a message for somebody who is gone:
- * recovery first, then the shards once their last transitions are committed, then the committer,
+ * recovery and router first, then the shards once their last transitions are committed, then the committer,
  * the drivers, the leases, and the store. What was in flight is dropped without an outcome: the
  * next open, or the next owner, repeats it with the same key. */
 #include <time.h>
@@ -212,6 +212,8 @@ static pawl_code start_owner(pawl *p, const pawl_options *options, const pw_node
     uint32_t shards = count_shards(options);
     const pw_expr_limits limits = { .fuel = options->expression_fuel,
                                     .memory = (size_t)options->expression_memory };
+    if (code == PAWL_OK)
+        code = pw_router_new(&p->router, p, &limits, err);
     for (uint32_t i = 0; i < shards && code == PAWL_OK; i++) {
         code = pw_shard_new(&p->shards[i], p, i, pw_seed_next(&seed), &limits, err);
         if (code == PAWL_OK)
@@ -319,6 +321,7 @@ void pawl_close(pawl *p)
     if (p->committer)
         pw_committer_closing(p->committer);
     pw_threads_stop_recovery(p->threads);
+    pw_threads_stop_router(p->threads);
     for (uint32_t i = 0; i < p->shard_count; i++)
         pw_mailbox_signal(&p->shards[i]->mailbox, PW_SIGNAL_CLOSE);
     pw_threads_join_shards(p->threads);
@@ -335,6 +338,7 @@ void pawl_close(pawl *p)
     pw_committer_free(p->committer);
     pw_recovery_free(p->recovery);
     pw_schedules_free(p->schedules);
+    pw_router_free(p->router);
     pw_leases_free(p->leases);
     pw_threads_free(p->threads);
     pw_registry_free(p->registry);

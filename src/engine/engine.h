@@ -6,6 +6,7 @@
 #include "engine/leases.h"
 #include "engine/recover.h"
 #include "engine/registry.h"
+#include "engine/router.h"
 #include "engine/schedules.h"
 #include "engine/shard.h"
 
@@ -33,6 +34,7 @@ struct pawl {
     pw_pool *pool;
     pw_committer *committer;
     pw_recovery *recovery;
+    pw_router *router;
     pw_leases *leases;
     pw_schedules *schedules;
     pw_post post;
@@ -43,6 +45,8 @@ struct pawl {
     atomic_bool closing;
     atomic_bool degraded;
     atomic_llong horizon_ms; /* timers up to here are in memory; raised before they are read */
+    atomic_uint_fast64_t routed; /* partitions that may look at deliveries: what was NEW when they were
+                                  * taken was routed since, so that nothing overtakes it */
     atomic_uint_fast64_t
         busy; /* instances that have something to do; whoever makes it 0 wakes `quiet` */
     pthread_mutex_t lock; /* of what follows */
@@ -71,6 +75,7 @@ void pw_engine_clock_moved(pawl *p);
 /* ---- threads.c */
 PAWL_CHECK pawl_code pw_threads_start(struct pw_threads **out, pawl *p, pawl_error *err);
 void pw_threads_stop_recovery(struct pw_threads *threads);
+void pw_threads_stop_router(struct pw_threads *threads);
 void pw_threads_join_shards(struct pw_threads *threads);
 void pw_threads_stop_committer(struct pw_threads *threads);
 void pw_threads_stop_leases(struct pw_threads *threads);

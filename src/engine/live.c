@@ -27,6 +27,7 @@ void pw_live_free(pw_live *live)
         return;
     PW_ASSERT(!live->committing && !live->commands && !live->calls && !live->jobs &&
               !live->watches);
+    pw_hearing_free(live);
     pw_arena_done(&live->arena);
     pw_program_unref(live->program);
     pw_free(live->flights);
@@ -45,6 +46,7 @@ void pw_live_forget(pw_live *live)
     live->correlation = (pw_str){ 0 };
     live->timer_at = PW_WAKE_NEVER;
     live->drive = live->check_calls = live->check_work = live->wants_function = false;
+    pw_hear_forget(live);
     pw_arena_reset(&live->arena);
 }
 
@@ -87,6 +89,7 @@ static pawl_code load(pw_live *live, const pw_instance_row *row, pw_programs *pr
     live->drive = pw_state_cut(state);
     live->check_calls = row->wake_at == 0;
     live->check_work = row->wake_at == 0;
+    pw_hear_loaded(live);
     set_compact_at(live);
     return PAWL_OK;
 }

@@ -4,6 +4,7 @@
 
 #include "engine/committer.h"
 #include "base/digest.h"
+#include "engine/hear.h"
 #include "engine/programs.h"
 
 #define PW_ID_LENGTH 26u
@@ -64,7 +65,7 @@ struct pw_command {
     pw_reply reply;
 };
 
-typedef struct pw_live {
+struct pw_live {
     struct pw_slot *slot;
     struct pw_live *newer, *older; /* in the list of idle ones */
     struct pw_live *retry_next;
@@ -96,9 +97,12 @@ typedef struct pw_live {
     pw_command *commands, **last_command;
     pw_http_call *calls, **last_call; /* answers that wait to be decided */
     pw_job *jobs, **last_job;
+    bool hear;           /* deliveries may wait for it */
+    bool skipped;        /* ... and may be taken when the state has moved on */
+    pw_hearing *hearing; /* NULL: it has had nothing to do with messages */
     pw_watch *watches;
     pawl_error trouble; /* code PAWL_OK: none. Why it does not move although it should */
-} pw_live;
+};
 
 pw_live *pw_live_new(struct pw_slot *slot); /* NULL: out of memory */
 void pw_live_free(pw_live *live);           /* nothing may be in flight or waiting */

@@ -20,6 +20,7 @@ typedef enum pw_message_kind {
     PW_MESSAGE_LOOK, /* pw_notice: look at the clock; answered when all that is due is under way */
     PW_MESSAGE_REGISTERED, /* pw_notice: a function was registered */
     PW_MESSAGE_LEASE,      /* pw_lease_notice: a partition is ours, or is not any more */
+    PW_MESSAGE_ERRAND,     /* pw_errand: of the router, done; or deliveries have come */
 } pw_message_kind;
 
 typedef struct pw_message {

@@ -8,17 +8,26 @@
  *  3. Timers of the window that begins where the last one ended. The horizon is raised before the
  * rows are read: a timer that is committed meanwhile is either read, or kept by its shard because
  * it is below the horizon.
- *  4. Schedules: each definition that has one has one that lives. At open, and when one could not be
- * started; with other nodes every CheckInterval.
- *  5. Inbox rows that no step has consumed: each becomes a command. At open and every
+ *  4. Inbox rows that no step has consumed: each becomes a command. At open and every
  * CheckInterval.
+ *  5. Messages that are NEW and nobody routes, subscriptions for which something is kept, and
+ * deliveries that wait. Before an instance of a partition may look at its deliveries, what was NEW
+ * when the partition was taken is routed, so that nothing overtakes it. At every CheckInterval again,
+ * but for the subscriptions; and messages that have expired are deleted.
+ *  6. Schedules: each definition that has one has one that lives. At open, and when one could not be
+ * started; with other nodes every CheckInterval.
  *
  * All of it for the partitions that this node has. When it has gained some, the same is done for
  * these alone, with the window as it is. */
 #include "engine/engine.h"
 #include "base/json.h"
 
-enum { PAGE = 256, RETRY_NS = 1000000000 };
+enum {
+    PAGE = 256,
+    EXPIRE_PAGE = 1000, /* messages deleted in one transaction */
+    EXPIRE_MAX = 20000, /* ... in one round: the next goes on */
+    RETRY_NS = 1000000000,
+};
 
 /* Behind every id: pages that begin with it leave out rows of that very instant. */
 #define BEHIND PW_LIT("~")
@@ -37,8 +46,11 @@ struct pw_recovery {
     /* the thread's own */
     bool recovered;    /* everything in flight was looked at */
     bool started;      /* the first window is read */
+    bool hearing;      /* messages that others left were routed */
     uint64_t check_ns; /* when to look at the inbox and at overdue rows next */
     pw_watch watches[PAGE];
+    pw_errand notices[PAGE];
+    pw_reply replies[PAGE];
     pw_letter *letters[PAGE];
     pw_arena arena;
 };
@@ -350,6 +362,75 @@ static void return_letters(pw_recovery *r)
     }
 }
 
+/* ------------------------------------------------------------------ messages */
+
+/* True: all of the page were told. */
+static bool tell_page(pw_recovery *r, const pw_str *ids, size_t count)
+{
+    size_t sent = 0;
+    for (; sent < count; sent++) {
+        pw_errand *notice = &r->notices[sent];
+        if (pw_reply_init(&r->replies[sent], NULL) != PAWL_OK)
+            break;
+        *notice = (pw_errand){ .message.kind = PW_MESSAGE_ERRAND,
+                               .instance = ids[sent],
+                               .reply = &r->replies[sent] };
+        pw_engine_busy(r->engine, true);
+        pw_mailbox_message(&pw_engine_shard_of(r->engine, ids[sent])->mailbox, &notice->message);
+    }
+    for (size_t i = 0; i < sent; i++) {
+        (void)pw_reply_wait(&r->replies[i], UINT64_MAX);
+        pw_reply_done(&r->replies[i]);
+    }
+    return sent == count;
+}
+
+/* Every instance with deliveries hears of them. */
+static bool tell_pending(pw_recovery *r, uint64_t partitions)
+{
+    char id[PW_ID_SIZE] = "";
+    pw_str after = { "", 0 };
+    while (partitions && !stopping(r)) {
+        pw_str *ids = NULL;
+        size_t count = 0;
+        pw_arena_reset(&r->arena);
+        if (pw_store_deliveries_pending(r->engine->store, partitions, after, PAGE, &ids, &count,
+                                        &r->arena, NULL) != PAWL_OK ||
+            !tell_page(r, ids, count))
+            return false;
+        if (count < PAGE)
+            return true;
+        size_t length = ids[count - 1].len < sizeof id ? ids[count - 1].len : sizeof id;
+        memcpy(id, ids[count - 1].ptr, length);
+        after = (pw_str){ id, length };
+    }
+    return partitions == 0;
+}
+
+/* Partitions that were taken since: what is NEW first, then they may hear. */
+static bool begin_hearing(pw_recovery *r, uint64_t held)
+{
+    uint64_t fresh = held & ~(uint64_t)atomic_load(&r->engine->routed);
+    if (!fresh)
+        return true;
+    if (!pw_router_look(r->engine->router, fresh))
+        return false;
+    atomic_fetch_or(&r->engine->routed, fresh);
+    return tell_pending(r, fresh);
+}
+
+static bool check_messages(pw_recovery *r, uint64_t held)
+{
+    bool good = pw_router_look(r->engine->router, 0) && tell_pending(r, held);
+    uint32_t deleted = EXPIRE_PAGE;
+    for (uint32_t all = 0; deleted == EXPIRE_PAGE && all < EXPIRE_MAX && !stopping(r);
+         all += deleted)
+        if (pw_store_messages_expire(r->engine->store, pw_engine_now(r->engine), EXPIRE_PAGE,
+                                     &deleted, NULL) != PAWL_OK)
+            return false;
+    return good;
+}
+
 /* ------------------------------------------------------------------ rounds */
 
 /* What another node left: all that is due, and its timers in the window as it is. */
@@ -365,10 +446,12 @@ static uint64_t run_round(pw_recovery *r, uint64_t gained, bool inbox)
     int64_t now = pw_engine_now(r->engine);
     uint64_t clock = pw_monotonic_ns();
     uint64_t held = pw_leases_held(r->engine->leases);
-    bool good = true, first = !r->recovered;
+    bool good = begin_hearing(r, held), first = !r->recovered;
+    r->hearing = good;
     if (first) {
-        good = load_due(r, held, now, INT64_MIN + 1, (pw_str){ "", 0 });
-        r->recovered = good;
+        bool loaded = load_due(r, held, now, INT64_MIN + 1, (pw_str){ "", 0 });
+        r->recovered = loaded;
+        good = good && loaded;
     }
     good = move_window(r, held, now) && good;
     gained &= held; /* the others were lost again */
@@ -382,6 +465,8 @@ static uint64_t run_round(pw_recovery *r, uint64_t gained, bool inbox)
         good = load_due(r, held, now, 0, BEHIND) && good;
     if (checks || inbox)
         good = read_inbox(r, held) && good;
+    if (checks)
+        good = check_messages(r, held) && good;
     good = pw_schedules_check(r->engine->schedules, checks) && good;
     good = good && !gained;
     if (checks || !good) /* rounds for something else do not put the next check off */
@@ -414,7 +499,7 @@ bool pw_recovery_work(pw_recovery *r, bool wait)
     (void)pthread_mutex_lock(&r->lock);
     r->gained |= gained;
     r->rounds_ended = r->rounds_begun;
-    r->whole = r->recovered && r->started && !r->gained;
+    r->whole = r->recovered && r->started && r->hearing && !r->gained;
     pw_condition_wake(&r->changed);
     (void)pthread_mutex_unlock(&r->lock);
     return !stop;

@@ -1,5 +1,5 @@
 /* recover.h - brings back what the store holds: at open everything that was running, due or in
- * flight; then timers, window by window; and inbox rows. */
+ * flight; then timers, window by window; inbox rows; and messages. */
 #ifndef PW_RECOVER_H
 #define PW_RECOVER_H
 

@@ -170,7 +170,7 @@ static bool has_work(const pw_live *live)
     if (live->trouble.code != PAWL_OK)
         return false; /* it needs a person, although it tries again */
     return live->commands || live->calls || live->jobs || live->drive || live->check_calls ||
-           live->check_work || live->load || live->retry_ns;
+           live->check_work || live->load || live->retry_ns || pw_hear_waits(live);
 }
 
 static void count_busy(pw_shard *shard, pw_live *live, bool busy)
@@ -289,6 +289,7 @@ void pw_shard_own(pw_shard *shard, uint32_t n, uint64_t epoch)
     uint64_t bit = UINT64_C(1) << n;
     shard->epochs[n] = epoch;
     shard->owned = epoch ? shard->owned | bit : shard->owned & ~bit;
+    atomic_fetch_and(&shard->engine->routed, ~bit);
     shard->doubted &= ~bit; /* that was of the epoch before */
 }
 
@@ -476,6 +477,27 @@ static void on_sleepers(pw_shard *shard, pw_sleepers *sleepers)
     pw_reply_give(&sleepers->reply);
 }
 
+/* Of an errand that has come back, or of deliveries. Who has no memory for it finds it by the
+ * recovery. */
+static void on_errand(pw_shard *shard, pw_errand *errand)
+{
+    bool kept = false;
+    bool served = !shard->closing && shard->epochs[pw_store_partition(errand->instance)] &&
+                  errand->instance.len == PW_ID_LENGTH;
+    pw_live *live = served ? live_of(shard, errand->instance) : NULL;
+    pw_reply *reply = errand->reply;
+    if (live) {
+        kept = pw_hear_returned(shard, live, errand);
+        live->load = live->load || (!live->state && !live->committing);
+        settle(shard, live);
+    }
+    if (reply)
+        pw_reply_give(reply);
+    else if (!kept)
+        pw_errand_free(errand);
+    pw_engine_busy(shard->engine, false);
+}
+
 /* As many as there are: one that could not be decided (the lease is over, the clock went back) is due
  * again at once, and must not be looked at for ever. */
 static void fire_timers(pw_shard *shard)
@@ -541,6 +563,9 @@ static void on_message(pw_shard *shard, pw_message *message)
         return;
     case PW_MESSAGE_LEASE:
         on_lease(shard, (pw_lease_notice *)(void *)message);
+        return;
+    case PW_MESSAGE_ERRAND:
+        on_errand(shard, (pw_errand *)(void *)message);
         return;
     }
 }

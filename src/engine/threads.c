@@ -1,5 +1,5 @@
-/* threads.c - thin loops around the objects: one thread per shard, one committer, one for recovery,
- * one for leases where there may be other nodes. */
+/* threads.c - thin loops around the objects: one thread per shard, one committer, one for messages,
+ * one for recovery, one for leases where there may be other nodes. */
 #include <stdio.h>
 #include "engine/engine.h"
 
@@ -10,7 +10,7 @@ typedef struct shard_thread {
 
 struct pw_threads {
     pawl *engine;
-    pw_thread committer, recovery, leases;
+    pw_thread committer, router, recovery, leases;
     shard_thread shards[PW_SHARDS_MAX];
 };
 
@@ -27,6 +27,12 @@ static void run_shard(void *context)
 static void run_committer(void *context)
 {
     while (pw_committer_work(((pawl *)context)->committer, true))
+        ;
+}
+
+static void run_router(void *context)
+{
+    while (pw_router_work(((pawl *)context)->router, true))
         ;
 }
 
@@ -57,6 +63,8 @@ pawl_code pw_threads_start(struct pw_threads **out, pawl *p, pawl_error *err)
         code = pw_thread_start(&t->shards[i].thread, name, run_shard, &t->shards[i], err);
     }
     if (code == PAWL_OK)
+        code = pw_thread_start(&t->router, "pawl-route", run_router, p, err);
+    if (code == PAWL_OK)
         code = pw_thread_start(&t->recovery, "pawl-recover", run_recovery, p, err);
     if (code == PAWL_OK && !pw_leases_exclusive(p->leases))
         code = pw_thread_start(&t->leases, "pawl-lease", run_leases, p, err);
@@ -69,6 +77,14 @@ void pw_threads_stop_recovery(struct pw_threads *t)
         return;
     pw_recovery_stop(t->engine->recovery);
     pw_thread_join(&t->recovery);
+}
+
+void pw_threads_stop_router(struct pw_threads *t)
+{
+    if (!t || !t->router.started)
+        return;
+    pw_router_stop(t->engine->router);
+    pw_thread_join(&t->router);
 }
 
 void pw_threads_join_shards(struct pw_threads *t)

@@ -291,6 +291,20 @@ static pawl_code run_log(command *c, pawl_error *err)
     return pawl_log(c->p, id, from ? from : 1, (uint32_t)limit, &c->result_text, err);
 }
 
+static pawl_code run_publish(command *c, pawl_error *err)
+{
+    const char *events = NULL;
+    pawl_publish_options options = { .struct_size = sizeof options };
+    pawl_code code = json_member(c, "events", &events, err);
+    if (code == PAWL_OK && !events)
+        code = pw_fail(err, PAWL_INVALID, "'events' is missing: a CloudEvent, or an array of them");
+    if (code == PAWL_OK)
+        code = number_member(c, "ttlMs", INT64_MAX, &options.ttl_ms, err);
+    if (code == PAWL_OK)
+        code = text_member(c, "actor", &options.actor, err);
+    return code == PAWL_OK ? pawl_publish(c->p, events, &options, &c->result_text, err) : code;
+}
+
 static pawl_code run_status(command *c, pawl_error *err)
 {
     const char *name = NULL, *version = NULL, *status = NULL;
@@ -355,6 +369,7 @@ static const handler handlers[] = {
     { "cancel",   { "id", "actor", "reason" }, run_cancel },
     { "suspend",  { "id", "actor", "reason" }, run_suspend },
     { "continue", { "id", "actor", "reason" }, run_continue },
+    { "publish",  { "events", "ttlMs", "actor" }, run_publish },
     { "wait",     { "id", "for", "timeoutMs" }, run_wait },
     { "show",     { "id" }, run_show },
     { "list",     { "status", "name", "parent", "after", "limit" }, run_list },

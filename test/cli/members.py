@@ -22,9 +22,9 @@ AUTH = "{call: http, with: {method: get, endpoint: {uri: http://x.test, authenti
 TRY = "{try: [], catch: {%s}}"
 RETRY = "{try: [], catch: {retry: {%s, limit: {duration: PT1S}}}}"
 EMIT = "{emit: {event: {with: {type: t, %s}}}}"
-RUN = "{run: {workflow: {namespace: a, name: b, version: latest}, %s}}"
 LISTEN = "{listen: {to: {%s}}}"
 FOREACH = "{listen: {to: {any: []}}, foreach: {%s}}"
+RUN = "{run: {workflow: {namespace: a, name: b, version: latest}, %s}}"
 RAISE = "{raise: {error: {type: 'https://x.test/e', status: 500, %s}}}"
 
 # What is refused: by what name, and where.

@@ -6,7 +6,7 @@ import subprocess
 
 from harness import PAWL, case, main
 
-COMMANDS = ["run", "deploy", "start", "ls", "show", "log", "resume", "cancel", "suspend", "continue", "migrate",
+COMMANDS = ["run", "deploy", "start", "ls", "show", "log", "resume", "send", "cancel", "suspend", "continue", "migrate",
             "definitions", "definition", "deprecate", "archive",
             "validate", "graph", "schema", "eval", "help", "version"]
 

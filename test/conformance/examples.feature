@@ -157,6 +157,26 @@ Feature: Examples
     When the workflow is executed
     Then the workflow output should have a 'processed' property containing 3 items
 
+  Scenario: for.yaml: runs: hears the check-up, and faults: the output of a listen is an array
+    Given the example "for.yaml"
+    And given the workflow input is:
+    """yaml
+    pets: [ { id: 1 } ]
+    vet: ann
+    """
+    When the workflow is executed
+    Then the workflow should be waiting for "waitForCheckup-2"
+    When the event is published:
+    """yaml
+    type: com.fake.petclinic.pets.checkup.completed.v2
+    data: { pets: [] }
+    """
+    Then the workflow should fault with error:
+    """yaml
+    type: https://serverlessworkflow.io/spec/1.0.0/errors/expression
+    status: 400
+    """
+
   Scenario: fork.yaml: runs: the first answer wins
     Given the example "fork.yaml"
     And given the workflow input is:
@@ -166,6 +186,169 @@ Feature: Examples
     """
     When the workflow is executed
     Then the workflow output should have properties 'alerted'
+
+  Scenario: listen-to-all read-envelope.yaml: runs: both measurements, as envelopes
+    Given the example "listen-to-all read-envelope.yaml"
+    When the workflow is executed
+    And the event is published:
+    """yaml
+    type: com.fake-hospital.vitals.measurements.temperature
+    data: { temperature: 37 }
+    """
+    And the event is published:
+    """yaml
+    type: com.fake-hospital.vitals.measurements.bpm
+    data: { bpm: 40 }
+    """
+    Then the workflow should be waiting for "callDoctor-1"
+    When the event is published:
+    """yaml
+    type: com.fake-hospital.vitals.measurements.temperature
+    data: { temperature: 39 }
+    """
+    Then the workflow should complete
+
+  Scenario: listen-to-all.yaml: runs: both measurements, each beyond its limit
+    Given the example "listen-to-all.yaml"
+    When the workflow is executed
+    And the event is published:
+    """yaml
+    type: com.fake-hospital.vitals.measurements.temperature
+    data: { temperature: 37 }
+    """
+    And the event is published:
+    """yaml
+    type: com.fake-hospital.vitals.measurements.bpm
+    data: { bpm: 40 }
+    """
+    Then the workflow should be waiting for "callDoctor-1"
+    When the event is published:
+    """yaml
+    type: com.fake-hospital.vitals.measurements.temperature
+    data: { temperature: 39 }
+    """
+    Then the workflow should complete with output:
+    """yaml
+    [ { bpm: 40 }, { temperature: 39 } ]
+    """
+
+  Scenario: listen-to-any-filter.yaml: runs: the first measurement beyond its limit
+    Given the example "listen-to-any-filter.yaml"
+    When the workflow is executed
+    And the event is published:
+    """yaml
+    type: com.fake-hospital.vitals.measurements.bpm
+    data: { bpm: 80 }
+    """
+    Then the workflow should be waiting for "callDoctor-1"
+    When the event is published:
+    """yaml
+    type: com.fake-hospital.vitals.measurements.bpm
+    data: { bpm: 101 }
+    """
+    Then the workflow should complete with output:
+    """yaml
+    [ { bpm: 101 } ]
+    """
+
+  Scenario: listen-to-any-forever-foreach.yaml: runs: posts each message, and goes on listening
+    Given the example "listen-to-any-forever-foreach.yaml"
+    And given the workflow input is:
+    """yaml
+    roomId: 7
+    """
+    When the workflow is executed
+    Then the workflow should be waiting for "listenToGossips-1"
+    When the event is published:
+    """yaml
+    { type: gossip, data: psst }
+    """
+    And the event is published:
+    """yaml
+    { type: gossip, data: really }
+    """
+    Then the workflow should be waiting for "listenToGossips-1"
+    And postToChatApi should run 2 times
+
+  Scenario: listen-to-any-until-condition.yaml: runs: ends with the fourth message
+    Given the example "listen-to-any-until-condition.yaml"
+    When the workflow is executed
+    And the event is published:
+    """yaml
+    { type: a, data: 1 }
+    """
+    And the event is published:
+    """yaml
+    { type: b, data: 2 }
+    """
+    And the event is published:
+    """yaml
+    { type: c, data: 3 }
+    """
+    Then the workflow should be waiting for "callDoctor-1"
+    When the event is published:
+    """yaml
+    { type: d, data: 4 }
+    """
+    Then the workflow should complete with output:
+    """yaml
+    [ 1, 2, 3, 4 ]
+    """
+
+  Scenario: listen-to-any-until-consumed.yaml: runs: until the patient has left
+    Given the example "listen-to-any-until-consumed.yaml"
+    When the workflow is executed
+    And the event is published:
+    """yaml
+    type: com.fake-hospital.vitals.measurements.temperature
+    data: { temperature: 39 }
+    """
+    And the event is published:
+    """yaml
+    type: com.fake-hospital.vitals.measurements.temperature
+    data: { temperature: 37 }
+    """
+    And the event is published:
+    """yaml
+    type: com.fake-hospital.vitals.measurements.bpm
+    data: { bpm: 50 }
+    """
+    Then the workflow should be waiting for "callDoctor-1"
+    When the event is published:
+    """yaml
+    type: com.fake-hospital.patient.checked-out
+    """
+    Then the workflow should complete with output:
+    """yaml
+    [ { temperature: 39 }, { bpm: 50 } ]
+    """
+
+  Scenario: listen-to-any.yaml: runs: any message
+    Given the example "listen-to-any.yaml"
+    When the workflow is executed
+    Then the workflow should be waiting for "callDoctor-1"
+    When the event is published:
+    """yaml
+    { type: whatever, data: 1 }
+    """
+    Then the workflow should complete with output:
+    """yaml
+    [ 1 ]
+    """
+
+  Scenario: listen-to-one.yaml: runs: calls once the race has started; no array has a {carId}
+    Given the example "listen-to-one.yaml"
+    When the workflow is executed
+    Then the workflow should be waiting for "waitForStartup-1"
+    When the event is published:
+    """yaml
+    type: com.virtual-wf-powered-race.events.race.started.v1
+    data: { carId: 7 }
+    """
+    Then the workflow should complete with output:
+    """yaml
+    path: /api/v4/cars//start
+    """
 
   Scenario: raise-inline.yaml: runs: faults with its error
     Given the example "raise-inline.yaml"

@@ -12,7 +12,7 @@ import threading
 
 COUNT = 3
 KINDS = {"order": "completed", "loop": "completed", "fork": "completed", "person": "completed",
-         "mend": "completed", "sleeper": "cancelled"}
+         "mend": "completed", "sleeper": "cancelled", "hear": "completed"}
 OUTPUTS = {
     "order": lambda n: {"n": n, "reserved": True, "charged": True},
     "loop": lambda n: None,
@@ -20,7 +20,9 @@ OUTPUTS = {
     "person": lambda n: True,
     "mend": lambda n: {"mended": 422},
     "sleeper": lambda n: None,
+    "hear": lambda n: [0, 1, 2, 3, 4, 5],
 }
+TOLD = 6  # messages for each of them
 
 
 class Service(http.server.ThreadingHTTPServer):
@@ -132,8 +134,21 @@ class Case:
         for key, row in stored.items():
             want(row["state"] == "completed", "call", key, "is", row["state"])
             want(key in seen, "call", key, "completed but was never sent")
+        self.message_problems(db, want)
         db.close()
         return found
+
+    def message_problems(self, db, want):
+        messages = {r["number"]: r for r in db.execute("SELECT * FROM message")}
+        want(len(messages) == COUNT * TOLD, "messages:", len(messages))
+        taken = {}
+        for row in db.execute("SELECT * FROM delivery"):
+            want(row["consumed_step"] is not None, "a delivery of message", row["number"], "waits for", row["instance"])
+            if row["consumed_step"]:
+                taken.setdefault(row["number"], []).append(row["instance"])
+        for number, row in messages.items():
+            want(row["state"] == "delivered", "message", number, row["id"], "is", row["state"])
+            want(len(taken.get(number, [])) == 1, "message", number, row["id"], "was taken by", taken.get(number))
 
     def instance_problems(self, db, row, noted, want):
         name, iid = row["name"], row["id"]

@@ -66,8 +66,20 @@ static const char *const workflows[] = {
     "document: { dsl: '1.0.3', namespace: crash, name: sleeper, version: '1.0.0' }\n"
     "do:\n"
     "  - nap: { wait: PT1H }\n",
+
+    /* two listens in turn: each message by one step, in the order in which they were sent */
+    "document: { dsl: '1.0.3', namespace: crash, name: hear, version: '1.0.0' }\n"
+    "do:\n"
+    "  - begin: { set: { n: '${ .n }', got: [] } }\n"
+    "  - left: { listen: { to: { one: { with: { type: com.example.told, subject: '${ $input.n | "
+    "tostring }' } } } }, output: { as: '${ $input + { got: ($input.got + .) } }' } }\n"
+    "  - right: { listen: { to: { one: { with: { type: com.example.told, subject: '${ $input.n | "
+    "tostring }' } } } }, output: { as: '${ $input + { got: ($input.got + .) } }' } }\n"
+    "  - more: { switch: [ { again: { when: '(.got | length) < 6', then: left } }, { no: { then: "
+    "continue } } ] }\n"
+    "  - done: { set: '${ .got }' }\n",
 };
-static const char *const names[] = { "order", "loop", "fork", "person", "mend", "sleeper" };
+static const char *const names[] = { "order", "loop", "fork", "person", "mend", "sleeper", "hear" };
 
 static pawl_code note(pawl_activity *activity, const char *input, void *ledger)
 {
@@ -113,6 +125,21 @@ static char *start(pawl *p, const char *name, int n, const char *url)
     return id;
 }
 
+/* Three messages for the nth: `from` to `from + 2`. Sent again, they have no second effect. */
+static void tell(pawl *p, int n, int from)
+{
+    char text[1024], *at = text;
+    pawl_error err;
+    for (int i = from; i < from + 3; i++)
+        at += snprintf(at, sizeof text - (size_t)(at - text),
+                       "%s{\"specversion\":\"1.0\",\"id\":\"%d-%d\",\"source\":\"/crash\","
+                       "\"type\":\"com.example.told\",\"subject\":\"%d\",\"data\":%d}",
+                       i == from ? "[" : ",", n, i, n, i);
+    (void)snprintf(at, sizeof text - (size_t)(at - text), "]");
+    if (pawl_publish(p, text, NULL, NULL, &err) != PAWL_OK)
+        stop("publish", text, &err);
+}
+
 int main(int argc, char **argv)
 {
     if (argc != 5)
@@ -136,9 +163,12 @@ int main(int argc, char **argv)
             stop("deploy", names[k], &err);
 
     char **ids = calloc((size_t)(count * kinds), sizeof *ids);
-    for (int n = 0; n < count; n++)
+    for (int n = 0; n < count; n++) {
+        tell(p, n, 0); /* kept until somebody listens */
         for (int k = 0; k < kinds; k++)
             ids[n * kinds + k] = start(p, names[k], n, argv[2]);
+        tell(p, n, 3);
+    }
     for (int n = 0; n < count; n++) {
         const char *person = ids[n * kinds + 3], *sleeper = ids[n * kinds + 5];
         if (pawl_wait(p, person, PAWL_WAIT_SETTLED, 60000, NULL, &err) != PAWL_OK)

@@ -7,12 +7,12 @@
 #include "fuzz.h"
 #include "base/digest.h"
 #include "base/json.h"
-#include "core/core.h"
+#include "core/match.h"
 #include "lang/lang.h"
 
 /* Tasks are numbered in the order of the document, use.functions first: 0 /use/functions/greet,
  * 1 /do/0/all, 2 left, 3 ask, 4 right, 5 nap, 6 each, 7 work, 8 risky, 9 get, 10 mend, 11 hello,
- * 12 note, 13 pick, 14 stop, 15 race, 16 first, 17 second. */
+ * 12 note, 13 pick, 14 stop, 15 race, 16 first, 17 second, 18 hear, 19 heard, 20 gather, 21 till. */
 static const char document[] =
     "document: { dsl: '1.0.3', namespace: fuzz, name: all, version: '1.0.0' }\n"
     "use:\n"
@@ -46,7 +46,23 @@ static const char document[] =
     "        compete: true\n"
     "        branches:\n"
     "          - first: { if: .n != 1, call: echo, export: { as: '${ . }' } }\n"
-    "          - second: { call: userTask, with: { key: ok, title: '${ $context }' } }\n";
+    "          - second: { call: userTask, with: { key: ok, title: '${ $context }' } }\n"
+    "  - hear:\n"
+    "      listen: { to: { any: [ { with: { type: t, data: '${ $input.n }' } } ], until: length > 2 } "
+    "}\n"
+    "      foreach: { do: [ { heard: { call: echo } } ], output: { as: '${ [., $item, $index] }' } }\n"
+    "  - gather:\n"
+    "      listen:\n"
+    "        to:\n"
+    "          all:\n"
+    "            - { with: { type: t, data: '${ . == 1 }' }, correlate: { k: { from: .id } } }\n"
+    "            - { with: { type: ^u|t$ }, correlate: { k: { from: .id }, m: { from: .id, expect: x "
+    "} } }\n"
+    "  - till:\n"
+    "      listen:\n"
+    "        to:\n"
+    "          any: []\n"
+    "          until: { all: [ { with: { source: x } }, { with: { type: t } } ] }\n";
 
 static const pw_expr_limits limits = {
     .fuel = 20000, .memory = 1u << 20, .depth = 200, .outputs = 20
@@ -83,8 +99,9 @@ static void give_back(void)
     pw_program_unref(program);
 }
 
-/* What is asked of a state after it was loaded; gives the wait that events are aimed at. */
-static void ask(const pw_state *state, pw_arena *arena, pw_event *event)
+/* What is asked of a state after it was loaded; gives the waits that events and messages are aimed
+ * at. */
+static void ask(const pw_state *state, pw_arena *arena, pw_event *event, uint64_t *listens)
 {
     pawl_error err;
     (void)pw_state_status(state);
@@ -104,6 +121,8 @@ static void ask(const pw_state *state, pw_arena *arena, pw_event *event)
         }
         if (pw_get_text(wait, "key").len)
             event->key = pw_get_text(wait, "key");
+        if (pw_str_is(pw_get_text(wait, "kind"), "external-message") && visit >= 0)
+            *listens = (uint64_t)visit;
     }
     pw_work *work = NULL;
     size_t count = 0;
@@ -124,6 +143,12 @@ static void step(const pw_state *state, const pw_event *event, const pw_payload_
     FUZZ_CHECK(code == PAWL_OK || code == PAWL_CORRUPT || code == PAWL_INVALID);
     if (code != PAWL_OK || !t.changed)
         return;
+    for (size_t i = 0; i < t.subscription_count; i++) { /* what others will look at messages by */
+        pw_match *match;
+        FUZZ_CHECK(pw_match_new(&match, &t.subscriptions[i].matcher, &err) == PAWL_OK);
+        FUZZ_CHECK(t.subscriptions[i].hash.len == 64);
+        pw_match_free(match);
+    }
     pw_state *next = NULL;
     pw_payload_list all = { 0 };
     fuzz_keep(&all, kept->items, kept->count, arena);
@@ -199,6 +224,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                            PW_EVENT_ACTIVITY_RESULT, PW_EVENT_ACTIVITY_LOST,
                                            PW_EVENT_CALL_RESULT,     PW_EVENT_SUSPEND,
                                            PW_EVENT_CONTINUE };
+    static const char *const messages[] = {
+        "{\"type\":\"t\",\"id\":\"x\",\"data\":1}",
+        "{\"type\":\"u\",\"id\":\"x\",\"source\":\"x\",\"data_base64\":\"AA==\"}",
+        "{}",
+        "1",
+    };
     prepare();
     pw_arena arena;
     pw_arena_init(&arena, 0);
@@ -213,7 +244,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                            .seed = 7,
                            .payload = pw_int(1),
                            .call = { .answered = true, .status = 200, .body = PW_LIT("[1]") } };
-        ask(state, &arena, &event);
+        uint64_t listens = 0;
+        ask(state, &arena, &event, &listens);
         int64_t timer = pw_state_timer(state);
         for (size_t i = 0; i < PW_LENGTH(kinds); i++) {
             event.kind = kinds[i];
@@ -226,6 +258,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         event.kind = PW_EVENT_CALL_RESULT;
         event.call.status = 503;
         step(state, &event, &kept, &arena);
+        event.kind = PW_EVENT_MESSAGE;
+        event.visit = listens;
+        event.number = 1;
+        for (size_t i = 0; i < PW_LENGTH(messages); i++) {
+            FUZZ_CHECK(pw_json_parse(&event.payload, pw_str_of(messages[i]), NULL, &arena, &err) ==
+                       PAWL_OK);
+            step(state, &event, &kept, &arena);
+        }
     } else {
         FUZZ_CHECK(code == PAWL_CORRUPT || code == PAWL_SCHEMA);
         FUZZ_CHECK(err.message[0] != '\0');

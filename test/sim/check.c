@@ -234,6 +234,7 @@ void sim_check_end(void)
 {
     for (uint32_t alias = 1; alias <= sim_ledger_count(); alias++)
         check_instance(alias);
+    sim_check_messages();
     if (sim_inbox_pending())
         sim_violation("i%u: a row of its inbox was never consumed", sim_inbox_pending());
 }

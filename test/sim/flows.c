@@ -119,6 +119,44 @@ static void put_switch(writer *w)
                   where[draw(20) ? 0 : 1 + draw(2)]);
 }
 
+/* Of one message: what all instances look for, or what only this one does. */
+static void put_filter(writer *w)
+{
+    pw_buf_printf(&w->out, "{\"with\":{\"type\":\"m%llu\"", (unsigned long long)draw(3));
+    if (draw(3) == 0)
+        pw_buf_printf(&w->out, ",\"subject\":\"s%llu\"", (unsigned long long)draw(2));
+    else if (draw(3) == 0)
+        pw_buf_printf(&w->out, ",\"data\":\"${ .v %% 3 == %llu }\"", (unsigned long long)draw(3));
+    else if (draw(3) == 0)
+        text(w, ",\"data\":\"${ .v % 3 == ($input.n // 0) % 3 }\"");
+    else if (draw(3) == 0)
+        text(w, ",\"subject\":\"${ \\\"s\\\" + (($input.n // 0) % 2 | tostring) }\"");
+    text(w, "}}");
+}
+
+static void put_listen(writer *w)
+{
+    uint64_t kind = draw(6), filters = kind == 0 ? 1 : 1 + draw(2);
+    text(w, kind == 0   ? "\"listen\":{\"to\":{\"one\":"
+            : kind == 1 ? "\"listen\":{\"to\":{\"all\":["
+                        : "\"listen\":{\"to\":{\"any\":[");
+    for (uint64_t i = 0; i < filters; i++) {
+        text(w, i ? "," : "");
+        put_filter(w);
+    }
+    text(w, kind == 0 ? "" : "]");
+    if (kind > 2) /* stays open */
+        pw_buf_printf(&w->out, ",\"until\":\"${ length >= %llu }\"",
+                      (unsigned long long)(1 + draw(4)));
+    text(w, "}}");
+    if (kind > 4) {
+        text(w, ",\"foreach\":{\"item\":\"got\",\"do\":[{\"pause\":{\"wait\":");
+        put_duration(w);
+        text(w, "}}]}");
+    }
+    text(w, ",\"output\":{\"as\":\"${ $input + {heard: length} }\"}");
+}
+
 /* ------------------------------------------------------------------ tasks with tasks inside */
 
 static void put_do(writer *w, uint32_t depth)
@@ -199,7 +237,8 @@ static void put_body(writer *w, uint32_t depth)
 {
     static void (*const leaves[])(writer *) = { put_call,   put_call, put_function, put_function,
                                                 put_person, put_set,  put_emit,     put_wait,
-                                                put_switch, put_set,  put_wait,     put_raise };
+                                                put_switch, put_set,  put_wait,     put_listen,
+                                                put_listen, put_raise };
     static void (*const scopes[])(writer *, uint32_t) = { put_do,  put_for, put_fork,
                                                           put_try, put_try, put_fork };
     if (depth < DEPTH_MAX && w->left > 1 && draw(5) < 2)

@@ -231,6 +231,23 @@ uint32_t sim_ledger_count(void); /* aliases are 1 .. count */
 sim_entry sim_ledger_of(uint32_t alias);
 uint64_t sim_ledger_step(uint32_t alias, uint64_t sequence); /* a digest of its entries */
 
+/* ---- messages (messages.c) */
+
+uint32_t sim_message_new(uint32_t count); /* the first of so many */
+uint32_t sim_message_count(void);
+void sim_message_write(pw_buf *out, uint32_t n);
+void sim_message_told(const char *answer, bool short_lived);
+void sim_message_short(uint32_t first, uint32_t count); /* they may expire */
+bool sim_listens(pw_str instance);
+uint64_t sim_messages_pending(void);
+void sim_check_messages(void);
+/* The store's wrapper: this took place. */
+void sim_messages_put(const pw_message_row *rows, size_t count);
+void sim_messages_routed(const pw_message_route *routes, size_t count);
+void sim_messages_given_back(const pw_delivery_back *rows, size_t count);
+uint64_t sim_message_overtaken(const pw_commit_item *item); /* before the commit */
+void sim_messages_taken(const pw_commit_item *item, uint64_t overtaken);
+
 /* ---- the checks of answers, and at the end (check.c) */
 
 bool sim_row(pw_str id, pw_instance_row *out, pw_arena *arena); /* false: not there */

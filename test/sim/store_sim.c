@@ -7,6 +7,7 @@
  * store again, which may fail for a while too (an outage). Every step that really was committed
  * goes to the ledger. */
 #include "sim.h"
+#include "engine/committer.h"
 #include "store/memory/memory.h"
 #include "store/store_internal.h"
 
@@ -130,6 +131,40 @@ READ(inbox_get,
       pawl_error *err),
      (of(base)->real, target, key, out, arena, err))
 
+READ(messages_new,
+     (pw_store * base, uint64_t after, uint32_t limit, pw_message_row **out, size_t *count,
+      pw_arena *arena, pawl_error *err),
+     (of(base)->real, after, limit, out, count, arena, err))
+READ(messages_kept,
+     (pw_store * base, pw_str type, int64_t now_ms, uint64_t after, uint32_t limit,
+      pw_message_row **out, size_t *count, pw_arena *arena, pawl_error *err),
+     (of(base)->real, type, now_ms, after, limit, out, count, arena, err))
+READ(message_get,
+     (pw_store * base, pw_str source, pw_str id, pw_message_row *out, pw_arena *arena,
+      pawl_error *err),
+     (of(base)->real, source, id, out, arena, err))
+READ(matchers,
+     (pw_store * base, pw_matcher_row **out, size_t *count, pw_arena *arena, pawl_error *err),
+     (of(base)->real, out, count, arena, err))
+READ(matcher_count, (pw_store * base, uint64_t *all, uint64_t *complete, pawl_error *err),
+     (of(base)->real, all, complete, err))
+READ(subscriptions_fed,
+     (pw_store * base, uint64_t partitions, const pw_subscription_row *after, uint32_t limit,
+      pw_subscription_row **out, size_t *count, pw_arena *arena, pawl_error *err),
+     (of(base)->real, partitions, after, limit, out, count, arena, err))
+READ(subscriptions,
+     (pw_store * base, pw_str instance, pw_str matcher, const pw_subscription_row *after,
+      uint32_t limit, pw_subscription_row **out, size_t *count, pw_arena *arena, pawl_error *err),
+     (of(base)->real, instance, matcher, after, limit, out, count, arena, err))
+READ(deliveries,
+     (pw_store * base, pw_str instance, uint64_t after, uint32_t limit, pw_delivery_row **out,
+      size_t *count, pw_arena *arena, pawl_error *err),
+     (of(base)->real, instance, after, limit, out, count, arena, err))
+READ(deliveries_pending,
+     (pw_store * base, uint64_t partitions, pw_str after, uint32_t limit, pw_str **out,
+      size_t *count, pw_arena *arena, pawl_error *err),
+     (of(base)->real, partitions, after, limit, out, count, arena, err))
+
 static pawl_code node_due(pw_store *base, uint64_t partitions, int64_t until_ms, int64_t after_ms,
                           pw_str after_id, uint32_t limit, pw_due **out, size_t *count,
                           pw_arena *arena, pawl_error *err)
@@ -192,12 +227,14 @@ static pawl_code broke(const char *what, bool applied, pawl_error *err)
 
 static void check_epoch(const node_store *s, const pw_commit_item *item);
 
-static void tell_ledger(const node_store *s, const pw_commit_item *items, size_t count)
+static void tell_ledger(const node_store *s, const pw_commit_item *items, size_t count,
+                        const uint64_t *overtaken)
 {
     for (size_t i = 0; i < count; i++)
         if (items[i].code == PAWL_OK) {
             check_epoch(s, &items[i]);
             sim_ledger_commit(&items[i]);
+            sim_messages_taken(&items[i], overtaken[i]);
         } else {
             if (items[i].code == PAWL_CORRUPT || items[i].code == PAWL_INVALID)
                 sim_violation("i%u: the store refuses step %llu: %s", sim_alias(items[i].instance),
@@ -240,9 +277,13 @@ static pawl_code node_commit(pw_store *base, pw_commit_item *items, size_t count
         return PAWL_OK;
     }
     if (applied) {
+        uint64_t overtaken[PW_BATCH_MAX];
+        PW_ASSERT(count <= PW_BATCH_MAX);
+        for (size_t i = 0; i < count; i++)
+            overtaken[i] = sim_message_overtaken(&items[i]);
         code = commit_for_real(s, items, count, err);
         if (code == PAWL_OK)
-            tell_ledger(s, items, count);
+            tell_ledger(s, items, count, overtaken);
         sim_out->commits++;
     }
     if (broken && code == PAWL_OK)
@@ -264,34 +305,55 @@ static pawl_code node_definition_status(pw_store *base, pw_str namespace_, pw_st
                : code;
 }
 
-static pawl_code node_definition_put(pw_store *base, const pw_definition *definition, bool *created,
-                                     pawl_error *err)
-{
-    node_store *s = of(base);
-    pawl_code code = before_write(s, "store: before a definition", err);
-    if (code != PAWL_OK)
-        return code;
-    bool broken = breaks(s);
-    bool applied = !broken || sim_chance(SIM_STORE_CHANCE, 500);
-    if (applied)
-        code = s->real->ops->definition_put(s->real, definition, created, err);
-    sim_point("store: after a definition");
-    return broken && code == PAWL_OK ? broke("a definition", applied, err) : code;
-}
+/* A write whose answer may be lost, with the write or without it. `then`: when it took place. */
+#define WRITE(name, what, parameters, arguments) WRITE_THEN(name, what, parameters, arguments, (void)0)
+#define WRITE_THEN(name, what, parameters, arguments, then)                                        \
+    static pawl_code node_##name parameters                                                        \
+    {                                                                                              \
+        node_store *s = of(base);                                                                  \
+        pawl_code code = before_write(s, "store: before " what, err);                              \
+        if (code != PAWL_OK)                                                                       \
+            return code;                                                                           \
+        bool broken = breaks(s);                                                                   \
+        bool applied = !broken || sim_chance(SIM_STORE_CHANCE, 500);                               \
+        if (applied)                                                                               \
+            code = s->real->ops->name arguments;                                                   \
+        if (applied && code == PAWL_OK)                                                            \
+            then;                                                                                  \
+        sim_point("store: after " what);                                                           \
+        return broken && code == PAWL_OK ? broke(what, applied, err) : code;                       \
+    }
 
-static pawl_code node_inbox_put(pw_store *base, const pw_inbox_row *row, pawl_error *err)
-{
-    node_store *s = of(base);
-    pawl_code code = before_write(s, "store: before an inbox row", err);
-    if (code != PAWL_OK)
-        return code;
-    bool broken = breaks(s);
-    bool applied = !broken || sim_chance(SIM_STORE_CHANCE, 500);
-    if (applied)
-        code = s->real->ops->inbox_put(s->real, row, err);
-    sim_point("store: after an inbox row");
-    return broken && code == PAWL_OK ? broke("an inbox row", applied, err) : code;
-}
+WRITE(definition_put, "a definition",
+      (pw_store * base, const pw_definition *definition, bool *created, pawl_error *err),
+      (s->real, definition, created, err))
+WRITE(inbox_put, "an inbox row", (pw_store * base, const pw_inbox_row *row, pawl_error *err),
+      (s->real, row, err))
+WRITE(inbox_return, "a returned inbox row",
+      (pw_store * base, pw_str target, pw_str key, const pw_inbox_row *reply, pawl_error *err),
+      (s->real, target, key, reply, err))
+WRITE_THEN(messages_put, "messages",
+           (pw_store * base, pw_message_row *rows, size_t count, pawl_error *err),
+           (s->real, rows, count, err), sim_messages_put(rows, count))
+WRITE_THEN(messages_route, "a routing",
+      (pw_store * base, uint64_t matchers, pw_message_route *routes, size_t count, int64_t now_ms,
+       pw_delivery_target **targets, size_t *target_count, pw_arena *arena, pawl_error *err),
+      (s->real, matchers, routes, count, now_ms, targets, target_count, arena, err),
+      sim_messages_routed(routes, count))
+WRITE(message_keys_put, "keys of messages",
+      (pw_store * base, pw_str matcher, const pw_message_key *keys, size_t count, bool complete,
+       pawl_error *err),
+      (s->real, matcher, keys, count, complete, err))
+WRITE(messages_claim, "a claim",
+      (pw_store * base, pw_str instance, uint64_t visit, pw_str hash, uint32_t most, int64_t now_ms,
+       uint32_t *claimed, pawl_error *err),
+      (s->real, instance, visit, hash, most, now_ms, claimed, err))
+WRITE_THEN(deliveries_give_back, "messages given back",
+           (pw_store * base, const pw_delivery_back *rows, size_t count, pawl_error *err),
+           (s->real, rows, count, err), sim_messages_given_back(rows, count))
+WRITE(messages_expire, "an expiry",
+      (pw_store * base, int64_t now_ms, uint32_t most, uint32_t *deleted, pawl_error *err),
+      (s->real, now_ms, most, deleted, err))
 
 /* ------------------------------------------------------------------ leases
  *
@@ -462,6 +524,22 @@ static const pw_store_ops node_ops = {
     .inbox_put = node_inbox_put,
     .inbox_get = node_inbox_get,
     .inbox_pending = node_inbox_pending,
+    .inbox_return = node_inbox_return,
+    .messages_put = node_messages_put,
+    .messages_new = node_messages_new,
+    .messages_kept = node_messages_kept,
+    .message_get = node_message_get,
+    .matchers = node_matchers,
+    .matcher_count = node_matcher_count,
+    .messages_route = node_messages_route,
+    .message_keys_put = node_message_keys_put,
+    .messages_claim = node_messages_claim,
+    .subscriptions_fed = node_subscriptions_fed,
+    .subscriptions = node_subscriptions,
+    .deliveries = node_deliveries,
+    .deliveries_pending = node_deliveries_pending,
+    .deliveries_give_back = node_deliveries_give_back,
+    .messages_expire = node_messages_expire,
     .count = node_count,
 };
 

@@ -40,10 +40,11 @@ typedef enum command_kind {
     WAIT,
     DRAIN,
     SHOW,
+    PUBLISH,
 } command_kind;
 
 static const char *const command_names[] = { "deploy",   "start", "resume", "cancel", "suspend",
-                                             "continue", "wait",  "drain",  "show" };
+                                             "continue", "wait",  "drain",  "show",   "publish" };
 
 typedef struct command {
     command_kind kind;
@@ -55,6 +56,8 @@ typedef struct command {
     char actor[16];
     pawl_wait_for what;
     uint64_t timeout_ms;
+    uint32_t first, count; /* messages */
+    uint64_t ttl_ms;
     pawl_code code;
     pawl_error error;
 } command;
@@ -185,6 +188,29 @@ static void do_show(pawl *p, command *c)
     pawl_free(shown);
 }
 
+static void do_publish(pawl *p, command *c)
+{
+    pw_buf text;
+    char *told = NULL;
+    pw_buf_init(&text, 0);
+    for (uint32_t i = 0; i < c->count; i++) {
+        pw_buf_text(&text, i ? "," : "[");
+        sim_message_write(&text, c->first + i);
+    }
+    pw_buf_text(&text, "]");
+    char *all = pw_buf_take(&text);
+    const pawl_publish_options options = {
+        .struct_size = sizeof options, .actor = c->actor, .ttl_ms = c->ttl_ms
+    };
+    c->code = pawl_publish(p, all, &options, &told, &c->error);
+    if (c->code == PAWL_OK)
+        sim_message_told(told, c->ttl_ms != 0);
+    if (c->code == PAWL_INVALID)
+        sim_violation("messages are not taken: %s", c->error.message);
+    pawl_free(told);
+    pw_free(all);
+}
+
 static void run_command(pawl *p, void *context)
 {
     command *c = context;
@@ -211,6 +237,9 @@ static void run_command(pawl *p, void *context)
         break;
     case SHOW:
         do_show(p, c);
+        break;
+    case PUBLISH:
+        do_publish(p, c);
         break;
     }
     sim_note("%s i%u '%s' %s: %s", command_names[c->kind],
@@ -374,6 +403,25 @@ static void drain(void)
     (void)order(&c);
 }
 
+/* New ones, or some that were sent before; perhaps the same twice. */
+static void publish_some(bool again)
+{
+    command c = { .kind = PUBLISH, .count = 1 + (uint32_t)draw(draw(3) ? 3 : 12) };
+    uint32_t known = sim_message_count();
+    if (again && known > c.count)
+        c.first = (uint32_t)draw(known - c.count);
+    else
+        c.first = sim_message_new(c.count);
+    if (draw(8) == 0) {
+        c.ttl_ms = 1 + draw(30000);
+        sim_message_short(c.first, c.count);
+    }
+    (void)snprintf(c.actor, sizeof c.actor, "user%llu", (unsigned long long)draw(3));
+    (void)order(&c);
+    if (c.code != PAWL_OK && draw(2))
+        (void)order(&c);
+}
+
 /* As another process writes it. */
 static void write_inbox(uint32_t alias)
 {
@@ -404,7 +452,7 @@ static void act(void)
 {
     uint32_t alias = sim_ledger_count() ? some_instance() : 0;
     bool wild = allowed(SIM_USERS);
-    uint64_t what = draw(24);
+    uint64_t what = draw(30);
     if ((!alias || what < 6) && start_one())
         return;
     if (!alias)
@@ -425,6 +473,8 @@ static void act(void)
         wait_for(alias);
     else if (what < 23)
         drain();
+    else if (what < 29)
+        publish_some(wild && draw(4) == 0);
     else {
         command c = { .kind = SHOW };
         pw_str id = sim_alias_id(alias);
@@ -542,6 +592,8 @@ static bool push_all(uint64_t healed_ns)
                           pw_status_name(entry.status));
         if (entry.status == PW_SUSPENDED)
             control(CONTINUE, alias);
+        else if (sim_listens(sim_alias_id(alias)) && draw(3))
+            publish_some(false);
         else
             (void)answer(alias, false); /* no waiting: that would read it into memory */
     }
@@ -583,7 +635,7 @@ void sim_finish(void)
     while (sim_services_busy())
         sim_sleep(SIM_S);
     uint64_t limit = sim_now_ns + HEAL_LIMIT_S * SIM_S;
-    while (sim_inbox_pending() && sim_now_ns < limit)
+    while ((sim_inbox_pending() || sim_messages_pending()) && sim_now_ns < limit)
         sim_sleep(SIM_S);
     close_all();
 }

@@ -254,10 +254,20 @@ static const pw_message_row *message_of(const pw_memory *m, uint64_t number, siz
     return found ? m->messages.items[*at] : NULL;
 }
 
-static bool move(pw_memory *m, uint64_t number, pw_message_state state)
+/* One that other rows refer to. */
+static const pw_message_row *known_message(const pw_memory *m, uint64_t number)
 {
     size_t at = 0;
-    pw_message_row row = *message_of(m, number, &at);
+    const pw_message_row *row = message_of(m, number, &at);
+    PW_ASSERT(row != NULL);
+    return row;
+}
+
+static bool move(pw_memory *m, uint64_t number, pw_message_state state)
+{
+    pw_message_row row = *known_message(m, number);
+    size_t at = 0;
+    (void)message_of(m, number, &at);
     row.state = state;
     return pw_mem_replace(m, &m->messages, at, pw_mem_row_new(&pw_mem_message_shape, &row));
 }
@@ -266,11 +276,11 @@ static bool put_message(pw_memory *m, pw_message_row *row)
 {
     name key = { .source = row->source, .id = row->id };
     bool found = false;
-    size_t at = pw_mem_find(&m->message_names, compare_name, &key, &found), there = 0;
+    size_t at = pw_mem_find(&m->message_names, compare_name, &key, &found);
     row->existed = found;
     if (found) {
         row->number = ((const name *)m->message_names.items[at])->number;
-        row->state = message_of(m, row->number, &there)->state;
+        row->state = known_message(m, row->number)->state;
         return true;
     }
     const pw_message_row *newest =
@@ -461,10 +471,9 @@ static uint64_t claimable(const pw_memory *m, const delivery *d, pw_str hash, in
         const pw_message_key *k = m->message_keys.items[i];
         if (!pw_str_eq(k->hash, hash))
             break;
-        size_t at = 0;
         delivery had = { .instance = d->instance, .visit = d->visit, .number = k->number };
         (void)pw_mem_find(&m->deliveries, compare_delivery, &had, &found);
-        if (!found && message_of(m, k->number, &at)->expires_ms > now_ms)
+        if (!found && known_message(m, k->number)->expires_ms > now_ms)
             return k->number;
     }
     return 0;
@@ -731,12 +740,11 @@ pawl_code pw_memory_deliveries(pw_store *base, pw_str instance, uint64_t after, 
     const pw_mem_instance *in = pw_mem_instance_of(m, instance);
     for (size_t i = 0; in && i < in->deliveries.count; i++) {
         const delivery *d = in->deliveries.items[i];
-        size_t at = 0;
         if (d->number <= after)
             continue;
         if ((r.count >= limit || bytes >= PW_MESSAGE_PAGE_BYTES) && d->number != last)
             break;
-        const pw_message_row *message = message_of(m, last = d->number, &at);
+        const pw_message_row *message = known_message(m, last = d->number);
         pw_delivery_row row = { .visit = d->visit,
                                 .number = d->number,
                                 .source = message->source,

@@ -15,6 +15,7 @@ class Engine {
     this.folder = fs.mkdtempSync(path.join(process.env.PAWL_CONFORMANCE_FOLDER || os.tmpdir(), 'scenario-'))
     this.store = 'sqlite:' + path.join(this.folder, 'store.db')
     this.id = null
+    this.published = 0
   }
 
   close () {
@@ -97,6 +98,15 @@ class Engine {
   answer (key, data, actor) {
     this.took(this.pawl('resume', this.id, '--key', key, '--data', '@' + this.file('data.json', JSON.stringify(data)),
       '--actor', actor, '--db', this.store, '--json', '--until', 'settled'))
+  }
+
+  // Until only a person or a message can move what listens.
+  publish (events) {
+    const whole = events.map((event) => ({ specversion: '1.0', id: `m${++this.published}`, source: '/conformance', ...event }))
+    const done = this.pawl('send', '--event', this.file('events.json', JSON.stringify(whole)), '--batch', '--db', this.store,
+      '--json')
+    if (done.code !== 0) throw new Error(`pawl send ended with ${done.code}: ${done.err}`)
+    this.exit = this.shown = null
   }
 
   command (name) {

@@ -9,7 +9,7 @@ const https = require('node:https')
 
 const PLAIN = ['conformance.test']
 const SECURE = ['conformance.test', 'petstore.swagger.io', 'httpbin.org', 'fake-hospital.com',
-  'superbet-casinos.com', 'external-service.example.com']
+  'superbet-casinos.com', 'external-service.example.com', 'fake-chat-api.com', 'virtual-wf-powered-race.com']
 
 function json (response, status, value, type = 'application/json') {
   response.writeHead(status, { 'Content-Type': type })
@@ -117,6 +117,8 @@ function serve (counts) {
         case 'conformance.test': return conformance(request, response, url, body, counts)
         case 'fake-hospital.com': return json(response, 200, { alerted: url.pathname.split('/').pop() })
         case 'superbet-casinos.com': return json(response, 200, { accepted: true })
+        case 'fake-chat-api.com': return json(response, 200, { posted: true })
+        case 'virtual-wf-powered-race.com': return json(response, 200, { path: url.pathname })
         case 'external-service.example.com': return json(response, 503, {})
         default: return json(response, 421, { host })
       }

@@ -187,6 +187,15 @@ When('{word} answers {string} with:', function (actor, key, text) {
   this.engine.answer(key, yaml(text), actor)
 })
 
+// What a message must have, and the text does not say, is added.
+When('the event is published:', function (text) {
+  this.engine.publish([yaml(text)])
+})
+
+When('the events are published:', function (text) {
+  this.engine.publish(yaml(text))
+})
+
 Then('the workflow should be waiting for {string}', function (key) {
   const keys = status(this, 'waiting').waits.map((wait) => wait.key)
   assert.ok(keys.includes(key), `it waits for ${JSON.stringify(keys)}`)

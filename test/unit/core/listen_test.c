@@ -585,6 +585,57 @@ TEST(listen, until_shares_the_keys_of_its_listen)
     fixture_close(&f);
 }
 
+TEST(listen, each_filter_has_its_own_expectations_behind_those_of_others)
+{
+    fixture f;
+    fixture_open(&f, "  - a:\n"
+                     "      listen:\n"
+                     "        to:\n"
+                     "          any:\n"
+                     "            - { with: { type: t, subject: '${ $input.one }' } }\n"
+                     "            - { with: { type: u, subject: '${ $input.two }' } }\n"
+                     "          until: { one: { with: { type: v, subject: '${ $input.three }' } } }\n");
+    fixture_start(&f, "{\"one\":1,\"two\":2,\"three\":3}");
+    static const struct {
+        const char *message;
+        bool fits;
+    } rows[] = {
+        { "{\"type\":\"t\",\"subject\":2}", false }, { "{\"type\":\"t\",\"subject\":1}", true },
+        { "{\"type\":\"u\",\"subject\":1}", false }, { "{\"type\":\"u\",\"subject\":2}", true },
+        { "{\"type\":\"v\",\"subject\":1}", false }, { "{\"type\":\"v\",\"subject\":3}", true },
+    };
+    for (size_t i = 0; i < PW_LENGTH(rows); i++) {
+        fixture_message(&f, 1, i + 1, rows[i].message);
+        EXPECT_INT(f.t.changed, rows[i].fits);
+        if (f.t.changed)
+            fixture_reload(&f);
+    }
+    EXPECT_STATUS(f, "completed");
+    fixture_close(&f);
+}
+
+TEST(listen, a_key_stays_what_it_was_first)
+{
+    fixture f;
+    fixture_open(&f,
+                 "  - a:\n"
+                 "      listen:\n"
+                 "        to:\n"
+                 "          any:\n"
+                 "            - { with: { type: t }, correlate: { k: { from: .data } } }\n"
+                 "            - { with: { type: u }, correlate: { k: { from: .data, expect: x } } }\n"
+                 "          until: length == 3\n");
+    fixture_start(&f, "null");
+    hear(&f, 1, 1, "t", "1");
+    hear(&f, 1, 2, "u", "\"x\"");
+    EXPECT(strstr(fixture_text(&f, f.t.entries), "\"correlation\"") == NULL);
+    hear(&f, 1, 3, "t", "\"x\"");
+    expect_refused(&f, PAWL_NOT_FOUND);
+    hear(&f, 1, 4, "t", "1");
+    EXPECT_OUTPUT(f, "[1,\"x\",1]");
+    fixture_close(&f);
+}
+
 /* ------------------------------------------------------------------ foreach */
 
 #define EACH                                                                                       \
@@ -769,6 +820,20 @@ TEST(listen, an_error_in_foreach_that_nobody_catches_closes_it_and_keeps_its_pla
 }
 
 /* ------------------------------------------------------------------ closed from outside */
+
+TEST(listen, an_output_that_cannot_be_made_faults_with_the_message_taken)
+{
+    fixture f;
+    fixture_open(&f, "  - a: { listen: { to: { any: [] } }, output: { as: .pets } }\n");
+    fixture_start(&f, "null");
+    hear(&f, 1, 1, "t", "1");
+    EXPECT_STATUS(f, "faulted");
+    expect_taken(&f, 1, 1);
+    EXPECT_TEXT(fixture_entries(&f),
+                "message.consumed /do/0/a; task.faulted /do/0/a; instance.faulted");
+    expect_closed(&f, 1, "a-1", true);
+    fixture_close(&f);
+}
 
 TEST(listen, a_timeout_ends_it_and_is_caught_like_any_error)
 {
@@ -965,6 +1030,7 @@ TEST(listen, many_messages_are_not_written_again_with_each_one)
     char data[ITEM + 1];
     uint64_t states = 0, payloads = 0;
     size_t longest = 0;
+    unsigned named = 0; /* lists that a state names, at most */
     for (int i = 1; i <= MESSAGES; i++) {
         (void)snprintf(data, sizeof data, "\"%0*d\"", ITEM - 2, i);
         if (i % 250 == 0)
@@ -977,6 +1043,10 @@ TEST(listen, many_messages_are_not_written_again_with_each_one)
         EXPECT_STATUS(f, "waiting");
         states += f.t.state_text.len;
         longest = f.t.state_text.len > longest ? f.t.state_text.len : longest;
+        unsigned names = 0;
+        for (const char *at = fixture_text(&f, f.t.state_text); (at = strstr(at, "$payload")); at++)
+            names++;
+        named = names > named ? names : named;
         for (size_t j = 0; j < f.t.payload_count; j++)
             payloads += f.t.payloads[j].text.len;
     }
@@ -987,6 +1057,7 @@ TEST(listen, many_messages_are_not_written_again_with_each_one)
     print_message("# %llu bytes of states, the longest %zu, and %llu of payloads\n",
                   (unsigned long long)states, longest, (unsigned long long)payloads);
     EXPECT(longest < 18 * 1024);
+    EXPECT_INT(named, 5); /* of 11, by fours: 2 and 3 */
     EXPECT(states < (uint64_t)MESSAGES * 10 * 1024);
     EXPECT(payloads < (uint64_t)MESSAGES * ITEM * 4);
     fixture_close(&f);
