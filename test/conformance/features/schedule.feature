@@ -233,3 +233,50 @@ Feature: Schedules
     When the workflow is deployed
     Then the only schedule should be that of version 1.1.0
     And its schedule should be due 7200 seconds after it began
+
+  @A-27
+  Scenario: Messages come with their envelope unless something else is said
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: conformance, name: messages-come-with-their-envelope, version: '1.0.0' }
+    schedule: { on: { one: { with: { type: order.paid } } } }
+    do: [ { done: { set: { id: '${ $workflow.input[0].id }', data: '${ $workflow.input[0].data }' } } } ]
+    """
+    When the workflow is deployed
+    And the event is published:
+    """yaml
+    id: m1
+    type: order.paid
+    data: { order: 7 }
+    """
+    And its schedule has started 1 instance
+    Then each of them should complete with output:
+    """yaml
+    id: m1
+    data: { order: 7 }
+    """
+
+  Scenario: Messages come as data if it says so
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: conformance, name: messages-come-as-data, version: '1.0.0' }
+    schedule: { on: { all: [ { with: { type: a } }, { with: { type: b } } ] }, read: data }
+    do: [ { done: { set: { all: '${ . }' } } } ]
+    """
+    When the workflow is deployed
+    And the event is published:
+    """yaml
+    type: a
+    data: 1
+    """
+    And the event is published:
+    """yaml
+    type: b
+    data: { two: 2 }
+    """
+    And its schedule has started 1 instance
+    Then each of them should complete with output:
+    """yaml
+    all: [ 1, { two: 2 } ]
+    """
+    And its schedule should wait for messages
