@@ -19,7 +19,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/engine.h"
 #include "lang/lang.h"
 #include "load.h"
 
@@ -53,11 +52,11 @@ static void look(load *l, const char *input)
     for (size_t i = 0; i < PW_LENGTH(windows); i++) {
         window *w = &windows[i];
         if (n == w->from) {
-            w->at_from = measure_now(l->pawl->store);
+            w->at_from = measure_now(load_store(l));
             measure_mark_begin();
         } else if (n == w->to) {
             measure_mark_end(w->name);
-            w->of = measure_since(&w->at_from, l->pawl->store);
+            w->of = measure_since(&w->at_from, load_store(l));
             w->memory = memory_now();
         }
     }

@@ -23,6 +23,7 @@ have() {
   npm) command -v npm >/dev/null ;;
   openssl) command -v openssl >/dev/null ;;
   valgrind) command -v valgrind >/dev/null && printf '#include <valgrind/callgrind.h>\n' | gcc -E - >/dev/null 2>&1 ;;
+  tzdata) [ -r "${TZDIR:-/usr/share/zoneinfo}/Europe/Berlin" ] ;;
   jq) command -v jq >/dev/null ;;
   gojq) command -v gojq >/dev/null ;;
   libclang-rt-14-dev) # the sanitizers of whatever clang there is

@@ -274,7 +274,8 @@ PAWL_API PAWL_CHECK pawl_code pawl_graph(const char *text, size_t length, pawl_g
 
 /* Publishes a definition. Commits; the same content again is a success without effect; other
  * content under the same namespace, name and version is PAWL_CONFLICT. *out (may be NULL):
- * {"namespace","name","version","digest","created":bool}. */
+ * {"namespace","name","version","digest","created":bool,"schedule"}; "schedule" is the instance that
+ * starts the others, if the newest published version of this name has a schedule and it is under way. */
 PAWL_API PAWL_CHECK pawl_code pawl_deploy(pawl *p, const char *text, size_t length,
                                           pawl_finding_fn on_finding, void *context, char **out,
                                           pawl_error *err);
@@ -299,7 +300,7 @@ typedef struct pawl_definitions_options { /* zero means default; new fields go a
     uint32_t limit;      /* 0: 100; at most 1000 */
 } pawl_definitions_options;
 
-/* {"definitions":[{"namespace","name","version","status","digest","level","createdAt","instances":N}],
+/* {"definitions":[{"namespace","name","version","status","digest","level","scheduled":true,"createdAt","instances":N}],
  * "next":"..."} by namespace and name, within a page the newest version first; "instances" have not
  * ended; "next" is absent on the last page. `options` NULL: all defaults. */
 PAWL_API PAWL_CHECK pawl_code pawl_definitions(pawl *p, const pawl_definitions_options *options,
@@ -377,10 +378,10 @@ PAWL_API PAWL_CHECK pawl_code pawl_wait(pawl *p, const char *id, pawl_wait_for w
 /* Waits until no instance has anything to do before its next timer, person or message. */
 PAWL_API PAWL_CHECK pawl_code pawl_drain(pawl *p, uint64_t timeout_ms, pawl_error *err);
 
-/* One instance as JSON: {"id","namespace","name","version","status","key","correlation",
+/* One instance as JSON: {"id","namespace","name","version","status","key","correlation","parent",
  * "createdAt","updatedAt","endedAt","token","wakeAt","input","output","error","waits":[...]}; each
- * wait: {"kind":"user-action|timer|call|activity|...","task","visit","key","dueAt","since",
- * "reason", ...}. Members without a value are absent. */
+ * wait: {"kind":"user-action|timer|call|activity|child|...","task","visit","key","child","dueAt",
+ * "since","reason", ...}. Members without a value are absent. */
 PAWL_API PAWL_CHECK pawl_code pawl_show(pawl *p, const char *id, char **out, pawl_error *err);
 
 typedef struct pawl_list_options { /* zero means default; new fields go at the end */
@@ -396,6 +397,15 @@ typedef struct pawl_list_options { /* zero means default; new fields go at the e
 /* {"instances":[...],"next":"..."}, newest first; "next" is absent on the last page. */
 PAWL_API PAWL_CHECK pawl_code pawl_list(pawl *p, const pawl_list_options *options, char **out,
                                         pawl_error *err);
+
+/* The schedules that live: one for each definition whose newest published version has one. {"schedules":[{"namespace",
+ * "name","version","instance","status","kind","expression","timeZone","overlap","catchUp","fired":N,"last","next",
+ * "runs"}],"next":"..."}: "next" of one is when it is due, "last" when it last started an instance, "runs" the
+ * instance whose end it waits for; members without a value are absent. It is paused by pawl_suspend() of its
+ * instance, goes on by pawl_continue(), and ends by pawl_cancel() until another version is published.
+ * status, schedules and parent of `options` are not looked at; NULL: all defaults. */
+PAWL_API PAWL_CHECK pawl_code pawl_schedules(pawl *p, const pawl_list_options *options, char **out,
+                                             pawl_error *err);
 
 /* The execution log from step `from` on (1: all), at most `limit` steps (0: 1000), fewer where they
  * are large:

@@ -185,7 +185,7 @@ int cli_drive(cli_session *session, pw_str id, const char *until, bool done_is_d
 
 extern const cli_command command_run, command_deploy, command_start, command_ls, command_show,
     command_log, command_resume, command_send, command_cancel, command_suspend, command_continue, command_migrate,
-    command_definitions, command_definition, command_deprecate, command_archive, command_validate,
+    command_definitions, command_schedules, command_definition, command_deprecate, command_archive, command_validate,
     command_graph, command_schema, command_eval, command_help, command_version;
 extern const cli_command *const cli_commands[];
 extern const uint32_t cli_command_count;

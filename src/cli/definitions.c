@@ -38,7 +38,10 @@ static void print_page(cli_app *cli, pw_value page)
         (void)pw_integer(pw_get_lit(definition, "instances"), &instances);
         table_put(t, 0, cli_safe(arena, full_name(arena, definition)));
         table_put(t, 1, cli_safe(arena, pw_get_text(definition, "version")));
-        table_put(t, 2, cli_safe(arena, pw_get_text(definition, "status")));
+        pw_str status = pw_get_text(definition, "status");
+        if (pw_truthy(pw_get_lit(definition, "scheduled")))
+            status = pw_arena_printf(arena, PW_FMT ", scheduled", PW_ARG(status));
+        table_put(t, 2, cli_safe(arena, status));
         table_put(t, 3, pw_arena_printf(arena, "%lld", (long long)instances));
         table_put(t, 4, cli_safe(arena, pw_get_text(definition, "createdAt")));
     }

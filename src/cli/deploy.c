@@ -33,6 +33,12 @@ static int deploy(cli_app *cli)
     out_text(" ");
     out_safe(pw_get_text(answer, "version"));
     out_text(pw_truthy(pw_get_lit(answer, "created")) ? " published\n" : " was published before\n");
+    pw_str schedule = pw_get_text(answer, "schedule");
+    if (schedule.len > 0) {
+        out_text("schedule ");
+        out_safe(schedule);
+        out_text("\n");
+    }
     return EXIT_DONE;
 }
 
@@ -43,7 +49,7 @@ const cli_command command_deploy = {
     .text =
         "A published definition never changes: the same content again is a success without effect, other\n"
         "content under the same namespace, name and version is refused. Raise document.version instead.\n"
-        "Makes the store if there is none.",
+        "Makes the store if there is none. If it has a 'schedule', that begins; `pawl schedules` shows it.",
     .examples = "pawl deploy order.yaml --db sqlite:shop.db",
     .exits = "0 published; 2 the definition has errors or another content has its version; 3 store or system trouble",
 };

@@ -61,7 +61,8 @@ static int ls(cli_app *cli)
                                   .name = cli_value(cli, "name"),
                                   .parent = cli_value(cli, "parent"),
                                   .after = cli_value(cli, "after"),
-                                  .limit = (uint32_t)limit };
+                                  .limit = (uint32_t)limit,
+                                  .schedules = cli_flag(cli, "schedules") };
     char *text = NULL;
     pawl_error err;
     pw_value page;
@@ -84,6 +85,7 @@ static const cli_option options[] = {
     { "status", "STATUS", NULL, "only these: pending, running, waiting, suspended, compensating, completed, faulted, cancelled, compensated" },
     { "name", "NAME", NULL, "only of this definition: name or namespace/name" },
     { "parent", "ID", NULL, "only the children of this instance" },
+    { "schedules", NULL, NULL, "schedules, which are instances too, instead of what they start" },
     { "limit", "N", NULL, "rows of one page; 100" },
     { "after", "CURSOR", NULL, "the page behind; the page before names it" },
 };

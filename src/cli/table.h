@@ -4,7 +4,7 @@
 
 #include "cli/cli.h"
 
-enum { TABLE_COLUMNS = 5, TABLE_ROWS = 1001 }; /* a page and its head */
+enum { TABLE_COLUMNS = 7, TABLE_ROWS = 1001 }; /* a page and its head */
 
 typedef struct table {
     pw_str cells[TABLE_ROWS][TABLE_COLUMNS];

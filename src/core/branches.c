@@ -85,7 +85,7 @@ static void add_frame(pw_rest *to, const pw_frame *frame)
         one.ready = 1;
     bool active = frame->phase == PHASE_CALL || frame->phase == PHASE_WORK;
     one.active = active;
-    one.hears = frame->phase == PHASE_LISTEN;
+    one.hears = frame->phase == PHASE_LISTEN && !pw_schedule_is_deaf(frame);
     if (active || frame->phase == PHASE_CHILD || pw_listen_is_open(frame))
         one.low = one.high = frame->visit;
     if (frame->phase == PHASE_USER)

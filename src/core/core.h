@@ -333,4 +333,7 @@ bool pw_state_wants(const pw_state *state, uint64_t visit, uint32_t attempt);
 /* What the instance waits for: a JSON array as pawl_show documents it. */
 pw_value pw_state_waits(const pw_state *state, const pw_program *program, pw_arena *arena);
 pw_value pw_state_input(const pw_state *state); /* the raw input of the workflow */
+
+/* The id of a schedule of this definition that follows another schedule; `before` empty: the first. */
+pw_str pw_schedule_id(pw_arena *arena, pw_str namespace_, pw_str name, pw_str version, pw_str before);
 #endif

@@ -196,7 +196,7 @@ void pw_flow_end(pw_step *step, pw_status status)
 static void complete(pw_step *step, pw_value output)
 {
     pw_frame *root = step->state->root;
-    if (step->program->output_as &&
+    if (step->program->output_as && !root->schedule &&
         !pw_eval_template(step, root, step->program->output_as, output, (pw_value){ 0 }, &output)) {
         pw_flow_raise_within(step, root, step->thrown);
         return;
@@ -480,7 +480,9 @@ static void fire(pw_step *step, pw_frame *frame)
     end->visit = frame->visit;
     end->key = frame->key;
     end->consumed = true;
-    if (frame->phase == PHASE_TIMER)
+    if (frame->task->kind == PW_TASK_SCHEDULE)
+        pw_schedule_due(step, frame);
+    else if (frame->phase == PHASE_TIMER)
         pw_flow_finish(step, frame, frame->input);
     else
         pw_task_retry(step, frame);

@@ -228,8 +228,8 @@ static void push_lifecycle(pw_step *step, const char *of, pw_life kind, pw_objec
 void pw_record_lifecycle(pw_step *step, pw_life kind, pw_value what)
 {
     const pw_program *p = step->program;
-    if (!(p->lifecycle.workflow & PW_BIT(kind)))
-        return;
+    if (!(p->lifecycle.workflow & PW_BIT(kind)) || step->state->root->schedule)
+        return; /* a schedule is no workflow to the outside */
     pw_object_builder data = { .arena = step->arena };
     pw_object_add(&data, PW_LIT("name"), qualified_name(step));
     pw_object_add(&data, time_member(step->arena, kind),
@@ -246,6 +246,8 @@ void pw_record_lifecycle(pw_step *step, pw_life kind, pw_value what)
 
 void pw_record_task_lifecycle(pw_step *step, pw_life kind, const pw_frame *frame, pw_value what)
 {
+    if (step->state->root->schedule)
+        return;
     pw_object_builder data = { .arena = step->arena };
     pw_object_add(&data, PW_LIT("workflow"), qualified_name(step));
     pw_object_add(&data, PW_LIT("task"), pw_string_ref(frame->task->pointer));

@@ -48,7 +48,7 @@ const pw_list *pw_frame_list(const pw_frame *frame, const pw_program *program)
 {
     const pw_task *task = frame->task;
     if (!task)
-        return &program->body;
+        return frame->schedule ? &program->schedule : &program->body;
     switch (task->kind) {
     case PW_TASK_DO:
         return &task->as.body;
@@ -274,6 +274,7 @@ static void write_frame(writer *w, const pw_frame *frame, const pw_value *around
         put_int(w, "v", (int64_t)frame->visit, -1);
         put_int(w, "x", (int64_t)frame->path, 0);
     }
+    put_int(w, "sc", frame->schedule, 0);
     put_int(w, "o", frame->ordinal, 0);
     put_int(w, "n", frame->attempt, 0);
     put_int(w, "i", frame->at, 0);
@@ -462,7 +463,7 @@ static pawl_code read_frame(pw_frame **out, pw_value v, pw_frame *parent, pw_val
     pw_frame *frame = PW_NEW(arena, pw_frame);
     if (!frame)
         return pw_no_memory(err);
-    int64_t index, phase, visit, path, ordinal, attempt, at, same_data, apart;
+    int64_t index, phase, visit, path, ordinal, attempt, at, same_data, apart, schedule;
     if (!get_int(v, "t", -1, 0, (int64_t)program->task_count - 1, &index) ||
         !get_int(v, "p", PHASE_BODY, 0, PHASE_COUNT - 1, &phase) ||
         !get_int(v, "v", 0, 0, VISITS_MAX, &visit) ||
@@ -473,7 +474,8 @@ static pawl_code read_frame(pw_frame **out, pw_value v, pw_frame *parent, pw_val
         !get_int(v, "s1", 0, 0, INT64_MAX, &frame->first_ms) ||
         !get_int(v, "to", PW_WAKE_NEVER, 0, INT64_MAX, &frame->timeout_ms) ||
         !get_int(v, "d", PW_WAKE_NEVER, 0, INT64_MAX, &frame->due_ms) ||
-        !get_int(v, "=", 0, 1, 1, &same_data) || !get_int(v, "b", 0, 1, 1, &apart))
+        !get_int(v, "=", 0, 1, 1, &same_data) || !get_int(v, "b", 0, 1, 1, &apart) ||
+        !get_int(v, "sc", 0, 1, 1, &schedule))
         return corrupt(err, "a number of a scope is out of range");
     frame->phase = (pw_phase)phase;
     frame->visit = (uint64_t)visit;
@@ -483,6 +485,7 @@ static pawl_code read_frame(pw_frame **out, pw_value v, pw_frame *parent, pw_val
     frame->at = (uint32_t)at;
     if ((index < 0) != (parent == NULL))
         return corrupt(err, "a scope has no task");
+    frame->schedule = !parent && schedule;
     if (parent) {
         frame->task = program->tasks[index];
         if (!fits(parent, frame->task, program))
@@ -830,6 +833,9 @@ static void add_wait(void *context, const pw_frame *frame)
                                    ? pw_moment_value(waits->arena, frame->timeout_ms)
                                    : (pw_value){ 0 } },
         { PW_LIT("error"), frame->phase == PHASE_RETRY ? frame->error : (pw_value){ 0 } },
+        { PW_LIT("schedule"), frame->task->kind == PW_TASK_SCHEDULE
+                                  ? pw_schedule_described(frame, waits->arena)
+                                  : (pw_value){ 0 } },
     };
     pw_array_add(waits, pw_object_of(waits->arena, members, PW_LENGTH(members)));
 }

@@ -48,6 +48,7 @@ static void start(pw_step *step)
     state->context = pw_null();
     state->root = root;
     root->phase = PHASE_BODY;
+    root->schedule = step->event->schedule;
     root->started_ms = state->started_ms;
     root->input = state->input;
     root->timeout_ms = root->due_ms = PW_WAKE_NEVER;
@@ -59,6 +60,10 @@ static void start(pw_step *step)
     PW_RECORD(step, "instance.started", NULL, { PW_LIT("input"), state->input },
               { PW_LIT("parent"), pw_str_value(state->parent) });
     pw_record_lifecycle(step, PW_LIFE_STARTED, (pw_value){ 0 });
+    if (root->schedule) { /* timeout and input.from are of what it starts */
+        pw_flow_start_list(step, root, root->input);
+        return;
+    }
     if (step->program->timeout.given) {
         pw_duration timeout;
         if (!pw_eval_delay(step, root, &step->program->timeout, &timeout)) {
@@ -225,6 +230,11 @@ static void child_ended(pw_step *step)
 {
     const pw_event *event = step->event;
     pw_frame *frame = find_visit(step, event->visit, PHASE_CHILD);
+    pw_frame *schedule = step->state->root->child;
+    if (!pw_status_ended(step->state->status) && pw_schedule_waits_for(schedule, event->key)) {
+        pw_schedule_child_ended(step, schedule, event->error);
+        return;
+    }
     bool wanted =
         frame && pw_str_eq(frame->key, event->key) && !pw_status_ended(step->state->status);
     if (wanted)
@@ -246,6 +256,8 @@ static verdict message(pw_step *step)
         return not_wanted;
     if (state->status == PW_SUSPENDED)
         return (verdict){ false, PAWL_BUSY, "the instance is suspended" };
+    if (pw_schedule_is_deaf(frame))
+        return (verdict){ false, PAWL_BUSY, "what was started before still runs" };
     pawl_code code = pw_listen_message(step, frame, event->number, event->payload);
     if (code == PAWL_BUSY)
         return (verdict){ false, code, "the task is at work on a message that came before" };

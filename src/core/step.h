@@ -73,6 +73,7 @@ struct pw_frame {
     pw_value context;   /* a competing branch's own, once it has exported; else PW_NONE */
     pw_value args;      /* calls: what was evaluated for them; PARKED: the output */
     pw_str key;         /* calls: idempotency key; user: bookmark key; child: its id */
+    bool schedule;      /* root: of the program's schedule, not of its workflow */
     bool gone;          /* closed in this step; not stored */
 };
 
@@ -273,6 +274,11 @@ void pw_child_message(pw_step *step, pw_str target, pw_str key, const char *kind
 void pw_schedule_begin(pw_step *step, pw_frame *frame);
 void pw_schedule_due(pw_step *step, pw_frame *frame);
 void pw_schedule_heard(pw_step *step, pw_frame *frame, pw_value messages); /* `on` is satisfied: an array, as read */
+bool pw_schedule_is_deaf(const pw_frame *frame); /* what it listens for must wait */
+bool pw_schedule_waits_for(const pw_frame *frame, pw_str child);
+void pw_schedule_child_ended(pw_step *step, pw_frame *frame, pw_value error);
+/* {fired, last, next, runs}: for people */
+pw_value pw_schedule_described(const pw_frame *frame, pw_arena *arena);
 
 /* ---- http.c */
 bool pw_http_render(pw_step *step, pw_frame *frame, pw_call_request *out); /* false: step->thrown */

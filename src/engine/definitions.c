@@ -44,6 +44,8 @@ static void add_head(pw_object_builder *object, const pw_definition *d)
                   pw_string_ref(pw_str_of(pw_definition_status_name(d->status))));
     pw_object_add(object, PW_LIT("digest"), pw_string_ref(d->digest));
     pw_object_add(object, PW_LIT("level"), pw_int(d->level));
+    if (d->scheduled)
+        pw_object_add(object, PW_LIT("scheduled"), pw_bool(true));
     pw_object_add(object, PW_LIT("createdAt"),
                   pw_string_ref(pw_moment_text(object->arena, d->created_ms)));
 }
@@ -65,6 +67,7 @@ static pawl_code set_status(pawl *p, const char *name, const char *version,
         *err = error;
     /* also when nobody knows whether it took place */
     pw_programs_changed(p->programs, true);
+    pw_schedules_changed(p->schedules, d.namespace_, d.name);
     return code;
 }
 

@@ -123,7 +123,7 @@ static pawl_code check_functions(pawl *p, const pw_program *program, pawl_findin
     return code;
 }
 
-static char *deploy_answer(const pw_program *program, bool created)
+static char *deploy_answer(const pw_program *program, bool created, pw_str schedule)
 {
     pw_buf buf;
     pw_buf_init(&buf, 0);
@@ -135,7 +135,12 @@ static char *deploy_answer(const pw_program *program, bool created)
     pw_json_write_string(&buf, program->version);
     pw_buf_text(&buf, ",\"digest\":");
     pw_json_write_string(&buf, program->digest);
-    pw_buf_printf(&buf, ",\"created\":%s}", created ? "true" : "false");
+    pw_buf_printf(&buf, ",\"created\":%s", created ? "true" : "false");
+    if (schedule.len) {
+        pw_buf_text(&buf, ",\"schedule\":");
+        pw_json_write_string(&buf, schedule);
+    }
+    pw_buf_char(&buf, '}');
     char *text = pw_buf_take(&buf);
     pw_buf_done(&buf);
     return text;
@@ -152,6 +157,7 @@ static pawl_code publish(pawl *p, const pw_program *program, pw_str document, bo
         .document = document,
         .level = PW_EXPR_LEVEL,
         .created_ms = pw_engine_now(p),
+        .scheduled = program->schedule.count > 0,
     };
     pawl_error error = { .code = PAWL_OK };
     PW_FAULT("deploy-before-commit");
@@ -162,6 +168,22 @@ static pawl_code publish(pawl *p, const pw_program *program, pw_str document, bo
     if (code != PAWL_OK && err)
         *err = error;
     return code;
+}
+
+/* It follows from what is committed: what fails here is done by the recovery. */
+static void keep_schedule(pawl *p, const pw_program *program, char **answer, bool created)
+{
+    pw_arena arena;
+    pw_arena_init(&arena, 0);
+    pw_str id = { 0 };
+    pawl_code code =
+        pw_schedules_keep(p->schedules, program->namespace_, program->name, &id, &arena, NULL);
+    char *with = code == PAWL_OK && id.len && *answer ? deploy_answer(program, created, id) : NULL;
+    if (with) {
+        pw_free(*answer);
+        *answer = with;
+    }
+    pw_arena_done(&arena);
 }
 
 pawl_code pawl_deploy(pawl *p, const char *text, size_t length, pawl_finding_fn on_finding,
@@ -179,12 +201,14 @@ pawl_code pawl_deploy(pawl *p, const char *text, size_t length, pawl_finding_fn 
     /* both answers are made before: what is committed must be told */
     char *answers[2] = { NULL, NULL };
     for (int i = 0; i < 2 && code == PAWL_OK && out; i++)
-        if (!(answers[i] = deploy_answer(program, i == 1)))
+        if (!(answers[i] = deploy_answer(program, i == 1, (pw_str){ 0 })))
             code = pw_no_memory(err);
     if (code == PAWL_OK)
         code = publish(p, program, (pw_str){ text, length }, &created, err);
-    if (code == PAWL_OK)
+    if (code == PAWL_OK) {
         pw_programs_changed(p->programs, false);
+        keep_schedule(p, program, &answers[created], created);
+    }
     if (code == PAWL_OK && out) {
         *out = answers[created];
         answers[created] = NULL;

@@ -207,6 +207,8 @@ static pawl_code start_owner(pawl *p, const pawl_options *options, const pw_node
     pawl_code code = pw_random(&seed, sizeof seed, err);
     if (code == PAWL_OK)
         code = pw_recovery_new(&p->recovery, p, err);
+    if (code == PAWL_OK)
+        code = pw_schedules_new(&p->schedules, p, err);
     uint32_t shards = count_shards(options);
     const pw_expr_limits limits = { .fuel = options->expression_fuel,
                                     .memory = (size_t)options->expression_memory };
@@ -336,6 +338,7 @@ void pawl_close(pawl *p)
     pw_committer_free(p->committer);
     pw_recovery_free(p->recovery);
     pw_router_free(p->router);
+    pw_schedules_free(p->schedules);
     pw_leases_free(p->leases);
     pw_threads_free(p->threads);
     pw_registry_free(p->registry);

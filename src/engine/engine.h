@@ -7,6 +7,7 @@
 #include "engine/recover.h"
 #include "engine/registry.h"
 #include "engine/router.h"
+#include "engine/schedules.h"
 #include "engine/shard.h"
 
 #define PW_SHARDS_MAX 64u
@@ -35,6 +36,7 @@ struct pawl {
     pw_recovery *recovery;
     pw_router *router;
     pw_leases *leases;
+    pw_schedules *schedules;
     pw_post post;
     pw_shard *shards[PW_SHARDS_MAX];
     uint32_t shard_count;

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include "engine/engine.h"
 #include "engine/graph.h"
+#include "base/cron.h"
 #include "base/json.h"
 #include "lang/lang.h"
 
@@ -97,7 +98,8 @@ static pw_value inside(pw_value v, const char *a, const char *b)
     return b ? pw_get(v, pw_str_of(b)) : v;
 }
 
-/* "one order.paid", "any a, b until c": the types as written; a filter without one has its place. */
+/* "one order.paid", "any a, b until c": the types as written; a filter without one has its place.
+ */
 static pw_str listens_for(graph *g, pw_value to)
 {
     static const char *const strategies[] = { "one", "any", "all" };
@@ -118,6 +120,30 @@ static pw_str listens_for(graph *g, pw_value to)
             text = PW_LIT("any message");
     }
     return text;
+}
+
+/* "every PT1H", "cron 0 9 * * * in Europe/Berlin", "on one order.paid" */
+static pw_str schedule_of(graph *g, const pw_task *task)
+{
+    const pw_schedule *schedule = &task->as.schedule;
+    pw_value d = task->definition;
+    switch (schedule->kind) {
+    case PW_SCHEDULE_EVERY:
+        return joined(g, PW_LIT("every"), " ", written(g, inside(d, "every", NULL)));
+    case PW_SCHEDULE_AFTER:
+        return joined(g, PW_LIT("after"), " ", written(g, inside(d, "after", NULL)));
+    case PW_SCHEDULE_CRON: {
+        pw_str cron = joined(g, PW_LIT("cron"), " ", written(g, inside(d, "cron", NULL)));
+        return joined(g, cron, " in ", pw_zone_name(schedule->cron->zone));
+    }
+    case PW_SCHEDULE_ON: {
+        pw_value on = inside(d, "on", NULL), until = inside(on, "until", NULL);
+        pw_str what = joined(g, PW_LIT("on"), " ", listens_for(g, on));
+        return joined(g, what, " until ",
+                      pw_is(until, PW_OBJECT) ? listens_for(g, until) : written(g, until));
+    }
+    }
+    return PW_LIT("");
 }
 
 static pw_str detail_of(graph *g, const pw_task *task)
@@ -162,8 +188,9 @@ static pw_str detail_of(graph *g, const pw_task *task)
         return joined(g, listens_for(g, to), " until ",
                       pw_is(until, PW_OBJECT) ? listens_for(g, until) : written(g, until));
     }
-    case PW_TASK_FUNCTION:
     case PW_TASK_SCHEDULE:
+        return schedule_of(g, task);
+    case PW_TASK_FUNCTION:
     case PW_TASK_ACTIVITY:
         return task->as.call.name;
     }
@@ -173,11 +200,14 @@ static pw_str detail_of(graph *g, const pw_task *task)
 static pw_str kind_of(const pw_task *task)
 {
     static const char *const kinds[] = {
-        [PW_TASK_DO] = "do",         [PW_TASK_SET] = "set",   [PW_TASK_SWITCH] = "switch",
-        [PW_TASK_FOR] = "for",       [PW_TASK_FORK] = "fork", [PW_TASK_TRY] = "try",
-        [PW_TASK_RAISE] = "raise",   [PW_TASK_WAIT] = "wait", [PW_TASK_EMIT] = "emit",
-        [PW_TASK_HTTP] = "call",     [PW_TASK_USER] = "call", [PW_TASK_FUNCTION] = "call",
-        [PW_TASK_ACTIVITY] = "call", [PW_TASK_RUN] = "run",   [PW_TASK_LISTEN] = "listen",
+        [PW_TASK_DO] = "do",         [PW_TASK_SET] = "set",
+        [PW_TASK_SWITCH] = "switch", [PW_TASK_FOR] = "for",
+        [PW_TASK_FORK] = "fork",     [PW_TASK_TRY] = "try",
+        [PW_TASK_RAISE] = "raise",   [PW_TASK_WAIT] = "wait",
+        [PW_TASK_EMIT] = "emit",     [PW_TASK_HTTP] = "call",
+        [PW_TASK_USER] = "call",     [PW_TASK_FUNCTION] = "call",
+        [PW_TASK_ACTIVITY] = "call", [PW_TASK_LISTEN] = "listen",
+        [PW_TASK_RUN] = "run",       [PW_TASK_SCHEDULE] = "schedule",
     };
     return pw_str_of(kinds[task->kind]);
 }
@@ -346,9 +376,10 @@ static void walk_task(graph *g, const pw_task *task, const place *at)
     case PW_TASK_HTTP:
     case PW_TASK_USER:
     case PW_TASK_RUN:
-    case PW_TASK_SCHEDULE:
     case PW_TASK_ACTIVITY:
         leave(g, at, task, entry_of(task), task->then, PW_EDGE_NEXT);
+        break;
+    case PW_TASK_SCHEDULE: /* stands in no list */
         break;
     }
     if (group)
@@ -376,6 +407,10 @@ static void walk_program(graph *g)
 {
     const pw_program *program = g->program;
     const place body = { program->body, end_ref, end_ref, false };
+    if (program->schedule.count) {
+        node(g, program->schedule.tasks[0]);
+        edge(g, entry_of(program->schedule.tasks[0]), start_ref, PW_EDGE_NEXT, PW_LIT(""));
+    }
     special_node(g, start_ref, PW_LIT("start"));
     edge(g, start_ref, first_of(body.list, end_ref), PW_EDGE_NEXT, PW_LIT(""));
     walk_list(g, &body);

@@ -98,12 +98,15 @@ static void answered(pw_command *command)
         pw_reply_give(&command->reply);
         return;
     }
-    if (pw_letter_lost(letter)) /* it is busy until that is done */
+    if (pw_letter_lost(letter)) { /* it is busy until that is done */
         pw_recovery_return(p->recovery, letter);
-    else {
-        pw_letter_free(letter);
-        pw_engine_busy(p, false);
+        return;
     }
+    bool again = command->code == PAWL_NO_MEMORY || command->code == PAWL_IO;
+    pw_letter_free(letter);
+    if (again)
+        pw_letter_left(p);
+    pw_engine_busy(p, false);
 }
 
 void pw_letter_send(pw_letter *letter)
@@ -144,6 +147,25 @@ static pawl_code may_start(const pw_program *program, bool named, pw_definition_
                    pw_definition_status_name(status));
 }
 
+/* A schedule hands over only as long as it is that of the newest published version. */
+static pawl_code may_go_on(pawl *p, const pw_program *program, pawl_error *err)
+{
+    pw_arena arena;
+    pw_arena_init(&arena, 0);
+    pw_definition newest = { 0 };
+    pawl_code code = pw_store_definition_get(p->store, program->namespace_, program->name,
+                                             (pw_str){ "", 0 }, &newest, &arena, err);
+    if (code == PAWL_OK &&
+        (!program->schedule.count || newest.status != PW_DEFINITION_PUBLISHED ||
+         !pw_str_eq(newest.version, program->version)))
+        code = pw_fail(err, PAWL_STATE,
+                       "the schedule of version " PW_FMT " of '" PW_FMT "/" PW_FMT "' is over",
+                       PW_ARG(program->version), PW_ARG(program->namespace_),
+                       PW_ARG(program->name));
+    pw_arena_done(&arena);
+    return code;
+}
+
 static pawl_code read_start(pw_letter *letter, pw_value payload, pawl_error *err)
 {
     pawl *p = letter->engine;
@@ -166,6 +188,9 @@ static pawl_code read_start(pw_letter *letter, pw_value payload, pawl_error *err
                        version.len ? " of version " : "", PW_ARG(version));
     if (code == PAWL_OK)
         code = may_start(command->program, version.len > 0, status, err);
+    event->schedule = pw_truthy(pw_get_lit(payload, "schedule"));
+    if (code == PAWL_OK && event->schedule)
+        code = may_go_on(p, command->program, err);
     event->payload = pw_get_lit(payload, "input");
     if (pw_is(event->payload, PW_NONE))
         event->payload = pw_null();
@@ -183,6 +208,7 @@ static pawl_code read_start(pw_letter *letter, pw_value payload, pawl_error *err
         .input_digest = { letter->digest, 64 },
         .correlation = correlation.len ? correlation : letter->row.target,
         .parent = parent,
+        .schedule = event->schedule,
     };
     command->create = &letter->create;
     return PAWL_OK;
@@ -344,6 +370,7 @@ pawl_code pw_letter_return(pw_letter *letter, pawl_error *err)
     pawl *p = letter->engine;
     pw_inbox_row reply = { 0 };
     bool waits = false;
+    pawl_error error = { .code = PAWL_OK };
     pawl_code code = PAWL_OK;
     if (letter->command.event.kind == PW_EVENT_START)
         code = make_reply(letter, &reply, err);
@@ -351,8 +378,14 @@ pawl_code pw_letter_return(pw_letter *letter, pawl_error *err)
         code = still_to_start(letter, &waits, &letter->arena, err);
     if (code != PAWL_OK || waits)
         return code;
+    PW_FAULT("engine-before-return");
     code = pw_store_inbox_return(p->store, letter->row.target, letter->row.key,
-                                 reply.target.len ? &reply : NULL, err);
+                                 reply.target.len ? &reply : NULL, &error);
+    PW_FAULT("engine-after-return");
+    if (code == PAWL_IO)
+        pw_committer_suspect(p->committer, &error);
+    if (code != PAWL_OK && err)
+        *err = error;
     if (code == PAWL_NOT_FOUND) /* somebody else was faster */
         return PAWL_OK;
     pw_letter *to_parent = NULL;

@@ -8,10 +8,11 @@
  *  3. Timers of the window that begins where the last one ended. The horizon is raised before the
  * rows are read: a timer that is committed meanwhile is either read, or kept by its shard because
  * it is below the horizon.
- *  4. Inbox rows that no step has consumed: each becomes a command. At open and every
+ *  4. Schedules: each definition that has one has one that lives. At open, and when one could not be
+ * started; with other nodes every CheckInterval.
+ *  5. Inbox rows that no step has consumed: each becomes a command. At open and every
  * CheckInterval.
- *
- *  5. Messages that are NEW and nobody routes, subscriptions for which something is kept, and
+ *  6. Messages that are NEW and nobody routes, subscriptions for which something is kept, and
  * deliveries that wait. Before an instance of a partition may look at its deliveries, what was NEW
  * when the partition was taken is routed, so that nothing overtakes it. At every CheckInterval again,
  * but for the subscriptions; and messages that have expired are deleted.
@@ -305,8 +306,9 @@ static bool send_page(pw_recovery *r, const pw_inbox_row *rows, size_t count)
     return true;
 }
 
-/* True: one at least was consumed or returned. */
-static bool wait_for_page(pw_recovery *r, size_t count)
+/* True: one at least was consumed or returned. *all: none failed for want of memory or of the
+ * store, which is tried again soon. */
+static bool wait_for_page(pw_recovery *r, size_t count, bool *all)
 {
     bool forward = false;
     for (size_t i = 0; i < count; i++) {
@@ -315,10 +317,11 @@ static bool wait_for_page(pw_recovery *r, size_t count)
             continue;
         (void)pw_reply_wait(&letter->command.reply, UINT64_MAX); /* closing answers too */
         pw_reply_done(&letter->command.reply);
-        bool lost = pw_letter_lost(letter);
-        bool gone =
-            lost ? pw_letter_return(letter, NULL) == PAWL_OK : letter->command.code == PAWL_OK;
-        forward = forward || gone;
+        pawl_code code = letter->command.code;
+        if (pw_letter_lost(letter))
+            code = pw_letter_return(letter, NULL);
+        forward = forward || code == PAWL_OK;
+        *all = *all && code != PAWL_NO_MEMORY && code != PAWL_IO;
         pw_letter_free(letter);
     }
     return forward;
@@ -339,12 +342,12 @@ static bool read_inbox(pw_recovery *r, uint64_t partitions)
             return false;
         memset(r->letters, 0, sizeof r->letters);
         all = send_page(r, rows, count);
-        forward = wait_for_page(r, count) && count == PAGE;
+        forward = wait_for_page(r, count, &all);
     }
     return all;
 }
 
-/* Letters that can have no effect. What cannot be returned now is found again at the next check. */
+/* Letters that can have no effect. What cannot be returned now is read again. */
 static void return_letters(pw_recovery *r)
 {
     (void)pthread_mutex_lock(&r->lock);
@@ -354,7 +357,8 @@ static void return_letters(pw_recovery *r)
     (void)pthread_mutex_unlock(&r->lock);
     while (letter) {
         pw_letter *next = letter->next;
-        (void)!pw_letter_return(letter, NULL);
+        if (pw_letter_return(letter, NULL) != PAWL_OK)
+            pw_letter_left(r->engine);
         pw_letter_free(letter);
         pw_engine_busy(r->engine, false);
         letter = next;
@@ -466,6 +470,7 @@ static uint64_t run_round(pw_recovery *r, uint64_t gained, bool inbox)
         good = read_inbox(r, held) && good;
     if (checks)
         good = check_messages(r, held) && good;
+    good = pw_schedules_check(r->engine->schedules, checks) && good;
     good = good && !gained;
     if (checks || !good) /* rounds for something else do not put the next check off */
         r->check_ns = pw_monotonic_ns() + (good ? PW_CHECK_MS * 1000000ull : RETRY_NS);

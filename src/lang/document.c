@@ -239,9 +239,6 @@ static void check_root(pw_load *load, const pw_node *root)
             pw_lang_found(load, PAWL_FINDING_NO_EFFECT, key, PW_STEP_KEY(NULL, key),
                           "'" PW_FMT "' has no effect", PW_ARG(shown));
     }
-    const pw_node *schedule = pw_lang_key(root, "schedule");
-    if (schedule)
-        pw_lang_not_yet(load, schedule, PW_STEP_KEY(NULL, schedule), "schedule");
 }
 
 /* ---- errors in the spelling of the document */
@@ -322,4 +319,5 @@ void pw_lang_document(pw_load *load)
     program->body = pw_lang_list(load, pw_lang_require(load, root, NULL, "do"), PW_STEP(NULL, "do"),
                                  &nest, false);
     check_unused(load);
+    pw_lang_schedule(load, root); /* the last of the tasks */
 }

@@ -287,6 +287,7 @@ typedef struct pw_nest { /* where a task stands */
 pw_list pw_lang_list(pw_load *load, const pw_node *node, const pw_path *path, const pw_nest *outer,
                      bool branches);
 pw_task *pw_lang_task_new(pw_load *load, const pw_node *key);
+void pw_lang_task_number(pw_load *load, pw_task *task, const pw_node *node); /* the next one */
 void pw_lang_task(pw_load *load, pw_task *task, const pw_node *node, const pw_path *path,
                   const pw_nest *nest);
 pw_flow pw_lang_flow(pw_load *load, const pw_node *node, const pw_path *path, const pw_tasks *list);
@@ -305,8 +306,13 @@ const pw_template *pw_lang_shaped(pw_load *load, const pw_node *node, const pw_p
  * is a finding. */
 bool pw_lang_listen(pw_load *load, pw_listen *out, const pw_node *strategy, const pw_path *path,
                     const pw_nest *nest);
+void pw_lang_read(pw_load *load, pw_listen *out, const pw_node *node, const pw_path *path);
 void pw_lang_listen_task(pw_load *load, pw_task *task, const pw_node *node, const pw_path *path,
                          const pw_nest *nest);
+
+/* ---- schedule.c */
+
+void pw_lang_schedule(pw_load *load, const pw_node *root);
 
 /* ---- calls.c, errors.c, retries.c, run.c */
 

@@ -320,7 +320,7 @@ bool pw_lang_listen(pw_load *load, pw_listen *out, const pw_node *strategy, cons
 
 /* ---- the task */
 
-static void compile_read(pw_load *load, pw_listen *out, const pw_node *node, const pw_path *path)
+void pw_lang_read(pw_load *load, pw_listen *out, const pw_node *node, const pw_path *path)
 {
     static const char *const names[] = { [PW_READ_DATA] = "data",
                                          [PW_READ_ENVELOPE] = "envelope",
@@ -383,7 +383,7 @@ void pw_lang_listen_task(pw_load *load, pw_task *task, const pw_node *node, cons
         const pw_node *to = pw_lang_require(load, listen, step, "to");
         if (to)
             (void)pw_lang_listen(load, &task->as.listen.to, to, PW_STEP(step, "to"), nest);
-        compile_read(load, &task->as.listen.to, pw_lang_get(listen, "read"),
+        pw_lang_read(load, &task->as.listen.to, pw_lang_get(listen, "read"),
                      PW_STEP(step, "read"));
     }
     compile_foreach(load, task, pw_lang_get(node, "foreach"), PW_STEP(path, "foreach"), nest);

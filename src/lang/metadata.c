@@ -12,8 +12,8 @@ const char *pw_lang_metadata_schema(void)
 }
 
 /* By pw_metadata_of. */
-static const char *const known[][2] = {
-    { "lifecycle", NULL },
+static const char *const known[][3] = {
+    { "lifecycle", "schedule", NULL }, /* the second is read by schedule.c */
     { NULL },
     { NULL },
 };

@@ -136,7 +136,7 @@ static pw_value positions_of(pw_load *load, const pw_node *node)
     return pw_object_of(&load->scratch, members, count);
 }
 
-static void number_task(pw_load *load, pw_task *task, const pw_node *node)
+void pw_lang_task_number(pw_load *load, pw_task *task, const pw_node *node)
 {
     if (load->task_count == PW_TASKS_MAX) {
         if (!load->tasks_full)
@@ -520,7 +520,7 @@ static void compile_common(pw_load *load, pw_task *task, const pw_node *node, co
 void pw_lang_task(pw_load *load, pw_task *task, const pw_node *node, const pw_path *path,
                   const pw_nest *nest)
 {
-    number_task(load, task, node);
+    pw_lang_task_number(load, task, node);
     task->pointer = pw_lang_pointer(load->arena, path);
     task->definition = node->value;
     if (!pw_lang_is_map(load, node, path))

@@ -347,6 +347,19 @@ static pawl_code run_definitions(command *c, pawl_error *err)
     return code == PAWL_OK ? pawl_definitions(c->p, &options, &c->result_text, err) : code;
 }
 
+static pawl_code run_schedules(command *c, pawl_error *err)
+{
+    pawl_list_options options = { .struct_size = sizeof options };
+    uint64_t limit = 0;
+    pawl_code code = text_member(c, "name", &options.name, err);
+    if (code == PAWL_OK)
+        code = text_member(c, "after", &options.after, err);
+    if (code == PAWL_OK)
+        code = number_member(c, "limit", 1000, &limit, err);
+    options.limit = (uint32_t)limit;
+    return code == PAWL_OK ? pawl_schedules(c->p, &options, &c->result_text, err) : code;
+}
+
 // clang-format off
 static const handler handlers[] = {
     { "ping",     { NULL }, run_ping },
@@ -364,6 +377,7 @@ static const handler handlers[] = {
     { "status",   { "name", "version", "status" }, run_status },
     { "definition",  { "name", "version" }, run_definition },
     { "definitions", { "name", "after", "limit" }, run_definitions },
+    { "schedules", { "name", "after", "limit" }, run_schedules },
 };
 // clang-format on
 

@@ -49,6 +49,20 @@ def _(room):
     assert graph(room, "names", "--json").json() == json.loads(expected("names", "json"))
 
 
+@case("a schedule stands before the start, with when it is due")
+def _(room):
+    head = "document: {dsl: 1.0.3, namespace: a, name: b, version: 1.0.0}\ndo: [{x: {set: {y: 1}}}]\n"
+    for number, (schedule, label) in enumerate((
+            ("every: PT1H", "every PT1H"),
+            ("after: {minutes: 5}", "after {#quot;minutes#quot;:5}"),
+            ("cron: 0 9 1 1 mon", "cron 0 9 1 1 mon in UTC"),
+            ("on: {one: {with: {type: order.paid}}}", "on one order.paid"))):
+        room.file(f"{number}.yaml", head + "schedule: {%s}\n" % schedule)
+        lines = room.pawl("graph", f"{number}.yaml").exits(0).out.splitlines()
+        assert f'  t1["schedule {label}"]' == lines[1].replace("#35;", "#"), lines
+        assert "  t1 --> start" in lines, lines
+
+
 @case("Graphviz reads what is written in DOT")
 def _(room):
     if not shutil.which("dot"):

@@ -29,7 +29,6 @@ RAISE = "{raise: {error: {type: 'https://x.test/e', status: 500, %s}}}"
 
 # What is refused: by what name, and where.
 REFUSED = {
-    "schedule": "§schedule: {every: PT1H}\ndo: []\n",
     "input.schema": "§input: {schema: {document: {}}}\ndo: []\n",
     "output.schema": "§output: {schema: {document: {}}}\ndo: []\n",
     "use.authentications": "use: {§authentications: {}}\ndo: []\n",
@@ -80,12 +79,12 @@ TABLE = {
         "do": (YES, "§do: []\n"),
         "timeout": (YES, "§timeout: {after: PT1S}\ndo: []\n"),
         "output": (YES, "§output: {as: .x}\ndo: []\n"),
-        "schedule": (NO, "schedule"),
-        "schedule.every": (WITHIN, "schedule"),
-        "schedule.cron": (WITHIN, "schedule"),
-        "schedule.after": (WITHIN, "schedule"),
-        "schedule.on": (WITHIN, "schedule"),
-        "schedule.read": (WITHIN, "schedule"),
+        "schedule": (YES, "§schedule: {every: PT1H}\ndo: []\n"),
+        "schedule.every": (YES, "schedule: {§every: PT1H}\ndo: []\n"),
+        "schedule.cron": (YES, "schedule: {§cron: '0 0 * * *'}\ndo: []\n"),
+        "schedule.after": (YES, "schedule: {§after: PT1H}\ndo: []\n"),
+        "schedule.on": (YES, "schedule: {§on: {one: {with: {type: a}}}}\ndo: []\n"),
+        "schedule.read": (YES, "schedule: {on: {one: {with: {type: a}}}, §read: data}\ndo: []\n"),
         "evaluate": (YES, "§evaluate: {}\ndo: []\n"),
         "evaluate.language": (YES, "evaluate: {§language: jq}\ndo: []\n"),
         "evaluate.mode": (OPEN, "evaluate: {§mode: loose}\ndo: []\n", "evaluate: {mode: lax}\ndo: []\n"),

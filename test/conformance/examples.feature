@@ -29,19 +29,18 @@ Feature: Examples
       | call-openapi-redirect.yaml                           | call: openapi             |
       | call-openapi.yaml                                    | call: openapi             |
       | mock-service-extension.yaml                          | use.extensions            |
-      | run-container-cleanup-always.yaml                    | run                       |
-      | run-container-cleanup-eventually.yaml                | run                       |
-      | run-container-stdin-and-arguments.yaml               | run                       |
-      | run-container-with-name.yaml                         | run                       |
-      | run-container-with-pull-policy.yaml                  | run                       |
-      | run-container.yaml                                   | run                       |
-      | run-return-all.yaml                                  | run                       |
-      | run-return-code.yaml                                 | run                       |
-      | run-return-none.yaml                                 | run                       |
-      | run-return-stderr.yaml                               | run                       |
-      | run-script-with-stdin-and-arguments.yaml             | run                       |
-      | run-shell-stdin-and-arguments.yaml                   | run                       |
-      | run-subflow.yaml                                     | run                       |
+      | run-container-cleanup-always.yaml                    | run: container            |
+      | run-container-cleanup-eventually.yaml                | run: container            |
+      | run-container-stdin-and-arguments.yaml               | run: container            |
+      | run-container-with-name.yaml                         | run: container            |
+      | run-container-with-pull-policy.yaml                  | run: container            |
+      | run-container.yaml                                   | run: container            |
+      | run-return-all.yaml                                  | run: container            |
+      | run-return-code.yaml                                 | run: container            |
+      | run-return-none.yaml                                 | run: container            |
+      | run-return-stderr.yaml                               | run: container            |
+      | run-script-with-stdin-and-arguments.yaml             | run: script               |
+      | run-shell-stdin-and-arguments.yaml                   | run: shell                |
       | schedule-cron.yaml                                   | schedule                  |
       | schedule-event-driven.yaml                           | schedule                  |
       | set-expression.yaml                                  | schedule                  |
@@ -108,6 +107,7 @@ Feature: Examples
     Then the workflow should complete with output:
     """yaml
     accepted: true
+    bet: .bet
     """
 
   Scenario: conditional-task.yaml: runs: a minor is refused
@@ -402,6 +402,19 @@ Feature: Examples
     Then the workflow should complete
     And handleUnknownOrderType should run last
 
+  Scenario: run-subflow.yaml: runs: the input is text, for it has no ${ }
+    Given the example "run-subflow.yaml"
+    And another workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: test, name: register-customer, version: 0.1.0 }
+    do: [ { done: { set: { registered: '${ .customer }' } } } ]
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    registered: .user
+    """
+
   Scenario: try-catch-retry-inline.yaml: runs: nothing to retry
     Given the example "try-catch-retry-inline.yaml"
     And given the workflow input is:
@@ -483,3 +496,31 @@ Feature: Examples
     Given the example "wait-duration-iso8601.yaml"
     When the workflow is started
     Then wait30Seconds should wait until 30 seconds after it began
+
+  Scenario: conditional-task.yaml: runs in loose mode: the service gets the bet
+    Given the example "conditional-task.yaml" in loose mode
+    And given the workflow input is:
+    """yaml
+    customer: { age: 30 }
+    bet: { amount: 5 }
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    accepted: true
+    bet: { amount: 5 }
+    """
+
+  Scenario: try-catch-then.yaml: runs in loose mode: the error is the one that was caught
+    Given the example "try-catch-then.yaml" in loose mode
+    And given the workflow input is:
+    """yaml
+    petId: nobody
+    """
+    When the workflow is executed
+    Then the workflow output should have a 'error.status' property with value:
+    """yaml
+    404
+    """
+    And the workflow output should have properties 'error.type', 'error.title', 'error.instance'
+    And buyPet should not run

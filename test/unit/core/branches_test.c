@@ -442,6 +442,9 @@ TEST(branches, rows_that_do_not_fit_their_fork_are_corrupt)
         f.branches.items[i].state = f.branches.items[(i + 1) % 8].state; /* of another branch */
         EXPECT_INT(parse_with(&f, branch_rows_text(&f.branches, &f.arena).ptr, &err), PAWL_CORRUPT);
         f.branches.items[i] = was;
+        f.branches.items[i].number = i + 8;
+        EXPECT_INT(parse_with(&f, branch_rows_text(&f.branches, &f.arena).ptr, &err), PAWL_CORRUPT);
+        f.branches.items[i] = was;
         f.branches.items[i].fork = 2;
         EXPECT_INT(parse_with(&f, branch_rows_text(&f.branches, &f.arena).ptr, &err), PAWL_CORRUPT);
         f.branches.items[i] = was;

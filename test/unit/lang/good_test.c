@@ -1,5 +1,6 @@
 /* Good documents: what the program looks like. */
 #include "fixture.h"
+#include "base/cron.h"
 
 TEST(good, the_head_is_read)
 {
@@ -582,6 +583,71 @@ TEST(program, standard_errors_have_four_spellings)
     EXPECT(pw_error_type_eq(PW_LIT("urn:x"), PW_LIT("urn:x")));
     EXPECT(!pw_error_type_eq(PW_LIT("urn:x"), PW_LIT("urn:y")));
     EXPECT(!pw_error_type_eq(PW_LIT(PW_ERROR_HOST "timeout"), PW_LIT(PW_ERROR_HOST "runtime")));
+}
+
+TEST(good, a_schedule_is_the_last_task)
+{
+    loaded l;
+    load_good(&l, "schedule: { every: PT1H }\ndo: [ { a: { set: { x: 1 } } } ]\n"
+                  "use: { functions: { f: { set: { x: 1 } } } }\n");
+    EXPECT_INT(l.program->task_count, 3);
+    EXPECT_INT(l.program->schedule.count, 1);
+    const pw_task *task = l.program->tasks[2];
+    EXPECT(task == l.program->schedule.tasks[0]);
+    EXPECT_INT(task->kind, PW_TASK_SCHEDULE);
+    EXPECT_INT(task->index, 2);
+    EXPECT_STR(task->pointer, "/schedule");
+    EXPECT_STR(task->name, "schedule");
+    EXPECT_TEXT(json_of(&l, task->definition), "{\"every\":\"PT1H\"}");
+    EXPECT_INT(task->as.schedule.kind, PW_SCHEDULE_EVERY);
+    EXPECT_INT(task->as.schedule.period.ms, 3600000);
+    EXPECT_INT(task->as.schedule.overlap, PW_OVERLAP_ALLOW);
+    EXPECT_INT(task->as.schedule.catch_up, PW_CATCH_UP_ONE);
+    unload(&l);
+    load_good(&l, "schedule: { after: { hours: 1, seconds: 1 } }\ndo: []\n");
+    EXPECT_INT(l.program->tasks[0]->as.schedule.kind, PW_SCHEDULE_AFTER);
+    EXPECT_INT(l.program->tasks[0]->as.schedule.period.ms, 3601000);
+    unload(&l);
+    load_good(&l, "do: []\n");
+    EXPECT_INT(l.program->schedule.count, 0);
+    unload(&l);
+}
+
+TEST(good, cron_has_its_time_zone)
+{
+    loaded l;
+    load_good(&l, "schedule: { cron: '30 2 * * mon' }\ndo: []\n");
+    const pw_schedule *schedule = &l.program->tasks[0]->as.schedule;
+    EXPECT_INT(schedule->kind, PW_SCHEDULE_CRON);
+    EXPECT_STR(pw_zone_name(schedule->cron->zone), "UTC");
+    EXPECT_INT(pw_cron_next(schedule->cron, 1795378953123), 1795401000000); /* 2026-11-23T02:30 */
+    unload(&l);
+}
+
+TEST(good, events_of_a_schedule_come_with_their_envelope_unless_it_says_otherwise)
+{
+    static const struct {
+        const char *read;
+        pw_read_kind kind;
+    } cases[] = { { "", PW_READ_ENVELOPE },
+                  { ", read: data", PW_READ_DATA },
+                  { ", read: raw", PW_READ_RAW },
+                  { ", read: envelope", PW_READ_ENVELOPE } };
+    for (size_t i = 0; i < PW_LENGTH(cases); i++) {
+        loaded l;
+        char text[200];
+        (void)snprintf(text, sizeof text,
+                       "schedule: { on: { any: [ { with: { type: a } } ] }%s }\ndo: []\n",
+                       cases[i].read);
+        load_good(&l, text);
+        const pw_schedule *schedule = &l.program->tasks[0]->as.schedule;
+        EXPECT_INT(schedule->kind, PW_SCHEDULE_ON);
+        EXPECT_INT(schedule->on.kind, PW_LISTEN_ANY);
+        EXPECT_INT(schedule->on.count, 1);
+        EXPECT_STR(schedule->on.filters[0].type, "a");
+        EXPECT_INT(schedule->on.read, cases[i].kind);
+        unload(&l);
+    }
 }
 
 TEST(good, loose_mode_makes_an_expression_of_each_value_that_can_be_one)

@@ -3,7 +3,7 @@
 #include "fixture.h"
 #include "base/json.h"
 
-static const char *const known_of_document[] = { "lifecycle" };
+static const char *const known_of_document[] = { "lifecycle", "schedule" };
 static const char *const later_of_document[] = { "compensation" };
 static const char *const later_of_task[] = { "compensate", "resilience" };
 static const char *const closes[] = { "cancel", "leave" };
@@ -205,6 +205,52 @@ TEST(metadata, lifecycle_events_of_the_instance_are_on_and_those_of_tasks_off)
     EXPECT_INT(l.program->lifecycle.tasks, 0);
     EXPECT(l.program->lifecycle.workflow_output && !l.program->lifecycle.task_output);
     unload(&l);
+}
+
+/* ---- schedule */
+
+/* A document with a schedule, and this member of metadata.pawl.schedule. */
+static void load_schedule(loaded *l, const char *schedule, const char *ours)
+{
+    char text[512];
+    (void)snprintf(
+        text, sizeof text,
+        "document: { dsl: 1.0.3, namespace: a, name: b, version: 1.0.0, metadata: { pawl: "
+        "{ schedule: { %s } } } }\nschedule: { %s }\ndo: []\n",
+        ours, schedule);
+    load_text(l, pw_str_of(text));
+}
+
+TEST(metadata, the_schema_of_a_schedule_is_what_is_read)
+{
+    pw_arena arena;
+    pw_arena_init(&arena, 0);
+    loaded l;
+    pw_value ours = pw_get_lit(pw_get_lit(schema(&arena, "document"), "properties"), "schedule");
+    pw_value properties = pw_get_lit(ours, "properties");
+    EXPECT(pw_is(pw_get_lit(ours, "additionalProperties"), PW_FALSE));
+    EXPECT_INT(properties.count, 3);
+    static const char *const chosen[] = { "overlap", "catchUp" };
+    for (size_t i = 0; i < PW_LENGTH(chosen); i++) {
+        pw_value values = pw_get_lit(pw_get_lit(properties, chosen[i]), "enum");
+        EXPECT_INT(values.count, 3);
+        for (unsigned j = 0; j < values.count; j++) {
+            char text[100];
+            (void)snprintf(text, sizeof text, "%s: %.*s", chosen[i],
+                           PW_ARG(pw_text(pw_item(values, j))));
+            load_schedule(&l, "every: PT1H", text);
+            EXPECT_INT(l.findings.count, 0);
+            const pw_schedule *schedule = &l.program->schedule.tasks[0]->as.schedule;
+            EXPECT_INT(i == 0 ? (unsigned)schedule->overlap : (unsigned)schedule->catch_up,
+                       j); /* the order of the enum */
+            unload(&l);
+        }
+    }
+    EXPECT_STR(pw_get_text(pw_get_lit(properties, "timeZone"), "default"), "UTC");
+    load_schedule(&l, "cron: '0 0 * * *'", "timeZone: UTC");
+    EXPECT_INT(l.findings.count, 0);
+    unload(&l);
+    pw_arena_done(&arena);
 }
 
 TEST_MAIN()
