@@ -378,10 +378,11 @@ PAWL_API PAWL_CHECK pawl_code pawl_wait(pawl *p, const char *id, pawl_wait_for w
 /* Waits until no instance has anything to do before its next timer, person or message. */
 PAWL_API PAWL_CHECK pawl_code pawl_drain(pawl *p, uint64_t timeout_ms, pawl_error *err);
 
-/* One instance as JSON: {"id","namespace","name","version","status","key","correlation",
+/* One instance as JSON: {"id","namespace","name","version","status","key","correlation","parent",
  * "createdAt","updatedAt","endedAt","token","wakeAt","input","output","error","waits":[...]}; each
- * wait: {"kind":"user-action|timer|call|activity|...","task","visit","key","dueAt","since",
- * "reason", ...}. Members without a value are absent. */
+ * wait: {"kind":"user-action|timer|external-message|call|activity|child|...","task","visit","key","child",
+ * "dueAt","since","reason", ...}; of a listen also "listens": {"to":"one|any|all","types","until": types,
+ * "correlation": what is expected by name,"heard": how many}. Members without a value are absent. */
 PAWL_API PAWL_CHECK pawl_code pawl_show(pawl *p, const char *id, char **out, pawl_error *err);
 
 typedef struct pawl_list_options { /* zero means default; new fields go at the end */

@@ -376,6 +376,40 @@ static pawl_code wait_for_one(const wait_request *request, pw_str id, pawl_error
     return watch.code;
 }
 
+/* *found: there is such a row. *again: it has had its effect just now, or will have it soon. */
+static pawl_code look_at_row(const wait_request *request, pw_str target, pw_str key, bool *found,
+                             bool *again, pw_arena *arena, pawl_error *err)
+{
+    pawl *p = request->p;
+    pw_inbox_row row;
+    bool whole;
+    pawl_code code = pw_store_inbox_get(p->store, target, key, &row, arena, err);
+    *found = code == PAWL_OK;
+    if (code == PAWL_NOT_FOUND)
+        return PAWL_OK;
+    if (code == PAWL_OK && request->once)
+        return pw_fail(err, PAWL_TIMEOUT, "what was sent to " PW_FMT " is not there yet",
+                       PW_ARG(target));
+    *again = code == PAWL_OK;
+    if (code != PAWL_OK || row.consumed_step > 0)
+        return code;
+    pw_recovery_inbox(p->recovery);
+    return pw_recovery_round(p->recovery, request->deadline_ns, &whole, err);
+}
+
+/* A child is not there: its start is on its way, or could not be, which its parent hears. */
+static pawl_code look_for_start(const wait_request *request, pw_str parent, pw_str child,
+                                bool *again, pw_arena *arena, pawl_error *err)
+{
+    bool found;
+    pawl_code code = look_at_row(request, child, PW_LIT("start"), &found, again, arena, err);
+    if (code != PAWL_OK || found)
+        return code;
+    pw_str key = pw_arena_printf(arena, "child-" PW_FMT, PW_ARG(child));
+    return key.ptr ? look_at_row(request, parent, key, &found, again, arena, err)
+                   : pw_no_memory(err);
+}
+
 static pawl_code wait_with_children(const wait_request *request, pw_str id, pawl_error *err);
 
 /* *again: the instance has moved since, because of one of them. */
@@ -395,15 +429,17 @@ static pawl_code wait_for_children(const wait_request *request, pw_str id, bool 
             continue;
         children++;
         code = wait_with_children(request, bookmarks[i].bookmark.key, err);
-        if (code == PAWL_NOT_FOUND) /* not begun, and this process cannot do it now */
-            code = PAWL_OK;
+        if (code == PAWL_NOT_FOUND)
+            code = look_for_start(request, id, bookmarks[i].bookmark.key, again, arena, err);
+        else if (code == PAWL_BUSY && !atomic_load(&request->p->closing))
+            code = PAWL_OK; /* another node's: this process knows no more */
     }
     if (code != PAWL_OK || children == 0)
         return code;
     code = wait_for_one(request, id, err); /* it may hear of an end just now */
     if (code == PAWL_OK)
         code = pw_store_instance_get(store, id, false, &after, arena, err);
-    *again = code == PAWL_OK && after.token != row.token;
+    *again = code == PAWL_OK && (*again || after.token != row.token);
     return code;
 }
 

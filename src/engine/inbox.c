@@ -98,12 +98,15 @@ static void answered(pw_command *command)
         pw_reply_give(&command->reply);
         return;
     }
-    if (pw_letter_lost(letter)) /* it is busy until that is done */
+    if (pw_letter_lost(letter)) { /* it is busy until that is done */
         pw_recovery_return(p->recovery, letter);
-    else {
-        pw_letter_free(letter);
-        pw_engine_busy(p, false);
+        return;
     }
+    bool again = command->code == PAWL_NO_MEMORY || command->code == PAWL_IO;
+    pw_letter_free(letter);
+    if (again)
+        pw_letter_left(p);
+    pw_engine_busy(p, false);
 }
 
 void pw_letter_send(pw_letter *letter)
@@ -367,6 +370,7 @@ pawl_code pw_letter_return(pw_letter *letter, pawl_error *err)
     pawl *p = letter->engine;
     pw_inbox_row reply = { 0 };
     bool waits = false;
+    pawl_error error = { .code = PAWL_OK };
     pawl_code code = PAWL_OK;
     if (letter->command.event.kind == PW_EVENT_START)
         code = make_reply(letter, &reply, err);
@@ -374,8 +378,14 @@ pawl_code pw_letter_return(pw_letter *letter, pawl_error *err)
         code = still_to_start(letter, &waits, &letter->arena, err);
     if (code != PAWL_OK || waits)
         return code;
+    PW_FAULT("engine-before-return");
     code = pw_store_inbox_return(p->store, letter->row.target, letter->row.key,
-                                 reply.target.len ? &reply : NULL, err);
+                                 reply.target.len ? &reply : NULL, &error);
+    PW_FAULT("engine-after-return");
+    if (code == PAWL_IO)
+        pw_committer_suspect(p->committer, &error);
+    if (code != PAWL_OK && err)
+        *err = error;
     if (code == PAWL_NOT_FOUND) /* somebody else was faster */
         return PAWL_OK;
     pw_letter *to_parent = NULL;

@@ -306,8 +306,9 @@ static bool send_page(pw_recovery *r, const pw_inbox_row *rows, size_t count)
     return true;
 }
 
-/* True: one at least was consumed or returned. */
-static bool wait_for_page(pw_recovery *r, size_t count)
+/* True: one at least was consumed or returned. *all: none failed for want of memory or of the
+ * store, which is tried again soon. */
+static bool wait_for_page(pw_recovery *r, size_t count, bool *all)
 {
     bool forward = false;
     for (size_t i = 0; i < count; i++) {
@@ -316,10 +317,11 @@ static bool wait_for_page(pw_recovery *r, size_t count)
             continue;
         (void)pw_reply_wait(&letter->command.reply, UINT64_MAX); /* closing answers too */
         pw_reply_done(&letter->command.reply);
-        bool lost = pw_letter_lost(letter);
-        bool gone =
-            lost ? pw_letter_return(letter, NULL) == PAWL_OK : letter->command.code == PAWL_OK;
-        forward = forward || gone;
+        pawl_code code = letter->command.code;
+        if (pw_letter_lost(letter))
+            code = pw_letter_return(letter, NULL);
+        forward = forward || code == PAWL_OK;
+        *all = *all && code != PAWL_NO_MEMORY && code != PAWL_IO;
         pw_letter_free(letter);
     }
     return forward;
@@ -340,12 +342,12 @@ static bool read_inbox(pw_recovery *r, uint64_t partitions)
             return false;
         memset(r->letters, 0, sizeof r->letters);
         all = send_page(r, rows, count);
-        forward = wait_for_page(r, count) && count == PAGE;
+        forward = wait_for_page(r, count, &all);
     }
     return all;
 }
 
-/* Letters that can have no effect. What cannot be returned now is found again at the next check. */
+/* Letters that can have no effect. What cannot be returned now is read again. */
 static void return_letters(pw_recovery *r)
 {
     (void)pthread_mutex_lock(&r->lock);
@@ -355,7 +357,8 @@ static void return_letters(pw_recovery *r)
     (void)pthread_mutex_unlock(&r->lock);
     while (letter) {
         pw_letter *next = letter->next;
-        (void)!pw_letter_return(letter, NULL);
+        if (pw_letter_return(letter, NULL) != PAWL_OK)
+            pw_letter_left(r->engine);
         pw_letter_free(letter);
         pw_engine_busy(r->engine, false);
         letter = next;

@@ -30,13 +30,20 @@ static const char order[] =
     "        - echo: { call: echo, with: { n: '${ .n + 1 }' } }\n"
     "      catch: { retry: { delay: { milliseconds: 1 }, limit: { attempt: { count: 5 } } } }\n"
     "      output: { as: '${ $input + { worked: .n } }' }\n"
+    "  - sub: { run: { workflow: { namespace: alloc, name: sub, version: latest, input: { n: '${ "
+    ".n "
+    "}' } } }, output: { as: '${ $input + { sub: .n } }' } }\n"
     "  - ask: { call: userTask, with: { key: ok, title: Well }, output: { as: '${ $input + { "
     "answer: .answer } }' } }\n"
     "  - tell: { emit: { event: { with: { type: com.example.told, data: '${ . }' } } }, output: { "
     "as: '${ $input }' } }\n"
-    "  - done: { set: '${ {cost, worked, answer} }' }\n";
+    "  - done: { set: '${ {cost, worked, sub, answer} }' }\n";
 
-static const char output_expected[] = "{\"cost\":360,\"worked\":4,\"answer\":\"yes\"}";
+static const char sub[] =
+    "document: { dsl: '1.0.3', namespace: alloc, name: sub, version: '1.0.0' }\n"
+    "do: [ { twice: { set: { n: '${ .n * 2 }' } } } ]\n";
+
+static const char output_expected[] = "{\"cost\":360,\"worked\":4,\"sub\":6,\"answer\":\"yes\"}";
 
 /* ---- an engine */
 
@@ -77,6 +84,7 @@ static void fixture_init(fixture *f, bool on_disk)
 static void fixture_open(fixture *f)
 {
     EXPECT_OK(pawl_open(&f->p, &f->options, &f->err), f->err);
+    EXPECT_OK(pawl_deploy(f->p, sub, strlen(sub), NULL, NULL, NULL, &f->err), f->err);
     EXPECT_OK(pawl_deploy(f->p, order, strlen(order), NULL, NULL, NULL, &f->err), f->err);
 }
 

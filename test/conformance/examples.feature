@@ -29,19 +29,18 @@ Feature: Examples
       | call-openapi-redirect.yaml                           | call: openapi             |
       | call-openapi.yaml                                    | call: openapi             |
       | mock-service-extension.yaml                          | use.extensions            |
-      | run-container-cleanup-always.yaml                    | run                       |
-      | run-container-cleanup-eventually.yaml                | run                       |
-      | run-container-stdin-and-arguments.yaml               | run                       |
-      | run-container-with-name.yaml                         | run                       |
-      | run-container-with-pull-policy.yaml                  | run                       |
-      | run-container.yaml                                   | run                       |
-      | run-return-all.yaml                                  | run                       |
-      | run-return-code.yaml                                 | run                       |
-      | run-return-none.yaml                                 | run                       |
-      | run-return-stderr.yaml                               | run                       |
-      | run-script-with-stdin-and-arguments.yaml             | run                       |
-      | run-shell-stdin-and-arguments.yaml                   | run                       |
-      | run-subflow.yaml                                     | run                       |
+      | run-container-cleanup-always.yaml                    | run: container            |
+      | run-container-cleanup-eventually.yaml                | run: container            |
+      | run-container-stdin-and-arguments.yaml               | run: container            |
+      | run-container-with-name.yaml                         | run: container            |
+      | run-container-with-pull-policy.yaml                  | run: container            |
+      | run-container.yaml                                   | run: container            |
+      | run-return-all.yaml                                  | run: container            |
+      | run-return-code.yaml                                 | run: container            |
+      | run-return-none.yaml                                 | run: container            |
+      | run-return-stderr.yaml                               | run: container            |
+      | run-script-with-stdin-and-arguments.yaml             | run: script               |
+      | run-shell-stdin-and-arguments.yaml                   | run: shell                |
       | star-wars-homeworld.yaml                             | input.schema              |
 
   Scenario: authentication-bearer-uri-format.yaml: runs: the service sees the token
@@ -417,6 +416,19 @@ Feature: Examples
     When the workflow is executed
     Then the workflow should complete
     And handleUnknownOrderType should run last
+
+  Scenario: run-subflow.yaml: runs: the input is text, for it has no ${ }
+    Given the example "run-subflow.yaml"
+    And another workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: test, name: register-customer, version: 0.1.0 }
+    do: [ { done: { set: { registered: '${ .customer }' } } } ]
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    registered: .user
+    """
 
   Scenario: try-catch-retry-inline.yaml: runs: nothing to retry
     Given the example "try-catch-retry-inline.yaml"

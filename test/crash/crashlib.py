@@ -12,7 +12,9 @@ import threading
 
 COUNT = 3
 KINDS = {"order": "completed", "loop": "completed", "fork": "completed", "person": "completed",
-         "mend": "completed", "sleeper": "cancelled", "hear": "completed"}
+         "mend": "completed", "sleeper": "cancelled", "hear": "completed", "family": "completed",
+         "sub": "completed"}
+EACH = {"sub": 4, "sleeper": 2}  # of the others one; a family has four children of one kind and one of the other
 OUTPUTS = {
     "order": lambda n: {"n": n, "reserved": True, "charged": True},
     "loop": lambda n: None,
@@ -20,6 +22,7 @@ OUTPUTS = {
     "person": lambda n: True,
     "mend": lambda n: {"mended": 422},
     "sleeper": lambda n: None,
+    "family": lambda n: {"n": n, "one": n, "two": [n + 10, n + 20], "lost": 400},
     "hear": lambda n: [0, 1, 2, 3, 4, 5],
 }
 TOLD = 6  # messages for each of them
@@ -115,7 +118,8 @@ class Case:
         want([tuple(r) for r in db.execute("PRAGMA integrity_check")] == [("ok",)], "integrity_check")
         want(not list(db.execute("PRAGMA foreign_key_check")), "foreign_key_check")
         rows = list(db.execute("SELECT * FROM instance"))
-        want(len(rows) == COUNT * len(KINDS), "instances:", len(rows))
+        want(len(rows) == COUNT * sum(EACH.get(name, 1) for name in KINDS), "instances:", len(rows))
+        self.family_problems(db, rows, want)
         noted = {}
         if os.path.exists(self.ledger):
             for line in open(self.ledger):
@@ -138,6 +142,19 @@ class Case:
         db.close()
         return found
 
+    def family_problems(self, db, rows, want):
+        """Each child once, and each heard of once."""
+        for family in (row for row in rows if row["name"] == "family"):
+            iid, n = family["id"], int(family["business_key"].rsplit("-", 1)[1])
+            children = [row for row in rows if row["parent"] == iid]
+            outputs = sorted(json.loads(row["output"])["sub"] for row in children if row["name"] == "sub")
+            want(outputs == [n, n + 10, n + 20, n + 30], "family", iid, "has children with the outputs", outputs)
+            want(len(children) == 5, "family", iid, "has", len(children), "children")
+            told = db.execute("SELECT count(*) FROM step WHERE instance = ? AND event = 'child-ended'", (iid,)).fetchone()[0]
+            want(told == 4, "family", iid, "was told of", told, "ends")
+        left = [tuple(row) for row in db.execute("SELECT target, kind FROM inbox WHERE consumed_step IS NULL")]
+        want(not left, "rows of the inbox that were not consumed:", left)
+
     def message_problems(self, db, want):
         messages = {r["number"]: r for r in db.execute("SELECT * FROM message")}
         want(len(messages) == COUNT * TOLD, "messages:", len(messages))
@@ -153,7 +170,7 @@ class Case:
     def instance_problems(self, db, row, noted, want):
         name, iid = row["name"], row["id"]
         want(row["status"] == KINDS[name], name, iid, "is", row["status"], row["error"])
-        if row["status"] == "completed" and name != "loop":
+        if row["status"] == "completed" and name not in ("loop", "sub"):
             n = int(row["business_key"].rsplit("-", 1)[1])
             want(json.loads(row["output"]) == OUTPUTS[name](n), name, iid, "gave", row["output"])
         steps = list(db.execute("SELECT * FROM step WHERE instance = ? ORDER BY sequence", (iid,)))
@@ -169,7 +186,7 @@ class Case:
         want(types.count("bookmark.consumed") == (1 if name == "person" else 0), name, iid, "bookmarks consumed:",
              types.count("bookmark.consumed"))
         notes = [e for e in entries if e["type"] == "task.completed" and e["task"].endswith(("/note", "/middle"))]
-        want(len(notes) == {"order": 1, "loop": 3, "fork": 1}.get(name, 0), name, iid, "notes:", len(notes))
+        want(len(notes) == {"order": 1, "loop": 3, "fork": 1, "sub": 1}.get(name, 0), name, iid, "notes:", len(notes))
         open_bookmarks = db.execute("SELECT count(*) FROM bookmark WHERE instance = ? AND ended_ms IS NULL", (iid,)).fetchone()[0]
         want(open_bookmarks == 0, name, iid, "has", open_bookmarks, "open bookmarks")
         events = [json.loads(e["payload"]) for e in

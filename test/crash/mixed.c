@@ -3,7 +3,7 @@
  *
  *     mixed STORE SERVICE LEDGER COUNT
  *
- * Each kind is started COUNT times under business keys, so that a second run goes on with what the
+ * Each kind but `sub`, which others run, is started COUNT times under business keys, so that a second run goes on with what the
  * first began. The C activity appends its idempotency key and input to LEDGER. Exit 0: every
  * instance has ended as it should. */
 #include <errno.h>
@@ -78,8 +78,40 @@ static const char *const workflows[] = {
     "  - more: { switch: [ { again: { when: '(.got | length) < 6', then: left } }, { no: { then: "
     "continue } } ] }\n"
     "  - done: { set: '${ .got }' }\n",
+
+    "document: { dsl: '1.0.3', namespace: crash, name: family, version: '1.0.0' }\n"
+    "do:\n"
+    "  - one: { run: { workflow: { namespace: crash, name: sub, version: '1.0.0' } },\n"
+    "           output: { as: '$input + { one: .sub }' } }\n"
+    "  - two:\n"
+    "      fork:\n"
+    "        branches:\n"
+    "          - a: { run: { workflow: { namespace: crash, name: sub, version: latest, input: { n: "
+    "'${ .n + 10 }' } } } }\n"
+    "          - b: { run: { workflow: { namespace: crash, name: sub, version: latest, input: { n: "
+    "'${ .n + 20 }' } } } }\n"
+    "      output: { as: '$input + { two: map(.sub) }' }\n"
+    "  - free: { run: { workflow: { namespace: crash, name: sub, version: latest, input: { n: '${ "
+    ".n + 30 }' } }, await: false } }\n"
+    "  - race:\n"
+    "      fork:\n"
+    "        compete: true\n"
+    "        branches:\n"
+    "          - slow: { run: { workflow: { namespace: crash, name: sleeper, version: latest } } }\n"
+    "          - fast: { wait: { milliseconds: 4 } }\n"
+    "  - lost:\n"
+    "      try: [ { no: { run: { workflow: { namespace: crash, name: nothing, version: latest } } } "
+    "} ]\n"
+    "      catch: { as: e, do: [ { say: { set: '${ . + { lost: $e.status } }' } } ] }\n"
+    "  - done: { set: { n: '${ .n }', one: '${ .one }', two: '${ .two }', lost: '${ .lost }' } }\n",
+
+    "document: { dsl: '1.0.3', namespace: crash, name: sub, version: '1.0.0' }\n"
+    "do:\n"
+    "  - note: { call: note, with: { sub: '${ .n }' }, output: { as: '${ $input }' } }\n"
+    "  - done: { set: { sub: '${ .n }' } }\n",
 };
-static const char *const names[] = { "order", "loop", "fork", "person", "mend", "sleeper", "hear" };
+static const char *const names[] = { "order",   "loop", "fork",  "person", "mend",
+                                      "sleeper", "hear", "family" };
 
 static pawl_code note(pawl_activity *activity, const char *input, void *ledger)
 {
@@ -158,9 +190,9 @@ int main(int argc, char **argv)
     pawl_error err;
     if (pawl_open(&p, &options, &err) != PAWL_OK)
         stop("open", argv[1], &err);
-    for (int k = 0; k < kinds; k++)
+    for (size_t k = 0; k < sizeof workflows / sizeof *workflows; k++)
         if (pawl_deploy(p, workflows[k], strlen(workflows[k]), NULL, NULL, NULL, &err) != PAWL_OK)
-            stop("deploy", names[k], &err);
+            stop("deploy", k < (size_t)kinds ? names[k] : "sub", &err);
 
     char **ids = calloc((size_t)(count * kinds), sizeof *ids);
     for (int n = 0; n < count; n++) {
@@ -190,6 +222,8 @@ int main(int argc, char **argv)
         pawl_free(ids[i]);
     }
     free(ids);
+    if (pawl_drain(p, 60000, &err) != PAWL_OK) /* those that nobody waits for */
+        stop("drain", argv[1], &err);
     pawl_close(p);
     return 0;
 }

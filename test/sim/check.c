@@ -53,6 +53,26 @@ size_t sim_open_keys(pw_str id, char **out, size_t most)
     return found;
 }
 
+uint64_t sim_waits_for_child(pw_str id)
+{
+    pw_arena arena;
+    pw_arena_init(&arena, 0);
+    pw_bookmark_row *rows = NULL;
+    size_t count = 0;
+    uint64_t ended_ns = 0;
+    MUST(pw_store_bookmarks(sim_store, id, true, &rows, &count, &arena, NULL));
+    for (size_t i = 0; i < count; i++) {
+        if (rows[i].bookmark.kind != PW_BOOKMARK_CHILD)
+            continue;
+        sim_entry child = sim_ledger_of(sim_alias(rows[i].bookmark.key));
+        uint64_t moved_ns = pw_status_ended(child.status) ? child.moved_ns : sim_now_ns;
+        if (child.known && moved_ns > ended_ns)
+            ended_ns = moved_ns;
+    }
+    pw_arena_done(&arena);
+    return ended_ns;
+}
+
 /* ------------------------------------------------------------------ answers */
 
 void sim_check_started(pw_str id, const char *key, const char *input)
@@ -193,6 +213,8 @@ static void check_instance(uint32_t alias)
     if (there != entry.known)
         sim_violation("i%u: %s", alias, there ? "nobody committed it" : "it was lost");
     if (!there) {
+        if (entry.asked && !entry.returned)
+            sim_violation("i%u: its parent has asked for it, and it never began", alias);
         pw_arena_done(&arena);
         return;
     }

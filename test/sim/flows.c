@@ -14,9 +14,11 @@ uint32_t sim_flow_count;
 
 typedef struct writer {
     pw_buf out;
-    uint32_t left;   /* tasks that may still be drawn */
-    uint32_t names;  /* given so far: each is used once */
-    bool in_handler; /* of a catch: $error is there */
+    uint32_t left;          /* tasks that may still be drawn */
+    uint32_t names;         /* given so far: each is used once */
+    bool in_handler;        /* of a catch: $error is there */
+    uint32_t number, count; /* of the document, of all documents */
+    uint32_t runs;          /* that may still be drawn: each may be in loops and retries */
 } writer;
 
 static uint64_t draw(uint64_t n)
@@ -107,6 +109,30 @@ static void put_wait(writer *w)
         put_duration(w);
     else /* beyond the window of timers in memory */
         text(w, "{\"minutes\":6}");
+}
+
+/* Another workflow, of a higher number; now and then one that is not there. */
+static void put_run(writer *w)
+{
+    if (w->runs == 0 || w->number + 1 >= w->count) {
+        put_set(w);
+        return;
+    }
+    w->runs--;
+    uint64_t flow = w->number + 1 + draw(w->count - w->number - 1);
+    if (draw(12) == 0)
+        flow = 9;
+    bool await = draw(4) != 0;
+    pw_buf_printf(&w->out,
+                  "\"run\":{\"workflow\":{\"namespace\":\"sim\",\"name\":\"flow%llu\","
+                  "\"version\":\"%s\"",
+                  (unsigned long long)flow, draw(2) ? "latest" : "1.0.0");
+    if (draw(2))
+        text(w, ",\"input\":{\"n\":\"${ .n }\"}");
+    text(w, await ? "}}," : "},\"await\":false},");
+    if (await && draw(4) == 0)
+        text(w, "\"metadata\":{\"pawl\":{\"parentClose\":\"leave\"}},");
+    text(w, "\"output\":{\"as\":\"${ $input + {sub: .n} }\"}");
 }
 
 static void put_switch(writer *w)
@@ -238,7 +264,7 @@ static void put_body(writer *w, uint32_t depth)
     static void (*const leaves[])(writer *) = { put_call,   put_call, put_function, put_function,
                                                 put_person, put_set,  put_emit,     put_wait,
                                                 put_switch, put_set,  put_wait,     put_listen,
-                                                put_listen, put_raise };
+                                                put_run,    put_run,  put_listen,   put_raise };
     static void (*const scopes[])(writer *, uint32_t) = { put_do,  put_for, put_fork,
                                                           put_try, put_try, put_fork };
     if (depth < DEPTH_MAX && w->left > 1 && draw(5) < 2)
@@ -278,9 +304,12 @@ static void put_list(writer *w, uint32_t depth)
     text(w, "]");
 }
 
-static void put_document(writer *w, uint32_t number, uint32_t tasks)
+static void put_document(writer *w, uint32_t number, uint32_t count, uint32_t tasks)
 {
     w->left = tasks;
+    w->number = number;
+    w->count = count;
+    w->runs = number == 0 ? 2 : 1;
     pw_buf_printf(&w->out,
                   "{\"document\":{\"dsl\":\"1.0.3\",\"namespace\":\"sim\",\"name\":\"flow%u\","
                   "\"version\":\"1.0.0\"},",
@@ -337,7 +366,7 @@ void sim_flows_make(uint32_t count, uint32_t tasks)
     for (uint32_t i = 0; i < count; i++) {
         writer w = { .left = 0 };
         pw_buf_init(&w.out, 0);
-        put_document(&w, i, tasks);
+        put_document(&w, i, count, tasks);
         sim_note("flow%u: " PW_FMT, i, PW_ARG(pw_buf_view(&w.out)));
         if (draw(2))
             to_yaml(&w.out);

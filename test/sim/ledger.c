@@ -8,7 +8,7 @@
 #include "sim.h"
 #include "base/json.h"
 
-enum { ALIASES_MAX = 512, CALLS_MAX = 8192 };
+enum { ALIASES_MAX = 4096, CALLS_MAX = 65536 };
 
 typedef struct visit {
     bool begun, ended, faulted, consumed, works;
@@ -30,6 +30,8 @@ typedef struct account {
     uint64_t visit_room;
     step *steps; /* by sequence, from 0 */
     uint64_t step_room;
+    uint32_t parent; /* who has asked for it; 0: nobody */
+    bool awaited, told, let_go;
 } account;
 
 static account accounts[ALIASES_MAX];
@@ -142,7 +144,8 @@ static void on_entry(account *a, uint32_t alias, pw_value entry, bool ended)
     bool mended =
         a->entry.status == PW_CANCELLED && IS(type, "instance.cancelled"); /* a faulted one */
     if (ended && !mended && !IS(type, "call.late") && !IS(type, "activity.late") &&
-        !IS(type, "command.without-effect") && !IS(type, "task.cancelled"))
+        !IS(type, "command.without-effect") && !IS(type, "task.cancelled") &&
+        !IS(type, "child.late"))
         sim_violation("i%u seq %llu: '" PW_FMT "' after the end", alias,
                       (unsigned long long)a->entry.sequence, PW_ARG(type));
     if (IS(type, "instance.started") && a->entry.sequence != 1)
@@ -209,6 +212,86 @@ static void on_intents(const pw_transition *t, uint32_t alias)
     }
 }
 
+/* ------------------------------------------------------------------ parents and children */
+
+static account *child_of(const pw_inbox_message *m, uint32_t parent)
+{
+    account *child = &accounts[sim_alias(m->target) - 1];
+    if (child->parent != parent)
+        sim_violation("i%u: writes '" PW_FMT "' for i%u, which is not its child", parent,
+                      PW_ARG(m->kind), sim_alias(m->target));
+    return child;
+}
+
+static void on_start_row(const pw_inbox_message *m, uint32_t alias)
+{
+    account *child = &accounts[sim_alias(m->target) - 1];
+    if (child->entry.asked || child->entry.known)
+        sim_violation("i%u: starts i%u, which was started before", alias, sim_alias(m->target));
+    pw_arena arena;
+    pw_arena_init(&arena, 0);
+    pw_value payload = { 0 };
+    int64_t number = 0;
+    bool good = pw_json_parse(&payload, m->payload, NULL, &arena, NULL) == PAWL_OK &&
+                pw_str_eq(pw_get_text(payload, "parent"), sim_alias_id(alias));
+    child->entry.asked = true;
+    child->parent = alias;
+    child->awaited = pw_integer(pw_get_lit(payload, "visit"), &number);
+    sim_note("  i%u: starts i%u %s visit %lld", alias, sim_alias(m->target),
+             child->awaited ? "for" : "without", (long long)number);
+    pw_arena_done(&arena);
+    if (!good)
+        sim_violation("i%u: the start of i%u cannot be read", alias, sim_alias(m->target));
+}
+
+static void on_messages(account *a, uint32_t alias, const pw_transition *t, bool ended)
+{
+    for (size_t i = 0; i < t->message_count; i++) {
+        const pw_inbox_message *m = &t->messages[i];
+        if (pw_str_is(m->kind, "start")) {
+            on_start_row(m, alias);
+        } else if (pw_str_is(m->kind, "cancel")) {
+            account *child = child_of(m, alias);
+            if (child->let_go || !child->awaited)
+                sim_violation("i%u: cancels i%u, for which it does not wait", alias,
+                              sim_alias(m->target));
+            child->let_go = true;
+            sim_note("  i%u: cancels i%u", alias, sim_alias(m->target));
+        } else {
+            if (!a->awaited || a->told || a->parent != sim_alias(m->target) ||
+                !pw_status_ended(t->status))
+                sim_violation("i%u: tells i%u how it has ended", alias, sim_alias(m->target));
+            a->told = true;
+        }
+    }
+    bool silent = t->status == PW_CANCELLED && a->let_go;
+    if (!ended && pw_status_ended(t->status) && a->awaited && !a->told && !silent)
+        sim_violation("i%u has ended as %s, and i%u is not told", alias, pw_status_name(t->status),
+                      a->parent);
+}
+
+static void check_parent(const account *a, uint32_t alias, const pw_commit_item *item)
+{
+    bool child = item->create->parent.len > 0;
+    if (child != a->entry.asked ||
+        (child && !pw_str_eq(item->create->parent, sim_alias_id(a->parent))))
+        sim_violation("i%u: it begins %s", alias,
+                      child ? "as a child, and its parent does not know it" : "without its parent");
+    if (a->entry.returned)
+        sim_violation("i%u: it begins, and its start was returned", alias);
+}
+
+void sim_ledger_returned(pw_str target, pw_str key)
+{
+    account *a = &accounts[sim_alias(target) - 1];
+    sim_note("inbox: a row of i%u is returned: " PW_FMT, sim_alias(target), PW_ARG(key));
+    if (!pw_str_is(key, "start"))
+        return;
+    if (a->entry.known || !a->entry.asked || a->entry.returned)
+        sim_violation("i%u: its start is returned", sim_alias(target));
+    a->entry.returned = true;
+}
+
 static void on_end(const account *a, uint32_t alias)
 {
     for (uint64_t i = 1; i < a->visit_room && a->entry.status != PW_FAULTED; i++)
@@ -226,6 +309,8 @@ static void check_step(const account *a, uint32_t alias, const pw_commit_item *i
                       (unsigned long long)item->token + 1, (unsigned long long)e->sequence);
     if (e->known == (item->create != NULL))
         sim_violation("i%u: created %s", alias, e->known ? "twice" : "by nobody");
+    if (item->create)
+        check_parent(a, alias, item);
     if (e->known && e->status != next && !pw_status_may_move(e->status, next))
         sim_violation("i%u: moves from %s to %s", alias, pw_status_name(e->status),
                       pw_status_name(next));
@@ -254,6 +339,7 @@ void sim_ledger_commit(const pw_commit_item *item)
              (long long)(t->wake_at > 0 ? t->wake_at - SIM_EPOCH_MS : t->wake_at));
     on_entries(a, alias, t->entries.len ? t->entries : PW_LIT("[]"), ended);
     on_intents(t, alias);
+    on_messages(a, alias, t, ended);
     if (ended && (t->call_count || t->bookmark_count || t->work_count))
         sim_violation("i%u: begins something after its end", alias);
     if (pw_status_ended(t->status))

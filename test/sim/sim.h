@@ -56,6 +56,7 @@ typedef enum sim_kind {
     X(LOST_RESULT, "lost-result", "the answer of a service never comes back to the engine")        \
     X(LOST_TIMER, "lost-timer", "instances with a timer are not found in the store")               \
     X(STALE_EPOCH, "stale-epoch", "the store takes commits under epochs that are over")            \
+    X(LOST_ROW, "lost-row", "rows for other instances are not written")                            \
     X(LOST_WAKE, "lost-wake", "a thread that is woken goes on sleeping")
 
 typedef enum sim_plant {
@@ -214,6 +215,7 @@ void sim_finish(void); /* after the faults: brings everything to its end, or fin
 uint32_t sim_alias(pw_str instance); /* a small number from 1, for the history and as an index */
 pw_str sim_alias_id(uint32_t alias);
 void sim_ledger_commit(const pw_commit_item *item);
+void sim_ledger_returned(pw_str target, pw_str key); /* a row that can have no effect */
 /* A request or an attempt has come to the outside. */
 void sim_ledger_request(pw_str instance, pw_str key, pw_str request);
 void sim_ledger_attempt(pw_str instance, uint64_t visit, uint32_t attempt, pw_str key,
@@ -226,6 +228,8 @@ typedef struct sim_entry { /* of one instance */
     uint64_t sequence;
     uint32_t suspended; /* how often */
     uint64_t moved_ns;  /* when its last step was committed */
+    bool asked;         /* a parent has written that it is to be started */
+    bool returned;      /* ... which could not be */
 } sim_entry;
 uint32_t sim_ledger_count(void); /* aliases are 1 .. count */
 sim_entry sim_ledger_of(uint32_t alias);
@@ -258,6 +262,8 @@ size_t sim_open_keys(pw_str id, char **out, size_t most);
 void sim_check_started(pw_str id, const char *key, const char *input);
 void sim_check_start_conflict(pw_str id, const char *input);
 void sim_check_resumed(pw_str id, const char *key, const char *data);
+/* When the newest of the children that it waits for has ended; sim_now_ns: one has not; 0: none. */
+uint64_t sim_waits_for_child(pw_str id);
 uint32_t sim_inbox_pending(void); /* who has a row that nobody has consumed; 0: nobody */
 void sim_check_end(void);
 

@@ -254,7 +254,17 @@ static pawl_code commit_for_real(node_store *s, pw_commit_item *items, size_t co
         epochs[i] = items[i].epoch;
         items[i].epoch = 0; /* not looked at */
     }
+    pw_transition without[PW_PARTITIONS]; /* of the first items: enough to be found */
+    bool lose = sim_settings.plant == SIM_PLANT_LOST_ROW;
+    const pw_transition *whole[PW_PARTITIONS];
+    for (size_t i = 0; lose && i < count && i < PW_PARTITIONS; i++) {
+        without[i] = *(whole[i] = items[i].transition);
+        without[i].message_count = 0;
+        items[i].transition = &without[i];
+    }
     pawl_code code = s->real->ops->commit(s->real, items, count, err);
+    for (size_t i = 0; lose && i < count && i < PW_PARTITIONS; i++)
+        items[i].transition = whole[i];
     for (size_t i = 0; stale && i < count && count <= PW_LENGTH(epochs); i++)
         items[i].epoch = epochs[i];
     return code;
@@ -329,9 +339,6 @@ WRITE(definition_put, "a definition",
       (s->real, definition, created, err))
 WRITE(inbox_put, "an inbox row", (pw_store * base, const pw_inbox_row *row, pawl_error *err),
       (s->real, row, err))
-WRITE(inbox_return, "a returned inbox row",
-      (pw_store * base, pw_str target, pw_str key, const pw_inbox_row *reply, pawl_error *err),
-      (s->real, target, key, reply, err))
 WRITE_THEN(messages_put, "messages",
            (pw_store * base, pw_message_row *rows, size_t count, pawl_error *err),
            (s->real, rows, count, err), sim_messages_put(rows, count))
@@ -354,6 +361,24 @@ WRITE_THEN(deliveries_give_back, "messages given back",
 WRITE(messages_expire, "an expiry",
       (pw_store * base, int64_t now_ms, uint32_t most, uint32_t *deleted, pawl_error *err),
       (s->real, now_ms, most, deleted, err))
+
+/* The ledger hears of what can never begin. */
+static pawl_code node_inbox_return(pw_store *base, pw_str target, pw_str key,
+                                   const pw_inbox_row *reply, pawl_error *err)
+{
+    node_store *s = of(base);
+    pawl_code code = before_write(s, "store: before a row is returned", err);
+    if (code != PAWL_OK)
+        return code;
+    bool broken = breaks(s);
+    bool applied = !broken || sim_chance(SIM_STORE_CHANCE, 500);
+    if (applied)
+        code = s->real->ops->inbox_return(s->real, target, key, reply, err);
+    if (applied && code == PAWL_OK)
+        sim_ledger_returned(target, key);
+    sim_point("store: after a row is returned");
+    return broken && code == PAWL_OK ? broke("the return of a row", applied, err) : code;
+}
 
 /* ------------------------------------------------------------------ leases
  *

@@ -38,6 +38,19 @@ class Engine {
     return file
   }
 
+  // Makes another definition known, for the one that is run. A valid one is needed.
+  deploy (definition) {
+    const done = this.pawl('deploy', this.file('other.yaml', definition), '--db', this.store)
+    if (done.code !== 0) throw new Error(`pawl deploy ended with ${done.code}: ${done.err}`)
+  }
+
+  // The instances that the workflow has started itself: {name, status, output}.
+  others () {
+    const done = this.pawl('ls', '--parent', this.id, '--db', this.store, '--json', '--limit', '1000')
+    if (done.code !== 0) throw new Error(`pawl ls ended with ${done.code}: ${done.err}`)
+    return JSON.parse(done.out).instances
+  }
+
   // Runs the definition to its end, or to where only a person can move it. {refused: text} if it is not valid.
   run (definition, input, { wait = true } = {}) {
     const words = ['run', this.file('workflow.yaml', definition), '--db', this.store, '--json', '--input',

@@ -174,6 +174,20 @@ Then(/^(\S+) should cancel$/, function (name) {
 
 // ---- our own: documented in README.md
 
+Given('another workflow with definition:', function (text) {
+  this.engine.deploy(text)
+})
+
+Then('the workflow should have started {int} other(s)', function (count) {
+  assert.equal(this.engine.others().length, count)
+})
+
+Then('the others should be cancelled', function () {
+  const others = this.engine.others().map((other) => other.status)
+  assert.ok(others.length > 0, 'there are no others')
+  assert.deepEqual(others, others.map(() => 'cancelled'))
+})
+
 When('the workflow is started', function () {
   return execute(this, { wait: false })
 })

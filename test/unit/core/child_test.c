@@ -119,6 +119,16 @@ TEST(child, that_is_not_waited_for_leaves_the_input_as_output)
     fixture_close(&f);
 }
 
+TEST(child, without_an_input_gets_the_tasks)
+{
+    fixture f;
+    fixture_open(&f, "  - s: { set: { m: { x: 1 } } }\n"
+                     "  - a: { " SUB ", input: { from: .m } }\n");
+    fixture_start(&f, "{\"n\":1}");
+    EXPECT_TEXT(payload(&f, 0, "input"), "{\"x\":1}");
+    fixture_close(&f);
+}
+
 TEST(child, that_faults_gives_its_error_with_the_place_before_it)
 {
     static const struct {

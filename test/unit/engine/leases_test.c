@@ -340,6 +340,78 @@ TEST(leases, a_command_in_the_inbox_reaches_the_owner)
     cluster_done(&c);
 }
 
+/* Both nodes look at their inboxes until the instance has ended. */
+static void look_until_ended(cluster *c, const char *id)
+{
+    uint64_t deadline = pw_monotonic_ns() + WAIT_MS * 1000000ull;
+    bool ended = false, whole;
+    while (!ended) {
+        EXPECT(pw_monotonic_ns() < deadline);
+        for (unsigned i = 0; i < 2; i++) {
+            fixture *f = &c->nodes[i];
+            pw_recovery_inbox(f->p->recovery);
+            EXPECT_OK(pw_recovery_round(f->p->recovery, deadline, &whole, &f->err), f->err);
+        }
+        char *text = show(&c->nodes[0], id);
+        ended = strcmp(ask(text, "has(\"endedAt\")"), "true") == 0;
+        pawl_free(text);
+    }
+}
+
+/* How many children of the instance the node decides for, of `count` that there are. */
+static unsigned children_at(cluster *c, unsigned node, const char *parent, size_t count)
+{
+    const pw_instance_filter filter = { .parent = pw_str_of(parent), .limit = PW_PAGE_MAX };
+    pw_arena arena;
+    pw_arena_init(&arena, 0);
+    pw_instance_row *rows = NULL;
+    size_t found = 0;
+    unsigned there = 0;
+    pw_str next;
+    pawl_error err;
+    EXPECT_OK(pw_store_instance_list(c->store, &filter, &rows, &found, &next, &arena, &err), err);
+    EXPECT_INT(found, count);
+    for (size_t i = 0; i < found; i++) {
+        char id[PW_ID_SIZE];
+        (void)snprintf(id, sizeof id, PW_FMT, PW_ARG(rows[i].id));
+        EXPECT_INT(rows[i].status, PW_COMPLETED);
+        EXPECT_INT(check_steps(c, id), 3);
+        there += owner_of(c, id) == node;
+    }
+    pw_arena_done(&arena);
+    return there;
+}
+
+TEST(leases, a_parent_and_children_of_another_node_hear_of_each_other)
+{
+    static const char sub[] = "{run: {workflow: {namespace: test, name: notes, version: latest}}}";
+    static cluster c;
+    char body[1000];
+    unsigned elsewhere = 0, parents = 0;
+    cluster_init(&c, LEASE_MS);
+    node_open(&c, 0);
+    node_open(&c, 1);
+    rounds(&c);
+    deploy(&c.nodes[0], "notes", two_notes);
+    (void)snprintf(body, sizeof body,
+                   "  - all: {fork: {branches: [{a: %s}, {b: %s}, {c: %s}, {d: %s}]}}", sub, sub,
+                   sub, sub);
+    deploy(&c.nodes[0], "parent", body);
+    for (; elsewhere == 0; parents++) { /* where a child is, chance decides */
+        char *id = start_at(&c, 0, "parent");
+        look_until_ended(&c, id);
+        char *text = show(&c.nodes[0], id);
+        EXPECT_ASK(text, "[.status, .output[].n]", "[\"completed\",null,null,null,null]");
+        pawl_free(text);
+        elsewhere = children_at(&c, 1, id, 4);
+        EXPECT_INT(check_steps(&c, id), 5);
+        pawl_free(id);
+    }
+    EXPECT_INT(c.run_count, parents * 8);
+    EXPECT_INT(c.twice, 0);
+    cluster_done(&c);
+}
+
 TEST(leases, what_one_node_deploys_the_other_starts)
 {
     static cluster c;
