@@ -296,15 +296,16 @@ static void forked(unsigned branches, unsigned turns, window *w)
     pw_buf_init(&text, 0);
     pw_buf_text(&text, HEAD "  - all:\n      fork:\n        branches:\n");
     for (unsigned i = 0; i < branches; i++)
-        pw_buf_printf(&text,
-                      "          - b%u:\n"
-                      "              do:\n"
-                      "                - work:\n"
-                      "                    call: " LOAD_ACTIVITY "\n"
-                      "                    with: { branch: %u, n: '${ .n }' }\n"
-                      "                    output: { as: '{n: ($input.n + 1)}' }\n"
-                      "                - more: { switch: [ { go: { when: .n < %u, then: work } } ] }\n",
-                      i, i, turns);
+        pw_buf_printf(
+            &text,
+            "          - b%u:\n"
+            "              do:\n"
+            "                - work:\n"
+            "                    call: " LOAD_ACTIVITY "\n"
+            "                    with: { branch: %u, n: '${ .n }' }\n"
+            "                    output: { as: '{n: ($input.n + 1)}' }\n"
+            "                - more: { switch: [ { go: { when: .n < %u, then: work } } ] }\n",
+            i, i, turns);
     char *document = must(pw_buf_take(&text));
     windows[0] = *w;
     (void)run(document, "{\"n\":0}");

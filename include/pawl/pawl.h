@@ -380,8 +380,9 @@ PAWL_API PAWL_CHECK pawl_code pawl_drain(pawl *p, uint64_t timeout_ms, pawl_erro
 
 /* One instance as JSON: {"id","namespace","name","version","status","key","correlation","parent",
  * "createdAt","updatedAt","endedAt","token","wakeAt","input","output","error","waits":[...]}; each
- * wait: {"kind":"user-action|timer|call|activity|child|...","task","visit","key","child","dueAt",
- * "since","reason", ...}. Members without a value are absent. */
+ * wait: {"kind":"user-action|timer|external-message|call|activity|child|...","task","visit","key","child",
+ * "dueAt","since","reason", ...}; of a listen also "listens": {"to":"one|any|all","types","until": types,
+ * "correlation": what is expected by name,"heard": how many}. Members without a value are absent. */
 PAWL_API PAWL_CHECK pawl_code pawl_show(pawl *p, const char *id, char **out, pawl_error *err);
 
 typedef struct pawl_list_options { /* zero means default; new fields go at the end */

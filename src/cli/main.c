@@ -10,12 +10,12 @@
 #include "cli/cli.h"
 
 const cli_command *const cli_commands[] = {
-    &command_run,       &command_deploy,      &command_start,     &command_ls,
-    &command_show,      &command_log,         &command_resume,    &command_send,
-    &command_cancel,    &command_suspend,     &command_continue,  &command_migrate,
+    &command_run,         &command_deploy,    &command_start,      &command_ls,
+    &command_show,        &command_log,       &command_resume,     &command_send,
+    &command_cancel,      &command_suspend,   &command_continue,   &command_migrate,
     &command_definitions, &command_schedules, &command_definition, &command_deprecate,
-    &command_archive,   &command_validate,    &command_graph,     &command_schema,
-    &command_eval,      &command_help,        &command_version,
+    &command_archive,     &command_validate,  &command_graph,      &command_schema,
+    &command_eval,        &command_help,      &command_version,
 };
 const uint32_t cli_command_count = PW_LENGTH(cli_commands);
 

@@ -94,6 +94,29 @@ static pw_str moment_words(cli_app *cli, pw_value wait, const char *member, cons
     return pw_arena_printf(&cli->arena, " %s " PW_FMT, word, PW_ARG(cli_safe(&cli->arena, at)));
 }
 
+/* ", any a, b; order = 7; 3 heard" */
+static void add_listens(cli_app *cli, pw_buf *buf, pw_value listens)
+{
+    pw_arena *arena = &cli->arena;
+    pw_value types = pw_get_lit(listens, "types"), keys = pw_get_lit(listens, "correlation");
+    int64_t heard = 0;
+    pw_buf_text(buf, ", ");
+    pw_buf_str(buf, cli_safe(arena, pw_get_text(listens, "to")));
+    for (uint32_t i = 0; pw_is(types, PW_ARRAY) && i < types.count; i++) {
+        pw_buf_text(buf, i ? ", " : " ");
+        pw_buf_str(buf, cli_safe(arena, pw_text(pw_item(types, i))));
+    }
+    const pw_member *members = pw_members(keys);
+    for (uint32_t i = 0; pw_is(keys, PW_OBJECT) && i < keys.count; i++) {
+        pw_buf_text(buf, "; ");
+        pw_buf_str(buf, cli_safe(arena, members[i].key));
+        pw_buf_text(buf, " = ");
+        pw_buf_str(buf, cli_safe(arena, pw_json_text(arena, members[i].value, PW_JSON_COMPACT)));
+    }
+    if (pw_integer(pw_get_lit(listens, "heard"), &heard))
+        pw_buf_printf(buf, "; %lld heard", (long long)heard);
+}
+
 static void print_wait(cli_app *cli, pw_value instance, pw_value wait, void (*line)(pw_str text))
 {
     pw_arena *arena = &cli->arena;
@@ -113,6 +136,8 @@ static void print_wait(cli_app *cli, pw_value instance, pw_value wait, void (*li
         pw_buf_text(&buf, ", workflow ");
         pw_buf_str(&buf, cli_safe(arena, workflow));
     }
+    if (pw_is(pw_get_lit(wait, "listens"), PW_OBJECT))
+        add_listens(cli, &buf, pw_get_lit(wait, "listens"));
     pw_str function = pw_get_text(wait, "function");
     if (function.len > 0) {
         pw_buf_text(&buf, ", function ");

@@ -79,8 +79,7 @@ void pw_fork_branch_done(pw_step *step, pw_frame *fork, uint32_t branch, pw_valu
         fork->items = pw_array_ref(items, fork->items.count);
     }
     if (--fork->at == 0)
-        pw_flow_finish(step, fork,
-                       fork->branches ? pw_branches_outputs(step, fork) : fork->items);
+        pw_flow_finish(step, fork, fork->branches ? pw_branches_outputs(step, fork) : fork->items);
 }
 
 bool pw_fork_branch_skipped(pw_step *step, pw_frame *fork)

@@ -4,9 +4,10 @@
  * or for the end of what it started, and starts instances by rows of the inbox: one step for each
  * time.
  *
- *     begin --> TIMER --due--> starts one --> TIMER                (every, cron: overlap allow)
- *                                   '-------> CHILD --its end--> TIMER   (after; overlap skip,
- * wait) begin --> LISTEN --enough messages--> starts one --> LISTEN  (on)
+ *     begin --> TIMER --due: one starts--> TIMER              every, cron: overlap allow
+ *                  ^        '------------> CHILD --its end--.  after; overlap skip, wait
+ *                  '----------------------------------------'
+ *     begin --> LISTEN --enough: one starts--> LISTEN         on
  *
  * While what it started runs, `skip` and `wait` need no timer: at its end it is known which times
  * have passed. `on` goes on listening meanwhile: `skip` hears messages and drops them, `wait` lets
@@ -58,6 +59,8 @@ static book read_book(const pw_frame *frame)
                .at = number(from, "at", -1),
                .child = pw_get_text(from, "child") };
     b.last = number(from, "last", b.anchor);
+    if (b.last < b.anchor)
+        b.last = b.anchor;
     return b;
 }
 
@@ -165,7 +168,8 @@ static pw_str id_of(pw_arena *arena, const pw_str *parts, size_t count)
 }
 
 /* The first one is that of no other; each one after it that of the one before. */
-pw_str pw_schedule_id(pw_arena *arena, pw_str namespace_, pw_str name, pw_str version, pw_str before)
+pw_str pw_schedule_id(pw_arena *arena, pw_str namespace_, pw_str name, pw_str version,
+                      pw_str before)
 {
     pw_str parts[] = { PW_LIT("schedule"), namespace_, name, version, before };
     return id_of(arena, parts, PW_LENGTH(parts));
@@ -217,7 +221,7 @@ static void hand_over(pw_step *step, pw_frame *frame)
 }
 
 /* Waits for the next time or message, or for the end of `child`. */
-static void wait(pw_step *step, pw_frame *frame, const book *b, pw_str child)
+static void go_on(pw_step *step, pw_frame *frame, const book *b, pw_str child)
 {
     const pw_schedule *schedule = schedule_of(frame);
     book kept = *b;
@@ -290,7 +294,7 @@ static void come(pw_step *step, pw_frame *frame, book *b, pw_catch_up policy)
             child = start_one(step, frame, b, from_behind(&t, back), pw_null());
         b->last = now;
     }
-    wait(step, frame, b, child);
+    go_on(step, frame, b, child);
 }
 
 /* ------------------------------------------------------------------ what may happen */
@@ -304,7 +308,7 @@ void pw_schedule_begin(pw_step *step, pw_frame *frame)
     PW_RECORD(step, "task.started", frame, { PW_LIT("schedule"), frame->task->definition });
     if (pw_is(heard, PW_ARRAY)) /* by the one before, as its last */
         child = start_one(step, frame, &b, -1, heard);
-    wait(step, frame, &b, child);
+    go_on(step, frame, &b, child);
 }
 
 void pw_schedule_due(pw_step *step, pw_frame *frame)
@@ -313,8 +317,8 @@ void pw_schedule_due(pw_step *step, pw_frame *frame)
     book b = read_book(frame);
     frame->attempt++;
     if (schedule->kind == PW_SCHEDULE_AFTER)
-        wait(step, frame, &b,
-             start_one(step, frame, &b, next_behind(schedule, b.anchor, b.last), pw_null()));
+        go_on(step, frame, &b,
+              start_one(step, frame, &b, next_behind(schedule, b.anchor, b.last), pw_null()));
     else
         come(step, frame, &b, schedule->catch_up);
 }
@@ -334,7 +338,7 @@ void pw_schedule_heard(pw_step *step, pw_frame *frame, pw_value messages)
     } else {
         child = start_one(step, frame, &b, -1, messages);
     }
-    wait(step, frame, &b, child);
+    go_on(step, frame, &b, child);
 }
 
 bool pw_schedule_is_deaf(const pw_frame *frame)
@@ -381,7 +385,7 @@ void pw_schedule_child_ended(pw_step *step, pw_frame *frame, pw_value error)
              schedule->catch_up == PW_CATCH_UP_ALL ? PW_CATCH_UP_ALL : PW_CATCH_UP_ONE);
         return;
     }
-    wait(step, frame, &b, (pw_str){ 0 });
+    go_on(step, frame, &b, (pw_str){ 0 });
 }
 
 pw_value pw_schedule_described(const pw_frame *frame, pw_arena *arena)

@@ -337,8 +337,8 @@ void pawl_close(pawl *p)
         pw_shard_free(p->shards[i]);
     pw_committer_free(p->committer);
     pw_recovery_free(p->recovery);
-    pw_router_free(p->router);
     pw_schedules_free(p->schedules);
+    pw_router_free(p->router);
     pw_leases_free(p->leases);
     pw_threads_free(p->threads);
     pw_registry_free(p->registry);

@@ -8,14 +8,14 @@
  *  3. Timers of the window that begins where the last one ended. The horizon is raised before the
  * rows are read: a timer that is committed meanwhile is either read, or kept by its shard because
  * it is below the horizon.
- *  4. Schedules: each definition that has one has one that lives. At open, and when one could not be
- * started; with other nodes every CheckInterval.
- *  5. Inbox rows that no step has consumed: each becomes a command. At open and every
+ *  4. Inbox rows that no step has consumed: each becomes a command. At open and every
  * CheckInterval.
- *  6. Messages that are NEW and nobody routes, subscriptions for which something is kept, and
+ *  5. Messages that are NEW and nobody routes, subscriptions for which something is kept, and
  * deliveries that wait. Before an instance of a partition may look at its deliveries, what was NEW
  * when the partition was taken is routed, so that nothing overtakes it. At every CheckInterval again,
  * but for the subscriptions; and messages that have expired are deleted.
+ *  6. Schedules: each definition that has one has one that lives. At open, and when one could not be
+ * started; with other nodes every CheckInterval.
  *
  * All of it for the partitions that this node has. When it has gained some, the same is done for
  * these alone, with the window as it is. */

@@ -213,7 +213,8 @@ bool pw_schedules_check(pw_schedules *schedules, bool others)
             (void)pthread_mutex_unlock(&schedules->lock);
             /* what another node has, or a document that this release cannot read, holds up nobody
              */
-            good = code != PAWL_IO && code != PAWL_NO_MEMORY;
+            bool full = code == PAWL_BUSY && pw_leases_exclusive(p->leases);
+            good = code != PAWL_IO && code != PAWL_NO_MEMORY && !full;
         }
         filter.after = next;
         more = next.len > 0;

@@ -156,6 +156,25 @@ def _(room):
     room.pawl("run", "ask.yaml", "--db", "s.db", "--id", "k").exits(0).prints('{\n  "answer": "yes"\n}\n')
 
 
+@case("run stops where only a message can go on, and says which")
+def _(room):
+    room.file("hear.yaml", """document: {dsl: 1.0.3, namespace: t, name: hear, version: 1.0.0}
+do:
+  - hear:
+      listen:
+        to:
+          any:
+            - {with: {type: paid}, correlate: {order: {from: .data.order, expect: '${ .id }'}}}
+            - {with: {type: lost}}
+          until: length > 2
+""")
+    room.pawl("run", "hear.yaml", "--db", "s.db", "--input", '{"id":"a7"}').exits(4).complains(
+        'external-message at /do/0/hear, any paid, lost; order = "a7" since ')
+    wait = room.pawl("show", only_id(room), "--db", "s.db", "--json").exits(0).json()["waits"][0]
+    assert wait["key"] == "hear-1" and wait["listens"] == {
+        "to": "any", "types": ["paid", "lost"], "correlation": {"order": "a7"}}, wait
+
+
 @case("run without a store keeps it and names it when the instance has not ended")
 def _(room):
     fill(room)

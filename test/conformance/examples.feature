@@ -41,10 +41,6 @@ Feature: Examples
       | run-return-stderr.yaml                               | run: container            |
       | run-script-with-stdin-and-arguments.yaml             | run: script               |
       | run-shell-stdin-and-arguments.yaml                   | run: shell                |
-      | schedule-cron.yaml                                   | schedule                  |
-      | schedule-event-driven.yaml                           | schedule                  |
-      | set-expression.yaml                                  | schedule                  |
-      | set.yaml                                             | schedule                  |
       | star-wars-homeworld.yaml                             | input.schema              |
 
   Scenario: authentication-bearer-uri-format.yaml: runs: the service sees the token
@@ -377,6 +373,26 @@ Feature: Examples
     detail: The workflow 'raise-not-implemented:0.1.0' is a work in progress and cannot be run yet
     instance: /do/0/notImplemented
     """
+
+  Scenario: schedule-cron.yaml: runs: is due at midnight
+    Given the example "schedule-cron.yaml"
+    When the workflow is deployed
+    Then its schedule should be due at 'T00:00:00.000Z'
+
+  Scenario: schedule-event-driven.yaml: runs: waits for its messages
+    Given the example "schedule-event-driven.yaml"
+    When the workflow is deployed
+    Then its schedule should wait for messages
+
+  Scenario: set-expression.yaml: runs: waits for its messages
+    Given the example "set-expression.yaml"
+    When the workflow is deployed
+    Then its schedule should wait for messages
+
+  Scenario: set.yaml: runs: waits for its messages
+    Given the example "set.yaml"
+    When the workflow is deployed
+    Then its schedule should wait for messages
 
   Scenario: switch-then-string.yaml: runs: a case that matches
     Given the example "switch-then-string.yaml"

@@ -75,15 +75,16 @@ static window forked(unsigned branches, unsigned turns)
     pw_buf_init(&text, 0);
     pw_buf_text(&text, HEAD "  - all:\n      fork:\n        branches:\n");
     for (unsigned i = 0; i < branches; i++)
-        pw_buf_printf(&text,
-                      "          - b%u:\n"
-                      "              do:\n"
-                      "                - work:\n"
-                      "                    call: " LOAD_ACTIVITY "\n"
-                      "                    with: { branch: %u, n: '${ .n }' }\n"
-                      "                    output: { as: '{n: ($input.n + 1)}' }\n"
-                      "                - more: { switch: [ { go: { when: .n < %u, then: work } } ] }\n",
-                      i, i, turns);
+        pw_buf_printf(
+            &text,
+            "          - b%u:\n"
+            "              do:\n"
+            "                - work:\n"
+            "                    call: " LOAD_ACTIVITY "\n"
+            "                    with: { branch: %u, n: '${ .n }' }\n"
+            "                    output: { as: '{n: ($input.n + 1)}' }\n"
+            "                - more: { switch: [ { go: { when: .n < %u, then: work } } ] }\n",
+            i, i, turns);
     char *document = must(pw_buf_take(&text));
     unsigned all = branches * turns;
     windows[0] = (window){ .from = all * 4 / 10, .to = all * 6 / 10 };
@@ -131,7 +132,8 @@ TEST(sizes, a_step_of_an_item_costs_the_same_near_the_last_and_memory_does_not_g
         EXPECT_INT(windows[i].of.statements, 4 * WINDOW);
     }
     expect_flat("an item", &windows[0], &windows[1], 0.2);
-    if (windows[1].memory > windows[0].memory + (1u << 20)) /* an arena that is about to be copied */
+    if (windows[1].memory >
+        windows[0].memory + (1u << 20)) /* an arena that is about to be copied */
         fail_msg("%zu bytes of memory near the first item, %zu near the last", windows[0].memory,
                  windows[1].memory);
 }

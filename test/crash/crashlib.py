@@ -12,7 +12,8 @@ import threading
 
 COUNT = 3
 KINDS = {"order": "completed", "loop": "completed", "fork": "completed", "person": "completed",
-         "mend": "completed", "sleeper": "cancelled", "family": "completed", "sub": "completed", "hear": "completed"}
+         "mend": "completed", "sleeper": "cancelled", "hear": "completed", "family": "completed",
+         "sub": "completed"}
 EACH = {"sub": 4, "sleeper": 2}  # of the others one; a family has four children of one kind and one of the other
 OUTPUTS = {
     "order": lambda n: {"n": n, "reserved": True, "charged": True},
@@ -21,8 +22,8 @@ OUTPUTS = {
     "person": lambda n: True,
     "mend": lambda n: {"mended": 422},
     "sleeper": lambda n: None,
-    "hear": lambda n: [0, 1, 2, 3, 4, 5],
     "family": lambda n: {"n": n, "one": n, "two": [n + 10, n + 20], "lost": 400},
+    "hear": lambda n: [0, 1, 2, 3, 4, 5],
 }
 TOLD = 6  # messages for each of them
 
@@ -141,18 +142,6 @@ class Case:
         db.close()
         return found
 
-    def message_problems(self, db, want):
-        messages = {r["number"]: r for r in db.execute("SELECT * FROM message")}
-        want(len(messages) == COUNT * TOLD, "messages:", len(messages))
-        taken = {}
-        for row in db.execute("SELECT * FROM delivery"):
-            want(row["consumed_step"] is not None, "a delivery of message", row["number"], "waits for", row["instance"])
-            if row["consumed_step"]:
-                taken.setdefault(row["number"], []).append(row["instance"])
-        for number, row in messages.items():
-            want(row["state"] == "delivered", "message", number, row["id"], "is", row["state"])
-            want(len(taken.get(number, [])) == 1, "message", number, row["id"], "was taken by", taken.get(number))
-
     def family_problems(self, db, rows, want):
         """Each child once, and each heard of once."""
         for family in (row for row in rows if row["name"] == "family"):
@@ -165,6 +154,18 @@ class Case:
             want(told == 4, "family", iid, "was told of", told, "ends")
         left = [tuple(row) for row in db.execute("SELECT target, kind FROM inbox WHERE consumed_step IS NULL")]
         want(not left, "rows of the inbox that were not consumed:", left)
+
+    def message_problems(self, db, want):
+        messages = {r["number"]: r for r in db.execute("SELECT * FROM message")}
+        want(len(messages) == COUNT * TOLD, "messages:", len(messages))
+        taken = {}
+        for row in db.execute("SELECT * FROM delivery"):
+            want(row["consumed_step"] is not None, "a delivery of message", row["number"], "waits for", row["instance"])
+            if row["consumed_step"]:
+                taken.setdefault(row["number"], []).append(row["instance"])
+        for number, row in messages.items():
+            want(row["state"] == "delivered", "message", number, row["id"], "is", row["state"])
+            want(len(taken.get(number, [])) == 1, "message", number, row["id"], "was taken by", taken.get(number))
 
     def instance_problems(self, db, row, noted, want):
         name, iid = row["name"], row["id"]

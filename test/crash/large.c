@@ -15,12 +15,12 @@
 
 #define HEAD "document: { dsl: '1.0.3', namespace: crash, name: large, version: '1.0.0' }\ndo:\n"
 
-static const char with_activity[] =
-    HEAD "  - each:\n"
-         "      for: { each: item, in: '[range($input.count)]' }\n"
-         "      do:\n"
-         "        - note: { call: note, with: { item: '${ $item }' }, output: { as: '${ $input + {n: "
-         "($input.n + 1)} }' } }\n";
+static const char with_activity[] = HEAD
+    "  - each:\n"
+    "      for: { each: item, in: '[range($input.count)]' }\n"
+    "      do:\n"
+    "        - note: { call: note, with: { item: '${ $item }' }, output: { as: '${ $input + {n: "
+    "($input.n + 1)} }' } }\n";
 static const char pure[] =
     HEAD "  - each:\n"
          "      for: { each: item, in: '[range($input.count)]' }\n"
@@ -52,12 +52,13 @@ static char *forked(unsigned branches)
         abort();
     len = (size_t)snprintf(text, size, HEAD "  - all:\n      fork:\n        branches:\n");
     for (unsigned i = 0; i < branches; i++)
-        len += (size_t)snprintf(
-            text + len, size - len,
-            "          - b%u: { do: [ { one: { call: note, with: { item: %u }, output: { as: '${ $input "
-            "+ {n: 1} }' } } }, { two: { call: note, with: { item: %u }, output: { as: '${ $input.n + "
-            "1 }' } } } ] }\n",
-            i, 2 * i, 2 * i + 1);
+        len += (size_t)snprintf(text + len, size - len,
+                                "          - b%u: { do: [ { one: { call: note, with: { item: %u }, "
+                                "output: { as: '${ $input "
+                                "+ {n: 1} }' } } }, { two: { call: note, with: { item: %u }, "
+                                "output: { as: '${ $input.n + "
+                                "1 }' } } } ] }\n",
+                                i, 2 * i, 2 * i + 1);
     return text;
 }
 

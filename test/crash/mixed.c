@@ -110,8 +110,8 @@ static const char *const workflows[] = {
     "  - note: { call: note, with: { sub: '${ .n }' }, output: { as: '${ $input }' } }\n"
     "  - done: { set: { sub: '${ .n }' } }\n",
 };
-static const char *const names[] = { "order", "loop", "fork", "person", "mend", "sleeper", "hear",
-                                     "family" };
+static const char *const names[] = { "order",   "loop", "fork",  "person", "mend",
+                                      "sleeper", "hear", "family" };
 
 static pawl_code note(pawl_activity *activity, const char *input, void *ledger)
 {

@@ -15,7 +15,8 @@ from crashlib import Case, plan, report
 EXPECTED = """
 activity-after-run activity-before-run deploy-after-commit deploy-before-commit engine-after-act
 engine-after-commit engine-after-decide engine-after-letter engine-after-return engine-before-act
-engine-before-answer engine-before-commit engine-before-decide engine-before-return engine-result-received http-before-result http-before-send router-after-back
+engine-before-answer engine-before-commit engine-before-decide engine-before-return engine-result-received
+http-before-result http-before-send router-after-back
 router-after-claim router-after-put router-after-route router-before-answer router-before-back router-before-claim
 router-before-keys router-before-put router-before-route store-after-commit
 store-after-definition store-after-update store-after-writes store-before-begin store-before-commit

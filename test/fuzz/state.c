@@ -2,9 +2,9 @@
  * task: refused, or a state that answers every question, and takes every event without stopping
  * the process. What a step makes of it can be stored and read again.
  *
- * The first line is the state. A second one that begins with [[ has the rows of its wide forks. Each
- * that follows is the text of a payload; "$payload":"N" in a line names the Nth of the payloads
- * behind it. */
+ * The first line is the state. A second one that begins with [[ has the rows of its wide forks.
+ * Each that follows is the text of a payload; "$payload":"N" in a line names the Nth of the
+ * payloads behind it. */
 #include "fuzz.h"
 #include "../branch_rows.h"
 #include "base/digest.h"
@@ -253,10 +253,9 @@ static branch_rows rows_of(pw_str text, pw_arena *arena)
         if (!pw_integer(pw_item(pw_item(all, i), 0), &fork) ||
             !pw_integer(pw_item(pw_item(all, i), 1), &number) || fork < 1 || number < 0)
             continue;
-        rows.items[rows.count++] = (pw_branch_row){
-            (uint64_t)fork, (uint32_t)number,
-            pw_json_text(arena, pw_item(pw_item(all, i), 2), PW_JSON_COMPACT)
-        };
+        rows.items[rows.count++] =
+            (pw_branch_row){ (uint64_t)fork, (uint32_t)number,
+                             pw_json_text(arena, pw_item(pw_item(all, i), 2), PW_JSON_COMPACT) };
     }
     return rows;
 }

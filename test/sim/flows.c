@@ -263,8 +263,8 @@ static void put_body(writer *w, uint32_t depth)
 {
     static void (*const leaves[])(writer *) = { put_call,   put_call, put_function, put_function,
                                                 put_person, put_set,  put_emit,     put_wait,
-                                                put_switch, put_set,  put_wait,     put_run,
-                                                put_run,    put_listen, put_listen, put_raise };
+                                                put_switch, put_set,  put_wait,     put_listen,
+                                                put_run,    put_run,  put_listen,   put_raise };
     static void (*const scopes[])(writer *, uint32_t) = { put_do,  put_for, put_fork,
                                                           put_try, put_try, put_fork };
     if (depth < DEPTH_MAX && w->left > 1 && draw(5) < 2)

@@ -610,7 +610,7 @@ static void push_to_the_end(uint64_t healed_ns)
         bool ended = push_all(healed_ns);
         if (!ended)
             ended_ns = 0;
-        else if (!sim_inbox_pending())
+        else if (!sim_inbox_pending() && !sim_messages_pending())
             return;
         else if (!ended_ns)
             ended_ns = sim_now_ns;
@@ -652,9 +652,6 @@ void sim_finish(void)
     start_all();
     push_to_the_end(healed_ns);
     while (sim_services_busy())
-        sim_sleep(SIM_S);
-    uint64_t limit = sim_now_ns + HEAL_LIMIT_S * SIM_S;
-    while (sim_messages_pending() && sim_now_ns < limit)
         sim_sleep(SIM_S);
     close_all();
 }

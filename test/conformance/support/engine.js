@@ -75,6 +75,38 @@ class Engine {
     throw new Error(`pawl validate ended with ${done.code}: ${done.err}`)
   }
 
+  // ---- schedules
+
+  // Publishes the definition. {refused: text} if it is not valid.
+  deploy (definition) {
+    const done = this.pawl('deploy', this.file('workflow.yaml', definition), '--db', this.store, '--json')
+    if (done.code === 2) return { refused: done.err.replaceAll(this.folder, '') }
+    if (done.code !== 0) throw new Error(`pawl deploy ended with ${done.code}: ${done.err}`)
+    this.id = JSON.parse(done.out).schedule
+    return {}
+  }
+
+  schedules () {
+    const done = this.pawl('schedules', '--db', this.store, '--json')
+    if (done.code !== 0) throw new Error(`pawl schedules ended with ${done.code}: ${done.err}`)
+    return JSON.parse(done.out).schedules
+  }
+
+  // What the schedule has started.
+  scheduled () {
+    const done = this.pawl('ls', '--parent', this.id, '--db', this.store, '--json')
+    if (done.code !== 0) throw new Error(`pawl ls ended with ${done.code}: ${done.err}`)
+    return JSON.parse(done.out).instances
+  }
+
+  // Somebody owns the store for a fifth of a second: what is due in it moves.
+  work () {
+    const text = "document: { dsl: '1.0.3', namespace: conformance, name: passing-time, version: '1.0.0' }\n" +
+      'do: [ { pass: { wait: { milliseconds: 200 } } } ]\n'
+    const done = this.pawl('run', this.file('time.yaml', text), '--db', this.store, '--json')
+    if (done.code !== 0) throw new Error(`pawl run ended with ${done.code}: ${done.err}`)
+  }
+
   took (done) {
     if (!(done.code in STATUS)) throw new Error(`pawl ended with ${done.code}: ${done.err}`)
     this.exit = STATUS[done.code]

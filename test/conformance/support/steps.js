@@ -320,6 +320,69 @@ Then('{string} should have been called {int} time(s)', async function (route, ti
   assert.equal(Number(text), times)
 })
 
+// ---- schedules
+
+const schedule = (world) => {
+  const found = world.engine.schedules()
+  assert.equal(found.length, 1, JSON.stringify(found))
+  return found[0]
+}
+
+When('the workflow is deployed', function () {
+  this.refused = this.engine.deploy(this.definition).refused
+  assert.equal(this.refused, undefined, `the definition was refused: ${this.refused}`)
+})
+
+When('its schedule has started {int} instance(s)', function (count) {
+  for (let tries = 0; this.engine.scheduled().length < count; tries++) {
+    assert.ok(tries < 200, `${this.engine.scheduled().length} were started`)
+    this.engine.work()
+  }
+})
+
+When('time passes', function () {
+  this.before = this.engine.scheduled().length
+  this.engine.work()
+})
+
+When('its schedule is {word}', function (what) {
+  this.engine.command({ suspended: 'suspend', cancelled: 'cancel' }[what])
+})
+
+Then('its schedule should be due {int} second(s) after it began', function (seconds) {
+  const shown = this.engine.show()
+  assert.equal(Date.parse(schedule(this).next) - Date.parse(shown.createdAt), seconds * 1000)
+})
+
+Then('its schedule should be due at {string}', function (end) {
+  assert.ok(schedule(this).next.endsWith(end), schedule(this).next)
+})
+
+Then('its schedule should wait for messages', function () {
+  const found = schedule(this)
+  assert.deepEqual([found.kind, found.status, found.next], ['on', 'waiting', undefined])
+})
+
+Then('the only schedule should be that of version {word}', function (version) {
+  assert.equal(schedule(this).version, version)
+})
+
+Then('there should be no schedule', function () {
+  assert.deepEqual(this.engine.schedules(), [])
+})
+
+Then('each of them should complete with output:', function (text) {
+  for (const one of this.engine.scheduled()) assert.deepEqual([one.status, one.output], ['completed', yaml(text)])
+})
+
+Then('each of them but the last should have faulted', function () {
+  for (const one of this.engine.scheduled().slice(1)) assert.equal(one.status, 'faulted')
+})
+
+Then('no more instances should have been started', function () {
+  assert.equal(this.engine.scheduled().length, this.before)
+})
+
 // ---- the language's own examples
 
 Given('the example {string}', function (name) {

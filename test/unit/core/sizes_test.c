@@ -112,7 +112,8 @@ static char *nested(unsigned levels, size_t kind)
 {
     pw_buf text;
     pw_buf_init(&text, 0);
-    pw_buf_text(&text, "document: {dsl: '1.0.3', namespace: test, name: deep, version: '1.0.0'}\ndo: [");
+    pw_buf_text(&text,
+                "document: {dsl: '1.0.3', namespace: test, name: deep, version: '1.0.0'}\ndo: [");
     for (unsigned i = 1; i < levels; i++)
         pw_buf_printf(&text, "{\"t%u\":%s", i,
                       nests[kind < PW_LENGTH(nests) ? kind : i % PW_LENGTH(nests)].before);
@@ -163,7 +164,8 @@ TEST(sizes, functions_call_each_other_thirty_eight_deep_and_no_deeper)
         "  functions:\n"
         "    down:\n"
         "      do:\n"
-        "        - again: { if: .n < .to, call: down, with: { n: '${ .n + 1 }', to: '${ .to }' } }\n"
+        "        - again: { if: .n < .to, call: down, with: { n: '${ .n + 1 }', to: '${ .to }' } "
+        "}\n"
         "        - work: { if: .n == .to, call: work }\n"
         "do:\n"
         "  - begin: { call: down, with: { n: 1, to: '${ . }' } }\n";
@@ -261,12 +263,13 @@ TEST(sizes, a_step_of_a_long_for_costs_the_same_at_its_first_item_and_at_its_las
     char input[64];
     (void)snprintf(input, sizeof input, "{\"count\":%u}", items);
     runner r;
-    begin(&r,
-          "  - each:\n"
-          "      for: { each: item, in: '[range($input.count) | {id: ., name: \"item\"}]' }\n"
-          "      do:\n"
-          "        - work: { call: work, with: { id: '${ $item.id }' }, output: { as: '$input' } }\n",
-          input);
+    begin(
+        &r,
+        "  - each:\n"
+        "      for: { each: item, in: '[range($input.count) | {id: ., name: \"item\"}]' }\n"
+        "      do:\n"
+        "        - work: { call: work, with: { id: '${ $item.id }' }, output: { as: '$input' } }\n",
+        input);
     EXPECT_INT(r.f.t.payload_count, 1); /* the collection */
     step_cost early = { 0 }, late = { 0 };
     size_t most = 0, kept = 0;
@@ -334,10 +337,11 @@ TEST(sizes, a_loop_by_then_has_the_same_state_at_every_turn)
 
 TEST(sizes, a_loop_in_a_list_has_the_same_state_at_every_turn)
 {
-    expect_same_state("  - scope:\n"
-                      "      do:\n"
-                      "        - work: { call: work, output: { as: '{n: ($input.n + 1)}' } }\n"
-                      "        - more: { switch: [ { again: { when: .n < 900000, then: work } } ] }\n");
+    expect_same_state(
+        "  - scope:\n"
+        "      do:\n"
+        "        - work: { call: work, output: { as: '{n: ($input.n + 1)}' } }\n"
+        "        - more: { switch: [ { again: { when: .n < 900000, then: work } } ] }\n");
 }
 
 TEST(sizes, a_hundred_thousand_items_without_a_boundary_are_a_hundred_steps)

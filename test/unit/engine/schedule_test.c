@@ -424,4 +424,100 @@ TEST(schedules, an_end_that_came_while_nobody_was_there_is_heard)
     fixture_done(&f);
 }
 
+/* ------------------------------------------------------------------ messages */
+
+static void send(fixture *f, unsigned from, unsigned to, const char *type)
+{
+    for (unsigned i = from; i <= to; i++) {
+        char text[200];
+        (void)snprintf(text, sizeof text,
+                       "{\"specversion\":\"1.0\",\"id\":\"%s%u\",\"source\":\"/"
+                       "s\",\"type\":\"%s\",\"data\":%u}",
+                       type, i, type, i);
+        EXPECT_OK(pawl_publish(f->p, text, NULL, NULL, &f->err), f->err);
+    }
+}
+
+/* Sorted outputs of all that was started. */
+static void expect_outputs(fixture *f, const char *expected)
+{
+    const pawl_list_options options = { .struct_size = sizeof options, .limit = 1000 };
+    char *text = NULL;
+    EXPECT_OK(pawl_list(f->p, &options, &text, &f->err), f->err);
+    EXPECT_ASK(text, "[.instances[].output.got] | sort", expected);
+    pawl_free(text);
+}
+
+TEST(schedules, each_message_starts_one_and_none_is_lost_between_two)
+{
+    fixture f;
+    open_at(&f, NULL, T0);
+    publish_only(&f, "paid", "1.0.0", nothing,
+                 "schedule: {on: {one: {with: {type: a}}}, read: data}\n",
+                 "  - a: {set: {got: '${ . }'}}");
+    send(&f, 1, 5, "a");
+    send(&f, 1, 2, "b"); /* for nobody */
+    drain(&f);
+    expect_outputs(&f, "[[1],[2],[3],[4],[5]]");
+    fixture_close(&f);
+    fixture_open(&f);
+    send(&f, 6, 6, "a");
+    drain(&f);
+    expect_outputs(&f, "[[1],[2],[3],[4],[5],[6]]");
+    expect_schedules(&f, ".schedules | map([.kind, .fired, .next])", "[[\"on\",6,null]]");
+    fixture_done(&f);
+}
+
+TEST(schedules, any_until_and_all_collect_their_messages)
+{
+    fixture f;
+    open_at(&f, NULL, T0);
+    publish_only(&f, "three", "1.0.0", nothing,
+                 "schedule: {on: {any: [{with: {type: a}}], until: 'length == 3'}, read: data}\n",
+                 "  - a: {set: {got: '${ . }'}}");
+    publish_only(&f, "both", "1.0.0", nothing,
+                 "schedule: {on: {all: [{with: {type: a}}, {with: {type: b}}]}, read: data}\n",
+                 "  - a: {set: {got: '${ sort }'}}");
+    send(&f, 1, 7, "a");
+    send(&f, 11, 12, "b");
+    drain(&f);
+    /* the second b finds no a that came behind the first round, but those that others had are gone
+     */
+    expect_outputs(&f, "[[1,2,3],[1,11],[4,5,6]]");
+    send(&f, 8, 9, "a");
+    drain(&f);
+    expect_outputs(&f, "[[1,2,3],[1,11],[4,5,6],[7,8,9],[8,12]]");
+    fixture_done(&f);
+}
+
+TEST(schedules, messages_wait_for_who_waits_for_the_one_before)
+{
+    fixture f;
+    open_at(&f, NULL, T0);
+    publish_only(&f, "one", "1.0.0", "{overlap: wait}",
+                 "schedule: {on: {one: {with: {type: a}}}, read: data}\n",
+                 "  - a: {call: gate}\n  - b: {set: {got: '${ $workflow.input }'}}");
+    send(&f, 1, 3, "a");
+    gate_wait_entered(&f.gate, 1);
+    fixture_close(&f); /* the rest waits in the store */
+    fixture_open(&f);
+    gate_open(&f.gate, UINT_MAX);
+    drain(&f);
+    expect_outputs(&f, "[[1],[2],[3]]");
+    fixture_done(&f);
+}
+
+TEST(schedules, a_successor_listens_where_the_one_before_ended)
+{
+    fixture f;
+    open_at(&f, "memory:", T0);
+    publish_only(&f, "paid", "1.0.0", nothing,
+                 "schedule: {on: {one: {with: {type: a}}}, read: data}\n",
+                 "  - a: {set: {got: '${ . }'}}");
+    send(&f, 1, 1100, "a");
+    drain(&f);
+    expect_schedules(&f, ".schedules | map(.fired)", "[1100]");
+    fixture_done(&f);
+}
+
 TEST_MAIN()
