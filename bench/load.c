@@ -71,6 +71,11 @@ void load_close(load *l)
     l->pawl = NULL;
 }
 
+const pw_store *load_store(const load *l)
+{
+    return l->pawl->store;
+}
+
 /* ------------------------------------------------------------------ running */
 
 typedef struct runner {

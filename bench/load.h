@@ -23,6 +23,7 @@ extern const char load_input[];
 /* A store at `path` with that workflow, and the activity. */
 void load_open(load *l, const char *path, unsigned tasks);
 void load_close(load *l);
+const pw_store *load_store(const load *l);
 /* Deploys any other document. */
 void load_deploy(load *l, const char *text);
 /* Runs `instances` to their end, `in_flight` at once. */

@@ -19,7 +19,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/engine.h"
 #include "lang/lang.h"
 #include "load.h"
 
@@ -53,11 +52,11 @@ static void look(load *l, const char *input)
     for (size_t i = 0; i < PW_LENGTH(windows); i++) {
         window *w = &windows[i];
         if (n == w->from) {
-            w->at_from = measure_now(l->pawl->store);
+            w->at_from = measure_now(load_store(l));
             measure_mark_begin();
         } else if (n == w->to) {
             measure_mark_end(w->name);
-            w->of = measure_since(&w->at_from, l->pawl->store);
+            w->of = measure_since(&w->at_from, load_store(l));
             w->memory = memory_now();
         }
     }
@@ -297,15 +296,16 @@ static void forked(unsigned branches, unsigned turns, window *w)
     pw_buf_init(&text, 0);
     pw_buf_text(&text, HEAD "  - all:\n      fork:\n        branches:\n");
     for (unsigned i = 0; i < branches; i++)
-        pw_buf_printf(&text,
-                      "          - b%u:\n"
-                      "              do:\n"
-                      "                - work:\n"
-                      "                    call: " LOAD_ACTIVITY "\n"
-                      "                    with: { branch: %u, n: '${ .n }' }\n"
-                      "                    output: { as: '{n: ($input.n + 1)}' }\n"
-                      "                - more: { switch: [ { go: { when: .n < %u, then: work } } ] }\n",
-                      i, i, turns);
+        pw_buf_printf(
+            &text,
+            "          - b%u:\n"
+            "              do:\n"
+            "                - work:\n"
+            "                    call: " LOAD_ACTIVITY "\n"
+            "                    with: { branch: %u, n: '${ .n }' }\n"
+            "                    output: { as: '{n: ($input.n + 1)}' }\n"
+            "                - more: { switch: [ { go: { when: .n < %u, then: work } } ] }\n",
+            i, i, turns);
     char *document = must(pw_buf_take(&text));
     windows[0] = *w;
     (void)run(document, "{\"n\":0}");

@@ -12,7 +12,8 @@ typedef struct branch_rows {
 /* What a committed transition makes of them; all in `arena`. False: out of memory. */
 static inline bool branch_rows_apply(branch_rows *rows, const pw_transition *t, pw_arena *arena)
 {
-    pw_branch_row *items = pw_arena_alloc(arena, (rows->count + t->branch_count + 1) * sizeof *items);
+    pw_branch_row *items =
+        pw_arena_alloc(arena, (rows->count + t->branch_count + 1) * sizeof *items);
     if (!items)
         return false;
     size_t count = 0;

@@ -43,9 +43,9 @@ static unsigned height_of(const pw_frame *fork)
 
 /* ------------------------------------------------------------------ what rests */
 
-static const pw_rest nothing = {
-    .wake_ms = PW_WAKE_NEVER, .low = UINT64_MAX, .key_low = UINT64_MAX
-};
+static const pw_rest nothing = { .wake_ms = PW_WAKE_NEVER,
+                                 .low = UINT64_MAX,
+                                 .key_low = UINT64_MAX };
 
 pw_rest pw_rest_none(void)
 {
@@ -98,7 +98,8 @@ static void add_frame(pw_rest *to, const pw_frame *frame)
 pw_rest pw_frames_rest(const pw_frame *top)
 {
     pw_rest rest = nothing;
-    for (const pw_frame *frame = top; frame; frame = pw_frame_walk((pw_frame *)(uintptr_t)frame, top))
+    for (const pw_frame *frame = top; frame;
+         frame = pw_frame_walk((pw_frame *)(uintptr_t)frame, top))
         add_frame(&rest, frame);
     return rest;
 }
@@ -130,8 +131,7 @@ static pw_node *put_below(pw_arena *arena, const pw_state *owner, pw_node *from,
     unsigned kid = at >> (height * BITS) & (KIDS - 1);
     if (height == 0)
         node->kids[kid] = slot;
-    else if (!(node->kids[kid] =
-                   put_below(arena, owner, node->kids[kid], height - 1, at, slot)))
+    else if (!(node->kids[kid] = put_below(arena, owner, node->kids[kid], height - 1, at, slot)))
         return NULL;
     return node;
 }
@@ -321,8 +321,7 @@ void pw_branches_settle(pw_step *step, pw_frame *top)
     for (pw_frame *child = top->child, *next = NULL; child; child = next) {
         next = child->next;
         child->parent = child->next = NULL; /* the fork of the next step is another one */
-        put_new(step, top, child->task->position,
-                (pw_slot){ .kind = SLOT_OPEN, .frame = child });
+        put_new(step, top, child->task->position, (pw_slot){ .kind = SLOT_OPEN, .frame = child });
     }
     top->child = top->last = NULL;
 }
@@ -344,8 +343,7 @@ static void write_slot(const sealing *s, pw_slot *slot, uint32_t at)
     row->number = at;
     row->state = pw_branch_text(slot, s->fork, s->put);
     if (!row->state.ptr) /* `whole` tells whether there is too much of it */
-        pw_step_abort(s->step,
-                      s->put->whole > PW_PAYLOAD_WHOLE_MAX ? PAWL_INVALID : PAWL_NO_MEMORY,
+        pw_step_abort(s->step, s->put->whole > PW_PAYLOAD_WHOLE_MAX ? PAWL_INVALID : PAWL_NO_MEMORY,
                       s->put->whole > PW_PAYLOAD_WHOLE_MAX ? PW_WHOLE_MESSAGE : "out of memory");
     slot->rest = slot->kind == SLOT_OPEN ? pw_frames_rest(slot->frame) : nothing;
     slot->rest.open = slot->kind == SLOT_OPEN;

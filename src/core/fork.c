@@ -72,16 +72,14 @@ void pw_fork_branch_done(pw_step *step, pw_frame *fork, uint32_t branch, pw_valu
     }
     if (fork->branches) {
         pw_branches_ended(step, fork, branch, output);
-        if (--fork->at == 0)
-            pw_flow_finish(step, fork, pw_branches_outputs(step, fork));
-        return;
+    } else {
+        pw_value *items = PW_NEW_ARRAY(step->arena, pw_value, fork->items.count);
+        memcpy(items, fork->items.as.items, fork->items.count * sizeof *items);
+        items[branch] = output;
+        fork->items = pw_array_ref(items, fork->items.count);
     }
-    pw_value *items = PW_NEW_ARRAY(step->arena, pw_value, fork->items.count);
-    memcpy(items, fork->items.as.items, fork->items.count * sizeof *items);
-    items[branch] = output;
-    fork->items = pw_array_ref(items, fork->items.count);
     if (--fork->at == 0)
-        pw_flow_finish(step, fork, fork->items);
+        pw_flow_finish(step, fork, fork->branches ? pw_branches_outputs(step, fork) : fork->items);
 }
 
 bool pw_fork_branch_skipped(pw_step *step, pw_frame *fork)

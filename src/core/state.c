@@ -576,7 +576,8 @@ static pawl_code read_branches(const reader *r, pw_frame *fork, unsigned depth)
     if (!fork->task || !pw_fork_is_wide(fork->task) || fork->phase != PHASE_BODY || fork->child ||
         pw_is(fork->input, PW_NONE))
         return corrupt(r->err, "a scope that is no fork has branches");
-    uint32_t count = fork->task->as.fork.branches.count, first = first_row(r->branches, fork->visit);
+    uint32_t count = fork->task->as.fork.branches.count,
+             first = first_row(r->branches, fork->visit);
     pw_slot *slots = PW_NEW_ARRAY(r->arena, pw_slot, count);
     if (!slots)
         return pw_no_memory(r->err);

@@ -321,8 +321,8 @@ pw_value pw_moment_value(pw_arena *arena, int64_t ms);
 pw_value pw_str_value(pw_str s); /* PW_NONE if empty; borrows */
 /* Puts a CloudEvent into the outbox and gives it back; `with` are its attributes. */
 bool pw_record_event(pw_step *step, pw_frame *frame, pw_value with, pw_value *out);
-/* Events about the instance and its tasks, as far as the definition wants them. `what`: the error, the
- * output, or the correlation keys, by kind; else PW_NONE. */
+/* Events about the instance and its tasks, as far as the definition wants them. `what`: the error,
+ * the output, or the correlation keys, by kind; else PW_NONE. */
 void pw_record_lifecycle(pw_step *step, pw_life kind, pw_value what);
 void pw_record_task_lifecycle(pw_step *step, pw_life kind, const pw_frame *frame, pw_value what);
 static inline void pw_record_task(pw_step *step, pw_life kind, const pw_frame *frame, pw_value what)

@@ -83,7 +83,8 @@ static void end_scan(pw_hearing *h)
     h->rows = NULL;
     h->count = h->at = 0;
     h->after = 0;
-    pw_arena_reset(&h->arena);
+    pw_arena_done(&h->arena); /* an idle instance keeps no page */
+    pw_arena_init(&h->arena, 0);
 }
 
 static void send(pw_shard *shard, pw_live *live, pw_errand *e)

@@ -72,9 +72,8 @@ static pawl_code load(pw_live *live, const pw_instance_row *row, pw_programs *pr
     }
     pw_state *state = NULL;
     const pw_payload_source payloads = pw_store_payloads(store, pw_live_id(live));
-    pawl_code code =
-        pw_state_parse_branches(&state, row->state, row->branches, live->program, &payloads,
-                                &live->arena, err);
+    pawl_code code = pw_state_parse_branches(&state, row->state, row->branches, live->program,
+                                             &payloads, &live->arena, err);
     if (code != PAWL_OK)
         return code;
     live->correlation = pw_arena_str(&live->arena, row->correlation);

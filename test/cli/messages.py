@@ -101,7 +101,7 @@ def _(room):
 @case("a message goes to the owner of the store, who does the rest")
 def _(room):
     deployed(room)
-    room.file("both.yaml", HEAD % "both" + "  - hear: {listen: {to: {one: {with: {type: go}}}}}\n")
+    room.file("both.yaml", HEAD % "both" + "  - hear: {listen: {to: {one: {with: {type: go}}}}, timeout: {after: PT50S}}\n")
     owner = room.start("run", "both.yaml", "--db", DB)
     until(lambda: os.path.exists(os.path.join(room.path, "shop.db-sock")), "the owner's socket")
     until(lambda: "waiting" in room.pawl("ls", "--db", DB).out, "the listening instance")

@@ -103,6 +103,7 @@ Feature: Examples
     Then the workflow should complete with output:
     """yaml
     accepted: true
+    bet: .bet
     """
 
   Scenario: conditional-task.yaml: runs: a minor is refused
@@ -511,3 +512,31 @@ Feature: Examples
     Given the example "wait-duration-iso8601.yaml"
     When the workflow is started
     Then wait30Seconds should wait until 30 seconds after it began
+
+  Scenario: conditional-task.yaml: runs in loose mode: the service gets the bet
+    Given the example "conditional-task.yaml" in loose mode
+    And given the workflow input is:
+    """yaml
+    customer: { age: 30 }
+    bet: { amount: 5 }
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    accepted: true
+    bet: { amount: 5 }
+    """
+
+  Scenario: try-catch-then.yaml: runs in loose mode: the error is the one that was caught
+    Given the example "try-catch-then.yaml" in loose mode
+    And given the workflow input is:
+    """yaml
+    petId: nobody
+    """
+    When the workflow is executed
+    Then the workflow output should have a 'error.status' property with value:
+    """yaml
+    404
+    """
+    And the workflow output should have properties 'error.type', 'error.title', 'error.instance'
+    And buyPet should not run

@@ -5,12 +5,14 @@
  * core and store alone, where no thread decides it. Both stay below the thousand pages at which a
  * checkpoint begins, so that what is written is what the commits write. Instructions are held by
  * instructions.py. Who makes a step cheaper writes the new figure here. */
+#include <pthread.h> /* before base.h, which forbids names that it declares */
 #include <unistd.h>
 
 #include "test.h"
 #include "base/digest.h"
 #include "base/json.h"
 #include "core/core.h"
+#include "engine/engine.h"
 #include "lang/lang.h"
 #include "load.h"
 #include "measure.h"
@@ -47,6 +49,65 @@ TEST(cost, a_step_alone_is_four_statements_two_rows_one_sync_and_four_pages)
     EXPECT_INT(c.statements, INSTANCES * (4 * STEPS + 2)); /* BEGIN and COMMIT, too */
     within_5_percent("bytes", c.bytes, &c, 17292);
     within_5_percent("allocations", c.allocations, &c, 13.0);
+}
+
+/* ------------------------------------------------------------------ messages */
+
+static unsigned messages;
+
+/* One that nobody wants: it is put, routed, and kept. */
+static void publish(load *l, const char *subject)
+{
+    char text[300];
+    pawl_error err;
+    messages++;
+    (void)snprintf(text, sizeof text,
+                   "{\"specversion\":\"1.0\",\"id\":\"%u\",\"source\":\"/cost\",\"type\":\"m\","
+                   "\"subject\":\"%s\",\"data\":%u}",
+                   messages, subject, messages);
+    check(pawl_publish(l->pawl, text, NULL, NULL, &err), &err);
+}
+
+static void start_waiting(load *l, unsigned first, unsigned count)
+{
+    for (unsigned i = first; i < first + count; i++) {
+        char input[40];
+        pawl_error err;
+        (void)snprintf(input, sizeof input, "{\"id\":\"w%u\"}", i);
+        const pawl_start_options options = { .struct_size = sizeof options,
+                                             .name = "cost/waits",
+                                             .input = input };
+        check(pawl_start(l->pawl, &options, NULL, NULL, &err), &err);
+    }
+    pawl_error err;
+    check(pawl_drain(l->pawl, 60000, &err), &err);
+}
+
+TEST(cost, a_message_costs_the_same_whoever_waits_for_others)
+{
+    enum { COUNT = 10 };
+    static const unsigned more[] = { 10, 190, 800 };
+    char path[4096];
+    load l = { 0 };
+    store_path(path);
+    load_open(&l, path, TASKS);
+    load_deploy(&l, "document: { dsl: 1.0.3, namespace: cost, name: waits, version: 1.0.0 }\n"
+                    "do:\n"
+                    "  - hear: { listen: { to: { one: { with: { type: m, subject: '${ $input.id }' } } } } }\n");
+    unsigned waiting = 0;
+    for (size_t i = 0; i < PW_LENGTH(more); i++) {
+        start_waiting(&l, waiting, more[i]);
+        waiting += more[i];
+        publish(&l, "first"); /* what is made at the first use */
+        cost before = measure_now(l.pawl->store);
+        for (unsigned n = 0; n < COUNT; n++)
+            publish(&l, "nobody");
+        cost c = measure_since(&before, l.pawl->store);
+        EXPECT_INT(c.statements, COUNT * 11); /* of two transactions, with their BEGIN and COMMIT */
+        EXPECT_INT(c.rows, COUNT * 3);        /* the message, its state, its key */
+        EXPECT_INT(c.syncs, COUNT * 2);
+    }
+    load_close(&l);
 }
 
 /* ------------------------------------------------------------------ sixty-four to a commit */

@@ -2,9 +2,11 @@
  * task: refused, or a state that answers every question, and takes every event without stopping
  * the process. What a step makes of it can be stored and read again.
  *
- * The first line is the state; each that follows is the text of a payload. "$payload":"N" in a line
- * names the Nth line behind it. */
+ * The first line is the state. A second one that begins with [[ has the rows of its wide forks.
+ * Each that follows is the text of a payload; "$payload":"N" in a line names the Nth of the
+ * payloads behind it. */
 #include "fuzz.h"
+#include "../branch_rows.h"
 #include "base/digest.h"
 #include "base/json.h"
 #include "core/match.h"
@@ -13,7 +15,7 @@
 /* Tasks are numbered in the order of the document, use.functions first: 0 /use/functions/greet,
  * 1 /do/0/all, 2 left, 3 ask, 4 right, 5 nap, 6 each, 7 work, 8 risky, 9 get, 10 mend, 11 hello,
  * 12 note, 13 pick, 14 stop, 15 race, 16 first, 17 second, 18 hear, 19 heard, 20 gather, 21 till,
- * 22 sub. */
+ * 22 sub, 23 wide, 24 to 31 a to h. */
 static const char document[] =
     "document: { dsl: '1.0.3', namespace: fuzz, name: all, version: '1.0.0' }\n"
     "use:\n"
@@ -69,7 +71,18 @@ static const char document[] =
     "          until: { all: [ { with: { source: x } }, { with: { type: t } } ] }\n"
     "  - sub:\n"
     "      run: { workflow: { namespace: a, name: b, version: latest, input: { n: '${ .n }' } } }\n"
-    "      timeout: { after: PT1H }\n";
+    "      timeout: { after: PT1H }\n"
+    "  - wide:\n"
+    "      fork:\n"
+    "        branches:\n"
+    "          - a: { call: echo }\n"
+    "          - b: { call: echo, with: { n: '${ . }' } }\n"
+    "          - c: { call: userTask, with: { key: ok } }\n"
+    "          - d: { wait: PT1H }\n"
+    "          - e: { set: { n: 1 } }\n"
+    "          - f: { call: http, with: { method: get, endpoint: 'http://127.0.0.1:9/' } }\n"
+    "          - g: { call: echo, timeout: { after: PT1M } }\n"
+    "          - h: { if: .n != 1, call: echo }\n";
 
 static const pw_expr_limits limits = {
     .fuel = 20000, .memory = 1u << 20, .depth = 200, .outputs = 20
@@ -145,7 +158,7 @@ static void ask(const pw_state *state, pw_arena *arena, pw_event *event, uint64_
 
 /* One event at the state; what comes of it must be readable. */
 static void step(const pw_state *state, const pw_event *event, const pw_payload_list *kept,
-                 pw_arena *arena)
+                 branch_rows rows, pw_arena *arena)
 {
     pw_transition t;
     pawl_error err = { .code = PAWL_OK };
@@ -165,7 +178,9 @@ static void step(const pw_state *state, const pw_event *event, const pw_payload_
     fuzz_keep(&all, kept->items, kept->count, arena);
     fuzz_keep(&all, t.payloads, t.payload_count, arena);
     const pw_payload_source payloads = fuzz_payloads(&all);
-    code = pw_state_parse(&next, t.state_text, program, &payloads, arena, &err);
+    FUZZ_CHECK(branch_rows_apply(&rows, &t, arena));
+    code = pw_state_parse_branches(&next, t.state_text, branch_rows_text(&rows, arena), program,
+                                   &payloads, arena, &err);
     if (code != PAWL_OK)
         (void)fprintf(stderr, "%s: %s\n" PW_FMT "\n", pw_event_name(event->kind), err.message,
                       PW_ARG(t.state_text));
@@ -203,8 +218,8 @@ static pw_str with_names(pw_str line, const pw_payload_list *kept, pw_arena *are
     return text;
 }
 
-/* The state, and the payloads behind it. */
-static pw_str read_lines(pw_str input, pw_payload_list *kept, pw_arena *arena)
+/* The state, the rows and the payloads behind it. */
+static pw_str read_lines(pw_str input, pw_str *branches, pw_payload_list *kept, pw_arena *arena)
 {
     pw_str lines[LINES_MAX];
     size_t count = 0;
@@ -217,7 +232,8 @@ static pw_str read_lines(pw_str input, pw_payload_list *kept, pw_arena *arena)
         if (last)
             break;
     }
-    for (size_t i = count; i-- > 1;) {
+    size_t first = count > 1 && lines[1].len > 1 && memcmp(lines[1].ptr, "[[", 2) == 0 ? 2 : 1;
+    for (size_t i = count; i-- > first;) {
         pw_payload payload = { .text = with_names(lines[i], kept, arena) };
         char hex[PW_DIGEST_HEX_SIZE];
         pw_digest digest = pw_digest_of_text(payload.text);
@@ -225,7 +241,33 @@ static pw_str read_lines(pw_str input, pw_payload_list *kept, pw_arena *arena)
         payload.digest = pw_arena_str(arena, pw_str_of(hex));
         fuzz_keep(kept, &payload, 1, arena);
     }
+    if (first == 2)
+        *branches = with_names(lines[1], kept, arena);
     return with_names(lines[0], kept, arena);
+}
+
+/* The rows of a text that was read; what is none of them was not looked at. */
+static branch_rows rows_of(pw_str text, pw_arena *arena)
+{
+    branch_rows rows = { 0 };
+    pw_value all;
+    if (text.len == 0)
+        return rows;
+    FUZZ_CHECK(pw_json_parse(&all, text, NULL, arena, NULL) == PAWL_OK);
+    if (!pw_is(all, PW_ARRAY))
+        return rows;
+    rows.items = pw_arena_array(arena, all.count + 1, sizeof *rows.items);
+    FUZZ_CHECK(rows.items != NULL);
+    for (uint32_t i = 0; i < all.count; i++) {
+        int64_t fork, number;
+        if (!pw_integer(pw_item(pw_item(all, i), 0), &fork) ||
+            !pw_integer(pw_item(pw_item(all, i), 1), &number) || fork < 1 || number < 0)
+            continue;
+        rows.items[rows.count++] =
+            (pw_branch_row){ (uint64_t)fork, (uint32_t)number,
+                             pw_json_text(arena, pw_item(pw_item(all, i), 2), PW_JSON_COMPACT) };
+    }
+    return rows;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -248,9 +290,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     pawl_error err = { .code = PAWL_OK };
     pw_payload_list kept = { 0 };
     const pw_payload_source payloads = fuzz_payloads(&kept);
-    pw_str text = read_lines(fuzz_text(data, size), &kept, &arena);
-    pawl_code code = pw_state_parse(&state, text, program, &payloads, &arena, &err);
+    pw_str branches = { "", 0 }, text = read_lines(fuzz_text(data, size), &branches, &kept, &arena);
+    pawl_code code =
+        pw_state_parse_branches(&state, text, branches, program, &payloads, &arena, &err);
     if (code == PAWL_OK) {
+        const branch_rows rows = rows_of(branches, &arena);
         pw_event event = { .now_ms = 1790000000000,
                            .seed = 7,
                            .payload = pw_int(1),
@@ -261,26 +305,26 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         for (size_t i = 0; i < PW_LENGTH(kinds); i++) {
             event.kind = kinds[i];
             event.now_ms = timer > 1790000000000 ? timer : 1790000000000;
-            step(state, &event, &kept, &arena);
+            step(state, &event, &kept, rows, &arena);
         }
         event.kind = PW_EVENT_ACTIVITY_RESULT;
         event.error = pw_object_of(&arena, (pw_member[]){ { PW_LIT("status"), pw_int(500) } }, 1);
-        step(state, &event, &kept, &arena);
+        step(state, &event, &kept, rows, &arena);
         event.kind = PW_EVENT_CALL_RESULT;
         event.call.status = 503;
-        step(state, &event, &kept, &arena);
+        step(state, &event, &kept, rows, &arena);
         event.kind =
             PW_EVENT_CHILD_ENDED; /* with an error, then without; its visit and key by ask() */
-        step(state, &event, &kept, &arena);
+        step(state, &event, &kept, rows, &arena);
         event.error = (pw_value){ 0 };
-        step(state, &event, &kept, &arena);
+        step(state, &event, &kept, rows, &arena);
         event.kind = PW_EVENT_MESSAGE;
         event.visit = listens;
         event.number = 1;
         for (size_t i = 0; i < PW_LENGTH(messages); i++) {
             FUZZ_CHECK(pw_json_parse(&event.payload, pw_str_of(messages[i]), NULL, &arena, &err) ==
                        PAWL_OK);
-            step(state, &event, &kept, &arena);
+            step(state, &event, &kept, rows, &arena);
         }
     } else {
         FUZZ_CHECK(code == PAWL_CORRUPT || code == PAWL_SCHEMA);

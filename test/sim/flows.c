@@ -202,7 +202,7 @@ static void put_task(writer *w, uint32_t depth);
 
 static void put_fork(writer *w, uint32_t depth)
 {
-    uint64_t branches = 2 + draw(2);
+    uint64_t branches = draw(5) ? 2 + draw(2) : 8 + draw(3); /* from eight on they have rows */
     text(w, "\"fork\":{\"branches\":[");
     for (uint64_t i = 0; i < branches; i++) {
         text(w, i ? "," : "");

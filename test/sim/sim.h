@@ -57,6 +57,8 @@ typedef enum sim_kind {
     X(LOST_TIMER, "lost-timer", "instances with a timer are not found in the store")               \
     X(STALE_EPOCH, "stale-epoch", "the store takes commits under epochs that are over")            \
     X(LOST_ROW, "lost-row", "rows for other instances are not written")                            \
+    X(LOST_MESSAGE, "lost-message", "the store says that messages are stored which are not")           \
+    X(OTHER_ORDER, "other-order", "deliveries are shown newest first")                             \
     X(LOST_WAKE, "lost-wake", "a thread that is woken goes on sleeping")
 
 typedef enum sim_plant {

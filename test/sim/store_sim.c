@@ -156,14 +156,27 @@ READ(subscriptions,
      (pw_store * base, pw_str instance, pw_str matcher, const pw_subscription_row *after,
       uint32_t limit, pw_subscription_row **out, size_t *count, pw_arena *arena, pawl_error *err),
      (of(base)->real, instance, matcher, after, limit, out, count, arena, err))
-READ(deliveries,
-     (pw_store * base, pw_str instance, uint64_t after, uint32_t limit, pw_delivery_row **out,
-      size_t *count, pw_arena *arena, pawl_error *err),
-     (of(base)->real, instance, after, limit, out, count, arena, err))
 READ(deliveries_pending,
      (pw_store * base, uint64_t partitions, pw_str after, uint32_t limit, pw_str **out,
       size_t *count, pw_arena *arena, pawl_error *err),
      (of(base)->real, partitions, after, limit, out, count, arena, err))
+
+static pawl_code node_deliveries(pw_store *base, pw_str instance, uint64_t after, uint32_t limit,
+                                 pw_delivery_row **out, size_t *count, pw_arena *arena,
+                                 pawl_error *err)
+{
+    pawl_code code = before_read(base, "read deliveries", err);
+    if (code == PAWL_OK)
+        code = of(base)->real->ops->deliveries(of(base)->real, instance, after, limit, out, count,
+                                               arena, err);
+    size_t rows = code == PAWL_OK && sim_settings.plant == SIM_PLANT_OTHER_ORDER ? *count : 0;
+    for (size_t i = 0; i < rows / 2; i++) {
+        pw_delivery_row row = (*out)[i];
+        (*out)[i] = (*out)[rows - 1 - i];
+        (*out)[rows - 1 - i] = row;
+    }
+    return after_read(code);
+}
 
 static pawl_code node_due(pw_store *base, uint64_t partitions, int64_t until_ms, int64_t after_ms,
                           pw_str after_id, uint32_t limit, pw_due **out, size_t *count,
@@ -339,9 +352,37 @@ WRITE(definition_put, "a definition",
       (s->real, definition, created, err))
 WRITE(inbox_put, "an inbox row", (pw_store * base, const pw_inbox_row *row, pawl_error *err),
       (s->real, row, err))
-WRITE_THEN(messages_put, "messages",
-           (pw_store * base, pw_message_row *rows, size_t count, pawl_error *err),
-           (s->real, rows, count, err), sim_messages_put(rows, count))
+static pawl_code put_for_real(pw_store *real, pw_message_row *rows, size_t count, pawl_error *err)
+{
+    if (sim_settings.plant != SIM_PLANT_LOST_MESSAGE || !sim_chance(SIM_STORE_CHANCE, 200)) {
+        pawl_code code = real->ops->messages_put(real, rows, count, err);
+        if (code == PAWL_OK)
+            sim_messages_put(rows, count);
+        return code;
+    }
+    sim_note("planted: %zu messages that are not stored", count);
+    for (size_t i = 0; i < count; i++) {
+        rows[i].number = 1000000 + i;
+        rows[i].state = PW_MESSAGE_KEPT;
+    }
+    return PAWL_OK;
+}
+
+static pawl_code node_messages_put(pw_store *base, pw_message_row *rows, size_t count,
+                                   pawl_error *err)
+{
+    node_store *s = of(base);
+    pawl_code code = before_write(s, "store: before messages", err);
+    if (code != PAWL_OK)
+        return code;
+    bool broken = breaks(s);
+    bool applied = !broken || sim_chance(SIM_STORE_CHANCE, 500);
+    if (applied)
+        code = put_for_real(s->real, rows, count, err);
+    sim_point("store: after messages");
+    return broken && code == PAWL_OK ? broke("messages", applied, err) : code;
+}
+
 WRITE_THEN(messages_route, "a routing",
       (pw_store * base, uint64_t matchers, pw_message_route *routes, size_t count, int64_t now_ms,
        pw_delivery_target **targets, size_t *target_count, pw_arena *arena, pawl_error *err),

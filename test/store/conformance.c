@@ -121,9 +121,11 @@ STORE_TEST(a_created_instance_is_read_back_whole)
     pw_commit_item item = item_of("i1", 0, &t, 1000);
     item.create = &n;
     item.actor = S("kim");
+    item.nonce = UINT64_MAX - 4;
     must_commit(f, &item);
     restart(f);
     pw_instance_row row = get(f, "i1");
+    EXPECT(!row.schedule);
     EXPECT_STR(row.id, "i1");
     EXPECT_STR(row.namespace_, "shop");
     EXPECT_STR(row.name, "order");
@@ -152,6 +154,11 @@ STORE_TEST(a_created_instance_is_read_back_whole)
     EXPECT_STR(steps[0].correlation, "corr-7");
     EXPECT_INT(steps[0].at_ms, 1000);
     EXPECT_STR(steps[0].entries, "[{\"did\":\"something\"}]");
+    EXPECT(steps[0].nonce == UINT64_MAX - 4);
+    item = item_of("i1", 1, &t, 2000);
+    item.nonce = 1;
+    EXPECT_INT(commit_one(f, &item), PAWL_INVALID);
+    EXPECT_TEXT(item.error.message, "instance 'i1': a nonce is for the first step");
 }
 
 STORE_TEST(state_is_left_out_when_it_is_not_asked_for)

@@ -830,6 +830,59 @@ STORE_TEST(a_message_to_another_instance_is_sent_once_and_may_come_before_it)
     EXPECT_INT(got.created_ms, 1000);
 }
 
+STORE_TEST(a_command_that_can_have_no_effect_is_returned_to_whoever_asked)
+{
+    have_definition(f);
+    pw_inbox_message start = { S("child-1"), S("start"), S("start"), S("{\"n\":1}") };
+    pw_transition t = transition(PW_WAITING, PW_WAKE_NEVER, "{}");
+    t.messages = &start;
+    t.message_count = 1;
+    step(f, "i1", 0, &t, 1000);
+    pw_inbox_row reply = command("i1", "child-1", "child-ended", "{\"error\":{}}", 2000);
+    EXPECT_OK(pw_store_inbox_return(f->store, S("child-1"), S("start"), &reply, &f->err), f->err);
+    restart(f);
+    EXPECT_TEXT(pending(f, 10), "i1/child-1");
+    pw_inbox_row got;
+    EXPECT_OK(pw_store_inbox_get(f->store, S("i1"), S("child-1"), &got, &f->arena, &f->err),
+              f->err);
+    EXPECT_STR(got.kind, "child-ended");
+    EXPECT_STR(got.payload, "{\"error\":{}}");
+    EXPECT_INT(got.created_ms, 2000);
+    EXPECT_INT(got.consumed_step, 0);
+    /* Once more: it is not there, and nothing is sent twice. */
+    reply = command("i1", "another", "child-ended", "{}", 2000);
+    EXPECT_INT(pw_store_inbox_return(f->store, S("child-1"), S("start"), &reply, &f->err),
+               PAWL_NOT_FOUND);
+    EXPECT_TEXT(f->err.message, "no command 'start'");
+    EXPECT_TEXT(pending(f, 10), "i1/child-1");
+}
+
+STORE_TEST(a_command_is_returned_without_a_reply_or_to_nobody)
+{
+    have_definition(f);
+    have_instance(f, "i1", 1000);
+    static const char *const keys[] = { "a", "b", "c" };
+    for (size_t i = 0; i < PW_LENGTH(keys); i++) {
+        pw_inbox_row row = command("i1", keys[i], "cancel", "{}", 1500);
+        EXPECT_OK(pw_store_inbox_put(f->store, &row, &f->err), f->err);
+    }
+    EXPECT_OK(pw_store_inbox_return(f->store, S("i1"), S("a"), NULL, &f->err), f->err);
+    EXPECT_TEXT(pending(f, 10), "i1/b i1/c");
+    pw_inbox_row reply = command("gone", "k", "child-ended", "{}", 2000);
+    EXPECT_OK(pw_store_inbox_return(f->store, S("i1"), S("b"), &reply, &f->err), f->err);
+    EXPECT_TEXT(pending(f, 10), "i1/c");
+    pw_transition t = transition(PW_CANCELLED, PW_WAKE_NEVER, "{}");
+    pw_commit_item item = item_of("i1", 1, &t, 3000);
+    item.inbox = (pw_inbox_use){ .key = S("c"), .stored = true };
+    must_commit(f, &item);
+    EXPECT_INT(pw_store_inbox_return(f->store, S("i1"), S("c"), NULL, &f->err), PAWL_NOT_FOUND);
+    reply.kind = S("");
+    EXPECT_INT(pw_store_inbox_return(f->store, S("i1"), S("c"), &reply, &f->err), PAWL_INVALID);
+    pw_inbox_row got;
+    EXPECT_OK(pw_store_inbox_get(f->store, S("i1"), S("c"), &got, &f->arena, &f->err), f->err);
+    EXPECT_INT(got.consumed_step, 2);
+}
+
 /* ---- all of them */
 
 STORE_TEST(rows_of_one_instance_are_not_seen_by_another)

@@ -722,6 +722,29 @@ TEST(sqlite, the_schema_refuses_what_would_break_its_meaning)
         { "INSERT INTO payload VALUES ('i1', 'd', '1')", "" },
         { "UPDATE payload SET value = '2'",
           "a payload is named by its content and cannot be changed" },
+        { "INSERT INTO message VALUES (1, 's', 'e', 't', 'lost', 'a', 1, 2, '{}')",
+          "CHECK constraint failed: state IN ('new', 'delivered', 'kept')" },
+        { "INSERT INTO message VALUES (0, 's', 'e', 't', 'new', 'a', 1, 2, '{}')",
+          "CHECK constraint failed: number >= 1" },
+        { "INSERT INTO message VALUES (1, 's', 'e', 't', 'delivered', 'a', 1, 2, '{}')", "" },
+        { "INSERT INTO message VALUES (2, 's', 'e', 't', 'new', 'a', 1, 2, '{}')",
+          "UNIQUE constraint failed: message.source, message.id" },
+        { "INSERT INTO subscription VALUES ('i1', 1, 0, 'm', 'h')",
+          "FOREIGN KEY constraint failed" },
+        { "INSERT INTO matcher VALUES ('m', NULL, '[]', 2)",
+          "CHECK constraint failed: complete IN (0, 1)" },
+        { "INSERT INTO matcher VALUES ('m', NULL, '[]', 0)", "" },
+        { "INSERT INTO subscription VALUES ('nobody', 1, 0, 'm', 'h')",
+          "FOREIGN KEY constraint failed" },
+        { "INSERT INTO subscription VALUES ('i1', 1, 0, 'm', 'h')", "" },
+        { "DELETE FROM matcher", "FOREIGN KEY constraint failed" },
+        { "INSERT INTO message_key VALUES ('h', 2)", "FOREIGN KEY constraint failed" },
+        { "INSERT INTO delivery VALUES ('i1', 1, 1, 64, 1, NULL)",
+          "CHECK constraint failed: partition BETWEEN 0 AND 63" },
+        { "INSERT INTO delivery VALUES ('i1', 1, 2, 3, 1, NULL)", "FOREIGN KEY constraint failed" },
+        { "INSERT INTO delivery VALUES ('i1', 1, 1, 3, 1, NULL)", "" },
+        { "DELETE FROM message", "FOREIGN KEY constraint failed" },
+        { "UPDATE instance SET schedule = 2", "CHECK constraint failed: schedule IN (0, 1)" },
     };
     have_store(file("a.db"));
     for (size_t i = 0; i < PW_LENGTH(cases); i++)
@@ -732,8 +755,12 @@ TEST(sqlite, the_schema_refuses_what_would_break_its_meaning)
     EXPECT_TEXT(raw(file("a.db"), "DELETE FROM instance"), ""); /* with all that belongs to it */
     EXPECT_INT(raw_number(file("a.db"),
                           "SELECT (SELECT count(*) FROM step) + (SELECT count(*) FROM bookmark) + "
-                          "(SELECT count(*) FROM payload)"),
+                          "(SELECT count(*) FROM payload) + (SELECT count(*) FROM subscription) + "
+                          "(SELECT count(*) FROM delivery)"),
                0);
+    EXPECT_TEXT(raw(file("a.db"), "INSERT INTO message_key VALUES ('h', 1)"), "");
+    EXPECT_TEXT(raw(file("a.db"), "DELETE FROM message"), ""); /* with its keys */
+    EXPECT_INT(raw_number(file("a.db"), "SELECT count(*) FROM message_key"), 0);
 }
 
 /* Whoever wrote it, what is there is neither replaced nor taken for written. */

@@ -150,14 +150,14 @@ void pw_mem_instance_free(pw_mem_instance *in);
 size_t pw_mem_find(const pw_mem_list *in, int (*compare)(const void *item, const void *key),
                    const void *key, bool *found);
 int pw_mem_by_number(uint64_t a, uint64_t b);
-int pw_mem_compare_definition(const void *item, const void *key);   /* key: pw_definition */
-int pw_mem_compare_instance(const void *item, const void *key);     /* pw_str, its id */
-int pw_mem_compare_bookmark(const void *item, const void *key);     /* pw_bookmark */
-int pw_mem_compare_call(const void *item, const void *key);         /* pw_str, its key */
-int pw_mem_compare_outbox(const void *item, const void *key);       /* pw_mem_place */
-int pw_mem_compare_inbox(const void *item, const void *key);        /* pw_inbox_row */
-int pw_mem_compare_branch(const void *item, const void *key); /* pw_branch_row: fork and number */
-int pw_mem_compare_payload(const void *item, const void *key);      /* pw_str: the digest */
+int pw_mem_compare_definition(const void *item, const void *key); /* key: pw_definition */
+int pw_mem_compare_instance(const void *item, const void *key);   /* pw_str, its id */
+int pw_mem_compare_bookmark(const void *item, const void *key);   /* pw_bookmark */
+int pw_mem_compare_call(const void *item, const void *key);       /* pw_str, its key */
+int pw_mem_compare_outbox(const void *item, const void *key);     /* pw_mem_place */
+int pw_mem_compare_inbox(const void *item, const void *key);      /* pw_inbox_row */
+int pw_mem_compare_branch(const void *item, const void *key);  /* pw_branch_row: fork and number */
+int pw_mem_compare_payload(const void *item, const void *key); /* pw_str: the digest */
 pw_mem_instance *pw_mem_instance_of(const pw_memory *m, pw_str id); /* NULL: none */
 
 /* ---- messages.c: rows of a step; false: out of memory; the verdict is in item->code */

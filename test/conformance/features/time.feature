@@ -219,3 +219,18 @@ Feature: Time
     status: 408
     instance: /do/0/hang
     """
+
+  @A-19
+  Scenario: The clock of a timeout runs on while the instance is suspended
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: conformance, name: the-clock-of-a-timeout-runs-on-while-the-instance-is-suspend, version: '1.0.0' }
+    do:
+      - ask: { call: userTask, with: { key: ask }, timeout: { after: PT1H } }
+    """
+    When the workflow is started
+    Then ask should time out 3600 seconds after it began
+    When the workflow is suspended
+    Then ask should time out 3600 seconds after it began
+    When the workflow is continued
+    Then ask should time out 3600 seconds after it began

@@ -7,6 +7,11 @@ const fs = require('node:fs')
 const os = require('node:os')
 const path = require('node:path')
 
+// The events that are to be published, in their order.
+const OUTBOX = `import sqlite3, sys
+for (payload,) in sqlite3.connect(sys.argv[1]).execute('SELECT payload FROM outbox ORDER BY instance, step, ordinal'):
+    print(payload)`
+
 const LIMIT_MS = 60000
 const STATUS = { 0: 'completed', 1: 'ended', 4: 'waiting' }
 
@@ -124,7 +129,7 @@ class Engine {
 
   command (name) {
     const done = this.pawl(name, this.id, '--db', this.store, '--json')
-    if (done.code !== 0) throw new Error(`pawl ${name} ended with ${done.code}: ${done.err}`)
+    if (done.code !== 0 && STATUS[done.code] !== 'waiting') throw new Error(`pawl ${name} ended with ${done.code}: ${done.err}`)
     this.exit = this.shown = null
   }
 
@@ -134,10 +139,17 @@ class Engine {
     const done = this.pawl('show', this.id, '--db', this.store, '--json')
     if (done.code !== 0) throw new Error(`pawl show ended with ${done.code}: ${done.err}`)
     const shown = JSON.parse(done.out)
-    const ended = { completed: 'completed', faulted: 'ended', cancelled: 'ended', waiting: 'waiting' }[shown.status]
+    const ended = { completed: 'completed', faulted: 'ended', cancelled: 'ended', waiting: 'waiting', suspended: 'waiting' }[shown.status]
     if (this.exit && this.exit !== ended) throw new Error(`the exit code says ${this.exit}, pawl show ${shown.status}`)
     this.shown = shown
     return shown
+  }
+
+  // CloudEvents as the workflow has sent them, lifecycle events among them.
+  events () {
+    const done = spawnSync('python3', ['-c', OUTBOX, this.store.slice('sqlite:'.length)], { encoding: 'utf8' })
+    if (done.status !== 0) throw new Error(`the outbox cannot be read: ${done.stderr}`)
+    return done.stdout.trim().split('\n').filter(Boolean).map((line) => JSON.parse(line))
   }
 
   // What became of each visit of a task, in the order in which they began:

@@ -116,7 +116,7 @@ function serve (counts) {
         case 'httpbin.org': return httpbin(request, response, url)
         case 'conformance.test': return conformance(request, response, url, body, counts)
         case 'fake-hospital.com': return json(response, 200, { alerted: url.pathname.split('/').pop() })
-        case 'superbet-casinos.com': return json(response, 200, { accepted: true })
+        case 'superbet-casinos.com': return json(response, 200, { accepted: true, bet: JSON.parse(body).bet })
         case 'fake-chat-api.com': return json(response, 200, { posted: true })
         case 'virtual-wf-powered-race.com': return json(response, 200, { path: url.pathname })
         case 'external-service.example.com': return json(response, 503, {})

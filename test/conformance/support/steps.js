@@ -196,8 +196,16 @@ When('the workflow is cancelled', function () {
   this.engine.command('cancel')
 })
 
+When('the workflow is suspended', function () {
+  this.engine.command('suspend')
+})
+
+When('the workflow is continued', function () {
+  this.engine.command('continue')
+})
+
 When('{word} answers {string} with:', function (actor, key, text) {
-  status(this, 'waiting')
+  assert.ok(['waiting', 'suspended'].includes(this.engine.show().status), this.engine.show().status)
   this.engine.answer(key, yaml(text), actor)
 })
 
@@ -213,6 +221,10 @@ When('the events are published:', function (text) {
 Then('the workflow should be waiting for {string}', function (key) {
   const keys = status(this, 'waiting').waits.map((wait) => wait.key)
   assert.ok(keys.includes(key), `it waits for ${JSON.stringify(keys)}`)
+})
+
+Then('the workflow should be suspended', function () {
+  status(this, 'suspended')
 })
 
 Then('the definition should be refused, naming {string}', function (what) {
@@ -239,6 +251,51 @@ Then(/^(\S+) should wait until (\d+) (month|second)s? after it began$/, function
   const since = new Date(wait.since)
   const due = unit === 'month' ? laterByMonths(since, Number(number)) : new Date(since.getTime() + 1000 * number)
   assert.equal(wait.dueAt, due.toISOString())
+})
+
+Then(/^(\S+) should time out (\d+) seconds? after it began$/, function (name, seconds) {
+  const wait = this.engine.show().waits.find((one) => one.name === name)
+  assert.ok(wait, `${name} does not wait`)
+  assert.equal(wait.timeoutAt, new Date(new Date(wait.since).getTime() + 1000 * seconds).toISOString())
+})
+
+// Of a lifecycle event "task.started /do/0/a", of another its type.
+function told (event) {
+  const kind = /^io\.serverlessworkflow\.(.*)\.v1$/.exec(event.type)
+  return kind ? [kind[1], event.data.task].filter(Boolean).join(' ') : event.type
+}
+
+function lifecycleEvent (world, what) {
+  const found = world.engine.events().filter((event) => told(event) === what)
+  assert.ok(found.length > 0, `no event '${what}' among: ${world.engine.events().map(told).join(', ')}`)
+  return found[0]
+}
+
+Then('the events should be:', function (text) {
+  assert.deepEqual(this.engine.events().map(told), text.split('\n').map((line) => line.trim()).filter(Boolean))
+})
+
+Then('there should be no events', function () {
+  assert.deepEqual(this.engine.events().map(told), [])
+})
+
+Then('each event should have an id of its own', function () {
+  const ids = this.engine.events().map((event) => event.id)
+  assert.ok(ids.length > 0)
+  assert.equal(new Set(ids).size, ids.length)
+})
+
+Then(/^the event '([^']+)' should have properties (.+)$/, function (what, names) {
+  const event = lifecycleEvent(this, what)
+  for (const [, name] of names.matchAll(/'([^']+)'/g)) property(event, name)
+})
+
+Then(/^the event '([^']+)' should have no property '([^']+)'$/, function (what, name) {
+  assert.throws(() => property(lifecycleEvent(this, what), name), /^AssertionError.*: no '/)
+})
+
+Then(/^the event '([^']+)' should have an? '([^']+)' property with value:$/, function (what, name, text) {
+  assert.deepEqual(property(lifecycleEvent(this, what), name), yaml(text))
 })
 
 // In UTC; a day that the month does not have becomes its last.
@@ -330,6 +387,12 @@ Then('no more instances should have been started', function () {
 
 Given('the example {string}', function (name) {
   this.definition = fs.readFileSync(path.join(process.env.PAWL_CONFORMANCE_EXAMPLES, name), 'utf8')
+})
+
+Given('the example {string} in loose mode', function (name) {
+  const text = fs.readFileSync(path.join(process.env.PAWL_CONFORMANCE_EXAMPLES, name), 'utf8')
+  this.definition = text.replace(/^do:/m, 'evaluate: { mode: loose }\ndo:')
+  assert.notEqual(this.definition, text)
 })
 
 Then('it is refused because of {string}', function (what) {

@@ -88,7 +88,8 @@ TEST(branches, outputs_come_in_the_order_of_declaration_whatever_ends_first)
 {
     enum { BRANCHES = 37 }; /* not a power of anything */
     fixture f;
-    open_wide(&f, BRANCHES, "", "{ call: work, with: { b: %u } }", "  - after: { set: '${ . }' }\n");
+    open_wide(&f, BRANCHES, "", "{ call: work, with: { b: %u } }",
+              "  - after: { set: '${ . }' }\n");
     fixture_start(&f, "null");
     pw_work work[BRANCHES];
     memcpy(work, f.t.work, sizeof work);
@@ -301,15 +302,15 @@ TEST(branches, results_for_a_suspended_instance_are_kept_and_go_on_with_it)
 TEST(branches, a_failed_branch_ends_the_fork_and_a_retry_begins_a_new_one)
 {
     fixture f;
-    fixture_open(&f,
-                 "  - safe:\n"
-                 "      try:\n"
-                 "        - all:\n"
-                 "            fork:\n"
-                 "              branches: [ { a: { call: work } }, { b: { call: work } }, { c: { "
-                 "call: work } }, { d: { call: work } }, { e: { call: work } }, { f: { call: work } "
-                 "}, { g: { call: work } }, { h: { call: work } } ]\n"
-                 "      catch: { retry: { delay: PT1S, limit: { attempt: { count: 1 } } } }\n");
+    fixture_open(
+        &f, "  - safe:\n"
+            "      try:\n"
+            "        - all:\n"
+            "            fork:\n"
+            "              branches: [ { a: { call: work } }, { b: { call: work } }, { c: { "
+            "call: work } }, { d: { call: work } }, { e: { call: work } }, { f: { call: work } "
+            "}, { g: { call: work } }, { h: { call: work } } ]\n"
+            "      catch: { retry: { delay: PT1S, limit: { attempt: { count: 1 } } } }\n");
     fixture_start(&f, "null");
     EXPECT_INT(f.branches.count, 8);
     fixture_result(&f, f.t.work[1].visit, 1, "1");
@@ -333,8 +334,10 @@ TEST(branches, a_failed_branch_ends_the_fork_and_a_retry_begins_a_new_one)
 TEST(branches, forks_inside_of_branches_have_rows_of_their_own)
 {
     static const char body[] =
-        "{ for: { each: x, in: '[1, 2]' }, do: [ { inner: { fork: { branches: [ { a: { call: work } "
-        "}, { b: { call: work } }, { c: { call: work } }, { d: { call: work } }, { e: { call: work } "
+        "{ for: { each: x, in: '[1, 2]' }, do: [ { inner: { fork: { branches: [ { a: { call: work "
+        "} "
+        "}, { b: { call: work } }, { c: { call: work } }, { d: { call: work } }, { e: { call: work "
+        "} "
         "}, { f: { call: work } }, { g: { call: work } }, { h: { wait: PT1H } } ] } } } ] }";
     fixture f;
     open_wide(&f, 8, "", body, "");
@@ -392,14 +395,27 @@ TEST(branches, more_than_a_step_may_begin_are_begun_in_the_steps_behind_it)
     fixture_close(&f);
 }
 
+TEST(branches, a_fork_that_ends_in_the_step_that_began_it_has_no_rows)
+{
+    fixture f;
+    open_wide(&f, 20, "", "{ set: { n: %u } }", "");
+    fixture_start(&f, "null");
+    EXPECT_STATUS(f, "completed");
+    EXPECT_CONTAINS(fixture_text(&f, f.t.output), "[{\"n\":0},{\"n\":1},{\"n\":2},");
+    EXPECT_INT(f.t.branch_count, 0);
+    EXPECT_INT(f.t.fork_end_count, 0);
+    fixture_close(&f);
+}
+
 /* A branch exports for all, seen by whoever runs after it. */
 TEST(branches, an_export_of_one_is_seen_by_the_others)
 {
     fixture f;
-    open_wide(&f, 20, "",
-              "{ do: [ { one: { call: work, export: { as: '${ [$context, %u] }' } } }, { two: { set: "
-              "{ seen: '${ $context }' } } } ] }",
-              "");
+    open_wide(
+        &f, 20, "",
+        "{ do: [ { one: { call: work, export: { as: '${ [$context, %u] }' } } }, { two: { set: "
+        "{ seen: '${ $context }' } } } ] }",
+        "");
     fixture_start(&f, "null");
     fixture_result(&f, f.t.work[7].visit, 1, "1");
     fixture_reload(&f);
@@ -442,6 +458,9 @@ TEST(branches, rows_that_do_not_fit_their_fork_are_corrupt)
         f.branches.items[i].state = f.branches.items[(i + 1) % 8].state; /* of another branch */
         EXPECT_INT(parse_with(&f, branch_rows_text(&f.branches, &f.arena).ptr, &err), PAWL_CORRUPT);
         f.branches.items[i] = was;
+        f.branches.items[i].number = i + 8;
+        EXPECT_INT(parse_with(&f, branch_rows_text(&f.branches, &f.arena).ptr, &err), PAWL_CORRUPT);
+        f.branches.items[i] = was;
         f.branches.items[i].fork = 2;
         EXPECT_INT(parse_with(&f, branch_rows_text(&f.branches, &f.arena).ptr, &err), PAWL_CORRUPT);
         f.branches.items[i] = was;
@@ -457,16 +476,18 @@ TEST(branches, a_state_that_has_all_branches_in_it_is_read_and_goes_on)
     open_wide(&f, 8, "", "{ call: work }", "");
     fixture_start(&f, "null");
     char text[4096];
-    size_t len = (size_t)snprintf(
-        text, sizeof text,
-        "{\"f\":2,\"s\":\"waiting\",\"v\":9,\"t\":%lld,\"i\":null,\"x\":null,\"r\":{\"o\":1,\"s\":%lld,\"=\":1,"
-        "\"c\":[{\"t\":0,\"p\":1,\"v\":1,\"o\":8,\"i\":8,\"s\":%lld,\"=\":1,"
-        "\"it\":[null,null,null,null,null,null,null,null],\"c\":[",
-        T0, T0, T0);
+    size_t len =
+        (size_t)snprintf(text, sizeof text,
+                         "{\"f\":2,\"s\":\"waiting\",\"v\":9,\"t\":%lld,\"i\":null,\"x\":null,"
+                         "\"r\":{\"o\":1,\"s\":%lld,\"=\":1,"
+                         "\"c\":[{\"t\":0,\"p\":1,\"v\":1,\"o\":8,\"i\":8,\"s\":%lld,\"=\":1,"
+                         "\"it\":[null,null,null,null,null,null,null,null],\"c\":[",
+                         T0, T0, T0);
     for (unsigned i = 0; i < 8; i++)
-        len += (size_t)snprintf(text + len, sizeof text - len,
-                                "%s{\"t\":%u,\"p\":6,\"v\":%u,\"n\":1,\"s\":%lld,\"=\":1,\"a\":{},\"k\":\"k%u\"}",
-                                i ? "," : "", i + 1, i + 2, T0, i);
+        len += (size_t)snprintf(
+            text + len, sizeof text - len,
+            "%s{\"t\":%u,\"p\":6,\"v\":%u,\"n\":1,\"s\":%lld,\"=\":1,\"a\":{},\"k\":\"k%u\"}",
+            i ? "," : "", i + 1, i + 2, T0, i);
     (void)snprintf(text + len, sizeof text - len, "]}]}}");
     pawl_error err;
     EXPECT_OK(pw_state_parse(&f.state, pw_str_of(text), f.program, NULL, &f.arena, &err), err);

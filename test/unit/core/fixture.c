@@ -185,9 +185,8 @@ void fixture_reload(fixture *f)
     const pw_payload_source source = fixture_source(f);
     pw_state *state;
     pw_str branches = branch_rows_text(&f->branches, &f->arena);
-    EXPECT_OK(
-        pw_state_parse_branches(&state, text, branches, f->program, &source, &f->arena, &err),
-        err);
+    EXPECT_OK(pw_state_parse_branches(&state, text, branches, f->program, &source, &f->arena, &err),
+              err);
     f->state = state;
 }
 

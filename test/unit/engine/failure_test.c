@@ -58,6 +58,29 @@ TEST(failure, a_commit_that_took_place_unnoticed_is_not_made_twice)
     fixture_done(&f);
 }
 
+/* The first instance has ended in its first step, in the same millisecond, and has left memory: its
+ * step has all that the second start's would have, but the nonce. */
+TEST(failure, a_start_repeated_at_once_is_not_taken_for_the_first_when_its_commit_fails)
+{
+    fixture f;
+    fixture_init(&f, "memory:");
+    fixture_clock(&f, 5000);
+    fixture_open(&f);
+    deploy(&f, "quick", "  - done: {set: {n: 1}}");
+    int existed = -1;
+    char *id = start_key(&f, "quick", "k", NULL, &existed);
+    EXPECT_INT(existed, 0);
+    pawl_free(finish(&f, id));
+    EXPECT_OK(pawl_drain(f.p, WAIT_MS, &f.err), f.err);
+    pw_memory_fail_commit(f.p->store, 1, false);
+    char *again = start_key(&f, "quick", "k", NULL, &existed);
+    EXPECT_TEXT(again, id);
+    EXPECT_INT(existed, 1);
+    pawl_free(again);
+    pawl_free(id);
+    fixture_done(&f);
+}
+
 TEST(failure, a_full_disk_is_told_to_callers_and_what_was_in_flight_goes_on_later)
 {
     fixture f;

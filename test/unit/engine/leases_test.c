@@ -712,6 +712,47 @@ TEST(leases, each_owner_of_a_file_has_epochs_of_its_own)
     fixture_done(&f);
 }
 
+/* ------------------------------------------------------------------ messages */
+
+static const char hears_three[] =
+    "  - hear: {listen: {to: {any: [{with: {type: m}}], until: '${ length == 3 }'}}}";
+
+static void publish_at(cluster *c, unsigned i, int n)
+{
+    char text[200];
+    (void)snprintf(text, sizeof text,
+                   "{\"specversion\":\"1.0\",\"id\":\"%d\",\"source\":\"/s\",\"type\":\"m\","
+                   "\"data\":%d}",
+                   n, n);
+    fixture *f = &c->nodes[i];
+    EXPECT_OK(pawl_publish(f->p, text, NULL, NULL, &f->err), f->err);
+}
+
+TEST(leases, a_message_is_heard_whichever_node_takes_it_in_and_goes_on_with_the_next_owner)
+{
+    static cluster c;
+    cluster_init(&c, LEASE_MS);
+    node_open(&c, 0);
+    node_open(&c, 1);
+    rounds(&c);
+    deploy(&c.nodes[0], "hears", hears_three);
+    char *ids[4];
+    for (unsigned i = 0; i < 4; i++)
+        ids[i] = start_somewhere(&c, i % 2, "hears", NULL);
+    publish_at(&c, 0, 1);
+    publish_at(&c, 1, 2);
+    fixture_close(&c.nodes[0]); /* what it had told nobody of is found by who takes over */
+    rounds(&c);
+    publish_at(&c, 1, 3);
+    for (unsigned i = 0; i < 4; i++) {
+        char *end = finish_somewhere(&c, ids[i]);
+        EXPECT_ASK(end, "[.status, .output]", "[\"completed\",[1,2,3]]");
+        pawl_free(end);
+        pawl_free(ids[i]);
+    }
+    cluster_done(&c);
+}
+
 /* ------------------------------------------------------------------ all at once */
 
 static void start_many(void *context, unsigned number)

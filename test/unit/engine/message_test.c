@@ -448,6 +448,36 @@ TEST(message, a_put_that_took_place_unnoticed_is_no_duplicate)
     fixture_done(&f);
 }
 
+/* Whatever allocation fails: an answer that is true, and in the end every message once, in order. */
+TEST(message, running_out_of_memory_loses_none)
+{
+    enum { COUNT = 120 };
+    fixture f;
+    fixture_init(&f, "memory:");
+    fixture_open(&f);
+    deploy(&f, "until", hears_until);
+    char *id = start(&f, "until", "{\"n\":120}");
+    settle(&f);
+    unsigned refused = 0;
+    for (int nth = 0; nth < COUNT; nth++) {
+        char text[300], name[16];
+        (void)snprintf(name, sizeof name, "n%d", nth);
+        (void)event(text, sizeof text, "m", name, nth);
+        pw_alloc_fail_after((uint64_t)nth + 1);
+        pawl_code code = pawl_publish(f.p, text, NULL, NULL, &f.err);
+        pw_alloc_fail_after(0);
+        if (code != PAWL_OK) {
+            EXPECT_INT(code, PAWL_NO_MEMORY);
+            EXPECT_OK(pawl_publish(f.p, text, NULL, NULL, &f.err), f.err);
+            refused++;
+        }
+    }
+    EXPECT(refused > 10);
+    expect_in_order(&f, id, 0, COUNT);
+    pawl_free(id);
+    fixture_done(&f);
+}
+
 /* ------------------------------------------------------------------ what another left */
 
 TEST(message, what_was_put_and_not_routed_is_routed_by_the_next_owner)
