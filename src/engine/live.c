@@ -30,7 +30,8 @@ void pw_live_free(pw_live *live)
     pw_hearing_free(live);
     pw_arena_done(&live->arena);
     pw_program_unref(live->program);
-    pw_free(live->flights);
+    if (live->flights)
+        pw_free(live->flights - live->flight_skip);
     pw_free(live);
 }
 
@@ -132,13 +133,19 @@ void pw_live_compact(pw_live *live)
 
 pawl_code pw_live_reserve_flights(pw_live *live, size_t more, pawl_error *err)
 {
-    if (more <= live->flight_size - live->flight_count)
+    if (more <= live->flight_size - live->flight_skip - live->flight_count)
         return PAWL_OK;
+    pw_flight *flights = live->flights ? live->flights - live->flight_skip : NULL;
     size_t size = live->flight_size ? live->flight_size : FIRST_FLIGHTS;
-    while (size < live->flight_count + more)
+    if (live->flight_count > 0)
+        memmove(flights, live->flights, live->flight_count * sizeof *flights);
+    live->flights = flights;
+    live->flight_skip = 0;
+    while (size / 2 < live->flight_count + more) /* then it is not moved again soon */
         size *= 2;
-    pw_flight *flights =
-        size > UINT32_MAX ? NULL : pw_realloc(live->flights, size * sizeof *flights);
+    if (size == live->flight_size)
+        return PAWL_OK;
+    flights = size > UINT32_MAX ? NULL : pw_realloc(flights, size * sizeof *flights);
     if (!flights)
         return pw_no_memory(err);
     live->flights = flights;
@@ -183,7 +190,13 @@ pw_flight *pw_live_find_flight(pw_live *live, uint64_t visit, uint32_t attempt)
 
 void pw_live_remove_flight(pw_live *live, pw_flight *flight)
 {
+    size_t before = (size_t)(flight - live->flights), after = --live->flight_count - before;
     live->in_flight -= flight->kind != PW_FLIGHT_HELD;
-    memmove(flight, flight + 1,
-            (size_t)(live->flights + live->flight_count-- - (flight + 1)) * sizeof *flight);
+    if (before < after) {
+        memmove(live->flights + 1, live->flights, before * sizeof *flight);
+        live->flights++;
+        live->flight_skip++;
+    } else {
+        memmove(flight, flight + 1, after * sizeof *flight);
+    }
 }

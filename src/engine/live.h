@@ -93,6 +93,7 @@ struct pw_live {
     pw_commit commit;
     pw_flight *flights;
     uint32_t flight_count, flight_size;
+    uint32_t flight_skip; /* free places before the first: what ends is mostly the oldest */
     uint32_t in_flight; /* without those that are held */
     pw_command *commands, **last_command;
     pw_http_call *calls, **last_call; /* answers that wait to be decided */
