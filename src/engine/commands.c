@@ -397,12 +397,15 @@ static pawl_code look_at_row(const wait_request *request, pw_str target, pw_str 
     return pw_recovery_round(p->recovery, request->deadline_ns, &whole, err);
 }
 
-/* A child is not there: its start is on its way, or could not be, which its parent hears. */
-static pawl_code look_for_start(const wait_request *request, pw_str parent, pw_str child,
-                                bool *again, pw_arena *arena, pawl_error *err)
+/* What the two have sent each other may still be on its way: the start of a child that is not there, or
+ * the end of one that is as far as it comes. */
+static pawl_code look_for_rows(const wait_request *request, pw_str parent, pw_str child, bool begun,
+                               bool *again, pw_arena *arena, pawl_error *err)
 {
-    bool found;
-    pawl_code code = look_at_row(request, child, PW_LIT("start"), &found, again, arena, err);
+    bool found = false;
+    pawl_code code = PAWL_OK;
+    if (!begun)
+        code = look_at_row(request, child, PW_LIT("start"), &found, again, arena, err);
     if (code != PAWL_OK || found)
         return code;
     pw_str key = pw_arena_printf(arena, "child-" PW_FMT, PW_ARG(child));
@@ -429,8 +432,9 @@ static pawl_code wait_for_children(const wait_request *request, pw_str id, bool 
             continue;
         children++;
         code = wait_with_children(request, bookmarks[i].bookmark.key, err);
-        if (code == PAWL_NOT_FOUND)
-            code = look_for_start(request, id, bookmarks[i].bookmark.key, again, arena, err);
+        if (code == PAWL_OK || code == PAWL_NOT_FOUND)
+            code = look_for_rows(request, id, bookmarks[i].bookmark.key, code == PAWL_OK, again,
+                                 arena, err);
         else if (code == PAWL_BUSY && !atomic_load(&request->p->closing))
             code = PAWL_OK; /* another node's: this process knows no more */
     }

@@ -86,7 +86,8 @@ def _(room):
             assert edge["from"] in nodes and edge["to"] in nodes, edge
         for thing in drawn["nodes"] + drawn["groups"]:
             assert thing.get("group", next(iter(groups), None)) in groups or "group" not in thing, thing
-        reached, more = set(), ["start"]
+        reached = set()
+        more = ["start", *(node["id"] for node in drawn["nodes"] if node["kind"] == "schedule")]
         while more:
             here = more.pop()
             if here not in reached:

@@ -15,7 +15,7 @@
 /* Tasks are numbered in the order of the document, use.functions first: 0 /use/functions/greet,
  * 1 /do/0/all, 2 left, 3 ask, 4 right, 5 nap, 6 each, 7 work, 8 risky, 9 get, 10 mend, 11 hello,
  * 12 note, 13 pick, 14 stop, 15 race, 16 first, 17 second, 18 hear, 19 heard, 20 gather, 21 till,
- * 22 wide, 23 to 30 a to h. */
+ * 22 sub, 23 wide, 24 to 31 a to h. */
 static const char document[] =
     "document: { dsl: '1.0.3', namespace: fuzz, name: all, version: '1.0.0' }\n"
     "use:\n"
@@ -51,21 +51,27 @@ static const char document[] =
     "          - first: { if: .n != 1, call: echo, export: { as: '${ . }' } }\n"
     "          - second: { call: userTask, with: { key: ok, title: '${ $context }' } }\n"
     "  - hear:\n"
-    "      listen: { to: { any: [ { with: { type: t, data: '${ $input.n }' } } ], until: length > 2 } "
+    "      listen: { to: { any: [ { with: { type: t, data: '${ $input.n }' } } ], until: length > "
+    "2 } "
     "}\n"
-    "      foreach: { do: [ { heard: { call: echo } } ], output: { as: '${ [., $item, $index] }' } }\n"
+    "      foreach: { do: [ { heard: { call: echo } } ], output: { as: '${ [., $item, $index] }' } "
+    "}\n"
     "  - gather:\n"
     "      listen:\n"
     "        to:\n"
     "          all:\n"
     "            - { with: { type: t, data: '${ . == 1 }' }, correlate: { k: { from: .id } } }\n"
-    "            - { with: { type: ^u|t$ }, correlate: { k: { from: .id }, m: { from: .id, expect: x "
+    "            - { with: { type: ^u|t$ }, correlate: { k: { from: .id }, m: { from: .id, expect: "
+    "x "
     "} } }\n"
     "  - till:\n"
     "      listen:\n"
     "        to:\n"
     "          any: []\n"
     "          until: { all: [ { with: { source: x } }, { with: { type: t } } ] }\n"
+    "  - sub:\n"
+    "      run: { workflow: { namespace: a, name: b, version: latest, input: { n: '${ .n }' } } }\n"
+    "      timeout: { after: PT1H }\n"
     "  - wide:\n"
     "      fork:\n"
     "        branches:\n"
@@ -135,6 +141,10 @@ static void ask(const pw_state *state, pw_arena *arena, pw_event *event, uint64_
         }
         if (pw_get_text(wait, "key").len)
             event->key = pw_get_text(wait, "key");
+        if (pw_get_text(wait, "child").len && pw_integer(pw_get_lit(wait, "visit"), &visit)) {
+            event->key = pw_get_text(wait, "child");
+            event->visit = (uint64_t)visit;
+        }
         if (pw_str_is(pw_get_text(wait, "kind"), "external-message") && visit >= 0)
             *listens = (uint64_t)visit;
     }
@@ -302,6 +312,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         step(state, &event, &kept, rows, &arena);
         event.kind = PW_EVENT_CALL_RESULT;
         event.call.status = 503;
+        step(state, &event, &kept, rows, &arena);
+        event.kind =
+            PW_EVENT_CHILD_ENDED; /* with an error, then without; its visit and key by ask() */
+        step(state, &event, &kept, rows, &arena);
+        event.error = (pw_value){ 0 };
         step(state, &event, &kept, rows, &arena);
         event.kind = PW_EVENT_MESSAGE;
         event.visit = listens;

@@ -376,6 +376,7 @@ STORE_TEST(keys_are_added_to_what_is_kept_only)
                   f->err);
     EXPECT_INT(claim(f, "i2", 1, "h2", 10, 3000), 1);
     EXPECT_TEXT(waiting(f, "i2"), "2@1");
+    EXPECT_TEXT(fed(f, PW_ALL_PARTITIONS, NULL, 10), ""); /* neither 1 nor 3 has a key */
     keys[0].hash = S("");
     EXPECT_INT(pw_store_message_keys_put(f->store, S("m-orders"), keys, 1, false, &f->err),
                PAWL_INVALID);

@@ -151,7 +151,7 @@ typedef struct file {
 static void put(file *f, uint64_t number, int bytes)
 {
     while (bytes-- > 0)
-        pw_buf_char(&f->buf, (char)(number >> 8 * bytes));
+        pw_buf_char(&f->buf, bytes < 8 ? (char)(number >> 8 * bytes) : '\0');
 }
 
 static void header(file *f, char version, uint32_t leaps, uint32_t times, uint32_t types,
