@@ -73,18 +73,6 @@ static pw_str send_words(cli_app *cli, pw_str type)
                            PW_ARG(cli_quoted(&cli->arena, type)), PW_ARG(cli_db_words(cli)));
 }
 
-/* ", for a.b or c.d" */
-static void put_types(cli_app *cli, pw_buf *buf, pw_value listens)
-{
-    pw_value types = pw_get_lit(listens, "types");
-    const char *between = pw_str_is(pw_get_text(listens, "to"), "all") ? " and " : " or ";
-    uint32_t count = pw_is(types, PW_ARRAY) ? types.count : 0;
-    for (uint32_t i = 0; i < count; i++) {
-        pw_buf_text(buf, i ? between : ", for ");
-        pw_buf_str(buf, text_of(cli, pw_item(types, i)));
-    }
-}
-
 /* " until 2026-...", " since ...", for the members that are there. */
 static pw_str moment_words(cli_app *cli, pw_value wait, const char *member, const char *word)
 {
@@ -150,7 +138,6 @@ static void print_wait(cli_app *cli, pw_value instance, pw_value wait, void (*li
                       attempt == 1 ? "retry" : "retries");
     pw_value listens = pw_get_lit(wait, "listens");
     pw_str type = pw_text(pw_item(pw_get_lit(listens, "types"), 0));
-    put_types(cli, &buf, listens);
     pw_str assigned = pw_get_text(wait, "assignedTo");
     if (assigned.len > 0) {
         pw_buf_text(&buf, ", assigned to ");

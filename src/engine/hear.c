@@ -3,7 +3,7 @@
  *
  *     taken -> a step is committed; the next
  *     not now (suspended, or a foreach is at work) -> skipped; looked at again after the next commit
- *         by which the state may hear, and from the oldest
+ *         by which the state may hear, from the oldest; until then only at what is newer
  *     not wanted -> given back through the router; until that is done nothing is decided, then the
  *         scan begins again
  *
@@ -176,8 +176,10 @@ static pawl_code next_row(pw_shard *shard, pw_live *live, const pw_delivery_row 
     pw_hearing *h = live->hearing;
     bool ended = pw_status_ended(live->status);
     pawl_code code = PAWL_OK;
-    if (h->restart)
+    if (h->restart) {
         end_scan(h);
+        h->seen = 0;
+    }
     while (code == PAWL_OK && !h->sent) {
         if (h->giving && (!h->scanning || collected_enough(live))) {
             send_back(shard, live);
@@ -187,12 +189,14 @@ static pawl_code next_row(pw_shard *shard, pw_live *live, const pw_delivery_row 
             live->hear = false;
             end_scan(h);
             h->scanning = true;
+            h->after = h->seen;
         } else if (h->at < h->count && !ended) {
             *out = &h->rows[h->at];
             return PAWL_OK;
         } else if (h->at < h->count) {
             code = collect(live, err);
         } else if (h->last) {
+            h->seen = live->skipped ? h->after : 0;
             end_scan(h);
         } else {
             code = read_page(shard, live, err);

@@ -14,7 +14,8 @@ typedef struct pw_hearing {
     pw_delivery_row *rows;
     size_t count, at;
     uint64_t after;      /* behind this number the next page begins */
-    bool scanning;       /* else the next look begins at the oldest */
+    uint64_t seen;       /* up to here all that is left was skipped: what comes is behind it */
+    bool scanning;       /* else the next look begins behind `seen` */
     bool last;           /* the page is the last */
     bool restart;        /* something older may have come: the page is old */
     uint32_t give_most;  /* deliveries given back at once: see hear.c */

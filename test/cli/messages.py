@@ -18,7 +18,7 @@ def deployed(room):
 
 def started(room, order):
     done = room.pawl("start", "shop/paid", "--db", DB, "--input", json.dumps({"order": order})).exits(4)
-    done.says("external-message at /do/0/hear", "for order.paid", "send with: pawl send order.paid --data '{}'")
+    done.says("external-message at /do/0/hear", "one order.paid", "send with: pawl send order.paid --data '{}'")
     return done.out.split()[0]
 
 

@@ -244,6 +244,11 @@ bool sim_listens(pw_str instance)
     PW_ASSERT(code == PAWL_OK);
     for (size_t i = 0; i < count; i++)
         listens = listens || rows[i].bookmark.kind == PW_BOOKMARK_MESSAGE;
+    pw_delivery_row *waiting = NULL;
+    if (listens)
+        code = pw_store_deliveries(sim_store, instance, 0, 1, &waiting, &count, &arena, NULL);
+    PW_ASSERT(code == PAWL_OK);
+    listens = listens && count == 0;
     pw_arena_done(&arena);
     return listens;
 }

@@ -244,7 +244,7 @@ uint32_t sim_message_count(void);
 void sim_message_write(pw_buf *out, uint32_t n);
 void sim_message_told(const char *answer, bool short_lived);
 void sim_message_short(uint32_t first, uint32_t count); /* they may expire */
-bool sim_listens(pw_str instance);
+bool sim_listens(pw_str instance); /* and nothing waits for it */
 uint64_t sim_messages_pending(void);
 void sim_check_messages(void);
 /* The store's wrapper: this took place. */
