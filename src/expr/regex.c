@@ -45,13 +45,18 @@ struct pw_regex_cache {
 };
 
 static pthread_once_t onig_once = PTHREAD_ONCE_INIT;
-static OnigSyntaxType without_calls;
+static OnigSyntaxType perl, without_calls;
 
+/* Programs in a pattern, `(?{...})`, would do nothing here, and a broken one leaks (Oniguruma
+ * 6.9.8). */
 static void onig_start(void)
 {
+    unsigned both =
+        onig_get_syntax_op2(ONIG_SYNTAX_PERL_NG) & ~ONIG_SYN_OP2_QMARK_BRACE_CALLOUT_CONTENTS;
+    onig_copy_syntax(&perl, ONIG_SYNTAX_PERL_NG);
+    onig_set_syntax_op2(&perl, both);
     onig_copy_syntax(&without_calls, ONIG_SYNTAX_PERL_NG);
-    onig_set_syntax_op2(&without_calls, onig_get_syntax_op2(ONIG_SYNTAX_PERL_NG) &
-                                            ~ONIG_SYN_OP2_QMARK_PERL_SUBEXP_CALL);
+    onig_set_syntax_op2(&without_calls, both & ~ONIG_SYN_OP2_QMARK_PERL_SUBEXP_CALL);
     OnigEncoding encodings[] = { ONIG_ENCODING_UTF8 };
     (void)onig_initialize(encodings, 1);
     (void)onig_set_parse_depth_limit(250);
@@ -139,7 +144,7 @@ static OnigSyntaxType *syntax_of(pw_str pattern)
         if (at < end && *at >= 'a' && *at <= 'z')
             return &without_calls;
     }
-    return ONIG_SYNTAX_PERL_NG;
+    return &perl;
 }
 
 /* The compiled pattern, from the cache if it is there; NULL: thrown. */
