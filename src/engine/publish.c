@@ -285,7 +285,7 @@ static pawl_code read_options(pw_message_row *common, const pawl_publish_options
                                 .received_ms = now,
                                 .expires_ms =
                                     now > INT64_MAX - (int64_t)ttl ? INT64_MAX : now + (int64_t)ttl };
-    return PAWL_OK;
+    return pw_random(&common->nonce, sizeof common->nonce, err);
 }
 
 pawl_code pawl_publish(pawl *p, const char *events, const pawl_publish_options *options, char **out,

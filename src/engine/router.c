@@ -253,8 +253,7 @@ static pawl_code is_ours(pw_router *r, const pw_message_row *row, bool *ours, pa
     pw_arena_init(&arena, 0);
     pawl_code code =
         pw_store_message_get(r->engine->store, row->source, row->id, &there, &arena, err);
-    *ours = code == PAWL_OK && there.received_ms == row->received_ms &&
-            there.expires_ms == row->expires_ms && pw_str_eq(there.body, row->body);
+    *ours = code == PAWL_OK && there.nonce == row->nonce;
     pw_arena_done(&arena);
     return code == PAWL_NOT_FOUND ? PAWL_OK : code;
 }

@@ -344,6 +344,7 @@ typedef struct pw_message_row {
     pw_str actor;         /* who sent it; empty: "system" */
     pw_str body;          /* the CloudEvent as JSON text */
     int64_t received_ms, expires_ms;
+    uint64_t nonce;       /* random, of who puts it: whose the row is, when the outcome of a put was not known */
     pw_message_state state;
     bool existed;         /* out of put: it was there before, number and state are that one's */
 } pw_message_row;

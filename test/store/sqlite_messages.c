@@ -244,9 +244,9 @@ TEST(sqlite_messages, a_damaged_row_of_messages_is_named)
         (void)snprintf(sql, sizeof sql,
                        "PRAGMA ignore_check_constraints = 1;"
                        "INSERT INTO message VALUES"
-                       "    (1, '/s', 'e1', 't', 'delivered', 'a', 1, 99999, '{}'),"
-                       "    (2, '/s', 'e2', 't', 'kept', 'a', 1, 99999, '{}'),"
-                       "    (3, '/s', 'e3', 't', 'new', 'a', 1, 99999, '{}');"
+                       "    (1, '/s', 'e1', 't', 'delivered', 'a', 1, 99999, 5, '{}'),"
+                       "    (2, '/s', 'e2', 't', 'kept', 'a', 1, 99999, 5, '{}'),"
+                       "    (3, '/s', 'e3', 't', 'new', 'a', 1, 99999, 5, '{}');"
                        "INSERT INTO matcher VALUES ('m', 't', '[]', 0);"
                        "INSERT INTO subscription VALUES ('i1', 1, 0, 'm', 'h');"
                        "INSERT INTO delivery VALUES ('i1', 1, 1, 3, 1, NULL);"

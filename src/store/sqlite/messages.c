@@ -162,6 +162,7 @@ static int put_one(pw_sqlite *store, pw_message_row *row, bool *bad)
     pw_bind_int(&q, 5, row->received_ms);
     pw_bind_int(&q, 6, row->expires_ms);
     pw_bind_text(&q, 7, row->body);
+    pw_bind_int(&q, 8, (int64_t)row->nonce);
     int rc = pw_sqlite_write_returning(store, &q, &number, &made);
     row->existed = !made;
     row->state = PW_MESSAGE_NEW;
@@ -427,8 +428,12 @@ pawl_code pw_sqlite_messages_expire(pw_store *base, int64_t now_ms, uint32_t mos
                                     uint32_t *deleted, pawl_error *err)
 {
     pw_sqlite *store = pw_sqlite_of(base);
-    pawl_code code = pw_sqlite_begin(store, err);
-    if (code != PAWL_OK)
+    bool any = false; /* who asks every few seconds does not take the writer for nothing */
+    *deleted = 0;
+    pawl_code code = pw_sqlite_message_has_expired(base, now_ms, &any, err);
+    if (code == PAWL_OK && any)
+        code = pw_sqlite_begin(store, err);
+    if (code != PAWL_OK || !any)
         return code;
     int rc = SQLITE_OK;
     int64_t expires_ms = INT64_MIN, number = 0;

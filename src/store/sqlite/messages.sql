@@ -3,9 +3,9 @@
 -- name: message_put
 -- No row: (source, id) is there; see message_named. The number is one above the highest, and the newest is
 -- never deleted, so no number is given twice.
--- ?1 source  ?2 id  ?3 type  ?4 actor  ?5 received  ?6 expires  ?7 body
-INSERT INTO message (source, id, type, state, actor, received_ms, expires_ms, body)
-VALUES (?1, ?2, ?3, 'new', ?4, ?5, ?6, ?7)
+-- ?1 source  ?2 id  ?3 type  ?4 actor  ?5 received  ?6 expires  ?7 body  ?8 nonce
+INSERT INTO message (source, id, type, state, actor, received_ms, expires_ms, nonce, body)
+VALUES (?1, ?2, ?3, 'new', ?4, ?5, ?6, ?8, ?7)
 ON CONFLICT (source, id) DO NOTHING
 RETURNING number;
 
@@ -132,22 +132,22 @@ SELECT (SELECT count(*) FROM matcher), (SELECT count(*) FROM matcher WHERE compl
 
 -- name: messages_new
 -- ?1 behind number  ?2 limit
-SELECT number, source, id, type, actor, body, received_ms, expires_ms, state FROM message
+SELECT number, source, id, type, actor, body, received_ms, expires_ms, state, nonce FROM message
 WHERE state = 'new' AND number > ?1 ORDER BY number LIMIT ?2;
 
 -- name: messages_kept
 -- ?1 behind number  ?2 limit  ?3 now
-SELECT number, source, id, type, actor, body, received_ms, expires_ms, state FROM message
+SELECT number, source, id, type, actor, body, received_ms, expires_ms, state, nonce FROM message
 WHERE state = 'kept' AND number > ?1 AND expires_ms > ?3 ORDER BY number LIMIT ?2;
 
 -- name: messages_kept_type
 -- ... ?4 type
-SELECT number, source, id, type, actor, body, received_ms, expires_ms, state FROM message
+SELECT number, source, id, type, actor, body, received_ms, expires_ms, state, nonce FROM message
 WHERE state = 'kept' AND type = ?4 AND number > ?1 AND expires_ms > ?3 ORDER BY number LIMIT ?2;
 
 -- name: message_get
 -- ?1 source  ?2 id
-SELECT number, source, id, type, actor, body, received_ms, expires_ms, state FROM message
+SELECT number, source, id, type, actor, body, received_ms, expires_ms, state, nonce FROM message
 WHERE source = ?1 AND id = ?2;
 
 -- name: matchers

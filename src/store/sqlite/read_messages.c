@@ -14,6 +14,7 @@ static void read_message(reading *r, pw_message_row *row)
     row->body = text(r, 5);
     row->received_ms = integer(r, 6);
     row->expires_ms = integer(r, 7);
+    row->nonce = (uint64_t)integer(r, 9);
     row->existed = true;
     if (!pw_message_state_parse(&row->state, text(r, 8)))
         bad_row(r, "message", row->id, "its state is none that this program knows");
@@ -66,6 +67,19 @@ pawl_code pw_sqlite_messages_kept(pw_store *base, pw_str type, int64_t now_ms, u
     if (type.len > 0)
         pw_bind_text(&r.query, 4, type);
     return read_messages(&r, out, count);
+}
+
+pawl_code pw_sqlite_message_has_expired(pw_store *base, int64_t now_ms, bool *out, pawl_error *err)
+{
+    reading r;
+    pawl_code code = read_begin(&r, base, PW_SQLITE_SQL_MESSAGE_EXPIRED, NULL, err);
+    if (code != PAWL_OK)
+        return code;
+    pw_bind_int(&r.query, 1, now_ms);
+    pw_bind_int(&r.query, 2, INT64_MIN);
+    pw_bind_int(&r.query, 3, 0);
+    *out = next(&r);
+    return read_end(&r);
 }
 
 pawl_code pw_sqlite_message_get(pw_store *base, pw_str source, pw_str id, pw_message_row *out,

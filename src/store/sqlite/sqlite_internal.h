@@ -184,6 +184,8 @@ pawl_code pw_sqlite_messages_new(pw_store *base, uint64_t after, uint32_t limit,
 pawl_code pw_sqlite_messages_kept(pw_store *base, pw_str type, int64_t now_ms, uint64_t after,
                                   uint32_t limit, pw_message_row **out, size_t *count,
                                   pw_arena *arena, pawl_error *err);
+/* Whether messages_expire would find one. */
+pawl_code pw_sqlite_message_has_expired(pw_store *base, int64_t now_ms, bool *out, pawl_error *err);
 pawl_code pw_sqlite_message_get(pw_store *base, pw_str source, pw_str id, pw_message_row *out,
                                 pw_arena *arena, pawl_error *err);
 pawl_code pw_sqlite_matchers(pw_store *base, pw_matcher_row **out, size_t *count, pw_arena *arena,

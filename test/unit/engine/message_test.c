@@ -443,6 +443,16 @@ TEST(message, a_put_that_took_place_unnoticed_is_no_duplicate)
         EXPECT_ASK(told, ".messages[0] | [.duplicate, .state]", "[false,\"delivered\"]");
         pawl_free(told);
     }
+    for (int i = 0; i < 2; i++) { /* what was there before the try that was repeated is one */
+        char text[700], again[300], fresh[300], name[16];
+        (void)snprintf(name, sizeof name, "o%d", i);
+        (void)snprintf(text, sizeof text, "[%s,%s]", event(again, sizeof again, "m", "n3", 3),
+                       event(fresh, sizeof fresh, "other", name, 0));
+        pw_memory_fail_commit(f.p->store, 1, i % 2 == 1);
+        char *told = publish(&f, text);
+        EXPECT_ASK(told, "[.messages[].duplicate]", "[true,false]");
+        pawl_free(told);
+    }
     expect_in_order(&f, id, 0, 4);
     pawl_free(id);
     fixture_done(&f);

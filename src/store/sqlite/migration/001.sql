@@ -272,6 +272,7 @@ CREATE TABLE message (
     actor TEXT NOT NULL CHECK (length(actor) BETWEEN 1 AND 512),
     received_ms INTEGER NOT NULL,
     expires_ms INTEGER NOT NULL,
+    nonce INTEGER NOT NULL, -- random, of who put it
     body TEXT NOT NULL,
     UNIQUE (source, id)
 ) STRICT;
