@@ -476,17 +476,18 @@ TEST(schedules, any_until_and_all_collect_their_messages)
                  "schedule: {on: {any: [{with: {type: a}}], until: 'length == 3'}, read: data}\n",
                  "  - a: {set: {got: '${ . }'}}");
     publish_only(&f, "both", "1.0.0", nothing,
-                 "schedule: {on: {all: [{with: {type: a}}, {with: {type: b}}]}, read: data}\n",
+                 "schedule: {on: {all: [{with: {type: c}}, {with: {type: b}}]}, read: data}\n",
                  "  - a: {set: {got: '${ sort }'}}");
     send(&f, 1, 7, "a");
+    send(&f, 21, 21, "c");
     send(&f, 11, 12, "b");
     drain(&f);
-    /* the second b finds no a that came behind the first round, but those that others had are gone
-     */
-    expect_outputs(&f, "[[1,2,3],[1,11],[4,5,6]]");
+    /* the second b waits for its c */
+    expect_outputs(&f, "[[1,2,3],[4,5,6],[11,21]]");
     send(&f, 8, 9, "a");
+    send(&f, 22, 22, "c");
     drain(&f);
-    expect_outputs(&f, "[[1,2,3],[1,11],[4,5,6],[7,8,9],[8,12]]");
+    expect_outputs(&f, "[[1,2,3],[4,5,6],[7,8,9],[11,21],[12,22]]");
     fixture_done(&f);
 }
 
