@@ -270,7 +270,6 @@ static pawl_code make_filter(pw_instance_filter *out, const pawl_list_options *g
                                  .after = pw_str_of(options.after),
                                  .name = pw_str_of(options.name),
                                  .parent = pw_str_of(options.parent),
-
                                  .schedules = options.schedules != 0 };
     if (out->limit > PW_PAGE_MAX)
         return pw_fail(err, PAWL_INVALID, "list: limit must be at most %u, not %u", PW_PAGE_MAX,
