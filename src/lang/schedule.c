@@ -51,19 +51,22 @@ static void compile_period(pw_load *load, pw_schedule *out, const pw_node *node,
         pw_lang_error(load, node, path, "the duration of a schedule must be longer than nothing");
 }
 
+/* UTC where the name is wrong: the times are checked all the same. */
 static const pw_zone *zone_of(pw_load *load, const pw_node *node, const pw_path *path)
 {
     const pw_zone *zone = NULL;
     pawl_error err;
-    pw_str name = PW_LIT("UTC");
+    pw_str utc = PW_LIT("UTC"), name = utc;
     if (node && !pw_lang_string(load, node, path, &name))
-        return NULL;
+        name = utc;
     pawl_code code = pw_zone_load(&zone, name, load->arena, &err);
+    if (code != PAWL_OK && code != PAWL_NO_MEMORY) {
+        pw_lang_error(load, node, path, "%s", err.message);
+        code = pw_zone_load(&zone, utc, load->arena, &err);
+    }
     if (code == PAWL_NO_MEMORY)
         pw_lang_no_memory(load);
-    if (code != PAWL_OK)
-        pw_lang_error(load, node, path, "%s", err.message);
-    return zone;
+    return code == PAWL_OK ? zone : NULL;
 }
 
 static void compile_cron(pw_load *load, pw_schedule *out, const pw_node *node, const pw_path *path,
