@@ -64,7 +64,7 @@ need() {
 }
 
 build_needs=(gcc libc6-dev meson ninja-build pkg-config python3 libsqlite3-dev libcurl4-openssl-dev
-  libyaml-dev libonig-dev libssl-dev)
+  libyaml-dev libonig-dev libssl-dev libmicrohttpd-dev)
 
 # configure FOLDER OPTION...: meson setup, once; quiet unless it fails.
 configure() {

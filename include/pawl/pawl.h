@@ -42,7 +42,8 @@ extern "C" {
     X(CORRUPT, "corrupt", "restore from a backup: stored data cannot be read")                     \
     X(NO_MEMORY, "no-memory", "free memory, or lower the limits")                                  \
     X(SCHEMA, "schema", "run `pawl migrate`, or a newer program")                                  \
-    X(EXPRESSION, "expression", "mend the expression or its input")
+    X(EXPRESSION, "expression", "mend the expression or its input")                                \
+    X(DENIED, "denied", "ask somebody who may, or use an identity that may")
 
 typedef enum pawl_code {
 #define PAWL_CODE_ENUM(name, text, action) PAWL_##name,
@@ -53,6 +54,43 @@ typedef enum pawl_code {
 /* "ok", "invalid", ...; never NULL. */
 PAWL_API const char *pawl_code_name(pawl_code code);
 
+/* Why, more exactly than the code, where a program would act on the difference. X(name, text, what to do) */
+#define PAWL_REASONS(X)                                                                            \
+    X(NONE, "", "")                                                                                \
+    X(NO_INSTANCE, "no-such-instance", "check the id; what has ended long ago may have been deleted") \
+    X(NO_DEFINITION, "no-such-definition", "deploy it first, or check name, namespace and version") \
+    X(NOT_STARTABLE, "not-startable", "publish a version, or name one that is deprecated")          \
+    X(VERSION_EXISTS, "version-exists", "deploy the changed document under a new version")         \
+    X(KEY_USED, "business-key-used", "use another business key, or the input that it was used with") \
+    X(REQUEST_REUSED, "idempotency-key-reused", "use a new Idempotency-Key for another request")   \
+    X(STALE_TOKEN, "stale-token", "read the instance again, decide again, and send its new token") \
+    X(ENDED, "instance-ended", "nothing: an instance that has ended stays as it is")                \
+    X(NOT_ENDED, "instance-not-ended", "cancel it first, or wait for its end")                      \
+    X(NO_BOOKMARK, "no-such-bookmark", "list the open bookmarks of the instance")                   \
+    X(WRONG_TASK, "wrong-task", "name the task that the bookmark belongs to, or none")             \
+    X(WRONG_KIND, "wrong-kind", "name the kind that the bookmark has, or none")                    \
+    X(ANSWERED, "already-answered", "nothing: it was answered before, otherwise")                   \
+    X(EXPIRED, "bookmark-closed", "nothing: it was cancelled, or its time was up")                  \
+    X(BAD_ANSWER, "answer-not-valid", "mend the data: the message says what its form wants")       \
+    X(NOT_YOURS, "not-yours", "ask its assignee, a candidate or an administrator")                  \
+    X(CLAIMED, "claimed", "wait until it is released, or ask who has claimed it")                   \
+    X(NOT_CLAIMED, "not-claimed", "nothing: nobody has claimed it, or the claim is over")           \
+    X(BAD_TOKEN, "token-not-valid", "use the token as it was given")                                \
+    X(JOB_OVER, "job-over", "drop the work: it was done, cancelled, timed out or given to another") \
+    X(FULL, "too-many", "try again later, with fewer requests at once")                             \
+    X(TOO_LARGE, "too-large", "send less: the message names the limit")
+
+typedef enum pawl_reason {
+#define PAWL_REASON_ENUM(name, text, action) PAWL_REASON_##name,
+    PAWL_REASONS(PAWL_REASON_ENUM)
+#undef PAWL_REASON_ENUM
+} pawl_reason;
+
+/* "stale-token", ...; "" for PAWL_REASON_NONE; never NULL. Part of the interface: never changed. */
+PAWL_API const char *pawl_reason_name(pawl_reason reason);
+/* What to do; "" for PAWL_REASON_NONE. */
+PAWL_API const char *pawl_reason_action(pawl_reason reason);
+
 /* What went wrong, in the caller's memory. */
 typedef struct pawl_error {
     pawl_code code;
@@ -60,6 +98,7 @@ typedef struct pawl_error {
     const char *file; /* where in the library it was noticed */
     int line;
     char message[480]; /* one sentence, and the way out */
+    pawl_reason reason;
 } pawl_error;
 
 /* "0.1.0" */
@@ -69,6 +108,22 @@ PAWL_API const char *pawl_version(void);
 PAWL_API void pawl_free(void *text);
 
 typedef struct pawl pawl;
+
+/* Who asks for a change, and how. Zero means default; new fields go at the end; NULL: all defaults. */
+typedef struct pawl_request {
+    size_t struct_size;
+    const char *actor;              /* for the log; NULL: "system" */
+    const char *const *groups;      /* that the actor is a member of */
+    size_t group_count;
+    int restricted;                 /* nonzero: of user tasks only what is assigned to the actor or its groups, as
+                                     * assignee or candidate, and of claims only its own. 0: anything: an administrator,
+                                     * or a program that checks itself */
+    const char *idempotency_key;    /* the same key again within 24 hours, for the same instance: the first answer, and no
+                                     * second effect; with another request PAWL_CONFLICT (idempotency-key-reused) */
+    uint64_t if_token;              /* not 0: PAWL_CONFLICT (stale-token) if the instance has another */
+    const char *correlation;        /* of this request, for its step in the log; NULL: the instance's */
+    const char *trace;              /* W3C traceparent; a start keeps it for calls and events; NULL: none */
+} pawl_request;
 
 /* ------------------------------------------------------------------ activities */
 
@@ -139,6 +194,10 @@ typedef struct pawl_options { /* zero means default; new fields go at the end */
     /* What one evaluation of an expression may spend; more ends it with an error that names it. */
     uint64_t expression_fuel;   /* 0: 10,000,000 */
     uint64_t expression_memory; /* bytes; 0: 64 MiB; at most 1 GiB */
+    uint64_t activity_timeout_ms; /* one attempt of an activity or job without its own; 0: 300000 (ActivityExecution) */
+    uint64_t check_ms;          /* overdue rows and the inbox are looked at so often; 0: 10000 (CheckInterval) */
+    uint32_t timer_batch;       /* timers read at once; 0: 1000 (TimerProcessing:BatchSize) */
+    uint64_t job_lease_ms;      /* of a job, if the poll asks for none; 0: 60000; at most 3600000 */
 } pawl_options;
 
 static inline pawl_options pawl_options_default(void)
@@ -298,6 +357,7 @@ typedef struct pawl_definitions_options { /* zero means default; new fields go a
     const char *name;    /* "name" or "namespace/name"; NULL: any */
     const char *after;   /* the "next" of the page before; NULL: the first page */
     uint32_t limit;      /* 0: 100; at most 1000 */
+    const char *namespaces; /* JSON array: only of these; NULL: any */
 } pawl_definitions_options;
 
 /* {"definitions":[{"namespace","name","version","status","digest","level","scheduled":true,"createdAt","instances":N}],
@@ -318,6 +378,9 @@ typedef struct pawl_start_options { /* zero means default; new fields go at the 
     const char *actor;       /* who starts it; NULL: "system" */
     void (*on_warning)(void *context, const char *message); /* the version is deprecated; NULL: unheard */
     void *warning_context;
+    const char *labels;      /* JSON object of strings, to find it by; NULL: none */
+    int64_t start_at_ms;     /* not before this instant; until then it is pending; 0: now */
+    const pawl_request *request; /* its actor and correlation go before those above; if_token is not looked at */
 } pawl_start_options;
 
 /* Starts an instance: one commit. *id is its id. With a key that was used before: the first
@@ -333,6 +396,23 @@ PAWL_API PAWL_CHECK pawl_code pawl_start(pawl *p, const pawl_start_options *opti
 PAWL_API PAWL_CHECK pawl_code pawl_resume(pawl *p, const char *id, const char *key,
                                           const char *data, const char *actor, pawl_error *err);
 
+typedef struct pawl_resume_options { /* zero means default; new fields go at the end */
+    size_t struct_size;
+    const char *id;    /* of the instance; required */
+    const char *key;   /* of the bookmark; required */
+    const char *data;  /* JSON; NULL: null */
+    const char *task;  /* JSON pointer: it must be of this task (else wrong-task); NULL: any */
+    const char *kind;  /* "user-action", "timer", "external-message": it must be of this kind (else wrong-kind); NULL: any */
+} pawl_resume_options;
+
+/* As pawl_resume, for bookmarks of every kind: a user action takes the answer, checked against its form's schema first; a
+ * timer is over now, whatever its time (data must be null); a listen takes `data` as if a CloudEvent with it had come
+ * to it alone (data is one CloudEvent). Validated first, consumed in the same transaction as its effect; the refusals
+ * have their reason: wrong-task, wrong-kind, no-such-bookmark, already-answered, bookmark-closed, instance-ended,
+ * answer-not-valid, not-yours, claimed. *out (may be NULL): {"id","key","token","status","repeated":bool}. */
+PAWL_API PAWL_CHECK pawl_code pawl_resume_with(pawl *p, const pawl_resume_options *options,
+                                               const pawl_request *request, char **out, pawl_error *err);
+
 /* Each is a success without effect when it was done before; PAWL_STATE when it cannot be done
  * (the instance has ended otherwise). `reason` may be NULL. */
 PAWL_API PAWL_CHECK pawl_code pawl_cancel(pawl *p, const char *id, const char *actor,
@@ -341,6 +421,170 @@ PAWL_API PAWL_CHECK pawl_code pawl_suspend(pawl *p, const char *id, const char *
                                            const char *reason, pawl_error *err);
 PAWL_API PAWL_CHECK pawl_code pawl_continue(pawl *p, const char *id, const char *actor,
                                             const char *reason, pawl_error *err);
+
+typedef enum pawl_change {
+    PAWL_CANCEL = 0,
+    PAWL_SUSPEND = 1,
+    PAWL_CONTINUE = 2,
+} pawl_change;
+
+/* The three above, with all that a request may say. *out (may be NULL): {"id","token","status","repeated":bool}. */
+PAWL_API PAWL_CHECK pawl_code pawl_change_with(pawl *p, const char *id, pawl_change change, const char *reason,
+                                               const pawl_request *request, char **out, pawl_error *err);
+
+/* Deletes an instance that has ended, with its log and all else that is its own. PAWL_STATE (instance-not-ended);
+ * PAWL_NOT_FOUND: no such instance, also when it was deleted before. */
+PAWL_API PAWL_CHECK pawl_code pawl_delete(pawl *p, const char *id, const pawl_request *request, pawl_error *err);
+
+/* ------------------------------------------------------------------ bookmarks and user tasks */
+
+typedef enum pawl_bookmark_action {
+    PAWL_BOOKMARK_CLAIM = 0,    /* for the actor, for lease_ms; again by the same: extends. Others may not answer meanwhile */
+    PAWL_BOOKMARK_RELEASE = 1,  /* the actor's claim, or, unrestricted, anybody's */
+    PAWL_BOOKMARK_DELEGATE = 2, /* assigned to `to` from now on; a claim ends. Of a user task only */
+    PAWL_BOOKMARK_COMMENT = 3,  /* `text` goes into the log. Of a user task only */
+} pawl_bookmark_action;
+
+typedef struct pawl_bookmark_options { /* zero means default; new fields go at the end */
+    size_t struct_size;
+    const char *id, *key;      /* required */
+    pawl_bookmark_action action;
+    uint64_t lease_ms;         /* CLAIM; 0: until released or answered; at most 366 days */
+    const char *to;            /* DELEGATE: required */
+    const char *text;          /* COMMENT: required; at most 4096 bytes */
+} pawl_bookmark_options;
+
+/* One commit, in the log with its actor. Refusals as of pawl_resume_with. *out (may be NULL): the bookmark as pawl_bookmark
+ * gives it. */
+PAWL_API PAWL_CHECK pawl_code pawl_bookmark_change(pawl *p, const pawl_bookmark_options *options,
+                                                   const pawl_request *request, char **out, pawl_error *err);
+
+/* One bookmark: {"instance","namespace","name","version","task","visit","key","kind","open":bool,"consumed":bool,
+ * "assignedTo","candidates","title","form","data","priority":N,"messageType","dueAt","createdAt","endedAt","endedBy",
+ * "claimedBy","claimedUntil","token"}; members without a value are absent; "token" is the instance's. */
+PAWL_API PAWL_CHECK pawl_code pawl_bookmark(pawl *p, const char *id, const char *key, char **out, pawl_error *err);
+
+typedef struct pawl_bookmarks_options { /* zero means default; new fields go at the end */
+    size_t struct_size;
+    const char *kind;       /* "user-action", "timer", "external-message", "child"; NULL: any */
+    const char *instance;   /* NULL: any */
+    const char *name;       /* of the definition: "name" or "namespace/name"; NULL: any */
+    const char *namespaces; /* JSON array: only of these; NULL: any */
+    const char *person;     /* user tasks that this person may do: assigned to it, or a candidate itself or by a group and
+                             * assigned to nobody; or open to everybody. NULL: whoever may do them */
+    const char *const *groups; /* of the person */
+    size_t group_count;
+    const char *after;      /* the "next" of the page before; NULL: the first page */
+    uint32_t limit;         /* 0: 100; at most 1000 */
+} pawl_bookmarks_options;
+
+/* Open bookmarks: {"bookmarks":[...],"next":"..."}, as pawl_bookmark gives them without form and data. With `person`, and
+ * for kind "user-action", the most urgent first: by priority (higher first), due date (none last), age; else by age. */
+PAWL_API PAWL_CHECK pawl_code pawl_bookmarks(pawl *p, const pawl_bookmarks_options *options, char **out, pawl_error *err);
+
+/* ------------------------------------------------------------------ jobs
+ *
+ * `call: NAME` of a function that is none of the document's and none of this process is a job for workers: programs that
+ * poll, do the work, and say what came of it. A job's token names (instance, task, visit, attempt) and is signed. The first
+ * result of the current attempt is the one that counts, whoever has the lease; again the same is a success. A lease that
+ * ends without a word is a lost attempt; the fourth faults the task. */
+
+typedef struct pawl_poll_options { /* zero means default; new fields go at the end */
+    size_t struct_size;
+    const char *const *functions; /* at least one, at most 100 */
+    size_t function_count;
+    const char *namespaces; /* JSON array: only jobs of instances of these; NULL: any */
+    uint32_t max;           /* jobs at most; 0: 1; at most 100 */
+    uint64_t wait_ms;       /* for the first of them; 0: look once; at most 300000 */
+    uint64_t lease_ms;      /* 0: pawl_options.job_lease_ms; 100 to 3600000 */
+    const char *worker;     /* who polls, for people to see; NULL: "worker" */
+} pawl_poll_options;
+
+/* {"jobs":[{"token","function","namespace","name","instance","task","attempt":N,"priority":N,"input","idempotencyKey",
+ * "correlation","traceparent","leaseUntil","deadline","lastError"}]}: none came: an empty list, and PAWL_OK. */
+PAWL_API PAWL_CHECK pawl_code pawl_jobs_poll(pawl *p, const pawl_poll_options *options, char **out, pawl_error *err);
+
+/* The same without a thread that waits. `on_jobs` is called once, on a thread of the library, must return quickly and must
+ * not call back into pawl but for pawl_poll_close(): `jobs` as above (the callee's, to pawl_free()), or NULL and why. If it
+ * returns 0 nobody is there any more, and the jobs go back as if they had not been handed out. */
+typedef struct pawl_poll pawl_poll;
+typedef int (*pawl_jobs_fn)(void *context, char *jobs, const pawl_error *err);
+PAWL_API PAWL_CHECK pawl_code pawl_poll_open(pawl_poll **out, pawl *p, const pawl_poll_options *options,
+                                             pawl_jobs_fn on_jobs, void *context, pawl_error *err);
+/* Once it returns `on_jobs` does not run and will not be called. NULL is fine. Before pawl_close(). */
+PAWL_API void pawl_poll_close(pawl_poll *poll);
+
+/* The result, JSON; NULL: null. Commits. PAWL_INVALID (token-not-valid); PAWL_LOST (job-over): the attempt is over, and this
+ * result has no effect. *out (may be NULL): {"repeated":bool}. */
+PAWL_API PAWL_CHECK pawl_code pawl_job_complete(pawl *p, const char *token, const char *result,
+                                                const pawl_request *request, char **out, pawl_error *err);
+
+typedef struct pawl_job_failure { /* zero means default; new fields go at the end */
+    size_t struct_size;
+    int status;              /* as in HTTP; 0: 500 */
+    const char *title, *detail; /* NULL: none */
+    const char *type;        /* URI; NULL: the runtime error of the language */
+    int retryable;           /* nonzero: another attempt, while there are some left; else the workflow sees the error */
+    uint64_t retry_after_ms; /* not before; 0: after 1, 2, 4 ... 30 s */
+} pawl_job_failure;
+
+PAWL_API PAWL_CHECK pawl_code pawl_job_fail(pawl *p, const char *token, const pawl_job_failure *failure,
+                                            const pawl_request *request, char **out, pawl_error *err);
+
+/* Extends the lease by lease_ms from now (0: as at the poll), not beyond the deadline of the attempt. `progress` is JSON for
+ * people, at most 4 KiB, kept in memory; NULL: none. *out (may be NULL): {"leaseUntil","cancelled":bool}; cancelled: nobody
+ * waits for the result any more. Nothing is committed. */
+PAWL_API PAWL_CHECK pawl_code pawl_job_heartbeat(pawl *p, const char *token, uint64_t lease_ms, const char *progress,
+                                                 char **out, pawl_error *err);
+
+typedef struct pawl_jobs_options { /* zero means default; new fields go at the end */
+    size_t struct_size;
+    const char *function;   /* NULL: any */
+    const char *namespaces; /* JSON array; NULL: any */
+    const char *instance;   /* NULL: any */
+    const char *after;      /* the "next" of the page before */
+    uint32_t limit;         /* 0: 100; at most 1000 */
+} pawl_jobs_options;
+
+/* What waits for workers here: {"functions":[{"function","ready":N,"leased":N,"delayed":N,"polls":N,"maxConcurrent","rate"}],
+ * "jobs":[{"function","instance","namespace","task","attempt","priority","state":"ready|leased|delayed|unsure","worker",
+ * "leaseUntil","since","progress"}],"next"}. */
+PAWL_API PAWL_CHECK pawl_code pawl_jobs(pawl *p, const pawl_jobs_options *options, char **out, pawl_error *err);
+
+/* At most so many jobs of the function at once, and so many hand-outs a second (both 0: no limit); from now on, in this
+ * process. `function` NULL: for every function that has no limit of its own. */
+PAWL_API PAWL_CHECK pawl_code pawl_job_limit(pawl *p, const char *function, uint32_t at_once, double per_second,
+                                             pawl_error *err);
+
+/* ------------------------------------------------------------------ identities
+ *
+ * A token is random text that is shown once; the store keeps its hash. It belongs to a name, which may have several (to
+ * change one for the other), and gives roles, each in a namespace or in all ("*"). */
+
+typedef struct pawl_token_options { /* zero means default; new fields go at the end */
+    size_t struct_size;
+    const char *name;       /* the identity, as it will stand in the log; required */
+    const char *roles;      /* JSON array of {"role","namespace"}: viewer, worker, starter, operator, admin; required */
+    const char *const *groups; /* for user tasks */
+    size_t group_count;
+    const char *note;       /* for people; NULL: none */
+    int64_t expires_ms;     /* instant; 0: never */
+} pawl_token_options;
+
+/* *token: "pawl_..." for the caller, never to be had again. *out (may be NULL): as one of pawl_tokens. Commits. */
+PAWL_API PAWL_CHECK pawl_code pawl_token_create(pawl *p, const pawl_token_options *options, const char *actor,
+                                                char **token, char **out, pawl_error *err);
+/* {"tokens":[{"id","name","roles":[...],"groups":[...],"note","createdAt","createdBy","expiresAt","revokedAt"}]}, all of them. */
+PAWL_API PAWL_CHECK pawl_code pawl_tokens(pawl *p, char **out, pawl_error *err);
+/* By its id. Commits; again is a success without effect. */
+PAWL_API PAWL_CHECK pawl_code pawl_token_revoke(pawl *p, const char *id, const char *actor, pawl_error *err);
+/* Who that is, as one of pawl_tokens. PAWL_DENIED: nobody, revoked or expired. Cheap: kept in memory. */
+PAWL_API PAWL_CHECK pawl_code pawl_authenticate(pawl *p, const char *token, char **out, pawl_error *err);
+
+/* For a command that is no instance's: whether this key was used before. *seen: with the same digest, within 24 hours;
+ * PAWL_CONFLICT (idempotency-key-reused): with another. Commits when it is new. */
+PAWL_API PAWL_CHECK pawl_code pawl_once(pawl *p, const char *actor, const char *key, const char *digest, int *seen,
+                                        pawl_error *err);
 
 /* ------------------------------------------------------------------ messages */
 
@@ -375,6 +619,29 @@ typedef enum pawl_wait_for {
 PAWL_API PAWL_CHECK pawl_code pawl_wait(pawl *p, const char *id, pawl_wait_for what,
                                         uint64_t timeout_ms, char **out, pawl_error *err);
 
+typedef enum pawl_watch_for {
+    PAWL_WATCH_END = 0,   /* it has ended */
+    PAWL_WATCH_MOVED = 1, /* its token is another than `token` */
+} pawl_watch_for;
+
+/* Waits without a thread: `on_there` is called once, on a thread of the library, with PAWL_OK once the instance is there, or
+ * with why it cannot be waited for (PAWL_NOT_FOUND; PAWL_BUSY: closing, or another node's; trouble of the store). It must
+ * return quickly and must not call back into pawl but for pawl_watch_close(). There is no time limit: close it. */
+typedef struct pawl_watch pawl_watch;
+typedef void (*pawl_watch_fn)(void *context, pawl_code code, const pawl_error *err);
+PAWL_API PAWL_CHECK pawl_code pawl_watch_open(pawl_watch **out, pawl *p, const char *id, pawl_watch_for what,
+                                              uint64_t token, pawl_watch_fn on_there, void *context, pawl_error *err);
+/* Once it returns `on_there` does not run (unless it is that which calls this) and will not be called. NULL is fine. Before
+ * pawl_close(). */
+PAWL_API void pawl_watch_close(pawl_watch *watch);
+
+/* What its row says, cheaply: {"id","namespace","name","version","status","key","correlation","parent","labels","createdAt",
+ * "updatedAt","endedAt","token","wakeAt"}. */
+PAWL_API PAWL_CHECK pawl_code pawl_head(pawl *p, const char *id, char **out, pawl_error *err);
+
+/* The output of an instance that has completed, as JSON; PAWL_STATE if it has not. */
+PAWL_API PAWL_CHECK pawl_code pawl_output(pawl *p, const char *id, char **out, pawl_error *err);
+
 /* Waits until no instance has anything to do before its next timer, person or message. */
 PAWL_API PAWL_CHECK pawl_code pawl_drain(pawl *p, uint64_t timeout_ms, pawl_error *err);
 
@@ -393,11 +660,19 @@ typedef struct pawl_list_options { /* zero means default; new fields go at the e
     uint32_t limit;      /* 0: 100; at most 1000 */
     int schedules;       /* nonzero: schedules, which are instances too, instead of what they start */
     const char *parent;  /* the children of this instance; NULL: any */
+    const char *namespaces;  /* JSON array: only of these; NULL: any */
+    const char *labels;      /* JSON object: with all of these; NULL: any */
+    const char *key;         /* business key; NULL: any */
+    const char *correlation; /* NULL: any */
 } pawl_list_options;
 
 /* {"instances":[...],"next":"..."}, newest first; "next" is absent on the last page. */
 PAWL_API PAWL_CHECK pawl_code pawl_list(pawl *p, const pawl_list_options *options, char **out,
                                         pawl_error *err);
+
+/* How many there are: {"total":N,"statuses":{"waiting":N,...}}, of what pawl_list would list; `after`, `limit` and `status` are
+ * not looked at. */
+PAWL_API PAWL_CHECK pawl_code pawl_count(pawl *p, const pawl_list_options *options, char **out, pawl_error *err);
 
 /* The schedules that live: one for each definition whose newest published version has one. {"schedules":[{"namespace",
  * "name","version","instance","status","kind","expression","timeZone","overlap","catchUp","fired":N,"last","next",

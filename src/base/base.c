@@ -23,6 +23,26 @@ const char *pawl_code_name(pawl_code code)
     return "unknown"; /* a number from elsewhere */
 }
 
+const char *pawl_reason_name(pawl_reason reason)
+{
+    static const char *const names[] = {
+#define REASON_NAME(name, text, action) text,
+        PAWL_REASONS(REASON_NAME)
+#undef REASON_NAME
+    };
+    return (unsigned)reason < PW_LENGTH(names) ? names[reason] : "";
+}
+
+const char *pawl_reason_action(pawl_reason reason)
+{
+    static const char *const actions[] = {
+#define REASON_ACTION(name, text, action) action,
+        PAWL_REASONS(REASON_ACTION)
+#undef REASON_ACTION
+    };
+    return (unsigned)reason < PW_LENGTH(actions) ? actions[reason] : "";
+}
+
 const char *pawl_version(void)
 {
     return PAWL_VERSION;
@@ -107,6 +127,24 @@ pawl_code pw_fail_at(pawl_error *err, const char *file, int line, pawl_code code
     err->native = native;
     err->file = source_name(file);
     err->line = line;
+    err->reason = PAWL_REASON_NONE;
+    return code;
+}
+
+pawl_code pw_fail_reason_at(pawl_error *err, const char *file, int line, pawl_code code,
+                            pawl_reason reason, const char *format, ...)
+{
+    if (!err)
+        return code;
+    va_list args;
+    va_start(args, format);
+    write_message(err, format, args);
+    va_end(args);
+    err->code = code;
+    err->native = 0;
+    err->file = source_name(file);
+    err->line = line;
+    err->reason = reason;
     return code;
 }
 

@@ -46,6 +46,10 @@ pawl_code pw_fail_at(pawl_error *err, const char *file, int line, pawl_code code
 #define pw_fail(err, code, ...) pw_fail_at(err, __FILE__, __LINE__, code, 0, __VA_ARGS__)
 #define pw_fail_native(err, code, native, ...)                                                     \
     pw_fail_at(err, __FILE__, __LINE__, code, native, __VA_ARGS__)
+#define pw_fail_reason(err, code, why, ...) /* the same, and more exactly why */                   \
+    pw_fail_reason_at(err, __FILE__, __LINE__, code, why, __VA_ARGS__)
+pawl_code pw_fail_reason_at(pawl_error *err, const char *file, int line, pawl_code code,
+                            pawl_reason reason, const char *format, ...) PW_PRINTF(6, 7);
 /* Puts "context: " before the message that is there; returns err->code (code if err is NULL). */
 pawl_code pw_error_context(pawl_error *err, pawl_code code, const char *format, ...)
     PW_PRINTF(3, 4);

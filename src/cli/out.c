@@ -261,6 +261,7 @@ int cli_exit_of(pawl_code code)
     case PAWL_NOT_FOUND:
     case PAWL_CONFLICT:
     case PAWL_STATE:
+    case PAWL_DENIED:
         return EXIT_USAGE;
     case PAWL_BUSY:
     case PAWL_TIMEOUT:

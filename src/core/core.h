@@ -42,10 +42,14 @@ typedef enum pw_event_kind {
     PW_EVENT_ACTIVITY_LOST,   /* visit, attempt: the process died, or took longer than it may be silent */
     PW_EVENT_MESSAGE,         /* visit, number, payload: the CloudEvent */
     PW_EVENT_CHILD_ENDED,     /* visit, key: the child's id; payload: its output, or error */
-    PW_EVENT_RESUME,          /* key, payload, actor */
+    PW_EVENT_RESUME,          /* key, payload, actor; task, bookmark: what it must be of */
     PW_EVENT_CANCEL,          /* actor, reason */
     PW_EVENT_SUSPEND,         /* actor, reason */
     PW_EVENT_CONTINUE,        /* actor, reason */
+    PW_EVENT_CLAIM,           /* key, actor, until_ms */
+    PW_EVENT_RELEASE,         /* key, actor */
+    PW_EVENT_DELEGATE,        /* key, actor, to */
+    PW_EVENT_COMMENT,         /* key, actor, reason: the text */
 } pw_event_kind;
 
 const char *pw_event_name(pw_event_kind kind); /* "start", "call-result" ... as in step rows */
@@ -84,6 +88,15 @@ typedef struct pw_event {
     uint64_t parent_visit;
     uint32_t depth;     /* START: parents above it */
     bool schedule;      /* START: of the program's schedule, not of its workflow; payload: what the one before left */
+    int64_t start_at_ms; /* START: not before; until then it is PENDING. 0: now */
+    bool restricted;    /* the actor may do only what is its own: assignee, candidate, claim */
+    const pw_str *groups; /* of the actor */
+    size_t group_count;
+    pw_str task;        /* RESUME: the bookmark must be of this task; empty: any */
+    pw_str bookmark;    /* RESUME: ... of this kind, by name; empty: any */
+    pw_str to;          /* DELEGATE: the new assignee */
+    int64_t until_ms;   /* CLAIM: its end; -1: none */
+    bool retryable;     /* ACTIVITY_RESULT with an error: another attempt, if there are some left */
 } pw_event;
 
 /* ------------------------------------------------------------------ transition */
@@ -114,7 +127,17 @@ typedef struct pw_bookmark {
     pw_str message_type;    /* MESSAGE */
     int64_t due_at;         /* -1: none */
     pw_str payload;         /* JSON: title, form, data, priority ...; empty: none */
+    int32_t priority;       /* USER: higher goes first; 0 if it has none */
 } pw_bookmark;
+
+/* An open bookmark becomes this. */
+typedef struct pw_bookmark_change {
+    uint64_t visit;
+    pw_str key;
+    pw_str assigned_to;     /* as it is from now on; empty: nobody */
+    pw_str claimed_by;      /* the same */
+    int64_t claimed_until;  /* -1: until it is released */
+} pw_bookmark_change;
 
 typedef struct pw_bookmark_end {
     uint64_t visit;
@@ -168,6 +191,9 @@ typedef struct pw_work {
     pw_str function;
     pw_str input;           /* JSON */
     pw_str key;             /* idempotency key */
+    int32_t priority;       /* metadata.pawl.priority of the task; higher goes first */
+    uint64_t timeout_ms;    /* of this attempt; 0: the default */
+    pw_str last_error;      /* of the attempt before, JSON; empty: none */
 } pw_work;
 
 /* For another instance, which may not be there yet. The payload is a JSON object, by kind:
@@ -238,6 +264,8 @@ typedef struct pw_transition {
                              * keep it; else it is not wanted here, and free for others */
     pawl_code code;         /* for the caller of a command: PAWL_OK, or why it was refused */
     pw_str message;
+    pawl_reason reason;     /* beside the code */
+    bool repeated;          /* changed is false, and code PAWL_OK: it was so before */
     pw_status status;
     pw_state *state;        /* for the next step, once committed */
     pw_str state_text;      /* the same, for the store; JSON that refers to payloads */
@@ -259,6 +287,8 @@ typedef struct pw_transition {
     size_t bookmark_count;
     pw_bookmark_end *bookmark_ends;
     size_t bookmark_end_count;
+    pw_bookmark_change *bookmark_changes;
+    size_t bookmark_change_count;
     pw_outbox_event *events;
     size_t event_count;
     pw_call_intent *calls;
@@ -328,6 +358,8 @@ bool pw_state_cut(const pw_state *state);      /* tasks are ready to run: send P
 PAWL_CHECK pawl_code pw_state_work(pw_work **out, size_t *count, const pw_state *state,
                                    const pw_program *program, const pw_identity *identity,
                                    const pw_core_settings *settings, pw_arena *arena, pawl_error *err);
+/* One of them; false: it is not wanted (any more). In `arena`. */
+bool pw_state_work_of(pw_work *out, const pw_state *state, const pw_program *program, uint64_t visit, pw_arena *arena);
 /* True if the attempt of this visit is still wanted (its result would change the instance). */
 bool pw_state_wants(const pw_state *state, uint64_t visit, uint32_t attempt);
 /* What the instance waits for: a JSON array as pawl_show documents it. */

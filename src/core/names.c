@@ -107,6 +107,14 @@ const char *pw_event_name(pw_event_kind kind)
         return "suspend";
     case PW_EVENT_CONTINUE:
         return "continue";
+    case PW_EVENT_CLAIM:
+        return "claim";
+    case PW_EVENT_RELEASE:
+        return "release";
+    case PW_EVENT_DELEGATE:
+        return "delegate";
+    case PW_EVENT_COMMENT:
+        return "comment";
     }
     return "unknown";
 }

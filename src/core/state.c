@@ -739,6 +739,13 @@ static void add_work(void *context, const pw_frame *frame)
     list->count++;
 }
 
+bool pw_state_work_of(pw_work *out, const pw_state *state, const pw_program *program, uint64_t visit,
+                      pw_arena *arena)
+{
+    (void)out, (void)state, (void)program, (void)visit, (void)arena;
+    return false; /* contract: of the core's owner */
+}
+
 pawl_code pw_state_work(pw_work **out, size_t *count, const pw_state *state,
                         const pw_program *program, const pw_identity *identity,
                         const pw_core_settings *settings, pw_arena *arena, pawl_error *err)

@@ -306,6 +306,11 @@ static verdict take(pw_step *step)
         return suspend(step);
     case PW_EVENT_CONTINUE:
         return go_on(step);
+    case PW_EVENT_CLAIM:
+    case PW_EVENT_RELEASE:
+    case PW_EVENT_DELEGATE:
+    case PW_EVENT_COMMENT:
+        break; /* contract: of the core's owner */
     }
     return done;
 }

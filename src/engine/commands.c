@@ -489,3 +489,21 @@ pawl_code pawl_wait(pawl *p, const char *id, pawl_wait_for what, uint64_t timeou
     code = wait_with_children(&request, instance, err);
     return code == PAWL_OK && out ? pawl_show(p, id, out, err) : code;
 }
+
+pawl_code pawl_resume_with(pawl *p, const pawl_resume_options *options, const pawl_request *request, char **out, pawl_error *err)
+{
+    (void)p, (void)options, (void)request, (void)out;
+    return pw_fail(err, PAWL_STATE, "contract: not there yet");
+}
+
+pawl_code pawl_change_with(pawl *p, const char *id, pawl_change change, const char *reason, const pawl_request *request, char **out, pawl_error *err)
+{
+    (void)p, (void)id, (void)change, (void)reason, (void)request, (void)out;
+    return pw_fail(err, PAWL_STATE, "contract: not there yet");
+}
+
+pawl_code pawl_delete(pawl *p, const char *id, const pawl_request *request, pawl_error *err)
+{
+    (void)p, (void)id, (void)request;
+    return pw_fail(err, PAWL_STATE, "contract: not there yet");
+}

@@ -439,3 +439,21 @@ pawl_code pawl_log(pawl *p, const char *id, uint64_t from, uint32_t limit, char 
     pw_arena_done(&arena);
     return code;
 }
+
+pawl_code pawl_head(pawl *p, const char *id, char **out, pawl_error *err)
+{
+    (void)p, (void)id, (void)out;
+    return pw_fail(err, PAWL_STATE, "contract: not there yet");
+}
+
+pawl_code pawl_output(pawl *p, const char *id, char **out, pawl_error *err)
+{
+    (void)p, (void)id, (void)out;
+    return pw_fail(err, PAWL_STATE, "contract: not there yet");
+}
+
+pawl_code pawl_count(pawl *p, const pawl_list_options *options, char **out, pawl_error *err)
+{
+    (void)p, (void)options, (void)out;
+    return pw_fail(err, PAWL_STATE, "contract: not there yet");
+}

@@ -806,3 +806,68 @@ pawl_code pw_store_inbox_pending(pw_store *store, uint64_t partitions, uint32_t 
     pawl_code code = store->ops->inbox_pending(store, partitions, limit, out, count, arena, err);
     return pw_store_read_leave(call, code, err);
 }
+
+pw_str pw_store_secret(const pw_store *store)
+{
+    return store->generation; /* contract: of the store's owner */
+}
+
+pawl_code pw_store_instance_count(pw_store *store, const pw_instance_filter *filter, uint64_t counts[PW_STATUS_COUNT], pawl_error *err)
+{
+    (void)store, (void)filter, (void)counts;
+    return pw_fail(err, PAWL_STATE, "contract: not there yet");
+}
+
+pawl_code pw_store_instance_delete(pw_store *store, pw_str id, uint64_t token, pawl_error *err)
+{
+    (void)store, (void)id, (void)token;
+    return pw_fail(err, PAWL_STATE, "contract: not there yet");
+}
+
+pawl_code pw_store_open_bookmarks(pw_store *store, const pw_bookmark_filter *filter, pw_open_bookmark **out, size_t *count, pw_str *next, pw_arena *arena, pawl_error *err)
+{
+    (void)store, (void)filter, (void)out, (void)count, (void)next, (void)arena;
+    return pw_fail(err, PAWL_STATE, "contract: not there yet");
+}
+
+pawl_code pw_store_answers_expire(pw_store *store, int64_t before_ms, uint32_t most, uint32_t *deleted, pawl_error *err)
+{
+    (void)store, (void)before_ms, (void)most, (void)deleted;
+    return pw_fail(err, PAWL_STATE, "contract: not there yet");
+}
+
+pawl_code pw_store_principal_put(pw_store *store, const pw_principal *principal, pawl_error *err)
+{
+    (void)store, (void)principal;
+    return pw_fail(err, PAWL_STATE, "contract: not there yet");
+}
+
+pawl_code pw_store_principal_revoke(pw_store *store, pw_str id, pw_str by, int64_t now_ms, pawl_error *err)
+{
+    (void)store, (void)id, (void)by, (void)now_ms;
+    return pw_fail(err, PAWL_STATE, "contract: not there yet");
+}
+
+pawl_code pw_store_principal_get(pw_store *store, pw_str digest, pw_principal *out, pw_arena *arena, pawl_error *err)
+{
+    (void)store, (void)digest, (void)out, (void)arena;
+    return pw_fail(err, PAWL_STATE, "contract: not there yet");
+}
+
+pawl_code pw_store_principals(pw_store *store, pw_principal **out, size_t *count, pw_arena *arena, pawl_error *err)
+{
+    (void)store, (void)out, (void)count, (void)arena;
+    return pw_fail(err, PAWL_STATE, "contract: not there yet");
+}
+
+pawl_code pw_store_request_put(pw_store *store, pw_str actor, pw_str key, pw_str digest, int64_t now_ms, bool *seen, pawl_error *err)
+{
+    (void)store, (void)actor, (void)key, (void)digest, (void)now_ms, (void)seen;
+    return pw_fail(err, PAWL_STATE, "contract: not there yet");
+}
+
+pawl_code pw_store_requests_expire(pw_store *store, int64_t before_ms, uint32_t most, uint32_t *deleted, pawl_error *err)
+{
+    (void)store, (void)before_ms, (void)most, (void)deleted;
+    return pw_fail(err, PAWL_STATE, "contract: not there yet");
+}

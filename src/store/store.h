@@ -44,6 +44,8 @@ void pw_store_close(pw_store *store);
 PAWL_CHECK pawl_code pw_store_reopen(pw_store *store, pawl_error *err);
 /* Random text made with the store, changed when a backup is restored: part of every idempotency key. */
 pw_str pw_store_generation(const pw_store *store);
+/* Random text made with the store, and never shown: signs the tokens of jobs. */
+pw_str pw_store_secret(const pw_store *store);
 /* Path of the database file; empty for "memory:". */
 pw_str pw_store_path(const pw_store *store);
 /* Makes the schema current. Harmless when repeated. */
@@ -164,6 +166,7 @@ typedef struct pw_instance_new { /* for the first step */
     pw_str labels;        /* JSON object; empty: none */
     pw_str parent;        /* empty: none */
     bool schedule;        /* it is the schedule of its definition */
+    pw_str trace;         /* W3C traceparent; empty: none */
 } pw_instance_new;
 
 typedef struct pw_commit_item {
@@ -174,6 +177,7 @@ typedef struct pw_commit_item {
     pw_event_kind event;  /* the cause, for the step row */
     int64_t now_ms;
     pw_str actor;         /* empty: "system" */
+    pw_str correlation;   /* of this step; empty: the instance's */
     pw_inbox_use inbox;
     uint64_t epoch;       /* under which it was decided, kept in its step's row; 0: not checked, for tools and tests.
                            * With it (instance, sequence, epoch) names one decision: in one epoch one node decides */
@@ -209,10 +213,15 @@ typedef struct pw_instance_row {
     int64_t created_ms, updated_ms, ended_ms; /* ended_ms -1: not yet */
     int64_t wake_at;      /* PW_WAKE_NEVER: none */
     pw_str output, error; /* JSON; empty: none */
+    pw_str trace;         /* empty: none */
 } pw_instance_row;
 
 PAWL_CHECK pawl_code pw_store_instance_get(pw_store *store, pw_str id, bool with_state,
                                            pw_instance_row *out, pw_arena *arena, pawl_error *err);
+
+typedef struct pw_label {
+    pw_str name, value;
+} pw_label;
 
 typedef struct pw_instance_filter {
     bool by_status;
@@ -221,6 +230,11 @@ typedef struct pw_instance_filter {
     pw_str parent;           /* empty: any */
     bool schedules;          /* only schedules; else everything but them */
     bool living;             /* only what has not ended */
+    const pw_str *namespaces; /* only of these; count 0: any */
+    size_t namespace_count;
+    const pw_label *labels;  /* with all of these; count 0: any */
+    size_t label_count;
+    pw_str business_key, correlation; /* empty: any */
     pw_str after;            /* cursor of the page before; empty: first */
     uint32_t limit;          /* 1 to PW_PAGE_MAX */
 } pw_instance_filter;
@@ -229,6 +243,14 @@ typedef struct pw_instance_filter {
 PAWL_CHECK pawl_code pw_store_instance_list(pw_store *store, const pw_instance_filter *filter,
                                             pw_instance_row **out, size_t *count, pw_str *next,
                                             pw_arena *arena, pawl_error *err);
+
+/* How many there are of each status, of those that the filter lets through; after, limit and status are not looked at. */
+PAWL_CHECK pawl_code pw_store_instance_count(pw_store *store, const pw_instance_filter *filter,
+                                             uint64_t counts[PW_STATUS_COUNT], pawl_error *err);
+
+/* Deletes an instance that has ended, and everything that belongs to it, in one transaction. PAWL_NOT_FOUND; PAWL_STATE: it
+ * has not ended; PAWL_CONFLICT: its token is another than `token` (0: any). */
+PAWL_CHECK pawl_code pw_store_instance_delete(pw_store *store, pw_str id, uint64_t token, pawl_error *err);
 
 /* Living instances of these partitions whose wake_at is <= until, by wake_at, then id; behind (after_ms, after_id). For
  * recovery and the timer window. */
@@ -266,6 +288,8 @@ typedef struct pw_bookmark_row {
     bool consumed;
     int64_t created_ms, ended_ms; /* -1: open */
     pw_str by, digest;
+    pw_str claimed_by;    /* empty: nobody */
+    int64_t claimed_until; /* -1: until it is released */
 } pw_bookmark_row;
 /* Bookmarks of an instance, open ones only or all, in order of (visit, key). */
 PAWL_CHECK pawl_code pw_store_bookmarks(pw_store *store, pw_str instance, bool open_only,
@@ -274,6 +298,32 @@ PAWL_CHECK pawl_code pw_store_bookmarks(pw_store *store, pw_str instance, bool o
 /* The newest bookmark (highest visit) with that key. PAWL_NOT_FOUND. */
 PAWL_CHECK pawl_code pw_store_bookmark_by_key(pw_store *store, pw_str instance, pw_str key,
                                               pw_bookmark_row *out, pw_arena *arena, pawl_error *err);
+
+typedef struct pw_open_bookmark {
+    pw_bookmark_row row;
+    pw_str instance, namespace_, name, version;
+    uint64_t token;       /* the instance's */
+} pw_open_bookmark;
+
+typedef struct pw_bookmark_filter {
+    bool by_kind;
+    pw_bookmark_kind kind;
+    pw_str instance;      /* empty: any */
+    pw_str namespace_, name; /* of the definition; empty: any */
+    const pw_str *namespaces; /* only of these; count 0: any */
+    size_t namespace_count;
+    pw_str person;        /* user tasks that it may do: assigned to it; or to nobody, and it or one of its groups is a
+                           * candidate, or there are no candidates. Empty: whoever may do them */
+    const pw_str *groups; /* of the person */
+    size_t group_count;
+    pw_str after;         /* cursor of the page before; empty: first */
+    uint32_t limit;       /* 1 to PW_PAGE_MAX */
+} pw_bookmark_filter;
+/* Open bookmarks of living instances. Of user tasks (by kind, or with a person): by priority (higher first), due date (none
+ * last), creation; else by creation; then by instance, visit, key. Each once. What a page costs does not grow with bookmarks
+ * that the filter leaves out by kind, instance or person. */
+PAWL_CHECK pawl_code pw_store_open_bookmarks(pw_store *store, const pw_bookmark_filter *filter, pw_open_bookmark **out,
+                                             size_t *count, pw_str *next, pw_arena *arena, pawl_error *err);
 
 typedef struct pw_call_row {
     pw_call_intent intent;
@@ -324,6 +374,42 @@ PAWL_CHECK pawl_code pw_store_inbox_return(pw_store *store, pw_str target, pw_st
 PAWL_CHECK pawl_code pw_store_inbox_pending(pw_store *store, uint64_t partitions, uint32_t limit,
                                             pw_inbox_row **out, size_t *count, pw_arena *arena,
                                             pawl_error *err);
+
+/* Forgets the answers of commands (rows that a step has consumed) that were stored before `before_ms`, at most `most`; never
+ * a child's or a parent's. *deleted: how many. */
+PAWL_CHECK pawl_code pw_store_answers_expire(pw_store *store, int64_t before_ms, uint32_t most, uint32_t *deleted,
+                                             pawl_error *err);
+
+/* ------------------------------------------------------------------ identities, and commands of no instance */
+
+typedef struct pw_principal {
+    pw_str id;            /* of the token: random, public */
+    pw_str name;          /* the identity; several tokens may have it */
+    pw_str digest;        /* hex SHA-256 of the secret; unique */
+    pw_str roles;         /* JSON array of {"role","namespace"} */
+    pw_str groups;        /* JSON array of names; empty: none */
+    pw_str note;          /* empty: none */
+    pw_str created_by;
+    int64_t created_ms;
+    int64_t expires_ms, revoked_ms; /* -1: never, not */
+    pw_str revoked_by;
+} pw_principal;
+/* PAWL_CONFLICT: the id or digest is there. */
+PAWL_CHECK pawl_code pw_store_principal_put(pw_store *store, const pw_principal *principal, pawl_error *err);
+/* PAWL_NOT_FOUND; revoked again: PAWL_OK, and as it was. */
+PAWL_CHECK pawl_code pw_store_principal_revoke(pw_store *store, pw_str id, pw_str by, int64_t now_ms, pawl_error *err);
+PAWL_CHECK pawl_code pw_store_principal_get(pw_store *store, pw_str digest, pw_principal *out, pw_arena *arena,
+                                            pawl_error *err);
+/* By name, then creation. */
+PAWL_CHECK pawl_code pw_store_principals(pw_store *store, pw_principal **out, size_t *count, pw_arena *arena,
+                                         pawl_error *err);
+
+/* A command that is no instance's was asked for under this key. *seen: before, with the same digest; PAWL_CONFLICT: with
+ * another. */
+PAWL_CHECK pawl_code pw_store_request_put(pw_store *store, pw_str actor, pw_str key, pw_str digest, int64_t now_ms,
+                                          bool *seen, pawl_error *err);
+PAWL_CHECK pawl_code pw_store_requests_expire(pw_store *store, int64_t before_ms, uint32_t most, uint32_t *deleted,
+                                              pawl_error *err);
 
 /* ------------------------------------------------------------------ messages
  *

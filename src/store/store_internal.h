@@ -113,6 +113,7 @@ typedef struct pw_store_ops {
 struct pw_store { /* first member of each store's own struct */
     const pw_store_ops *ops;
     pw_str generation;
+    pw_str secret;
     pw_str path;
 };
 
