@@ -274,6 +274,7 @@ static pawl_code run_list(command *c, pawl_error *err)
     if (code == PAWL_OK)
         code = number_member(c, "limit", 1000, &limit, err);
     options.limit = (uint32_t)limit;
+    options.schedules = pw_truthy(pw_get_lit(c->request, "schedules"));
     return code == PAWL_OK ? pawl_list(c->p, &options, &c->result_text, err) : code;
 }
 
@@ -372,7 +373,7 @@ static const handler handlers[] = {
     { "publish",  { "events", "ttlMs", "actor" }, run_publish },
     { "wait",     { "id", "for", "timeoutMs" }, run_wait },
     { "show",     { "id" }, run_show },
-    { "list",     { "status", "name", "parent", "after", "limit" }, run_list },
+    { "list",     { "status", "name", "parent", "schedules", "after", "limit" }, run_list },
     { "log",      { "id", "from", "limit" }, run_log },
     { "status",   { "name", "version", "status" }, run_status },
     { "definition",  { "name", "version" }, run_definition },
