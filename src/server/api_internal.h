@@ -53,6 +53,7 @@ bool pw_call_body(pw_call *call);
 /* Members of a body, checked: what path, query, headers and token say, a body must not. */
 bool pw_call_take_members(pw_call *call, pw_value object);
 pw_str pw_call_media_type(pw_call *call); /* in lower case, without parameters */
+bool pw_call_filters_correlation(pw_str command);
 void pw_call_member(pw_call *call, const char *name, pw_value value);
 /* Whether the identity may ask `command` with these members, which get what it is restricted to. */
 bool pw_call_authorise(pw_call *call, const char *command);

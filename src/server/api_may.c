@@ -260,7 +260,8 @@ bool pw_call_authorise(pw_call *call, const char *command)
     pw_call_member(call, "idempotencyKey", text_or_none(call->idempotency_key));
     if (call->if_token)
         pw_call_member(call, "ifToken", pw_int((int64_t)call->if_token));
-    pw_call_member(call, "correlation", text_or_none(call->correlation));
+    if (!pw_call_filters_correlation(pw_str_of(call->about->name)))
+        pw_call_member(call, "correlation", text_or_none(call->correlation));
     pw_call_member(call, "traceparent", text_or_none(call->traceparent));
     add_members(call, request);
     return call->arena->failed ? pw_call_no_memory(call) : true;

@@ -271,12 +271,19 @@ static bool refuse_member(pw_call *call, pw_str name)
                                                                "it comes from the path, or from who asks");
 }
 
+/* Of lists it is what is looked for, not what the request is known by. */
+bool pw_call_filters_correlation(pw_str command)
+{
+    return pw_str_is(command, "list") || pw_str_is(command, "count");
+}
+
 bool pw_call_take_members(pw_call *call, pw_value object)
 {
     const pw_member *members = pw_members(object);
+    bool filters = call->as_command && pw_call_filters_correlation(pw_get_text(object, "command"));
     for (uint32_t i = 0; i < object.count; i++) {
         pw_str name = members[i].key;
-        bool said = pw_command_request_member(name);
+        bool said = pw_command_request_member(name) && !(filters && pw_str_is(name, "correlation"));
         for (size_t m = 0; m < call->members.count && !said; m++)
             said = pw_str_eq(name, call->members.members[m].key);
         if (said || (!call->as_command && pw_str_is(name, "command")))

@@ -15,7 +15,7 @@ static const pw_query instances[] = {
     { "status", NULL, PW_QUERY_TEXT, "pending|running|waiting|suspended|compensating|completed|faulted|cancelled|compensated", "only of this status" },
     NAME, NAMESPACE,
     { "key", NULL, PW_QUERY_TEXT, NULL, "only with this business key" },
-    { "correlation", "withCorrelation", PW_QUERY_TEXT, NULL, "only with this correlation id" },
+    { "correlation", NULL, PW_QUERY_TEXT, NULL, "only with this correlation id" },
     { "parent", NULL, PW_QUERY_TEXT, NULL, "only children of this instance" },
     { "label", "labels", PW_QUERY_LABEL, NULL, "`name=value`: only with this label; given more than once: with all of them" },
     { "schedules", NULL, PW_QUERY_FLAG, "true|false", "the instances that are schedules, instead of what they start" },
@@ -23,7 +23,7 @@ static const pw_query instances[] = {
 static const pw_query counted[] = {
     NAME, NAMESPACE,
     { "key", NULL, PW_QUERY_TEXT, NULL, "only with this business key" },
-    { "correlation", "withCorrelation", PW_QUERY_TEXT, NULL, "only with this correlation id" },
+    { "correlation", NULL, PW_QUERY_TEXT, NULL, "only with this correlation id" },
     { "parent", NULL, PW_QUERY_TEXT, NULL, "only children of this instance" },
     { "label", "labels", PW_QUERY_LABEL, NULL, "`name=value`: only with this label; given more than once: with all of them" },
     { "schedules", NULL, PW_QUERY_FLAG, "true|false", "the instances that are schedules, instead of what they start" },
