@@ -188,6 +188,8 @@ typedef struct cli_session {
     pw_value findings; /* that came with the last answer; PW_NONE: none */
 } cli_session;
 
+/* The store cli->db is of a kind that this release has. False: a message was printed. */
+bool cli_knows_store(const cli_app *cli);
 /* Owns the store, or finds its owner, or its server. Not EXIT_DONE: a message was printed. */
 int session_open(cli_session *session);
 void session_close(cli_session *session);
@@ -258,7 +260,7 @@ int cli_start(cli_session *session, const char *name, pw_str version, pw_value i
 extern const cli_command command_run, command_deploy, command_start, command_ls, command_show,
     command_log, command_resume, command_send, command_cancel, command_suspend, command_continue, command_migrate,
     command_definitions, command_schedules, command_definition, command_deprecate, command_archive, command_validate,
-    command_graph, command_schema, command_eval, command_completion, command_help, command_version;
+    command_graph, command_schema, command_eval, command_completion, command_config, command_serve, command_help, command_version;
 extern const cli_command *const cli_commands[]; /* by group, in the order of the help */
 extern const uint32_t cli_command_count;
 void help_command(const cli_command *command); /* on standard output */

@@ -14,6 +14,7 @@ const cli_command *const cli_commands[] = {
     &command_log,        &command_resume,     &command_cancel,  &command_suspend,
     &command_continue,   &command_send,       &command_deploy,  &command_definitions,
     &command_definition, &command_deprecate,  &command_archive, &command_schedules,
+    &command_serve,      &command_config,
     &command_migrate,    &command_validate,   &command_graph,   &command_schema,
     &command_eval,       &command_completion, &command_help,    &command_version,
 };
