@@ -8,6 +8,7 @@
 
 #include "base/base.h"
 #include "base/json.h"
+#include "base/near.h"
 
 /* One table in the manual (doc/cli.md). 130 and 143: stopped by SIGINT, SIGTERM. */
 enum {
@@ -98,8 +99,6 @@ bool cli_number(const cli_app *cli, const char *name, uint64_t least, uint64_t m
                 uint64_t otherwise, uint64_t *out);
 /* A length of time ("30s", "24h", "90d") in ms; `otherwise` if not given. False: a message was printed. */
 bool cli_time(const cli_app *cli, const char *name, uint64_t otherwise, uint64_t *out);
-/* The name in the list that was probably meant; NULL: none is near. */
-const char *cli_nearest(const char *name, const char *const *names, size_t count);
 
 /* ------------------------------------------------------------------ output (out.c)
  * Standard output is buffered here, so that a failed write is noticed wherever it happens: a closed

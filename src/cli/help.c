@@ -101,7 +101,7 @@ static int help(cli_app *cli)
             return EXIT_DONE;
         }
     }
-    const char *near = cli_nearest(cli->positionals[0], names, count);
+    const char *near = pw_near(cli->positionals[0], names, count);
     return near ? cli_fail(cli, EXIT_USAGE, "no command '%s': did you mean '%s'?",
                            cli->positionals[0], near)
                 : cli_fail(cli, EXIT_USAGE, "no command '%s': `pawl help` lists them",

@@ -42,7 +42,7 @@ static const cli_command *find_command(const cli_app *cli, const char *name)
         if (strcmp(names[i], name) == 0)
             return cli_commands[i];
     }
-    const char *near = cli_nearest(name, names, cli_command_count);
+    const char *near = pw_near(name, names, cli_command_count);
     if (near)
         (void)cli_fail(cli, EXIT_USAGE, "no command '%s': did you mean '%s'?", name, near);
     else

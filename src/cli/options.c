@@ -23,58 +23,6 @@ const cli_option cli_common_options[] = {
 // clang-format on
 const uint32_t cli_common_option_count = PW_LENGTH(cli_common_options);
 
-/* ---- what was probably meant */
-
-enum { WORD_MAX = 64 };
-
-/* Edits (insert, delete, replace, swap of neighbours) between two words. */
-static size_t distance(const char *a, const char *b)
-{
-    size_t n = strlen(a), m = strlen(b);
-    if (n > WORD_MAX || m > WORD_MAX)
-        return SIZE_MAX;
-    size_t rows[3][WORD_MAX + 1];
-    size_t *before = rows[0], *last = rows[1], *row = rows[2];
-    for (size_t j = 0; j <= m; j++)
-        before[j] = last[j] = j;
-    for (size_t i = 1; i <= n; i++) {
-        row[0] = i;
-        for (size_t j = 1; j <= m; j++) {
-            size_t best = last[j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1);
-            if (last[j] + 1 < best)
-                best = last[j] + 1;
-            if (row[j - 1] + 1 < best)
-                best = row[j - 1] + 1;
-            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] &&
-                before[j - 2] + 1 < best)
-                best = before[j - 2] + 1;
-            row[j] = best;
-        }
-        size_t *free_row = before;
-        before = last;
-        last = row;
-        row = free_row;
-    }
-    return last[m];
-}
-
-const char *cli_nearest(const char *name, const char *const *names, size_t count)
-{
-    const char *found = NULL;
-    size_t best = strlen(name) / 3 + 2; /* more edits than this is another word */
-    for (size_t i = 0; i < count; i++) {
-        size_t d = distance(name, names[i]);
-        bool begins = strlen(name) >= 2 && strncmp(names[i], name, strlen(name)) == 0;
-        if (begins)
-            d = 1;
-        if (d < best && d < strlen(names[i])) {
-            best = d;
-            found = names[i];
-        }
-    }
-    return found;
-}
-
 /* ---- parsing */
 
 bool cli_takes(const cli_command *command, const cli_option *common)
@@ -115,9 +63,9 @@ static bool unknown_option(const cli_app *cli, const char *word, size_t len)
         if (cli_takes(cli->command, &cli_common_options[i]))
             names[count++] = cli_common_options[i].name;
     }
-    char name[WORD_MAX + 1];
-    (void)snprintf(name, sizeof name, "%.*s", len > WORD_MAX ? WORD_MAX : (int)len, word);
-    const char *near = cli_nearest(name, names, count);
+    char name[65]; /* longer ones are near to none */
+    (void)snprintf(name, sizeof name, "%.*s", len > 64 ? 64 : (int)len, word);
+    const char *near = pw_near(name, names, count);
     if (near)
         (void)cli_fail(cli, EXIT_USAGE, "no option '--%s': did you mean '--%s'?", name, near);
     else
