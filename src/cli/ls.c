@@ -37,7 +37,7 @@ static int filters(cli_app *cli, cli_request *request)
     request_option(cli, request, "name");
     request_option(cli, request, "parent");
     request_option(cli, request, "key");
-    request_text(request, "withCorrelation", cli_value(cli, "correlation"));
+    request_option(cli, request, "correlation");
     if (cli_flag(cli, "schedules"))
         request_add(request, "schedules", pw_bool(true));
     request_texts(cli, request, "namespaces", "namespace");

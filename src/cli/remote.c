@@ -255,6 +255,7 @@ static pawl_code prepare(cli_remote *remote, pw_value request, sending *s, pawl_
     static const char *const never[] = { "actor", "groups", "restricted" };
     static const char *const once[] = { "token-create", "delete", "poll", "start", "comment" };
     static const char *const keyed[] = { "start", "comment" };
+    static const char *const filters[] = { "list", "count" }; /* theirs is no header */
     cli_app *cli = remote->cli;
     pw_str command = pw_get_text(request, "command"), key = PW_LIT("");
     const pw_member *members = pw_members(request);
@@ -267,7 +268,7 @@ static pawl_code prepare(cli_remote *remote, pw_value request, sending *s, pawl_
             continue;
         if (pw_str_is(name, "idempotencyKey"))
             key = text;
-        else if (pw_str_is(name, "correlation"))
+        else if (pw_str_is(name, "correlation") && !is_one_of(command, filters, PW_LENGTH(filters)))
             code = put_header(remote, s, "X-Correlation-ID", text, err);
         else if (pw_str_is(name, "traceparent"))
             code = put_header(remote, s, "traceparent", text, err);
