@@ -112,6 +112,8 @@ void out_json(pw_value v, unsigned style); /* and a newline */
 /* Text from outside for people: control characters are escaped, so that data cannot drive the
  * terminal. */
 void out_safe(pw_str s);
+/* Writes what is there, for who waits for it. False: nobody can read it any more. */
+bool out_now(void);
 /* Writes what is left. `code`, or EXIT_TROUBLE with a message if standard output failed. */
 int out_end(int code);
 
@@ -200,6 +202,8 @@ int session_deploy(cli_session *session, const char *path, pw_str text, pw_value
 /* Waits until the instance is where `what` ("end", "settled", "idle") says, or a signal came. */
 pawl_code session_wait(cli_session *session, pw_str id, const char *what, pw_value *out,
                        pawl_error *err);
+/* Waits a while for the instance to have another token. PAWL_TIMEOUT: it has not yet. */
+pawl_code session_wait_moved(cli_session *session, pw_str id, int64_t token, pawl_error *err);
 /* How long one command may wait without keeping us from noticing a signal. */
 uint64_t session_slice_ms(const cli_session *session);
 /* What the whole store has to do before its next timer, person or message; if we own it. */

@@ -143,6 +143,7 @@ static void print_wait(cli_app *cli, pw_value instance, pw_value wait, void (*li
         pw_buf_text(&buf, ", assigned to ");
         pw_buf_str(&buf, cli_safe(arena, assigned));
     }
+    pw_buf_str(&buf, moment_words(cli, wait, "startAt", "at"));
     pw_buf_str(&buf, moment_words(cli, wait, "dueAt", "until"));
     pw_buf_str(&buf, moment_words(cli, wait, "since", "since"));
     pw_buf_str(&buf, moment_words(cli, wait, "timeoutAt", "at most until"));
