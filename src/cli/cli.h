@@ -190,6 +190,8 @@ typedef struct cli_session {
     pw_value findings; /* that came with the last answer; PW_NONE: none */
 } cli_session;
 
+/* The store cli->db is of a kind that this release has. False: a message was printed. */
+bool cli_knows_store(const cli_app *cli);
 /* Owns the store, or finds its owner, or its server. Not EXIT_DONE: a message was printed. */
 int session_open(cli_session *session);
 void session_close(cli_session *session);
@@ -269,7 +271,8 @@ extern const cli_command command_run, command_deploy, command_start, command_ls,
     command_tasks, command_complete, command_claim, command_release, command_delegate, command_comment, command_bookmarks,
     command_token, command_jobs,
     command_definitions, command_schedules, command_definition, command_deprecate, command_archive, command_validate,
-    command_graph, command_worker, command_schema, command_eval, command_completion, command_help, command_version;
+    command_graph, command_worker, command_schema, command_eval, command_completion, command_config, command_serve,
+    command_help, command_version;
 extern const cli_command *const cli_commands[]; /* by group, in the order of the help */
 extern const uint32_t cli_command_count;
 void help_command(const cli_command *command); /* on standard output */

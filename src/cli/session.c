@@ -71,7 +71,7 @@ static void pause_ms(long ms)
 /* ---- opening */
 
 /* A store that this release cannot have is bad usage; one that it cannot open is trouble. */
-static bool uri_is_known(const cli_app *cli)
+bool cli_knows_store(const cli_app *cli)
 {
     const char *colon = strchr(cli->db, ':');
     size_t len = colon ? (size_t)(colon - cli->db) : 0;
@@ -149,7 +149,7 @@ int session_open(cli_session *session)
         return cli_fail(cli, EXIT_USAGE,
                         "which store? Give --db sqlite:PATH, or --server URL, or set PAWL_DB or "
                         "PAWL_SERVER in the environment");
-    if (session->store == cli->db && !uri_is_known(cli))
+    if (session->store == cli->db && !cli_knows_store(cli))
         return EXIT_USAGE;
     if (session->never_own)
         return EXIT_DONE;
