@@ -2,7 +2,7 @@
 #include "engine/engine.h"
 #include "base/json.h"
 
-enum { LIST_DEFAULT = 100, VERSION_MAX = 256 };
+enum { VERSION_MAX = 256 };
 
 /* "name" or "namespace/name"; `what` is the function, for the message. */
 static pawl_code read_name(pw_str *namespace_, pw_str *name, const char *text, const char *what,
@@ -30,9 +30,9 @@ static pawl_code find(pawl *p, const char *name, const char *version, const char
     pawl_code code = read_name(&namespace_, &bare, name, what, err);
     if (code == PAWL_OK && (wanted.len > VERSION_MAX || !pw_utf8_valid(wanted)))
         code = pw_fail(err, PAWL_INVALID, "%s: the version is too long or not UTF-8", what);
-    return code == PAWL_OK
-               ? pw_store_definition_get(p->store, namespace_, bare, wanted, out, arena, err)
-               : code;
+    if (code == PAWL_OK)
+        code = pw_store_definition_get(p->store, namespace_, bare, wanted, out, arena, err);
+    return pw_because(err, code, PAWL_NOT_FOUND, PAWL_REASON_NO_DEFINITION);
 }
 
 static void add_head(pw_object_builder *object, const pw_definition *d)
@@ -113,23 +113,62 @@ pawl_code pawl_definition(pawl *p, const char *name, const char *version, char *
     return code;
 }
 
-static pawl_code read_filter(pw_definition_filter *out, const pawl_definitions_options *given,
-                             pawl_error *err)
+/* Of some namespaces, which the store does not look at. */
+typedef struct choice {
+    pw_definition_filter filter;
+    const pw_str *namespaces; /* count 0: any */
+    size_t count;
+    bool none;
+} choice;
+
+static pawl_code read_choice(choice *out, const pawl_definitions_options *given, pw_arena *arena, pawl_error *err)
 {
-    pawl_definitions_options options = { 0 };
-    if (given && given->struct_size == 0)
-        return pw_fail(err, PAWL_INVALID,
-                       "definitions: struct_size is 0; set it to sizeof(pawl_definitions_options)");
-    if (given)
-        memcpy(&options, given,
-               given->struct_size < sizeof options ? given->struct_size : sizeof options);
-    *out = (pw_definition_filter){ .limit = options.limit ? options.limit : LIST_DEFAULT,
-                                   .after = pw_str_of(options.after) };
-    if (out->limit > PW_PAGE_MAX)
-        return pw_fail(err, PAWL_INVALID, "definitions: limit must be at most %u, not %u",
-                       PW_PAGE_MAX, options.limit);
-    return options.name ? read_name(&out->namespace_, &out->name, options.name, "definitions", err)
-                        : PAWL_OK;
+    pawl_definitions_options options;
+    pawl_code code = pw_options_take(&options, sizeof options, given, false, "pawl_definitions_options", err);
+    if (code != PAWL_OK)
+        return code;
+    out->filter = (pw_definition_filter){ .after = pw_str_of(options.after) };
+    code = pw_page_check(&out->filter.limit, options.limit, "definitions", err);
+    if (code == PAWL_OK && options.name)
+        code = read_name(&out->filter.namespace_, &out->filter.name, options.name, "definitions", err);
+    if (code == PAWL_OK)
+        code = pw_names_read(&out->namespaces, &out->count, &out->none, options.namespaces, "definitions: namespaces", arena,
+                             err);
+    return code;
+}
+
+static bool fits(const choice *c, pw_str namespace_)
+{
+    for (size_t i = 0; i < c->count; i++)
+        if (pw_str_eq(c->namespaces[i], namespace_))
+            return true;
+    return c->count == 0 && !c->none;
+}
+
+/* Pages of the store until one of ours is full. */
+static pawl_code read_page(pawl *p, choice *c, pw_array_builder *list, pw_str *next, pawl_error *err)
+{
+    pw_arena *arena = list->arena;
+    pawl_code code = PAWL_OK;
+    bool more = !c->none;
+    *next = (pw_str){ "", 0 };
+    while (code == PAWL_OK && more) {
+        pw_definition_row *rows = NULL;
+        size_t count = 0;
+        code = pw_store_definition_list(p->store, &c->filter, &rows, &count, next, arena, err);
+        for (size_t i = 0; i < count && code == PAWL_OK; i++) {
+            if (!fits(c, rows[i].definition.namespace_))
+                continue;
+            pw_object_builder object = { .arena = arena };
+            add_head(&object, &rows[i].definition);
+            pw_object_add(&object, PW_LIT("instances"), pw_int((int64_t)rows[i].living));
+            pw_array_add(list, pw_object_end(&object));
+            c->filter.limit--;
+        }
+        c->filter.after = *next;
+        more = next->len > 0 && c->filter.limit > 0;
+    }
+    return code;
 }
 
 pawl_code pawl_definitions(pawl *p, const pawl_definitions_options *options, char **out,
@@ -137,24 +176,15 @@ pawl_code pawl_definitions(pawl *p, const pawl_definitions_options *options, cha
 {
     if (!p || !out)
         return pw_fail(err, PAWL_INVALID, "definitions: the pawl or out is NULL");
-    pw_definition_filter filter;
-    pawl_code code = read_filter(&filter, options, err);
-    if (code != PAWL_OK)
-        return code;
     pw_arena arena;
     pw_arena_init(&arena, 0);
-    pw_definition_row *rows = NULL;
-    size_t count = 0;
+    choice c = { .none = false };
+    pw_array_builder list = { .arena = &arena };
     pw_str next = { 0 };
-    code = pw_store_definition_list(p->store, &filter, &rows, &count, &next, &arena, err);
+    pawl_code code = read_choice(&c, options, &arena, err);
+    if (code == PAWL_OK)
+        code = read_page(p, &c, &list, &next, err);
     if (code == PAWL_OK) {
-        pw_array_builder list = { .arena = &arena };
-        for (size_t i = 0; i < count; i++) {
-            pw_object_builder object = { .arena = &arena };
-            add_head(&object, &rows[i].definition);
-            pw_object_add(&object, PW_LIT("instances"), pw_int((int64_t)rows[i].living));
-            pw_array_add(&list, pw_object_end(&object));
-        }
         pw_object_builder page = { .arena = &arena };
         pw_object_add(&page, PW_LIT("definitions"), pw_array_end(&list));
         if (next.len)

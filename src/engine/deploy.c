@@ -204,7 +204,8 @@ pawl_code pawl_deploy(pawl *p, const char *text, size_t length, pawl_finding_fn 
         if (!(answers[i] = deploy_answer(program, i == 1, (pw_str){ 0 })))
             code = pw_no_memory(err);
     if (code == PAWL_OK)
-        code = publish(p, program, (pw_str){ text, length }, &created, err);
+        code = pw_because(err, publish(p, program, (pw_str){ text, length }, &created, err), PAWL_CONFLICT,
+                          PAWL_REASON_VERSION_EXISTS);
     if (code == PAWL_OK) {
         pw_programs_changed(p->programs, false);
         keep_schedule(p, program, &answers[created], created);

@@ -126,6 +126,26 @@ pawl_code pw_engine_may_write(pawl *p, pawl_error *err)
     return PAWL_OK;
 }
 
+pawl_code pw_options_take(void *out, size_t size, const void *given, bool required, const char *what, pawl_error *err)
+{
+    size_t known = 0;
+    memset(out, 0, size);
+    if (!given)
+        return required ? pw_fail(err, PAWL_INVALID, "%s is missing", what) : PAWL_OK;
+    memcpy(&known, given, sizeof known); /* struct_size is the first member of each */
+    if (known == 0)
+        return pw_fail(err, PAWL_INVALID, "%s: struct_size is 0; set it to sizeof(%s)", what, what);
+    memcpy(out, given, known < size ? known : size);
+    return PAWL_OK;
+}
+
+pawl_code pw_because(pawl_error *err, pawl_code code, pawl_code when, pawl_reason reason)
+{
+    if (code == when && err && err->reason == PAWL_REASON_NONE)
+        err->reason = reason;
+    return code;
+}
+
 void pw_engine_clock_moved(pawl *p)
 {
     pw_recovery_wake(p->recovery);

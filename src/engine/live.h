@@ -56,11 +56,18 @@ struct pw_command {
     pw_program *program;           /* START: the caller's reference */
     pw_str data_digest;            /* RESUME: hex SHA-256 of the canonical data */
     struct pw_letter *letter;      /* that brought it; NULL: a caller did */
-    pw_inbox_use inbox;            /* key.ptr NULL: it does not come from the inbox */
+    pw_inbox_use inbox;            /* key.ptr NULL: nothing of it is kept; `stored`: it comes from the inbox; else it is a
+                                    * request with an idempotency key, and its answer is kept there */
     bool refused;                  /* an inbox row that is no command: `error` says why */
+    uint64_t if_token;             /* not 0: refused if the instance has another */
+    uint64_t lease_ms;             /* CLAIM: how long; 0: until it is released */
+    pw_str correlation;            /* of its step; empty: the instance's */
     pawl_code code;
     pawl_error error;
     bool existed; /* START: the key was used before, with the same input */
+    bool repeated;    /* out: it was so before */
+    uint64_t token;   /* out: the instance's, behind it */
+    pw_status status; /* out: the same */
     void (*answered)(struct pw_command *command); /* gives the command back */
     pw_reply reply;
 };

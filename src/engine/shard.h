@@ -92,7 +92,21 @@ void pw_decide(pw_shard *shard, pw_live *live);
 void pw_decided(pw_shard *shard, pw_commit *commit);
 /* Nothing can be decided now: try again after a while that grows. */
 void pw_retry_later(pw_shard *shard, pw_live *live, const pawl_error *err);
+
+/* ---- inside: answers.c */
 void pw_answer(pw_command *command, pawl_code code, const pawl_error *err);
+/* For what is no commit but a statement about the instance: only an owner may make one. */
+void pw_answer_as_owner(pw_shard *shard, pw_live *live, pw_command *command, pawl_code code, const pawl_error *err);
+/* It has an idempotency key, and leaves its answer under that. */
+bool pw_command_is_request(const pw_command *command);
+/* The same request again hears what it heard; another one under its key is refused. False: it is new, and not answered. */
+bool pw_command_was_answered(pw_shard *shard, pw_live *live, pw_command *command);
+/* A start whose id is taken: by the same key, or not. */
+void pw_answer_existing(pw_shard *shard, pw_live *live, pw_command *command);
+/* Of a command that found no open bookmark: PAWL_OK, it is a repeat; else why it cannot be. */
+PAWL_CHECK pawl_code pw_judge_bookmark(pw_shard *shard, const pw_live *live, const pw_command *command, pawl_error *err);
+/* Whether its row has had its effect, or is gone: by another letter, or another node. */
+PAWL_CHECK pawl_code pw_command_used(pw_shard *shard, const pw_command *command, bool *used, pawl_error *err);
 
 /* ---- inside: act.c */
 /* Makes ready all that is to be started after the commit, so that nothing can fail then. */
