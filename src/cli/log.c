@@ -4,16 +4,16 @@
 #include "cli/cli.h"
 
 /* One page; *from becomes the step to go on with, 0 at the end. */
-static int print_steps(cli_app *cli, pawl *p, uint64_t *from)
+static int print_steps(cli_session *session, uint64_t *from)
 {
-    char *text = NULL;
+    cli_app *cli = session->cli;
     pawl_error err;
     pw_value page;
-    pawl_code code = pawl_log(p, cli->positionals[0], *from, 0, &text, &err);
-    if (code == PAWL_OK)
-        code = pw_json_parse(&page, pw_str_of(text), NULL, &cli->arena, &err);
-    pawl_free(text);
-    if (code != PAWL_OK)
+    cli_request request;
+    request_begin(cli, &request, "log");
+    request_text(&request, "id", cli->positionals[0]);
+    request_add(&request, "from", pw_int((int64_t)*from));
+    if (session_call(session, pw_object_end(&request), &page, &err) != PAWL_OK)
         return cli_fail_error(cli, &err);
     pw_value steps = pw_get_lit(page, "steps");
     for (uint32_t i = 0; i < steps.count; i++) {
@@ -34,16 +34,16 @@ static int show_log(cli_app *cli)
     uint64_t from = 0;
     if (!cli_number(cli, "from", 1, INT64_MAX, 1, &from))
         return EXIT_USAGE;
-    pawl *p = NULL;
-    int code = cli_open_reader(cli, &p);
+    cli_session session = { .cli = cli, .look = true };
+    int code = session_open(&session);
     if (code != EXIT_DONE)
         return code;
     pw_arena_mark mark = pw_arena_at(&cli->arena);
     do {
-        code = print_steps(cli, p, &from);
+        code = print_steps(&session, &from);
         pw_arena_rewind(&cli->arena, mark); /* a long log passes through, page by page */
     } while (code == EXIT_DONE && from > 0 && !cli_interrupted());
-    pawl_close(p);
+    session_close(&session);
     return code;
 }
 
@@ -53,7 +53,7 @@ static const cli_option options[] = {
 };
 
 const cli_command command_log = {
-    .name = "log", .positionals = "ID", .least = 1, .most = 1, .has_store = true, .run = show_log,
+    .name = "log", .positionals = "ID", .least = 1, .most = 1, .has_store = true, .group = CLI_GROUP_INSTANCES, .run = show_log,
     .options = options, .option_count = PW_LENGTH(options),
     .summary = "print the execution log of an instance",
     .text =

@@ -41,49 +41,44 @@ static void print_page(cli_app *cli, pw_value page)
         cli_note("pawl ls: no instances");
     else
         table_print(t);
-    pw_str next = pw_get_text(page, "next");
-    if (next.len > 0)
-        cli_note("pawl ls: there are more: pawl ls --after " PW_FMT PW_FMT,
-                 PW_ARG(cli_quoted(arena, next)), PW_ARG(cli_db_words(cli)));
+    cli_say_more(cli, page);
+}
+
+/* The filters of `pawl ls`. Not EXIT_DONE: a message was printed. */
+static int filters(cli_app *cli, cli_request *request)
+{
+    static const char *const texts[] = {
+        "status", "name", "parent", "key", "correlation", "after"
+    };
+    uint64_t limit = 0;
+    for (size_t i = 0; i < PW_LENGTH(texts); i++)
+        request_option(cli, request, texts[i]);
+    if (!cli_number(cli, "limit", 1, 1000, 100, &limit))
+        return EXIT_USAGE;
+    request_add(request, "limit", pw_int((int64_t)limit));
+    if (cli_flag(cli, "schedules"))
+        request_add(request, "schedules", pw_bool(true));
+    request_texts(cli, request, "namespaces", "namespace");
+    return request_pairs(cli, request, "labels", "label");
 }
 
 static int ls(cli_app *cli)
 {
-    uint64_t limit = 0;
-    if (!cli_number(cli, "limit", 1, 1000, 100, &limit))
-        return EXIT_USAGE;
-    pawl *p = NULL;
-    int code = cli_open_reader(cli, &p);
-    if (code != EXIT_DONE)
-        return code;
-    pawl_list_options options = { .struct_size = sizeof options,
-                                  .status = cli_value(cli, "status"),
-                                  .name = cli_value(cli, "name"),
-                                  .parent = cli_value(cli, "parent"),
-                                  .after = cli_value(cli, "after"),
-                                  .limit = (uint32_t)limit,
-                                  .schedules = cli_flag(cli, "schedules") };
-    char *text = NULL;
-    pawl_error err;
-    pw_value page;
-    pawl_code called = pawl_list(p, &options, &text, &err);
-    if (called == PAWL_OK)
-        called = pw_json_parse(&page, pw_str_of(text), NULL, &cli->arena, &err);
-    pawl_free(text);
-    pawl_close(p);
-    if (called != PAWL_OK)
-        return cli_fail_error(cli, &err);
-    if (cli->json)
-        out_json(page, PW_JSON_COMPACT);
-    else
-        print_page(cli, page);
-    return EXIT_DONE;
+    cli_request request;
+    request_begin(cli, &request, "list");
+    int code = filters(cli, &request);
+    return code == EXIT_DONE ? cli_ask(cli, true, pw_object_end(&request), print_page) : code;
 }
 
 // clang-format off
 static const cli_option options[] = {
-    { "status", "STATUS", NULL, "only these: pending, running, waiting, suspended, compensating, completed, faulted, cancelled, compensated" },
+    { "status", "STATUS", NULL, "only these: pending, running, waiting, suspended, compensating, completed, faulted, cancelled, compensated",
+      "pending running waiting suspended compensating completed faulted cancelled compensated" },
     { "name", "NAME", NULL, "only of this definition: name or namespace/name" },
+    { "namespace", "NAMESPACE", NULL, "only of definitions in it; may be repeated", .many = true },
+    { "label", "NAME=VALUE", NULL, "only with this label; may be repeated: with all of them", .many = true },
+    { "key", "KEY", NULL, "only with this business key" },
+    { "correlation", "ID", NULL, "only with this correlation id" },
     { "parent", "ID", NULL, "only the children of this instance" },
     { "schedules", NULL, NULL, "schedules, which are instances too, instead of what they start" },
     { "limit", "N", NULL, "rows of one page; 100" },
@@ -91,7 +86,7 @@ static const cli_option options[] = {
 };
 
 const cli_command command_ls = {
-    .name = "ls", .positionals = "", .least = 0, .most = 0, .has_store = true, .run = ls,
+    .name = "ls", .positionals = "", .least = 0, .most = 0, .has_store = true, .group = CLI_GROUP_INSTANCES, .run = ls,
     .options = options, .option_count = PW_LENGTH(options),
     .summary = "list instances, newest first",
     .text = "Only looks: it works beside the process that owns the store.",

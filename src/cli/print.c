@@ -18,12 +18,13 @@ void print_line_note(pw_str text)
     cli_note(PW_FMT, PW_ARG(text));
 }
 
-pw_str cli_db_words(cli_app *cli)
+pw_str cli_store_words(cli_app *cli)
 {
-    if (!cli->db || cli->db_from_environment)
+    const char *where = cli->server ? cli->server : cli->db;
+    if (!where || cli->store_from_environment)
         return PW_LIT("");
-    return pw_arena_printf(&cli->arena, " --db " PW_FMT,
-                           PW_ARG(cli_quoted(&cli->arena, pw_str_of(cli->db))));
+    return pw_arena_printf(&cli->arena, " --%s " PW_FMT, cli->server ? "server" : "db",
+                           PW_ARG(cli_quoted(&cli->arena, pw_str_of(where))));
 }
 
 int cli_exit_of_status(pw_str status)
@@ -64,13 +65,13 @@ static pw_str resume_words(cli_app *cli, pw_str id, pw_str key)
     pw_arena *arena = &cli->arena;
     return pw_arena_printf(arena, "pawl resume " PW_FMT " --key " PW_FMT " --data '{}'" PW_FMT,
                            PW_ARG(cli_quoted(arena, id)), PW_ARG(cli_quoted(arena, key)),
-                           PW_ARG(cli_db_words(cli)));
+                           PW_ARG(cli_store_words(cli)));
 }
 
 static pw_str send_words(cli_app *cli, pw_str type)
 {
     return pw_arena_printf(&cli->arena, "pawl send " PW_FMT " --data '{}'" PW_FMT,
-                           PW_ARG(cli_quoted(&cli->arena, type)), PW_ARG(cli_db_words(cli)));
+                           PW_ARG(cli_quoted(&cli->arena, type)), PW_ARG(cli_store_words(cli)));
 }
 
 /* " until 2026-...", " since ...", for the members that are there. */
@@ -163,12 +164,12 @@ static void print_wait(cli_app *cli, pw_value instance, pw_value wait, void (*li
             pw_arena_printf(arena, "    answer with: " PW_FMT, PW_ARG(resume_words(cli, id, key))));
     else if (pw_str_is(kind, "child") && child.len > 0)
         line(pw_arena_printf(arena, "    look at it with: pawl show " PW_FMT PW_FMT,
-                             PW_ARG(cli_quoted(arena, child)), PW_ARG(cli_db_words(cli))));
+                             PW_ARG(cli_quoted(arena, child)), PW_ARG(cli_store_words(cli))));
     else if (pw_str_is(kind, "external-message") && type.len > 0)
         line(pw_arena_printf(arena, "    send with: " PW_FMT, PW_ARG(send_words(cli, type))));
     else if (pw_str_is(kind, "continue"))
         line(pw_arena_printf(arena, "    go on with: pawl continue " PW_FMT PW_FMT,
-                             PW_ARG(cli_quoted(arena, id)), PW_ARG(cli_db_words(cli))));
+                             PW_ARG(cli_quoted(arena, id)), PW_ARG(cli_store_words(cli))));
 }
 
 void print_waits(cli_app *cli, pw_value instance, void (*line)(pw_str text))

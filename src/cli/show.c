@@ -5,30 +5,15 @@
 
 static int show(cli_app *cli)
 {
-    pawl *p = NULL;
-    int code = cli_open_reader(cli, &p);
-    if (code != EXIT_DONE)
-        return code;
-    char *text = NULL;
-    pawl_error err;
-    pw_value instance;
-    pawl_code called = pawl_show(p, cli->positionals[0], &text, &err);
-    if (called == PAWL_OK)
-        called = pw_json_parse(&instance, pw_str_of(text), NULL, &cli->arena, &err);
-    pawl_free(text);
-    pawl_close(p);
-    if (called != PAWL_OK)
-        return cli_fail_error(cli, &err);
-    if (cli->json)
-        out_json(instance, PW_JSON_COMPACT);
-    else
-        print_instance(cli, instance);
-    return EXIT_DONE;
+    cli_request request;
+    request_begin(cli, &request, "show");
+    request_text(&request, "id", cli->positionals[0]);
+    return cli_ask(cli, true, pw_object_end(&request), print_instance);
 }
 
 // clang-format off
 const cli_command command_show = {
-    .name = "show", .positionals = "ID", .least = 1, .most = 1, .has_store = true, .run = show,
+    .name = "show", .positionals = "ID", .least = 1, .most = 1, .has_store = true, .group = CLI_GROUP_INSTANCES, .run = show,
     .summary = "show an instance: status, what it waits for, input, output, error",
     .text =
         "For each thing it waits for, the command that moves it is printed too.\n"
