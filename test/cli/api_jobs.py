@@ -130,7 +130,7 @@ def _(room):
 def _(room):
     web = serve(room)
     web.deploy(WORK)
-    web.post("/v1/jobs/limit", {"function": "paint", "atOnce": 1}).gives(200)
+    web.post("/v1/jobs/limit", {"function": "paint", "maxConcurrent": 1}).gives(200)
     for _ in range(2):
         web.start("t/work", input={})
     until(lambda: web.get("/v1/jobs").json["functions"] and web.get("/v1/jobs").json["functions"][0]["ready"] == 2, "two jobs")
@@ -139,7 +139,7 @@ def _(room):
     assert web.post("/v1/jobs/poll", {**POLL, "waitMs": 0}).gives(200).json["jobs"] == []
     web.post("/v1/jobs/complete", {"token": first[0]["token"]}).gives(200)
     assert len(web.post("/v1/jobs/poll", POLL).gives(200).json["jobs"]) == 1
-    web.post("/v1/jobs/limit", {"function": "paint", "atOnce": -1}).gives(400)
+    web.post("/v1/jobs/limit", {"function": "paint", "maxConcurrent": -1}).gives(400)
 
 
 if __name__ == "__main__":

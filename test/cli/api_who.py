@@ -62,7 +62,7 @@ NEEDS = {
     "completeJob": ("worker", "job", {"token": "TOKEN"}),
     "failJob": ("worker", "job", {"token": "TOKEN"}),
     "heartbeatJob": ("worker", "job", {"token": "TOKEN"}),
-    "limitJobs": ("operator", "store", {"function": "none", "atOnce": 1}),
+    "limitJobs": ("operator", "store", {"function": "none", "maxConcurrent": 1}),
     "listSchedules": ("viewer", "list", None),
     "listTokens": ("admin", "store", None),
     "createToken": ("admin", "store", {"name": "new", "roles": [{"role": "viewer", "namespace": "*"}]}),
