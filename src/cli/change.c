@@ -84,6 +84,22 @@ static int change(cli_app *cli)
     return cli_change(cli, &request, until, cli->command != &command_continue);
 }
 
+static void print_deleted(cli_app *cli, pw_value answer)
+{
+    (void)cli;
+    out_safe(pw_get_text(answer, "id"));
+    out_text(" is deleted\n");
+}
+
+static int delete (cli_app *cli)
+{
+    cli_request request;
+    request_begin(cli, &request, "delete");
+    request_text(&request, "id", cli->positionals[0]);
+    int code = request_who(cli, &request);
+    return code == EXIT_DONE ? cli_ask(cli, false, pw_object_end(&request), print_deleted) : code;
+}
+
 // clang-format off
 #define REASON { "reason", "TEXT", NULL, "why, for the log" }
 static const cli_option stop_options[] = {
@@ -126,5 +142,16 @@ const cli_command command_continue = {
         "On an instance that is not suspended it changes nothing, and drives what is left to do: after a\n"
         "`pawl run` that was stopped, `pawl continue ID --until end` does the rest.",
     .examples = "pawl continue 01kaq0f3s7 --until end --db sqlite:shop.db",
+};
+
+static const cli_option delete_options[] = { CLI_ACTOR("does it"), CLI_KEY, CLI_IF_TOKEN };
+
+const cli_command command_delete = {
+    .name = "delete", .positionals = "ID", .least = 1, .most = 1, .has_store = true, .group = CLI_GROUP_INSTANCES, .run = delete,
+    .options = delete_options, .option_count = PW_LENGTH(delete_options),
+    .summary = "delete an instance that has ended, with its log",
+    .text = "There is no way back. One that has not ended is refused: cancel it first.",
+    .examples = "pawl delete 01kaq0f3s7 --db sqlite:shop.db",
+    .exits = "0 deleted; 2 no such instance, or it has not ended; 3 store or system trouble",
 };
 // clang-format on

@@ -112,6 +112,8 @@ void out_json(pw_value v, unsigned style); /* and a newline */
 /* Text from outside for people: control characters are escaped, so that data cannot drive the
  * terminal. */
 void out_safe(pw_str s);
+/* Writes what is there, for who waits for it. False: nobody can read it any more. */
+bool out_now(void);
 /* Writes what is left. `code`, or EXIT_TROUBLE with a message if standard output failed. */
 int out_end(int code);
 
@@ -188,6 +190,8 @@ typedef struct cli_session {
     pw_value findings; /* that came with the last answer; PW_NONE: none */
 } cli_session;
 
+/* The store cli->db is of a kind that this release has. False: a message was printed. */
+bool cli_knows_store(const cli_app *cli);
 /* Owns the store, or finds its owner, or its server. Not EXIT_DONE: a message was printed. */
 int session_open(cli_session *session);
 void session_close(cli_session *session);
@@ -200,6 +204,8 @@ int session_deploy(cli_session *session, const char *path, pw_str text, pw_value
 /* Waits until the instance is where `what` ("end", "settled", "idle") says, or a signal came. */
 pawl_code session_wait(cli_session *session, pw_str id, const char *what, pw_value *out,
                        pawl_error *err);
+/* Waits a while for the instance to have another token. PAWL_TIMEOUT: it has not yet. */
+pawl_code session_wait_moved(cli_session *session, pw_str id, int64_t token, pawl_error *err);
 /* How long one command may wait without keeping us from noticing a signal. */
 uint64_t session_slice_ms(const cli_session *session);
 /* What the whole store has to do before its next timer, person or message; if we own it. */
@@ -213,6 +219,9 @@ void cli_say_more(cli_app *cli, pw_value page);
 /* SIGINT or SIGTERM came: its number, else 0. */
 int cli_interrupted(void);
 void cli_catch_signals(void);
+/* How many came. One more than `most` ends the program at once; 1. */
+int cli_signals(void);
+void cli_hear_signals(int most);
 
 /* ------------------------------------------------------------------ people (print.c) */
 
@@ -226,6 +235,8 @@ void print_line_out(pw_str text);
 void print_line_note(pw_str text);
 /* " --db STORE" or " --server URL", or nothing if the environment says it. */
 pw_str cli_store_words(cli_app *cli);
+/* At most `width` bytes of valid text, cut between characters. */
+pw_str cli_cut(cli_app *cli, pw_str s, size_t width);
 /* The exit code that a status means. */
 int cli_exit_of_status(pw_str status);
 /* After a command that changed an instance: prints where it stands, gives the exit code. */
@@ -256,9 +267,12 @@ int cli_start(cli_session *session, const char *name, pw_str version, pw_value i
 /* ------------------------------------------------------------------ the commands */
 
 extern const cli_command command_run, command_deploy, command_start, command_ls, command_show,
-    command_log, command_resume, command_send, command_cancel, command_suspend, command_continue, command_migrate,
+    command_log, command_resume, command_send, command_cancel, command_suspend, command_continue, command_delete, command_migrate,
+    command_tasks, command_complete, command_claim, command_release, command_delegate, command_comment, command_bookmarks,
+    command_token, command_jobs,
     command_definitions, command_schedules, command_definition, command_deprecate, command_archive, command_validate,
-    command_graph, command_schema, command_eval, command_completion, command_help, command_version;
+    command_graph, command_worker, command_schema, command_eval, command_completion, command_config, command_serve,
+    command_help, command_version;
 extern const cli_command *const cli_commands[]; /* by group, in the order of the help */
 extern const uint32_t cli_command_count;
 void help_command(const cli_command *command); /* on standard output */

@@ -28,10 +28,7 @@ static void print_page(cli_app *cli, pw_value page)
                                          "PUBLISHED" };
     pw_arena *arena = &cli->arena;
     pw_value list = pw_get_lit(page, "definitions");
-    table *t = PW_NEW(arena, table);
-    for (uint32_t i = 0; i < PW_LENGTH(heads); i++)
-        table_put(t, i, pw_str_of(heads[i]));
-    t->rows++;
+    table *t = table_new(arena, heads, PW_LENGTH(heads));
     for (uint32_t i = 0; i < list.count && t->rows < TABLE_ROWS; i++, t->rows++) {
         pw_value definition = pw_item(list, i);
         int64_t instances = 0;

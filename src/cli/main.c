@@ -10,12 +10,16 @@
 #include "cli/cli.h"
 
 const cli_command *const cli_commands[] = {
-    &command_run,        &command_start,      &command_ls,      &command_show,
-    &command_log,        &command_resume,     &command_cancel,  &command_suspend,
-    &command_continue,   &command_send,       &command_deploy,  &command_definitions,
-    &command_definition, &command_deprecate,  &command_archive, &command_schedules,
-    &command_migrate,    &command_validate,   &command_graph,   &command_schema,
-    &command_eval,       &command_completion, &command_help,    &command_version,
+    &command_run,        &command_start,     &command_ls,         &command_show,
+    &command_log,        &command_bookmarks, &command_resume,     &command_cancel,
+    &command_suspend,    &command_continue,  &command_delete,     &command_tasks,
+    &command_complete,   &command_claim,     &command_release,    &command_delegate,
+    &command_comment,    &command_send,      &command_deploy,     &command_definitions,
+    &command_definition, &command_deprecate, &command_archive,    &command_schedules,
+    &command_worker,     &command_jobs,      &command_serve,      &command_config,
+    &command_token,      &command_migrate,   &command_validate,   &command_graph,
+    &command_schema,     &command_eval,      &command_completion, &command_help,
+    &command_version,
 };
 const uint32_t cli_command_count = PW_LENGTH(cli_commands);
 

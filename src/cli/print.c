@@ -45,8 +45,7 @@ static pw_str text_of(cli_app *cli, pw_value v)
     return text.ptr ? text : PW_LIT("?");
 }
 
-/* At most `width` bytes, cut between characters. */
-static pw_str cut(cli_app *cli, pw_str s, size_t width)
+pw_str cli_cut(cli_app *cli, pw_str s, size_t width)
 {
     if (s.len <= width)
         return s;
@@ -144,6 +143,7 @@ static void print_wait(cli_app *cli, pw_value instance, pw_value wait, void (*li
         pw_buf_text(&buf, ", assigned to ");
         pw_buf_str(&buf, cli_safe(arena, assigned));
     }
+    pw_buf_str(&buf, moment_words(cli, wait, "startAt", "at"));
     pw_buf_str(&buf, moment_words(cli, wait, "dueAt", "until"));
     pw_buf_str(&buf, moment_words(cli, wait, "since", "since"));
     pw_buf_str(&buf, moment_words(cli, wait, "timeoutAt", "at most until"));
@@ -154,7 +154,7 @@ static void print_wait(cli_app *cli, pw_value instance, pw_value wait, void (*li
     pw_value error = pw_get_lit(wait, "error");
     if (pw_is(error, PW_OBJECT)) {
         pw_buf_text(&buf, ", because of ");
-        pw_buf_str(&buf, cut(cli, text_of(cli, error), VALUE_WIDTH));
+        pw_buf_str(&buf, cli_cut(cli, text_of(cli, error), VALUE_WIDTH));
     }
     if (!buf.failed)
         line(pw_arena_str(arena, pw_buf_view(&buf)));
@@ -267,7 +267,7 @@ void print_step(cli_app *cli, pw_value step, pw_str prefix, void (*line)(pw_str 
             first = false;
             pw_buf_str(&buf, cli_safe(arena, key));
             pw_buf_char(&buf, '=');
-            pw_buf_str(&buf, cut(cli, text_of(cli, members[m].value), VALUE_WIDTH));
+            pw_buf_str(&buf, cli_cut(cli, text_of(cli, members[m].value), VALUE_WIDTH));
         }
         if (!buf.failed)
             line(pw_arena_str(arena, pw_buf_view(&buf)));

@@ -255,10 +255,9 @@ static pawl_code prepare(cli_remote *remote, pw_value request, sending *s, pawl_
     static const char *const never[] = { "actor", "groups", "restricted" };
     static const char *const once[] = { "token-create", "delete", "poll", "start", "comment" };
     static const char *const keyed[] = { "start", "comment" };
-    static const char *const filters[] = { "list", "count" };
+    static const char *const filters[] = { "list", "count" }; /* theirs is no header */
     cli_app *cli = remote->cli;
     pw_str command = pw_get_text(request, "command"), key = PW_LIT("");
-    bool filter = is_one_of(command, filters, PW_LENGTH(filters));
     const pw_member *members = pw_members(request);
     pw_object_builder body = { .arena = &cli->arena };
     pawl_code code = PAWL_OK;
@@ -269,7 +268,7 @@ static pawl_code prepare(cli_remote *remote, pw_value request, sending *s, pawl_
             continue;
         if (pw_str_is(name, "idempotencyKey"))
             key = text;
-        else if (pw_str_is(name, "correlation") && !filter)
+        else if (pw_str_is(name, "correlation") && !is_one_of(command, filters, PW_LENGTH(filters)))
             code = put_header(remote, s, "X-Correlation-ID", text, err);
         else if (pw_str_is(name, "traceparent"))
             code = put_header(remote, s, "traceparent", text, err);

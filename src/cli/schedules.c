@@ -42,10 +42,7 @@ static void print_page(cli_app *cli, pw_value page)
                                          "NEXT",       "LAST",    "INSTANCE" };
     pw_arena *arena = &cli->arena;
     pw_value list = pw_get_lit(page, "schedules");
-    table *t = PW_NEW(arena, table);
-    for (uint32_t i = 0; i < PW_LENGTH(heads); i++)
-        table_put(t, i, pw_str_of(heads[i]));
-    t->rows++;
+    table *t = table_new(arena, heads, PW_LENGTH(heads));
     for (uint32_t i = 0; i < list.count && t->rows < TABLE_ROWS; i++, t->rows++) {
         pw_value schedule = pw_item(list, i);
         pw_str last = pw_get_text(schedule, "last");

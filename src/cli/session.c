@@ -28,13 +28,24 @@ enum {
 
 /* ---- signals */
 
-static volatile sig_atomic_t caught;
+static volatile sig_atomic_t caught, times, times_most = 1;
 
 static void on_signal(int number)
 {
-    if (caught != 0)
-        _exit(128 + number); /* asked twice: at once. Everything that counts is committed */
+    if (times >= times_most)
+        _exit(128 + number); /* asked again: at once. Everything that counts is committed */
     caught = number;
+    times++;
+}
+
+void cli_hear_signals(int most)
+{
+    times_most = most;
+}
+
+int cli_signals(void)
+{
+    return times;
 }
 
 void cli_catch_signals(void)
@@ -60,7 +71,7 @@ static void pause_ms(long ms)
 /* ---- opening */
 
 /* A store that this release cannot have is bad usage; one that it cannot open is trouble. */
-static bool uri_is_known(const cli_app *cli)
+bool cli_knows_store(const cli_app *cli)
 {
     const char *colon = strchr(cli->db, ':');
     size_t len = colon ? (size_t)(colon - cli->db) : 0;
@@ -138,7 +149,7 @@ int session_open(cli_session *session)
         return cli_fail(cli, EXIT_USAGE,
                         "which store? Give --db sqlite:PATH, or --server URL, or set PAWL_DB or "
                         "PAWL_SERVER in the environment");
-    if (session->store == cli->db && !uri_is_known(cli))
+    if (session->store == cli->db && !cli_knows_store(cli))
         return EXIT_USAGE;
     if (session->never_own)
         return EXIT_DONE;
@@ -317,6 +328,30 @@ pawl_code session_wait(cli_session *session, pw_str id, const char *what, pw_val
             return code;
         pw_arena_rewind(&cli->arena, mark);
     }
+}
+
+pawl_code session_wait_moved(cli_session *session, pw_str id, int64_t token, pawl_error *err)
+{
+    cli_app *cli = session->cli;
+    cli_request request;
+    pw_value answer;
+    if (!session->remote) { /* a store that is only read tells nobody when it changes */
+        pause_ms(SLICE_MS);
+        request_begin(cli, &request, "head");
+        request_add(&request, "id", pw_string_ref(id));
+        pawl_code code = session_call(session, pw_object_end(&request), &answer, err);
+        int64_t now = token;
+        if (code == PAWL_OK && pw_integer(pw_get_lit(answer, "token"), &now) && now == token)
+            return pw_fail(err, PAWL_TIMEOUT, "it has not moved");
+        return code;
+    }
+    remote_patient(session->remote, true);
+    request_begin(cli, &request, "wait");
+    request_add(&request, "id", pw_string_ref(id));
+    request_text(&request, "for", "moved");
+    request_add(&request, "token", pw_int(token));
+    request_add(&request, "timeoutMs", pw_int(SERVER_SLICE_MS));
+    return session_call(session, pw_object_end(&request), &answer, err);
 }
 
 void session_drain(cli_session *session)

@@ -101,8 +101,8 @@ typedef struct pw_key {
       "The body of one request; a larger one is answered with 413.")                                                          \
     X("Server:MaxBodies", BYTES, "256MiB", PW_KIB, 64 * PW_GIB, OPEN,                                                         \
       "The bodies of all requests at once; above that, requests are answered with 503.")                                      \
-    X("Server:MaxHeader", BYTES, "16KiB", PW_KIB, PW_MIB, OPEN,                                                               \
-      "Request line and headers of one request; more is answered with 431.")                                                  \
+    X("Server:MaxHeader", BYTES, "8KiB", PW_KIB, PW_MIB, OPEN,                                                               \
+      "Request line and headers of one request; more is answered with 431. Each open connection holds so much.")                                                  \
     X("Server:MaxConnections", COUNT, "20000", 1, 1000000, OPEN,                                                              \
       "Connections at once.")                                                                                                 \
     X("Server:MaxConnectionsPerAddress", COUNT, "0", 0, 1000000, OPEN,                                                        \

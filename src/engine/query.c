@@ -14,6 +14,18 @@ enum {
                                * what the socket takes */
 };
 
+PAWL_API pawl_code pawl_health(pawl *p, pawl_error *err)
+{
+    pawl_error why = { .code = PAWL_OK };
+    if (!p)
+        return pw_fail(err, PAWL_INVALID, "pawl_health needs a pawl");
+    if (!pw_engine_degraded(p, &why))
+        return PAWL_OK;
+    if (err)
+        *err = why;
+    return why.code;
+}
+
 /* ------------------------------------------------------------------ instances */
 
 static void add_text(pw_object_builder *object, const char *name, pw_str text)

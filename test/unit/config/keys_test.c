@@ -43,7 +43,7 @@ static const row rows[] = {
     { "Server:Insecure", "false", "false", "true", "", "True" },
     { "Server:MaxBody", "16777216", "1KiB", "1GiB", "1023", "1025MiB" },
     { "Server:MaxBodies", "268435456", "1024", "64GiB", "0", "65GiB" },
-    { "Server:MaxHeader", "16384", "1KiB", "1MiB", "1 KiB", "2MiB" },
+    { "Server:MaxHeader", "8192", "1KiB", "1MiB", "1 KiB", "2MiB" },
     { "Server:MaxConnections", "20000", "1", "1000000", "0", "1000001" },
     { "Server:MaxConnectionsPerAddress", "0", "0", "1000000", "-1", "1000001" },
     { "Server:IdleTimeout", "\"00:00:30\"", "1ms", "1d", "0s", "2d" },
