@@ -175,7 +175,7 @@ TEST(start_handler, every_mistake_has_its_code_and_reason_and_leaves_nothing)
     static char long_text[5000], many[5000];
     memset(long_text, 'k', sizeof long_text - 1);
     size_t at = 0;
-    for (int i = 0; i < 33; i++)
+    for (int i = 0; i < 65; i++)
         at += (size_t)snprintf(many + at, sizeof many - at, "%s\"l%d\":\"\"", i ? "," : "{", i);
     (void)snprintf(many + at, sizeof many - at, "}");
     const size_t size = sizeof(pawl_start_options);
@@ -203,8 +203,8 @@ TEST(start_handler, every_mistake_has_its_code_and_reason_and_leaves_nothing)
         { { .struct_size = size, .name = "ask", .labels = "[]" }, PAWL_INVALID, PAWL_REASON_NONE, "object of texts" },
         { { .struct_size = size, .name = "ask", .labels = "{\"a\":1}" }, PAWL_INVALID, PAWL_REASON_NONE, "'a' must be a text" },
         { { .struct_size = size, .name = "ask", .labels = "{" }, PAWL_INVALID, PAWL_REASON_NONE, "start: labels: JSON" },
-        { { .struct_size = size, .name = "ask", .labels = many }, PAWL_INVALID, PAWL_REASON_TOO_LARGE, "at most 32" },
-        { { .struct_size = size, .name = "ask", .labels = "{\"\":\"x\"}" }, PAWL_INVALID, PAWL_REASON_TOO_LARGE, "1 to 128" },
+        { { .struct_size = size, .name = "ask", .labels = many }, PAWL_INVALID, PAWL_REASON_TOO_LARGE, "at most 64" },
+        { { .struct_size = size, .name = "ask", .labels = "{\"\":\"x\"}" }, PAWL_INVALID, PAWL_REASON_TOO_LARGE, "1 to 256" },
         { { .struct_size = size, .name = "ask", .start_at_ms = -1 }, PAWL_INVALID, PAWL_REASON_NONE, "start_at_ms" },
         { { .struct_size = size, .name = "ask", .request = &sizeless }, PAWL_INVALID, PAWL_REASON_NONE, "pawl_request: struct_size" },
         { { .struct_size = size, .name = "ask", .request = &long_key }, PAWL_INVALID, PAWL_REASON_TOO_LARGE, "idempotency key" },
