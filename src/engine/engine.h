@@ -10,6 +10,8 @@
 #include "engine/schedules.h"
 #include "engine/shard.h"
 
+typedef struct pw_tokens pw_tokens;
+
 #define PW_SHARDS_MAX 64u
 #define PW_JSON_INPUT_MAX (16u << 20) /* bytes of an input or a submission */
 
@@ -37,6 +39,7 @@ struct pawl {
     pw_router *router;
     pw_leases *leases;
     pw_schedules *schedules;
+    pw_tokens *tokens;
     pw_post post;
     pw_shard *shards[PW_SHARDS_MAX];
     uint32_t shard_count;
@@ -52,6 +55,8 @@ struct pawl {
     pthread_mutex_t lock; /* of what follows */
     pthread_cond_t quiet;
     pawl_error health; /* while degraded: why */
+    pthread_mutex_t watch_lock; /* of what is said between a pawl_watch, its caller and its shard */
+    pthread_cond_t watch_told;
     pw_trouble *troubles;
 };
 
@@ -86,6 +91,10 @@ void pw_threads_join_shards(struct pw_threads *threads);
 void pw_threads_stop_committer(struct pw_threads *threads);
 void pw_threads_stop_leases(struct pw_threads *threads);
 void pw_threads_free(struct pw_threads *threads);
+
+/* ---- tokens.c */
+PAWL_CHECK pawl_code pw_tokens_new(pw_tokens **out, pawl_error *err);
+void pw_tokens_free(pw_tokens *tokens);
 
 /* ---- graph.c */
 PAWL_CHECK pawl_code pw_graph_of(char **out, const pw_program *program, pawl_graph_format format,

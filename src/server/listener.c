@@ -30,9 +30,10 @@ enum {
     BODIES_MAX = 256 << 20,
     IDLE_MS = 30000,
     REQUEST_MS = 60000,
-    OTHER_DESCRIPTORS = 256, /* for the store, calls to the outside, the listener itself */
-    LOOP_STACK = 512 << 10,  /* TLS is made there */
-    WORK_STACK = 1 << 20,    /* as for the socket beside the store: the same commands */
+    OTHER_DESCRIPTORS =
+        512, /* for the store, calls to the outside, and the listener itself: two for each share */
+    LOOP_STACK = 512 << 10, /* TLS is made there */
+    WORK_STACK = 1 << 20,   /* as for the socket beside the store: the same commands */
     PEM_MAX = 1 << 20,
     BUCKETS = 4096,
 };
@@ -98,10 +99,12 @@ static pawl_code read_options(pw_listener *l, const pw_listener_options *given, 
     if (!o->certificate != !o->key)
         return pw_fail(err, PAWL_INVALID, "HTTPS needs both a certificate and a key");
     rlim_t descriptors = raise_descriptors();
-    if (descriptors < OTHER_DESCRIPTORS * 2)
-        descriptors = OTHER_DESCRIPTORS * 2;
-    if (o->connections > descriptors - OTHER_DESCRIPTORS)
-        o->connections = (uint32_t)(descriptors - OTHER_DESCRIPTORS);
+    /* For each share of them libmicrohttpd needs two more. */
+    rlim_t ours =
+        descriptors > OTHER_DESCRIPTORS * 2 ? descriptors - OTHER_DESCRIPTORS : OTHER_DESCRIPTORS;
+    ours -= ours / PW_HTTP_SHARE * 2;
+    if (o->connections > ours)
+        o->connections = (uint32_t)ours;
     l->secure = o->certificate != NULL;
     return PAWL_OK;
 }
@@ -147,9 +150,12 @@ static pawl_code open_loop(pw_listener *l, pawl_error *err)
     l->epoll = epoll_create1(EPOLL_CLOEXEC);
     l->wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     l->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    const union MHD_DaemonInfo *info = MHD_get_daemon_info(l->daemon, MHD_DAEMON_INFO_EPOLL_FD);
-    bool good = info && l->epoll >= 0 && l->wake >= 0 && l->spare >= 0 &&
-                watch(l, info->epoll_fd, &l->watch_library) && watch(l, l->wake, &l->watch_wake);
+    bool good = l->epoll >= 0 && l->wake >= 0 && l->spare >= 0 && watch(l, l->wake, &l->watch_wake);
+    for (size_t i = 0; i < l->share_count && good; i++) {
+        const union MHD_DaemonInfo *info =
+            MHD_get_daemon_info(l->shares[i].daemon, MHD_DAEMON_INFO_EPOLL_FD);
+        good = info && watch(l, info->epoll_fd, &l->shares[i].watch);
+    }
     for (size_t i = 0; i < l->socket_count && good; i++)
         good = watch(l, l->sockets[i].fd, &l->sockets[i].watch);
     return good ? PAWL_OK
@@ -195,7 +201,6 @@ static pw_listener *listener_new(pw_handler_fn handler, void *context)
     l->handler = handler;
     l->context = context;
     l->epoll = l->wake = l->spare = -1;
-    l->watch_library = WATCH_LIBRARY;
     l->watch_wake = WATCH_WAKE;
     l->queue_end = &l->queue;
     l->posts_end = &l->posts;
@@ -271,7 +276,7 @@ void pw_listener_drain(pw_listener *l, uint64_t timeout_ms)
     pw_http_wake_loop(l);
     (void)pthread_mutex_lock(&l->lock);
     int late = 0;
-    while (l->carried > 0 && late != ETIMEDOUT)
+    while ((!l->shut || l->carried > 0) && late != ETIMEDOUT)
         late = pthread_cond_timedwait(&l->less, &l->lock, &until);
     (void)pthread_mutex_unlock(&l->lock);
 }
@@ -285,7 +290,7 @@ static void stop_threads(pw_listener *l)
     if (l->loop_runs)
         pw_http_wake_loop(l);
     (void)pthread_mutex_lock(&l->lock);
-    while (l->busy > 0)
+    while (l->loop_runs && (!l->shut || l->busy > 0))
         (void)pthread_cond_wait(&l->less, &l->lock);
     l->quit = true;
     (void)pthread_cond_broadcast(&l->work);

@@ -10,7 +10,11 @@
  * libmicrohttpd has no thread of its own here: it is run by the loop, so that all it touches, and
  * every `connection`, belongs to one thread and needs no lock. What workers and the loop share is
  * an exchange's turns, the two lists that exchanges stand in, and the counts: all under one lock,
- * which is never held while anything is called. */
+ * which is never held while anything is called.
+ *
+ * To answer one suspended connection libmicrohttpd looks at all of them. So the connections are
+ * dealt out to many of its daemons, the shares, all run by the loop: with 10,000 parked an answer
+ * looks at 157 (doc/performance.md). */
 #ifndef PW_LISTENER_INTERNAL_H
 #define PW_LISTENER_INTERNAL_H
 
@@ -22,6 +26,9 @@
 
 enum {
     PW_HTTP_SOCKETS = 16, /* listening at once */
+    PW_HTTP_SHARES = 256,
+    PW_HTTP_SHARE = 64, /* connections, when all that may come are there; more if that would be too
+                           many shares */
     PW_HTTP_LINGERING = 64,
     PW_HTTP_PEER_SIZE = 56, /* "[" 45 characters "]:65535" and NUL */
 };
@@ -45,7 +52,7 @@ typedef enum pw_refusal {
 
 /* What an event of the loop's epoll set is about: the first member of what it points to. */
 typedef enum pw_watch {
-    WATCH_LIBRARY,
+    WATCH_SHARE,
     WATCH_WAKE,
     WATCH_SOCKET,
     WATCH_CONNECTION,
@@ -74,6 +81,7 @@ typedef struct pw_connection {
     bool unread; /* refused before its body was read */
     int fd;
     pw_listener *listener;
+    struct pw_share *share;
     struct MHD_Connection *mhd; /* NULL: not taken over yet */
     pw_exchange *exchange;      /* NULL: no request line yet */
     pw_address *address;        /* NULL: not counted */
@@ -136,6 +144,12 @@ struct pw_exchange {
 
 /* ------------------------------------------------------------------ the listener */
 
+typedef struct pw_share { /* of the connections: a daemon of libmicrohttpd */
+    pw_watch watch;
+    bool due; /* in the loop's list */
+    struct MHD_Daemon *daemon;
+} pw_share;
+
 typedef struct pw_socket {
     pw_watch watch;
     int fd;
@@ -151,20 +165,22 @@ struct pw_listener {
     pw_listener_options options; /* no zeros; texts are not kept */
     pw_handler_fn handler;
     void *context;
-    bool secure;
+    bool secure, started;
     char *addresses, *certificate, *key;
     char complaint[256]; /* the library's last, while it starts */
     pw_socket sockets[PW_HTTP_SOCKETS];
     size_t socket_count;
-    struct MHD_Daemon *daemon;
+    pw_share shares[PW_HTTP_SHARES];
+    size_t share_count;
     struct MHD_Response *refusals[PW_REFUSALS];
-    size_t pool_size; /* of a connection, in libmicrohttpd */
 
     /* Of the loop. */
     pthread_t loop;
     bool loop_runs, draining, paused;
     int epoll, wake, spare; /* spare: a descriptor to give up when there is no other */
-    pw_watch watch_library, watch_wake;
+    pw_watch watch_wake;
+    pw_share *due[PW_HTTP_SHARES]; /* to be run before the loop waits */
+    size_t due_count, next_share;
     pw_connection *arriving; /* handed to libmicrohttpd just now */
     pw_connection **heap;    /* every connection, the first due in front */
     size_t heap_count;
@@ -178,10 +194,11 @@ struct pw_listener {
 
     pthread_mutex_t lock; /* of all below */
     pthread_cond_t work;  /* something is in the queue, or quit */
-    pthread_cond_t less;  /* carried or busy became less; monotonic */
+    pthread_cond_t less;  /* carried or busy became less, or shut; monotonic */
     pw_exchange *queue, **queue_end;
     pw_exchange *posts, **posts_end; /* for the loop: answered, or parked until a time */
     bool stopping, quit;
+    bool shut;        /* the loop has seen that it is stopping: no request begins any more */
     uint64_t carried; /* whole requests whose answer is not sent yet */
     uint64_t busy;    /* of them not answered yet: queued, running, parked */
     pw_listener_counts counts;
@@ -208,6 +225,7 @@ void pw_http_connection_free(pw_connection *connection);
 void pw_http_tell(const pw_listener *listener, int fd, const char *status, const char *header);
 void pw_http_linger(pw_listener *listener, int fd); /* takes fd */
 void pw_http_take_posts(pw_listener *listener);
+void pw_http_run_shares(pw_listener *listener); /* those that are due */
 
 /* listener_request.c */
 PAWL_CHECK pawl_code pw_http_serve(pw_listener *listener, pawl_error *err); /* libmicrohttpd */

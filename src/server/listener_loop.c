@@ -46,6 +46,28 @@ void pw_http_wake_loop(pw_listener *l)
     (void)wrote;
 }
 
+static void make_due(pw_listener *l, pw_share *share)
+{
+    if (!share->due)
+        l->due[l->due_count++] = share;
+    share->due = true;
+}
+
+/* A share has work left when it has read more than it has looked at. */
+void pw_http_run_shares(pw_listener *l)
+{
+    size_t left = 0;
+    for (size_t i = 0; i < l->due_count; i++) {
+        pw_share *share = l->due[i];
+        MHD_UNSIGNED_LONG_LONG after_ms = 1;
+        (void)MHD_run(share->daemon);
+        share->due = MHD_get_timeout(share->daemon, &after_ms) == MHD_YES && after_ms == 0;
+        if (share->due)
+            l->due[left++] = share;
+    }
+    l->due_count = left;
+}
+
 static bool watch(pw_listener *l, int fd, uint32_t events, pw_watch *what)
 {
     struct epoll_event event = { .events = events, .data.ptr = what };
@@ -332,8 +354,10 @@ static void take_in(pw_listener *l, int fd, const struct sockaddr *address, sock
     heap_add(l, c);
     pw_http_schedule(c);
     l->arriving = c;
-    if (MHD_add_connection(l->daemon, fd, address, len) !=
-        MHD_YES) { /* no memory; it has closed the socket */
+    c->share = &l->shares[l->next_share++ % l->share_count];
+    make_due(l, c->share);
+    if (MHD_add_connection(c->share->daemon, fd, address, len) != MHD_YES) {
+        /* no memory; it has closed the socket */
         if (l->arriving)
             pw_http_connection_free(c);
         l->arriving = NULL;
@@ -426,7 +450,8 @@ static void connection_moved(pw_listener *l, pw_connection *c, uint32_t events)
 static void event_came(pw_listener *l, pw_watch *what, uint32_t events)
 {
     switch (*what) {
-    case WATCH_LIBRARY: /* it is run in every round */
+    case WATCH_SHARE:
+        make_due(l, (pw_share *)what);
         break;
     case WATCH_WAKE: {
         uint64_t count = 0;
@@ -448,8 +473,7 @@ static void event_came(pw_listener *l, pw_watch *what, uint32_t events)
 
 static int wait_ms(pw_listener *l)
 {
-    MHD_UNSIGNED_LONG_LONG library = 0;
-    if (MHD_get_timeout(l->daemon, &library) == MHD_YES && library == 0)
+    if (l->due_count)
         return 0;
     uint64_t until = l->heap_count ? l->heap[0]->due_ms : UINT64_MAX;
     if (l->paused && l->resume_accept_ms < until)
@@ -499,6 +523,10 @@ static void begin_draining(pw_listener *l)
         if (c->phase == PHASE_WORKING)
             pw_exchange_stop(c->exchange);
     }
+    (void)pthread_mutex_lock(&l->lock);
+    l->shut = true;
+    (void)pthread_cond_broadcast(&l->less);
+    (void)pthread_mutex_unlock(&l->lock);
 }
 
 void pw_http_take_posts(pw_listener *l)
@@ -516,10 +544,12 @@ void pw_http_take_posts(pw_listener *l)
         (void)pthread_mutex_unlock(&l->lock);
         if (!x)
             return;
-        if (answered)
+        if (answered) {
+            make_due(l, x->connection->share);
             MHD_resume_connection(x->connection->mhd);
-        else
+        } else {
             pw_http_schedule(x->connection);
+        }
     }
 }
 
@@ -533,7 +563,7 @@ void *pw_http_loop(void *listener)
         if (stopping && !l->draining)
             begin_draining(l);
         pw_http_take_posts(l);
-        (void)MHD_run(l->daemon);
+        pw_http_run_shares(l);
         if (quit)
             return NULL;
         wait_for_events(l);

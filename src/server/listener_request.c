@@ -338,7 +338,7 @@ __attribute__((format(printf, 2, 0))) static void on_complaint(void *context, co
                                                                va_list args)
 {
     pw_listener *l = context;
-    if (l->daemon)
+    if (l->started)
         return; /* what clients do wrong is told them, not us */
     (void)vsnprintf(l->complaint, sizeof l->complaint, format, args);
     l->complaint[strcspn(l->complaint, "\n")] = '\0';
@@ -366,45 +366,52 @@ static struct MHD_Response *refusal_response(pw_refusal why)
     return NULL;
 }
 
-pawl_code pw_http_serve(pw_listener *l, pawl_error *err)
+static struct MHD_Daemon *daemon_new(pw_listener *l)
 {
-    for (size_t i = 0; i < PW_REFUSALS; i++)
-        if (!(l->refusals[i] = refusal_response((pw_refusal)i)))
-            return pw_no_memory(err);
-    l->pool_size = l->options.header_max + POOL_SPARE;
     struct MHD_OptionItem tls[] = {
         { MHD_OPTION_HTTPS_MEM_CERT, 0, l->certificate },
         { MHD_OPTION_HTTPS_MEM_KEY, 0, l->key },
         { MHD_OPTION_HTTPS_PRIORITIES, 0, (char[]){ "NORMAL:-VERS-TLS1.0:-VERS-TLS1.1" } },
         { MHD_OPTION_END, 0, NULL },
     };
-    unsigned flags =
-        MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG |
-        (unsigned)(l->secure ? MHD_USE_TLS : MHD_USE_TURBO); /* TURBO: it does not shut a socket
-                                                                down before closing it */
+    /* TURBO: it does not shut a socket down before closing it; that is say_goodbye()'s. */
+    unsigned flags = MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME |
+                     MHD_USE_ERROR_LOG | (unsigned)(l->secure ? MHD_USE_TLS : MHD_USE_TURBO);
     /* The limit of connections is ours; libmicrohttpd's is above it, so that it never frees one to
      * make room. */
-    struct MHD_Daemon *daemon = MHD_start_daemon(
+    return MHD_start_daemon(
         flags, 0, NULL, NULL, on_request, l, MHD_OPTION_EXTERNAL_LOGGER, on_complaint, l,
         MHD_OPTION_NOTIFY_CONNECTION, on_connection, l, MHD_OPTION_NOTIFY_COMPLETED, on_completed,
         l, MHD_OPTION_URI_LOG_CALLBACK, on_target, l, MHD_OPTION_UNESCAPE_CALLBACK, leave_escaped,
-        NULL, MHD_OPTION_CONNECTION_MEMORY_LIMIT, l->pool_size, MHD_OPTION_CONNECTION_LIMIT,
-        l->options.connections + 1, MHD_OPTION_CONNECTION_TIMEOUT, 0u, MHD_OPTION_STRICT_FOR_CLIENT,
-        0, MHD_OPTION_ARRAY, l->secure ? tls : &tls[PW_LENGTH(tls) - 1], MHD_OPTION_END);
-    if (!daemon)
-        return pw_fail(err, l->secure ? PAWL_INVALID : PAWL_IO, "cannot start the HTTP server: %s",
-                       l->complaint[0] ? l->complaint : "out of memory");
-    l->daemon = daemon;
+        NULL, MHD_OPTION_CONNECTION_MEMORY_LIMIT, l->options.header_max + POOL_SPARE,
+        MHD_OPTION_CONNECTION_LIMIT, l->options.connections + 1, MHD_OPTION_CONNECTION_TIMEOUT, 0u,
+        MHD_OPTION_ARRAY, l->secure ? tls : &tls[PW_LENGTH(tls) - 1], MHD_OPTION_END);
+}
+
+pawl_code pw_http_serve(pw_listener *l, pawl_error *err)
+{
+    for (size_t i = 0; i < PW_REFUSALS; i++)
+        if (!(l->refusals[i] = refusal_response((pw_refusal)i)))
+            return pw_no_memory(err);
+    size_t shares = l->options.connections / PW_HTTP_SHARE + 1;
+    while (l->share_count < PW_HTTP_SHARES && l->share_count < shares) {
+        struct MHD_Daemon *daemon = daemon_new(l);
+        if (!daemon)
+            return pw_fail(err, l->secure ? PAWL_INVALID : PAWL_IO,
+                           "cannot start the HTTP server: %s",
+                           l->complaint[0] ? l->complaint : "out of memory");
+        l->shares[l->share_count++] = (pw_share){ WATCH_SHARE, false, daemon };
+    }
+    l->started = true;
     return PAWL_OK;
 }
 
 void pw_http_stop(pw_listener *l)
 {
-    if (l->daemon) {
-        pw_http_take_posts(l); /* it may not be stopped while a connection is suspended */
-        (void)MHD_run(l->daemon);
-        MHD_stop_daemon(l->daemon);
-    }
+    pw_http_take_posts(l); /* none may be stopped while a connection is suspended */
+    pw_http_run_shares(l);
+    for (size_t i = 0; i < l->share_count; i++)
+        MHD_stop_daemon(l->shares[i].daemon);
     for (size_t i = 0; i < PW_REFUSALS; i++)
         if (l->refusals[i])
             MHD_destroy_response(l->refusals[i]);
