@@ -8,7 +8,8 @@
 #include <unistd.h>
 #include "engine/engine.h"
 
-enum { ACTIVITY_THREADS_MAX = 1024, HTTP_IN_FLIGHT_MAX = 100000, EXPRESSION_MEMORY_MAX = 1 << 30 };
+enum { ACTIVITY_THREADS_MAX = 1024, HTTP_IN_FLIGHT_MAX = 100000, EXPRESSION_MEMORY_MAX = 1 << 30,
+       CHECK_MAX_MS = 86400000, TIMER_BATCH_MAX = 10000 };
 
 static uint64_t system_clock_ms(void *clock)
 {
@@ -196,6 +197,12 @@ static pawl_code read_options(pawl_options *out, const pawl_options *given, pawl
     if (out->expression_memory > EXPRESSION_MEMORY_MAX)
         return pw_fail(err, PAWL_INVALID, "options: expression_memory must be at most %d, not %llu",
                        EXPRESSION_MEMORY_MAX, (unsigned long long)out->expression_memory);
+    if (out->check_ms > CHECK_MAX_MS)
+        return pw_fail(err, PAWL_INVALID, "options: check_ms must be at most %d, a day, not %llu", CHECK_MAX_MS,
+                       (unsigned long long)out->check_ms);
+    if (out->timer_batch > TIMER_BATCH_MAX)
+        return pw_fail(err, PAWL_INVALID, "options: timer_batch must be at most %d, not %u", TIMER_BATCH_MAX,
+                       out->timer_batch);
     if (out->activity_count > 0 && !out->activities)
         return pw_fail(err, PAWL_INVALID, "options: activity_count is %zu but activities is NULL",
                        out->activity_count);
@@ -303,6 +310,8 @@ static pawl_code open_on(pawl **out, const pawl_options *options, const pw_node_
     p->clock = options->clock;
     p->on_step = options->on_step;
     p->on_step_context = options->on_step_context;
+    p->check_ms = options->check_ms ? options->check_ms : PW_CHECK_MS;
+    p->timer_batch = options->timer_batch ? options->timer_batch : PW_TIMER_BATCH;
     p->settings.generation = pw_store_generation(store);
     code = pw_programs_new(&p->programs, err);
     if (code == PAWL_OK)

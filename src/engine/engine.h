@@ -30,6 +30,8 @@ struct pawl {
     void (*on_step)(void *context, const char *entries);
     void *on_step_context;
     pw_core_settings settings;
+    uint64_t check_ms;
+    uint32_t timer_batch;
     pw_programs *programs;
     pw_registry *registry;
     pw_http *http;
