@@ -180,9 +180,12 @@ static pw_str decoded(walk *w, pw_str part)
     for (size_t i = 0; out && i < part.len; i++) {
         bool percent = part.ptr[i] == '%' && i + 2 < part.len && hex_digit(part.ptr[i + 1]) >= 0 &&
                        hex_digit(part.ptr[i + 2]) >= 0;
-        out[n++] = percent ? (char)(hex_digit(part.ptr[i + 1]) << 4 | hex_digit(part.ptr[i + 2]))
-                           : part.ptr[i];
-        i += percent ? 2 : 0;
+        int byte = part.ptr[i];
+        if (percent) {
+            byte = hex_digit(part.ptr[i + 1]) * 16 + hex_digit(part.ptr[i + 2]);
+            i += 2;
+        }
+        out[n++] = (char)byte;
     }
     size_t plain = 0;
     for (size_t i = 0; i < n; i++) {
