@@ -103,7 +103,7 @@ static void have_others(unsigned first, unsigned count)
               .candidates = S(who) },
             { .kind = PW_BOOKMARK_TIMER, .task = S("/"), .visit = 2, .key = S("w"), .due_at = -1 },
         };
-        pw_transition t = transition(PW_WAITING, PW_WAKE_NEVER, "{}");
+        pw_transition t = transition(PW_WAITING, 900000 + i, "{}");
         t.bookmarks = bookmarks;
         t.bookmark_count = 2;
         pw_instance_new n = order_new;
@@ -187,6 +187,14 @@ TEST(lists, a_page_costs_the_same_however_much_else_there_is)
         { PW_SQLITE_SQL_INSTANCE_LIST_BUSINESS_KEY, { NEWEST, { 7, "c-3", 0 } }, 1 },
         { PW_SQLITE_SQL_INSTANCE_COUNT_LABEL, { NEWEST, { 9, "n", 0 }, { 10, "3", 0 } }, 1 },
         { PW_SQLITE_SQL_INSTANCE_COUNT_CORRELATION, { NEWEST, { 8, "c-3", 0 } }, 1 },
+        { PW_SQLITE_SQL_BOOKMARK_BY_KEY, { { 1, "other-3", 0 }, { 2, "w", 0 } }, 1 },
+        { PW_SQLITE_SQL_STEPS, { { 1, "other-3", 0 }, { 2, NULL, 1 }, { 3, NULL, 10 } }, 1 },
+        { PW_SQLITE_SQL_OUTBOX,
+          { { 1, "other-3", 0 }, { 2, NULL, 0 }, { 3, NULL, 0 }, { 4, NULL, 9 } },
+          0 },
+        { PW_SQLITE_SQL_DUE,
+          { { 1, NULL, 900004 }, { 2, NULL, -1 }, { 3, "", 0 }, { 4, NULL, 10 }, { 5, NULL, -1 } },
+          5 },
         { PW_SQLITE_SQL_INSTANCE_DELETE_LOOK, { { 1, "other-3", 0 } }, 1 },
         { PW_SQLITE_SQL_INSTANCE_DELETE_INBOX, { { 1, "other-3", 0 } }, 0 },
         { PW_SQLITE_SQL_INSTANCE_DELETE, { { 1, "other-3", 0 } }, 0 },
