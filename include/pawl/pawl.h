@@ -220,6 +220,9 @@ PAWL_API PAWL_CHECK pawl_code pawl_open(pawl **out, const pawl_options *options,
  * fine. No other call may be running or come after. */
 PAWL_API void pawl_close(pawl *p);
 
+/* PAWL_OK while the store takes what is written; else why it does not, and that no answer is given before it does. */
+PAWL_API PAWL_CHECK pawl_code pawl_health(pawl *p, pawl_error *err);
+
 /* The path of the store's file; "" for "memory:". Valid until pawl_close(). */
 PAWL_API const char *pawl_store(const pawl *p);
 

@@ -159,7 +159,7 @@ pawl_code pw_request_read(pw_command *command, const pawl_request *given, pw_str
     command->event.restricted = request.restricted != 0;
     command->if_token = request.if_token;
     if (once.len)
-        command->inbox.key = pw_arena_printf(arena, "request:" PW_FMT, PW_ARG(once));
+        command->inbox.key = pw_arena_printf(arena, PW_REQUEST_PREFIX PW_FMT, PW_ARG(once));
     if (trace)
         *trace = is_trace(traced) ? traced : (pw_str){ 0 };
     if (key)
@@ -564,8 +564,60 @@ pawl_code pawl_continue(pawl *p, const char *id, const char *actor, const char *
     return change_as(p, PAWL_CONTINUE, id, actor, reason, err);
 }
 
+/* ------------------------------------------------------------------ delete */
+
+/* The instance has ended, so its owner has nothing to decide any more: the store does it, if nobody has moved
+ * it meanwhile. Whoever waits for it is told. */
+static pawl_code delete(pawl *p, const pw_command *command, pawl_error *err)
+{
+    pw_deleted deleted = { .message.kind = PW_MESSAGE_DELETED, .instance = command->instance };
+    pawl_error error = { .code = PAWL_OK };
+    pawl_code code = pw_reply_init(&deleted.reply, err);
+    if (code != PAWL_OK)
+        return code;
+    code = pw_store_instance_delete(p->store, command->instance, command->if_token, &error);
+    if (code == PAWL_OK) {
+        pw_mailbox_message(&pw_engine_shard_of(p, command->instance)->mailbox, &deleted.message);
+        (void)pw_reply_wait(&deleted.reply, UINT64_MAX);
+    }
+    pw_reply_done(&deleted.reply);
+    if (code == PAWL_IO)
+        pw_committer_suspect(p->committer, &error);
+    (void)pw_because(&error, code, PAWL_NOT_FOUND, PAWL_REASON_NO_INSTANCE);
+    (void)pw_because(&error, code, PAWL_STATE, PAWL_REASON_NOT_ENDED);
+    (void)pw_because(&error, code, PAWL_CONFLICT, PAWL_REASON_STALE_TOKEN);
+    if (code != PAWL_OK && err)
+        *err = error;
+    return code;
+}
+
+/* What is deleted remembers no request: the store does. */
+static pawl_code once_deleted(pawl *p, const pw_command *command, pw_str key, int *seen, pawl_error *err)
+{
+    const pw_str parts[] = { PW_LIT("delete"), command->instance };
+    char hex[PW_DIGEST_HEX_SIZE];
+    pw_digest digest = pw_digest_of(parts, PW_LENGTH(parts));
+    pw_digest_hex(hex, &digest);
+    return pawl_once(p, command->event.actor.ptr, key.ptr, hex, seen, err);
+}
+
 pawl_code pawl_delete(pawl *p, const char *id, const pawl_request *request, pawl_error *err)
 {
-    (void)p, (void)id, (void)request;
-    return pw_fail(err, PAWL_STATE, "contract: not there yet");
+    pw_command command = { .code = PAWL_OK };
+    pw_str once = { 0 };
+    int seen = 0;
+    pawl_code code = pw_engine_may_write(p, err);
+    if (code != PAWL_OK)
+        return code;
+    pw_arena arena;
+    pw_arena_init(&arena, 0);
+    code = pw_id_check(&command.instance, id, err);
+    if (code == PAWL_OK)
+        code = pw_request_read(&command, request, NULL, &once, &arena, err);
+    if (code == PAWL_OK && once.len)
+        code = once_deleted(p, &command, once, &seen, err);
+    if (code == PAWL_OK)
+        code = delete(p, &command, err);
+    pw_arena_done(&arena);
+    return code == PAWL_NOT_FOUND && seen ? PAWL_OK : code;
 }

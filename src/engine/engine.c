@@ -12,6 +12,8 @@ enum {
     ACTIVITY_THREADS_MAX = 1024,
     HTTP_IN_FLIGHT_MAX = 100000,
     EXPRESSION_MEMORY_MAX = 1 << 30,
+    CHECK_MAX_MS = 86400000,
+    TIMER_BATCH_MAX = 10000,
     JOB_LEASE_MAX_MS = 3600000,
 };
 
@@ -204,6 +206,12 @@ static pawl_code read_options(pawl_options *out, const pawl_options *given, pawl
     if (out->job_lease_ms > JOB_LEASE_MAX_MS)
         return pw_fail(err, PAWL_INVALID, "options: job_lease_ms must be at most %d, not %llu",
                        JOB_LEASE_MAX_MS, (unsigned long long)out->job_lease_ms);
+    if (out->check_ms > CHECK_MAX_MS)
+        return pw_fail(err, PAWL_INVALID, "options: check_ms must be at most %d, a day, not %llu", CHECK_MAX_MS,
+                       (unsigned long long)out->check_ms);
+    if (out->timer_batch > TIMER_BATCH_MAX)
+        return pw_fail(err, PAWL_INVALID, "options: timer_batch must be at most %d, not %u", TIMER_BATCH_MAX,
+                       out->timer_batch);
     if (out->activity_count > 0 && !out->activities)
         return pw_fail(err, PAWL_INVALID, "options: activity_count is %zu but activities is NULL",
                        out->activity_count);
@@ -270,14 +278,31 @@ static pawl_code start_owner(pawl *p, const pawl_options *options, const pw_node
     return code == PAWL_OK ? pw_threads_start(&p->threads, p, err) : code;
 }
 
-static pawl_code make_shared(pawl *p, pawl_error *err)
+static pawl_code make_lock(pthread_mutex_t *lock, pthread_cond_t *cond, pawl_error *err)
 {
-    int failed = pthread_mutex_init(&p->lock, NULL);
+    int failed = pthread_mutex_init(lock, NULL);
     if (failed)
         return pw_fail_native(err, PAWL_NO_MEMORY, failed, "out of memory");
-    pawl_code code = pw_condition_init(&p->quiet, err);
+    pawl_code code = pw_condition_init(cond, err);
     if (code != PAWL_OK)
-        (void)pthread_mutex_destroy(&p->lock);
+        (void)pthread_mutex_destroy(lock);
+    return code;
+}
+
+static void drop_lock(pthread_mutex_t *lock, pthread_cond_t *cond)
+{
+    pw_condition_done(cond);
+    (void)pthread_mutex_destroy(lock);
+}
+
+static pawl_code make_shared(pawl *p, pawl_error *err)
+{
+    pawl_code code = make_lock(&p->lock, &p->quiet, err);
+    if (code != PAWL_OK)
+        return code;
+    code = make_lock(&p->watch_lock, &p->watch_told, err);
+    if (code != PAWL_OK)
+        drop_lock(&p->lock, &p->quiet);
     return code;
 }
 
@@ -298,8 +323,12 @@ static pawl_code open_on(pawl **out, const pawl_options *options, const pw_node_
     p->clock = options->clock;
     p->on_step = options->on_step;
     p->on_step_context = options->on_step_context;
+    p->check_ms = options->check_ms ? options->check_ms : PW_CHECK_MS;
+    p->timer_batch = options->timer_batch ? options->timer_batch : PW_TIMER_BATCH;
     p->settings.generation = pw_store_generation(store);
     code = pw_programs_new(&p->programs, err);
+    if (code == PAWL_OK)
+        code = pw_tokens_new(&p->tokens, err);
     if (code == PAWL_OK)
         code = pw_registry_new(&p->registry, err);
     if (code == PAWL_OK && p->mode == PAWL_OWN)
@@ -377,6 +406,7 @@ void pawl_close(pawl *p)
     pw_leases_free(p->leases);
     pw_threads_free(p->threads);
     pw_registry_free(p->registry);
+    pw_tokens_free(p->tokens);
     pw_programs_free(p->programs);
     if (p->store)
         pw_store_close(p->store);
@@ -385,8 +415,8 @@ void pawl_close(pawl *p)
         pw_free(p->troubles);
         p->troubles = next;
     }
-    pw_condition_done(&p->quiet);
-    (void)pthread_mutex_destroy(&p->lock);
+    drop_lock(&p->watch_lock, &p->watch_told);
+    drop_lock(&p->lock, &p->quiet);
     pw_free(p);
 }
 

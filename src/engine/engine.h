@@ -11,6 +11,8 @@
 #include "engine/schedules.h"
 #include "engine/shard.h"
 
+typedef struct pw_tokens pw_tokens;
+
 #define PW_SHARDS_MAX 64u
 #define PW_JSON_INPUT_MAX (16u << 20) /* bytes of an input or a submission */
 
@@ -29,6 +31,8 @@ struct pawl {
     void (*on_step)(void *context, const char *entries);
     void *on_step_context;
     pw_core_settings settings;
+    uint64_t check_ms;
+    uint32_t timer_batch;
     pw_programs *programs;
     pw_registry *registry;
     pw_http *http;
@@ -39,6 +43,7 @@ struct pawl {
     pw_router *router;
     pw_leases *leases;
     pw_schedules *schedules;
+    pw_tokens *tokens;
     pw_post post;
     pw_shard *shards[PW_SHARDS_MAX];
     uint32_t shard_count;
@@ -54,6 +59,8 @@ struct pawl {
     pthread_mutex_t lock; /* of what follows */
     pthread_cond_t quiet;
     pawl_error health; /* while degraded: why */
+    pthread_mutex_t watch_lock; /* of what is said between a pawl_watch, its caller and its shard */
+    pthread_cond_t watch_told;
     pw_trouble *troubles;
 };
 
@@ -89,6 +96,10 @@ void pw_threads_stop_committer(struct pw_threads *threads);
 void pw_threads_stop_leases(struct pw_threads *threads);
 void pw_threads_stop_jobs(struct pw_threads *threads);
 void pw_threads_free(struct pw_threads *threads);
+
+/* ---- tokens.c */
+PAWL_CHECK pawl_code pw_tokens_new(pw_tokens **out, pawl_error *err);
+void pw_tokens_free(pw_tokens *tokens);
 
 /* ---- graph.c */
 PAWL_CHECK pawl_code pw_graph_of(char **out, const pw_program *program, pawl_graph_format format,

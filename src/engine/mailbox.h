@@ -17,6 +17,9 @@ typedef enum pw_message_kind {
     PW_MESSAGE_COMMAND,  /* pw_command: start, resume, cancel ... */
     PW_MESSAGE_WATCH,    /* pw_watch: say when the instance is where it should be */
     PW_MESSAGE_UNWATCH,  /* pw_watch: do not wait any longer */
+    PW_MESSAGE_WATCHER,  /* pawl_watch: call back when the instance is where it should be */
+    PW_MESSAGE_UNWATCHER, /* pawl_watch: do not */
+    PW_MESSAGE_DELETED,  /* pw_deleted: the instance is not there any more */
     PW_MESSAGE_SLEEPERS, /* pw_sleepers: instances with a timer in the window */
     PW_MESSAGE_LOOK, /* pw_notice: look at the clock; answered when all that is due is under way */
     PW_MESSAGE_REGISTERED, /* pw_notice: a function was registered */

@@ -7,12 +7,21 @@
 enum {
     LIST_DEFAULT = 100,
     NAMES_MAX = 1000, /* of one filter */
-    LABELS_MAX = 32,
-    LABEL_NAME_MAX = 128,
-    LABEL_VALUE_MAX = 512,
     LOG_PAGE_BYTES = 8 << 20, /* a page of the log ends behind the step that comes to more: half of
                                * what the socket takes */
 };
+
+PAWL_API pawl_code pawl_health(pawl *p, pawl_error *err)
+{
+    pawl_error why = { .code = PAWL_OK };
+    if (!p)
+        return pw_fail(err, PAWL_INVALID, "pawl_health needs a pawl");
+    if (!pw_engine_degraded(p, &why))
+        return PAWL_OK;
+    if (err)
+        *err = why;
+    return why.code;
+}
 
 /* ------------------------------------------------------------------ instances */
 
@@ -365,19 +374,18 @@ pawl_code pw_labels_read(pw_value *out, const char *text, const char *what, pw_a
         return pw_error_context(err, code, "%s", what);
     if (!pw_is(*out, PW_OBJECT))
         return pw_fail(err, PAWL_INVALID, "%s must be an object of texts, not %s", what, pw_type_name(*out));
-    if (out->count > LABELS_MAX)
-        return pw_fail_reason(err, PAWL_INVALID, PAWL_REASON_TOO_LARGE, "%s are %u; at most %d", what, out->count,
-                              LABELS_MAX);
+    if (out->count > PW_LABELS_MAX)
+        return pw_fail_reason(err, PAWL_INVALID, PAWL_REASON_TOO_LARGE, "%s are %u; at most %u", what, out->count,
+                              PW_LABELS_MAX);
     const pw_member *members = pw_members(*out);
     for (uint32_t i = 0; i < out->count; i++) {
         pw_str name = members[i].key, value = pw_text(members[i].value);
         if (!pw_is(members[i].value, PW_STRING))
             return pw_fail(err, PAWL_INVALID, "%s: '%.*s' must be a text, not %s", what, (int)(name.len > 60 ? 60 : name.len),
                            name.ptr, pw_type_name(members[i].value));
-        if (!name.len || name.len > LABEL_NAME_MAX || value.len > LABEL_VALUE_MAX)
+        if (!name.len || name.len > PW_LABEL_MAX || value.len > PW_LABEL_MAX)
             return pw_fail_reason(err, PAWL_INVALID, PAWL_REASON_TOO_LARGE,
-                                  "%s: a name has 1 to %d bytes and a value at most %d", what, LABEL_NAME_MAX,
-                                  LABEL_VALUE_MAX);
+                                  "%s: a name has 1 to %u bytes and a value at most %u", what, PW_LABEL_MAX, PW_LABEL_MAX);
     }
     return PAWL_OK;
 }

@@ -39,12 +39,14 @@ pw_arena *pw_exchange_arena(pw_exchange *exchange);     /* as long as the exchan
 void **pw_exchange_own(pw_exchange *exchange);          /* the handler's, from turn to turn */
 uint64_t pw_exchange_number(const pw_exchange *exchange); /* unique in the process: a request id */
 
-/* Adds a header to the answer; text is copied; characters that could end a header are refused: false. */
+/* Adds a header to the answer; text is copied. False: not a name or a value, nothing (""), one that the listener writes
+ * itself (Content-Type, Connection, Date, ...), more than 1,500 bytes in all, or no memory. */
 bool pw_exchange_put(pw_exchange *exchange, const char *name, pw_str value);
 /* The answer; `type` NULL: no body. The body is copied. */
 void pw_exchange_answer(pw_exchange *exchange, unsigned status, const char *type, pw_str body);
 
-/* The handler is called again, at the latest after timeout_ms. A wake that comes before this returns counts. */
+/* The handler is called again, at the latest after timeout_ms. A wake that comes before this returns counts. With
+ * PW_TURN_GONE and PW_TURN_STOPPING there is nothing to wait for: the handler must answer then. */
 void pw_exchange_park(pw_exchange *exchange, uint64_t timeout_ms);
 /* Any thread, any time between the request and the answer; more than once is harmless. */
 void pw_exchange_wake(pw_exchange *exchange);
@@ -62,7 +64,8 @@ typedef struct pw_listener_options { /* zero means default */
     uint32_t connections;        /* at once; 0: 20000; more are refused. The descriptor limit is raised as far as allowed */
     uint32_t per_address;        /* of them from one address; 0: no limit */
     size_t body_max;             /* bytes; 0: 16 MiB; more: 413 */
-    size_t header_max;           /* bytes of request line and headers; 0: 16 KiB; more: 431 */
+    size_t header_max;           /* bytes of request line and headers, and 64 more for each header, cookie and
+                                  * parameter of the query; 0: 8 KiB; more: 431. Every connection takes this and 2 KiB */
     size_t bodies_max;           /* bytes of bodies held at once by all; 0: 256 MiB; more: 503 */
     uint64_t idle_ms;            /* a connection without a request, or a request that does not go on; 0: 30000 */
     uint64_t request_ms;         /* from the first byte of a request to its last; 0: 60000 */
