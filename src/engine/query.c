@@ -79,6 +79,7 @@ static pawl_code add_tail(pw_object_builder *object, const pw_instance_row *row,
 
 typedef struct waits {
     pawl *p;
+    pw_str id;
     pw_arena *arena;
     pw_bookmark_row *bookmarks;
     size_t bookmark_count;
@@ -136,14 +137,24 @@ static void add_call(const waits *w, pw_value *wait, int64_t visit)
     }
 }
 
-static void add_function(const waits *w, pw_value *wait)
+/* Where a job is, and why nobody does it if nobody does. */
+static void add_job(const waits *w, pw_value *wait, int64_t visit)
 {
+    pw_ticket_row row;
     pw_str name = pw_get_text(*wait, "function");
-    if (w->p->mode != PAWL_OWN || !name.len || pw_registry_find(w->p->registry, name, NULL))
+    if (w->p->mode != PAWL_OWN || pw_registry_find(w->p->registry, name, NULL))
         return;
-    pw_str reason = pw_arena_printf(
-        w->arena, "the function '" PW_FMT "' is not registered in this process", PW_ARG(name));
-    set(w, wait, "reason", text_or_none(reason));
+    pw_board *board = pw_jobs_board(w->p->jobs);
+    if (!pw_board_ticket(board, w->id, pw_store_partition(w->id), (uint64_t)visit, &row, w->arena))
+        return; /* another node's, or not read yet */
+    pw_value job = pw_jobs_described(w->p, &row, w->arena);
+    set(w, wait, "job", pw_get_lit(job, "state"));
+    set(w, wait, "worker", pw_get_lit(job, "worker"));
+    set(w, wait, "leaseUntil", pw_get_lit(job, "leaseUntil"));
+    set(w, wait, "progress", pw_get_lit(job, "progress"));
+    if (!row.leased && !pw_board_has_worker(board, name))
+        set(w, wait, "reason",
+            text_or_none(pw_arena_printf(w->arena, "no worker polls for '" PW_FMT "'", PW_ARG(name))));
 }
 
 static pw_value enrich(const waits *w, pw_value wait)
@@ -156,7 +167,7 @@ static pw_value enrich(const waits *w, pw_value wait)
     else if (pw_str_is(kind, "call"))
         add_call(w, &wait, visit);
     else if (pw_str_is(kind, "activity"))
-        add_function(w, &wait);
+        add_job(w, &wait, visit);
     return wait;
 }
 
@@ -173,7 +184,7 @@ static pw_value trouble_wait(const waits *w, const char *message)
 static pawl_code add_state(pawl *p, pw_object_builder *object, const pw_instance_row *row,
                            pw_program **program, pw_value *found_waits, pawl_error *err)
 {
-    waits w = { .p = p, .arena = object->arena };
+    waits w = { .p = p, .id = row->id, .arena = object->arena };
     pw_array_builder list = { .arena = object->arena };
     pw_state *state = NULL;
     const pw_payload_source payloads = pw_store_payloads(p->store, row->id);
