@@ -120,6 +120,7 @@ TEST(token, bad_options_are_refused_and_make_none)
         { { .struct_size = 0 }, "struct_size is 0" },
         { { .struct_size = size, .roles = "[]" }, "name is missing" },
         { { .struct_size = size, .name = long_name, .roles = "[]" }, "at most 256" },
+        { { .struct_size = size, .name = "ann\nbob", .roles = "[]" }, "name holds a control character" },
         { { .struct_size = size, .name = "ann" }, "roles are missing" },
         { { .struct_size = size, .name = "ann", .roles = "[]" }, "array of 1 to 100" },
         { { .struct_size = size, .name = "ann", .roles = "{}" }, "array of 1 to 100" },
