@@ -218,6 +218,7 @@ void *pw_http_loop(void *listener);
 void pw_http_wake_loop(pw_listener *listener);
 void pw_http_schedule(
     pw_connection *connection); /* after its phase or its exchange's state has changed */
+bool pw_http_unheard(const pw_connection *connection); /* it has sent something, and we nothing */
 void pw_http_cut(pw_connection *connection); /* libmicrohttpd sees the end and closes it */
 void pw_http_connection_free(pw_connection *connection);
 /* For a client that libmicrohttpd has not answered: "400 Bad Request", "Header: value\r\n". As far

@@ -8,6 +8,7 @@
  * connection costs nothing there. */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/tcp.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
@@ -166,6 +167,17 @@ void pw_http_cut(pw_connection *c)
     (void)shutdown(c->fd, SHUT_RDWR);
 }
 
+/* By the kernel's count: what libmicrohttpd read at once has left no other trace. The end of the
+ * client's sending counts as one byte there. */
+bool pw_http_unheard(const pw_connection *c)
+{
+    struct tcp_info info = { 0 };
+    socklen_t len = sizeof info;
+    return !c->asked && getsockopt(c->fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0 &&
+           len >= offsetof(struct tcp_info, tcpi_bytes_sent) + sizeof info.tcpi_bytes_sent &&
+           info.tcpi_bytes_received > 1 && info.tcpi_bytes_sent == 0;
+}
+
 static void count_timed_out(pw_listener *l)
 {
     (void)pthread_mutex_lock(&l->lock);
@@ -175,23 +187,16 @@ static void count_timed_out(pw_listener *l)
 
 static void time_is_over(pw_listener *l, pw_connection *c)
 {
-    switch ((pw_phase)c->phase) {
-    case PHASE_READING:
-        pw_http_tell(l, c->fd, "408 Request Timeout", "");
-        count_timed_out(l);
-        pw_http_cut(c);
-        break;
-    case PHASE_SENDING:
-        count_timed_out(l);
-        pw_http_cut(c);
-        break;
-    case PHASE_IDLE:
-        pw_http_cut(c);
-        break;
-    case PHASE_WORKING:
+    if (c->phase == PHASE_WORKING) {
         pw_exchange_late(c->exchange, l->now_ms);
-        break;
+        return;
     }
+    bool reading = c->phase == PHASE_READING || (c->phase == PHASE_IDLE && pw_http_unheard(c));
+    if (reading)
+        pw_http_tell(l, c->fd, "408 Request Timeout", "");
+    if (reading || c->phase == PHASE_SENDING)
+        count_timed_out(l);
+    pw_http_cut(c);
 }
 
 static void look_at_times(pw_listener *l)
@@ -428,7 +433,8 @@ static void accept_from(pw_listener *l, int from)
 
 /* ---- events */
 
-/* Data is there that libmicrohttpd has not read: an edge may be an old one. */
+/* Data is there that libmicrohttpd has not read: behind a request, an edge may be that of its own
+ * data. */
 static bool unread(const pw_connection *c)
 {
     int bytes = 0;
