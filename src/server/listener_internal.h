@@ -87,6 +87,7 @@ typedef struct pw_connection {
     pw_address *address;        /* NULL: not counted */
     uint64_t active_ms;         /* last seen to receive, or to send after a pause */
     uint64_t begun_ms;          /* the request that is being read */
+    uint64_t ended_ms;          /* the client sends no more since; 0: it may */
     uint64_t due_ms; /* when it is looked at: at the latest when its time is over, maybe before */
     size_t at;       /* in the heap */
     char peer[PW_HTTP_PEER_SIZE];

@@ -27,6 +27,7 @@ enum {
     ACCEPTS = 64,          /* of one socket in one round */
     ACCEPT_PAUSE_MS = 100, /* when the system has no room for one more */
     LINGER_MS = 2000,
+    ENDED_MS = 20, /* for what has come before the client's end */
     LINGER_READ = 1 << 16,
     LINGER_READS = 16, /* at one event */
     BUCKETS = 4096,
@@ -123,21 +124,23 @@ static void heap_remove(pw_listener *l, pw_connection *c)
     heap_down(l, last);
 }
 
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
 /* When the connection's time is over. */
 static uint64_t over_ms(const pw_connection *c)
 {
     const pw_listener_options *o = &c->listener->options;
-    uint64_t silent = c->active_ms + o->idle_ms, slow = c->begun_ms + o->request_ms;
-    switch ((pw_phase)c->phase) {
-    case PHASE_IDLE:
-    case PHASE_SENDING:
-        return silent;
-    case PHASE_READING:
-        return silent < slow ? silent : slow;
-    case PHASE_WORKING:
+    uint64_t over = c->active_ms + o->idle_ms;
+    if (c->phase == PHASE_WORKING)
         return pw_exchange_parked(c->exchange);
-    }
-    return UINT64_MAX;
+    if (c->phase == PHASE_READING)
+        over = earlier(over, c->begun_ms + o->request_ms);
+    if (c->phase != PHASE_SENDING && c->ended_ms)
+        over = earlier(over, c->ended_ms + ENDED_MS);
+    return over;
 }
 
 void pw_http_schedule(pw_connection *c)
@@ -178,6 +181,14 @@ bool pw_http_unheard(const pw_connection *c)
            info.tcpi_bytes_received > 1 && info.tcpi_bytes_sent == 0;
 }
 
+/* Data is there that libmicrohttpd has not read: behind a request, an edge may be that of its own
+ * data. */
+static bool unread(const pw_connection *c)
+{
+    int bytes = 0;
+    return ioctl(c->fd, FIONREAD, &bytes) == 0 && bytes > 0;
+}
+
 static void count_timed_out(pw_listener *l)
 {
     (void)pthread_mutex_lock(&l->lock);
@@ -192,9 +203,15 @@ static void time_is_over(pw_listener *l, pw_connection *c)
         return;
     }
     bool reading = c->phase == PHASE_READING || (c->phase == PHASE_IDLE && pw_http_unheard(c));
+    bool ended = c->phase != PHASE_SENDING && c->ended_ms;
+    if (ended && (c->share->due || unread(c))) { /* there is more of it to look at */
+        c->ended_ms = l->now_ms;
+        pw_http_schedule(c);
+        return;
+    }
     if (reading)
-        pw_http_tell(l, c->fd, "408 Request Timeout", "");
-    if (reading || c->phase == PHASE_SENDING)
+        pw_http_tell(l, c->fd, ended ? "400 Bad Request" : "408 Request Timeout", "");
+    if (!ended && (reading || c->phase == PHASE_SENDING))
         count_timed_out(l);
     pw_http_cut(c);
 }
@@ -433,19 +450,16 @@ static void accept_from(pw_listener *l, int from)
 
 /* ---- events */
 
-/* Data is there that libmicrohttpd has not read: behind a request, an edge may be that of its own
- * data. */
-static bool unread(const pw_connection *c)
-{
-    int bytes = 0;
-    return ioctl(c->fd, FIONREAD, &bytes) == 0 && bytes > 0;
-}
-
 static void connection_moved(pw_listener *l, pw_connection *c, uint32_t events)
 {
     c->active_ms = l->now_ms;
     if (c->phase == PHASE_WORKING && events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))
         pw_exchange_lost(c->exchange);
+    if (events & EPOLLRDHUP &&
+        !c->ended_ms) { /* libmicrohttpd would wait for the rest of a first line */
+        c->ended_ms = l->now_ms;
+        pw_http_schedule(c);
+    }
     if (c->phase == PHASE_IDLE && events & EPOLLIN && unread(c)) {
         c->phase = PHASE_READING;
         c->begun_ms = l->now_ms;

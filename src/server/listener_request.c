@@ -278,6 +278,8 @@ static enum MHD_Result on_whole(pw_exchange *x, struct MHD_Connection *mhd)
         return refuse(x->connection, mhd, x->refusal);
     MHD_suspend_connection(mhd);
     pw_exchange_begin(x);
+    if (x->connection->ended_ms) /* before it was whole here */
+        pw_exchange_lost(x);
     change_phase(x->connection, PHASE_WORKING);
     return MHD_YES;
 }
