@@ -57,8 +57,8 @@ PAWL_API uint64_t pawl_config_duration_ms(const pawl_config *config, const char 
 PAWL_API int pawl_config_flag(const pawl_config *config, const char *key);
 PAWL_API const char *pawl_config_string(const pawl_config *config, const char *key); /* "" none; the config's */
 
-/* {"settings":[{"key","value","type","default","source","where","reload":bool,"secret":bool}]}: every key; a secret's value is
- * "***". */
+/* {"settings":[{"key","value","type","default","source","where","reload":bool,"secret":bool,"used":bool}]}: every key, and those of
+ * functions that are set. Of what is secret "***" stands in its place. used: false: checked, but nothing reads it yet. */
 PAWL_API PAWL_CHECK pawl_code pawl_config_json(const pawl_config *config, char **out, pawl_error *err);
 PAWL_API const char *pawl_config_schema(void); /* JSON Schema (draft 2020-12) of a configuration file */
 PAWL_API PAWL_CHECK pawl_code pawl_config_manual(char **out, pawl_error *err); /* doc/configuration.md */
@@ -66,8 +66,10 @@ PAWL_API PAWL_CHECK pawl_code pawl_config_manual(char **out, pawl_error *err); /
 /* The options that a pawl is opened with, out of the configuration; store and mode are left to the caller. Texts are the
  * configuration's, which must outlive the open. */
 PAWL_API void pawl_config_options(const pawl_config *config, pawl_options *out);
+/* What a pawl is told once it is open: the limits of jobs. */
+PAWL_API PAWL_CHECK pawl_code pawl_config_apply(const pawl_config *config, pawl *p, pawl_error *err);
 /* What can change while it runs is taken from `fresh` into `config`; {"changed":[{"key","from","to"}],"restart":[...]}: the
- * second list cannot change before a restart, and has not. The pawl (may be NULL) follows at once. */
+ * second list cannot change before a restart, and has not. The pawl (may be NULL) follows at once. *out may be NULL. */
 PAWL_API PAWL_CHECK pawl_code pawl_config_reload(pawl_config *config, const pawl_config *fresh, pawl *p, char **out,
                                                  pawl_error *err);
 

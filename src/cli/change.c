@@ -37,67 +37,83 @@ int cli_drive(cli_session *session, pw_str id, const char *until, bool done_is_d
             session_drain(session);
     }
     if (cli_interrupted() && code != PAWL_OK) {
-        cli_note(
-            "pawl %s: it is committed; what is left to do is done when the store is opened next",
-            cli->command->name);
+        cli_note("pawl %s: it is committed; what is left to do is done %s", cli->command->name,
+                 session->remote ? "by the server" : "when the store is opened next");
         return 128 + cli_interrupted();
     }
     if (code != PAWL_OK)
         return cli_fail_error(cli, &err);
-    pw_value request =
-        pw_object_of(&cli->arena,
-                     (pw_member[]){ { PW_LIT("command"), pw_string_ref(PW_LIT("show")) },
-                                    { PW_LIT("id"), pw_string_ref(id) } },
-                     2);
-    if (session_call(session, request, &instance, &err) != PAWL_OK)
+    cli_request request;
+    request_begin(cli, &request, "show");
+    request_add(&request, "id", pw_string_ref(id));
+    if (session_call(session, pw_object_end(&request), &instance, &err) != PAWL_OK)
         return cli_fail_error(cli, &err);
     int result = cli_finish(cli, instance);
     return done_is_done || !until ? EXIT_DONE : result;
 }
 
-static int change(cli_app *cli)
+int cli_change(cli_app *cli, cli_request *request, const char *until, bool done_is_done)
 {
-    const char *until = NULL, *reason = cli_value(cli, "reason");
-    int code = cli_until(cli, &until);
-    if (code != EXIT_DONE)
-        return code;
-    pw_str id = pw_str_of(cli->positionals[0]);
-    pw_value none = { 0 };
-    pw_value request = pw_object_of(
-        &cli->arena,
-        (pw_member[]){ { PW_LIT("command"), pw_string_ref(pw_str_of(cli->command->name)) },
-                       { PW_LIT("id"), pw_string_ref(id) },
-                       { PW_LIT("reason"), reason ? pw_string_ref(pw_str_of(reason)) : none },
-                       { PW_LIT("actor"), pw_string_ref(pw_str_of(cli_actor(cli))) } },
-        4);
     cli_session session = { .cli = cli };
-    if ((code = session_open(&session)) != EXIT_DONE)
+    int code = session_open(&session);
+    if (code != EXIT_DONE)
         return code;
     pw_value answer;
     pawl_error err;
-    if (session_call(&session, request, &answer, &err) != PAWL_OK)
+    if (session_call(&session, pw_object_end(request), &answer, &err) != PAWL_OK)
         code = cli_fail_error(cli, &err);
     else
-        code = cli_drive(&session, id, until, cli->command != &command_continue);
+        code = cli_drive(&session, pw_str_of(cli->positionals[0]), until, done_is_done);
     session_close(&session);
     return code;
 }
 
+static int change(cli_app *cli)
+{
+    const char *until = NULL;
+    int code = cli_until(cli, &until);
+    if (code != EXIT_DONE)
+        return code;
+    cli_request request;
+    request_begin(cli, &request, cli->command->name);
+    request_text(&request, "id", cli->positionals[0]);
+    request_option(cli, &request, "reason");
+    code = request_who(cli, &request);
+    if (code != EXIT_DONE)
+        return code;
+    return cli_change(cli, &request, until, cli->command != &command_continue);
+}
+
+static void print_deleted(cli_app *cli, pw_value answer)
+{
+    (void)cli;
+    out_safe(pw_get_text(answer, "id"));
+    out_text(" is deleted\n");
+}
+
+static int delete (cli_app *cli)
+{
+    cli_request request;
+    request_begin(cli, &request, "delete");
+    request_text(&request, "id", cli->positionals[0]);
+    int code = request_who(cli, &request);
+    return code == EXIT_DONE ? cli_ask(cli, false, pw_object_end(&request), print_deleted) : code;
+}
+
 // clang-format off
 #define REASON { "reason", "TEXT", NULL, "why, for the log" }
-#define ACTOR { "actor", "NAME", NULL, "who does it, for the log; else the user's name" }
 static const cli_option stop_options[] = {
-    REASON, ACTOR,
+    REASON, CLI_ACTOR("does it"), CLI_KEY, CLI_IF_TOKEN,
     { "no-wait", NULL, NULL, "end as soon as it is committed" },
 };
 static const cli_option continue_options[] = {
-    REASON, ACTOR,
-    { "until", "WHAT", NULL, "drive until it is idle (the default), settled, or at its end" },
+    REASON, CLI_ACTOR("does it"), CLI_KEY, CLI_IF_TOKEN,
+    CLI_UNTIL,
     { "no-wait", NULL, NULL, "end as soon as it is committed" },
 };
 
 const cli_command command_cancel = {
-    .name = "cancel", .positionals = "ID", .least = 1, .most = 1, .has_store = true, .run = change,
+    .name = "cancel", .positionals = "ID", .least = 1, .most = 1, .has_store = true, .group = CLI_GROUP_INSTANCES, .run = change,
     .options = stop_options, .option_count = PW_LENGTH(stop_options),
     .summary = "end an instance before its time",
     .text =
@@ -108,7 +124,7 @@ const cli_command command_cancel = {
 };
 
 const cli_command command_suspend = {
-    .name = "suspend", .positionals = "ID", .least = 1, .most = 1, .has_store = true, .run = change,
+    .name = "suspend", .positionals = "ID", .least = 1, .most = 1, .has_store = true, .group = CLI_GROUP_INSTANCES, .run = change,
     .options = stop_options, .option_count = PW_LENGTH(stop_options),
     .summary = "stop an instance until somebody continues it",
     .text =
@@ -119,12 +135,23 @@ const cli_command command_suspend = {
 };
 
 const cli_command command_continue = {
-    .name = "continue", .positionals = "ID", .least = 1, .most = 1, .has_store = true, .run = change,
+    .name = "continue", .positionals = "ID", .least = 1, .most = 1, .has_store = true, .group = CLI_GROUP_INSTANCES, .run = change,
     .options = continue_options, .option_count = PW_LENGTH(continue_options),
     .summary = "let a suspended instance go on, and drive it",
     .text =
         "On an instance that is not suspended it changes nothing, and drives what is left to do: after a\n"
         "`pawl run` that was stopped, `pawl continue ID --until end` does the rest.",
     .examples = "pawl continue 01kaq0f3s7 --until end --db sqlite:shop.db",
+};
+
+static const cli_option delete_options[] = { CLI_ACTOR("does it"), CLI_KEY, CLI_IF_TOKEN };
+
+const cli_command command_delete = {
+    .name = "delete", .positionals = "ID", .least = 1, .most = 1, .has_store = true, .group = CLI_GROUP_INSTANCES, .run = delete,
+    .options = delete_options, .option_count = PW_LENGTH(delete_options),
+    .summary = "delete an instance that has ended, with its log",
+    .text = "There is no way back. One that has not ended is refused: cancel it first.",
+    .examples = "pawl delete 01kaq0f3s7 --db sqlite:shop.db",
+    .exits = "0 deleted; 2 no such instance, or it has not ended; 3 store or system trouble",
 };
 // clang-format on

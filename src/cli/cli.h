@@ -8,6 +8,7 @@
 
 #include "base/base.h"
 #include "base/json.h"
+#include "base/near.h"
 
 /* One table in the manual (doc/cli.md). 130 and 143: stopped by SIGINT, SIGTERM. */
 enum {
@@ -27,9 +28,27 @@ typedef struct cli_option {
     const char *value;  /* what the help calls its value; NULL: a flag */
     const char *value2; /* the second value; NULL: one. Such an option may be repeated */
     const char *help;   /* one line */
+    const char *words;  /* what the value may be, for completion, with blanks between; NULL: anything */
+    bool many;          /* may be repeated */
 } cli_option;
 
-enum { CLI_OPTIONS_MAX = 16 };
+enum { CLI_OPTIONS_MAX = 32 };
+
+/* Where `pawl help` lists a command. X(name, title), in that order */
+#define CLI_GROUPS(X)                                                                              \
+    X(INSTANCES, "Instances")                                                                      \
+    X(PEOPLE, "People and messages")                                                               \
+    X(DEFINITIONS, "Definitions")                                                                  \
+    X(WORKERS, "Workers")                                                                          \
+    X(SERVER, "Server and store")                                                                  \
+    X(TOOLS, "Tools")
+
+typedef enum cli_group {
+    CLI_GROUP_NONE = 0, /* listed with the tools */
+#define CLI_GROUP_ENUM(name, title) CLI_GROUP_##name,
+    CLI_GROUPS(CLI_GROUP_ENUM)
+#undef CLI_GROUP_ENUM
+} cli_group;
 
 typedef struct cli_command {
     const char *name;
@@ -39,7 +58,9 @@ typedef struct cli_command {
     const char *text;        /* what it does, in paragraphs */
     const char *examples;    /* lines */
     const char *exits;       /* exit codes it may end with, in words; NULL: the whole table */
-    bool has_store;          /* takes --db */
+    bool has_store;          /* takes --db, and --server unless it is */
+    bool local;              /* works on the store itself only */
+    cli_group group;
     int (*run)(cli_app *cli);
     const cli_option *options;
     uint32_t option_count;
@@ -56,23 +77,28 @@ struct cli_app {
     uint32_t positional_count;
     cli_given *given;
     uint32_t given_count;
-    const char *db; /* --db, or PAWL_DB; NULL: none */
-    bool db_from_environment;
+    const char *db;     /* --db, or PAWL_DB; NULL: none, or a server */
+    const char *server; /* --server, or PAWL_SERVER; NULL: none. Never both */
+    bool store_from_environment;
     bool json, help;
 };
 
 /* Reads the command line behind the command's name. False: a message was printed; usage. */
 bool cli_parse(cli_app *cli, int argc, char **argv);
+/* Reads what stands before the command's name: common options only. Gives the index of the name,
+ * `argc` if there is none, 0 after a message. */
+int cli_parse_before(cli_app *cli, int argc, char **argv);
 /* The common options, which may also stand before the command's name. */
 extern const cli_option cli_common_options[];
 extern const uint32_t cli_common_option_count;
+bool cli_takes(const cli_command *command, const cli_option *common);
 const char *cli_value(const cli_app *cli, const char *name); /* NULL: not given */
 bool cli_flag(const cli_app *cli, const char *name);
 /* A whole number within the bounds; `otherwise` if not given. False: a message was printed. */
 bool cli_number(const cli_app *cli, const char *name, uint64_t least, uint64_t most,
                 uint64_t otherwise, uint64_t *out);
-/* The name in the list that was probably meant; NULL: none is near. */
-const char *cli_nearest(const char *name, const char *const *names, size_t count);
+/* A length of time ("30s", "24h", "90d") in ms; `otherwise` if not given. False: a message was printed. */
+bool cli_time(const cli_app *cli, const char *name, uint64_t otherwise, uint64_t *out);
 
 /* ------------------------------------------------------------------ output (out.c)
  * Standard output is buffered here, so that a failed write is noticed wherever it happens: a closed
@@ -86,6 +112,8 @@ void out_json(pw_value v, unsigned style); /* and a newline */
 /* Text from outside for people: control characters are escaped, so that data cannot drive the
  * terminal. */
 void out_safe(pw_str s);
+/* Writes what is there, for who waits for it. False: nobody can read it any more. */
+bool out_now(void);
 /* Writes what is left. `code`, or EXIT_TROUBLE with a message if standard output failed. */
 int out_end(int code);
 
@@ -117,14 +145,44 @@ int cli_json_text(cli_app *cli, const char *what, pw_str text, pw_value *out);
 int cli_check_definition(cli_app *cli, const char *path, pw_str text);
 /* --actor, or the user's name. */
 const char *cli_actor(cli_app *cli);
+int64_t cli_now_ms(void); /* since the epoch */
+
+/* ------------------------------------------------------------------ commands as JSON (request.c)
+ * What a command of ours asks for is one of those that doc/api.md lists, with its members. */
+
+typedef pw_object_builder cli_request;
+
+void request_begin(cli_app *cli, cli_request *request, const char *command);
+void request_add(cli_request *request, const char *member, pw_value value); /* PW_NONE: nothing */
+void request_text(cli_request *request, const char *member, const char *text); /* NULL: nothing */
+void request_option(cli_app *cli, cli_request *request, const char *name); /* its text, if given */
+/* What --NAME A=B says, each time it is given, as an object. Not EXIT_DONE: a message was printed. */
+int request_pairs(cli_app *cli, cli_request *request, const char *member, const char *name);
+/* Each text of an option that may be repeated, as an array. */
+void request_texts(cli_app *cli, cli_request *request, const char *member, const char *name);
+/* Who asks and how: --actor, --idempotency-key, --if-token. Not EXIT_DONE: a message was printed. */
+int request_who(cli_app *cli, cli_request *request);
+
+/* The options of request_who(). */
+// clang-format off
+#define CLI_ACTOR(what) { "actor", "NAME", NULL, "who " what ", for the log; else the user's name; not with a server, which knows" }
+#define CLI_KEY { "idempotency-key", "KEY", NULL, "the same key again, within a day, gives the first answer, and has no second effect" }
+#define CLI_UNTIL { "until", "WHAT", NULL, "drive until it is idle (the default), settled, or at its end", "idle settled end" }
+#define CLI_IF_TOKEN { "if-token", "N", NULL, "refuse if the instance is not at this token any more, as `pawl show` prints it" }
+// clang-format on
 
 /* ------------------------------------------------------------------ the store (session.c) */
+
+typedef struct cli_remote cli_remote;
 
 typedef struct cli_session {
     cli_app *cli;
     const char *store;
-    pawl *p; /* NULL: another process owns the store; commands go to its socket */
+    cli_remote *remote; /* commands go to a server */
+    pawl *p; /* NULL, and no remote: another process owns the store; commands go to its socket */
     pawl_control *control;
+    bool look;       /* only to look: beside any owner */
+    bool never_own;  /* only by the owner's socket */
     bool create;
     bool long_lived; /* others will want to send commands: say so when they cannot */
     void (*on_step)(void *context, const char *entries);
@@ -132,7 +190,9 @@ typedef struct cli_session {
     pw_value findings; /* that came with the last answer; PW_NONE: none */
 } cli_session;
 
-/* Owns the store, or finds its owner. Not EXIT_DONE: a message was printed. */
+/* The store cli->db is of a kind that this release has. False: a message was printed. */
+bool cli_knows_store(const cli_app *cli);
+/* Owns the store, or finds its owner, or its server. Not EXIT_DONE: a message was printed. */
 int session_open(cli_session *session);
 void session_close(cli_session *session);
 /* Carries out one command, here or at the owner. *out is what "ok" holds. On an answer that is an
@@ -144,15 +204,24 @@ int session_deploy(cli_session *session, const char *path, pw_str text, pw_value
 /* Waits until the instance is where `what` ("end", "settled", "idle") says, or a signal came. */
 pawl_code session_wait(cli_session *session, pw_str id, const char *what, pw_value *out,
                        pawl_error *err);
+/* Waits a while for the instance to have another token. PAWL_TIMEOUT: it has not yet. */
+pawl_code session_wait_moved(cli_session *session, pw_str id, int64_t token, pawl_error *err);
+/* How long one command may wait without keeping us from noticing a signal. */
+uint64_t session_slice_ms(const cli_session *session);
 /* What the whole store has to do before its next timer, person or message; if we own it. */
 void session_drain(cli_session *session);
 
-/* Only to look. */
-int cli_open_reader(cli_app *cli, pawl **out);
+/* A command that asks one thing and prints the answer, as JSON or by `print`. */
+int cli_ask(cli_app *cli, bool look, pw_value request, void (*print)(cli_app *cli, pw_value answer));
+/* How to see the page behind, if there is one. */
+void cli_say_more(cli_app *cli, pw_value page);
 
 /* SIGINT or SIGTERM came: its number, else 0. */
 int cli_interrupted(void);
 void cli_catch_signals(void);
+/* How many came. One more than `most` ends the program at once; 1. */
+int cli_signals(void);
+void cli_hear_signals(int most);
 
 /* ------------------------------------------------------------------ people (print.c) */
 
@@ -164,8 +233,10 @@ void print_waits(cli_app *cli, pw_value instance, void (*line)(pw_str text));
 void print_step(cli_app *cli, pw_value step, pw_str prefix, void (*line)(pw_str text));
 void print_line_out(pw_str text);
 void print_line_note(pw_str text);
-/* " --db STORE", or nothing if the environment says it. */
-pw_str cli_db_words(cli_app *cli);
+/* " --db STORE" or " --server URL", or nothing if the environment says it. */
+pw_str cli_store_words(cli_app *cli);
+/* At most `width` bytes of valid text, cut between characters. */
+pw_str cli_cut(cli_app *cli, pw_str s, size_t width);
 /* The exit code that a status means. */
 int cli_exit_of_status(pw_str status);
 /* After a command that changed an instance: prints where it stands, gives the exit code. */
@@ -180,14 +251,29 @@ int cli_until(cli_app *cli, const char **out);
 /* Drives the instance until it is there, prints where it stands. The exit code follows its status,
  * unless what was asked for is done with the commit. */
 int cli_drive(cli_session *session, pw_str id, const char *until, bool done_is_done);
+/* The whole of a command that changes the instance cli->positionals[0]. */
+int cli_change(cli_app *cli, cli_request *request, const char *until, bool done_is_done);
+/* Starts an instance, with the options that `run` and `start` share; *out is the answer. Not EXIT_DONE:
+ * a message was printed. `version` empty: the newest. */
+int cli_start(cli_session *session, const char *name, pw_str version, pw_value input, pw_value *out);
+// clang-format off
+#define CLI_START_OPTIONS                                                                                                       \
+    { "label", "NAME=VALUE", NULL, "to find it by, with `pawl ls --label`; may be repeated", .many = true },                   \
+    { "at", "TIME", NULL, "not before this instant, 2026-12-24T18:00:00Z, or so long from now, 2h; it is pending until then" }, \
+    { "correlation", "ID", NULL, "correlation id, for the log and for events; else the instance's id" },                        \
+    CLI_ACTOR("starts it"), CLI_KEY
+// clang-format on
 
 /* ------------------------------------------------------------------ the commands */
 
 extern const cli_command command_run, command_deploy, command_start, command_ls, command_show,
-    command_log, command_resume, command_send, command_cancel, command_suspend, command_continue, command_migrate,
+    command_log, command_resume, command_send, command_cancel, command_suspend, command_continue, command_delete, command_migrate,
+    command_tasks, command_complete, command_claim, command_release, command_delegate, command_comment, command_bookmarks,
+    command_token, command_jobs,
     command_definitions, command_schedules, command_definition, command_deprecate, command_archive, command_validate,
-    command_graph, command_schema, command_eval, command_help, command_version;
-extern const cli_command *const cli_commands[];
+    command_graph, command_worker, command_schema, command_eval, command_completion, command_config, command_serve,
+    command_help, command_version;
+extern const cli_command *const cli_commands[]; /* by group, in the order of the help */
 extern const uint32_t cli_command_count;
 void help_command(const cli_command *command); /* on standard output */
 void help_all(void);

@@ -28,10 +28,7 @@ static void print_page(cli_app *cli, pw_value page)
                                          "PUBLISHED" };
     pw_arena *arena = &cli->arena;
     pw_value list = pw_get_lit(page, "definitions");
-    table *t = PW_NEW(arena, table);
-    for (uint32_t i = 0; i < PW_LENGTH(heads); i++)
-        table_put(t, i, pw_str_of(heads[i]));
-    t->rows++;
+    table *t = table_new(arena, heads, PW_LENGTH(heads));
     for (uint32_t i = 0; i < list.count && t->rows < TABLE_ROWS; i++, t->rows++) {
         pw_value definition = pw_item(list, i);
         int64_t instances = 0;
@@ -49,19 +46,7 @@ static void print_page(cli_app *cli, pw_value page)
         cli_note("pawl definitions: none are published");
     else
         table_print(t);
-    pw_str next = pw_get_text(page, "next");
-    if (next.len > 0)
-        cli_note("pawl definitions: there are more: pawl definitions --after " PW_FMT PW_FMT,
-                 PW_ARG(cli_quoted(arena, next)), PW_ARG(cli_db_words(cli)));
-}
-
-/* What the store answers, read as JSON. */
-static int answer_of(cli_app *cli, pawl_code code, char *text, pw_value *out, pawl_error *err)
-{
-    if (code == PAWL_OK)
-        code = pw_json_parse(out, pw_str_of(text), NULL, &cli->arena, err);
-    pawl_free(text);
-    return code == PAWL_OK ? EXIT_DONE : cli_fail_error(cli, err);
+    cli_say_more(cli, page);
 }
 
 static int definitions(cli_app *cli)
@@ -69,53 +54,43 @@ static int definitions(cli_app *cli)
     uint64_t limit = 0;
     if (!cli_number(cli, "limit", 1, 1000, 100, &limit))
         return EXIT_USAGE;
-    pawl *p = NULL;
-    int code = cli_open_reader(cli, &p);
-    if (code != EXIT_DONE)
-        return code;
-    pawl_definitions_options options = { .struct_size = sizeof options,
-                                         .name = cli_value(cli, "name"),
-                                         .after = cli_value(cli, "after"),
-                                         .limit = (uint32_t)limit };
-    char *text = NULL;
-    pawl_error err;
-    pw_value page;
-    pawl_code called = pawl_definitions(p, &options, &text, &err);
-    code = answer_of(cli, called, text, &page, &err);
-    pawl_close(p);
-    if (code != EXIT_DONE)
-        return code;
-    if (cli->json)
-        out_json(page, PW_JSON_COMPACT);
-    else
-        print_page(cli, page);
-    return EXIT_DONE;
+    cli_request request;
+    request_begin(cli, &request, "definitions");
+    request_option(cli, &request, "name");
+    request_option(cli, &request, "after");
+    request_add(&request, "limit", pw_int((int64_t)limit));
+    return cli_ask(cli, true, pw_object_end(&request), print_page);
+}
+
+static void print_document(cli_app *cli, pw_value found)
+{
+    (void)cli;
+    out_str(pw_get_text(found, "document")); /* byte for byte: it may go into a file */
 }
 
 static int definition(cli_app *cli)
 {
     const char *name, *version;
     split(cli, &name, &version);
-    pawl *p = NULL;
-    int code = cli_open_reader(cli, &p);
-    if (code != EXIT_DONE)
-        return code;
-    char *text = NULL;
-    pawl_error err;
-    pw_value found;
-    pawl_code called = pawl_definition(p, name, version, &text, &err);
-    code = answer_of(cli, called, text, &found, &err);
-    pawl_close(p);
-    if (code != EXIT_DONE)
-        return code;
-    if (cli->json)
-        out_json(found, PW_JSON_COMPACT);
-    else
-        out_str(pw_get_text(found, "document")); /* byte for byte: it may go into a file */
-    return EXIT_DONE;
+    cli_request request;
+    request_begin(cli, &request, "definition");
+    request_text(&request, "name", name);
+    request_text(&request, "version", version);
+    return cli_ask(cli, true, pw_object_end(&request), print_document);
 }
 
 /* ---- status */
+
+static void print_status(cli_app *cli, pw_value answer)
+{
+    (void)cli;
+    out_safe(pw_get_text(answer, "name"));
+    out_text(" ");
+    out_safe(pw_get_text(answer, "version"));
+    out_text(" is ");
+    out_safe(pw_get_text(answer, "status"));
+    out_text("\n");
+}
 
 static int set_status(cli_app *cli)
 {
@@ -125,35 +100,12 @@ static int set_status(cli_app *cli)
         return cli_fail(cli, EXIT_USAGE, "which version? Write %s@VERSION", name);
     if (!cli_flag(cli, "undo"))
         status = cli->command == &command_archive ? "archived" : "deprecated";
-    pw_value request =
-        pw_object_of(&cli->arena,
-                     (pw_member[]){ { PW_LIT("command"), pw_string_ref(PW_LIT("status")) },
-                                    { PW_LIT("name"), pw_string_ref(pw_str_of(name)) },
-                                    { PW_LIT("version"), pw_string_ref(pw_str_of(version)) },
-                                    { PW_LIT("status"), pw_string_ref(pw_str_of(status)) } },
-                     4);
-    cli_session session = { .cli = cli };
-    int code = session_open(&session);
-    if (code != EXIT_DONE)
-        return code;
-    pw_value answer;
-    pawl_error err;
-    if (session_call(&session, request, &answer, &err) != PAWL_OK)
-        code = cli_fail_error(cli, &err);
-    session_close(&session);
-    if (code != EXIT_DONE)
-        return code;
-    if (cli->json) {
-        out_json(answer, PW_JSON_COMPACT);
-        return EXIT_DONE;
-    }
-    out_safe(pw_get_text(answer, "name"));
-    out_text(" ");
-    out_safe(pw_get_text(answer, "version"));
-    out_text(" is ");
-    out_safe(pw_get_text(answer, "status"));
-    out_text("\n");
-    return EXIT_DONE;
+    cli_request request;
+    request_begin(cli, &request, "status");
+    request_text(&request, "name", name);
+    request_text(&request, "version", version);
+    request_text(&request, "status", status);
+    return cli_ask(cli, false, pw_object_end(&request), print_status);
 }
 
 // clang-format off
@@ -167,7 +119,7 @@ static const cli_option status_options[] = {
 };
 
 const cli_command command_definitions = {
-    .name = "definitions", .positionals = "", .least = 0, .most = 0, .has_store = true, .run = definitions,
+    .name = "definitions", .positionals = "", .least = 0, .most = 0, .has_store = true, .group = CLI_GROUP_DEFINITIONS, .run = definitions,
     .options = list_options, .option_count = PW_LENGTH(list_options),
     .summary = "list what is published, with versions and living instances",
     .text =
@@ -178,7 +130,7 @@ const cli_command command_definitions = {
 };
 
 const cli_command command_definition = {
-    .name = "definition", .positionals = "NAME[@VERSION]", .least = 1, .most = 1, .has_store = true,
+    .name = "definition", .positionals = "NAME[@VERSION]", .least = 1, .most = 1, .has_store = true, .group = CLI_GROUP_DEFINITIONS,
     .run = definition,
     .summary = "print a published definition as it was given",
     .text =
@@ -189,7 +141,7 @@ const cli_command command_definition = {
 };
 
 const cli_command command_deprecate = {
-    .name = "deprecate", .positionals = "NAME@VERSION", .least = 1, .most = 1, .has_store = true,
+    .name = "deprecate", .positionals = "NAME@VERSION", .least = 1, .most = 1, .has_store = true, .group = CLI_GROUP_DEFINITIONS,
     .run = set_status, .options = status_options, .option_count = PW_LENGTH(status_options),
     .summary = "let a version be started only by naming it, with a warning",
     .text =
@@ -200,7 +152,7 @@ const cli_command command_deprecate = {
 };
 
 const cli_command command_archive = {
-    .name = "archive", .positionals = "NAME@VERSION", .least = 1, .most = 1, .has_store = true,
+    .name = "archive", .positionals = "NAME@VERSION", .least = 1, .most = 1, .has_store = true, .group = CLI_GROUP_DEFINITIONS,
     .run = set_status, .options = status_options, .option_count = PW_LENGTH(status_options),
     .summary = "let a version be started no more",
     .text =

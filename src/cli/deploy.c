@@ -44,7 +44,7 @@ static int deploy(cli_app *cli)
 
 // clang-format off
 const cli_command command_deploy = {
-    .name = "deploy", .positionals = "FILE", .least = 1, .most = 1, .has_store = true, .run = deploy,
+    .name = "deploy", .positionals = "FILE", .least = 1, .most = 1, .has_store = true, .group = CLI_GROUP_DEFINITIONS, .run = deploy,
     .summary = "check a definition and publish it in the store",
     .text =
         "A published definition never changes: the same content again is a success without effect, other\n"

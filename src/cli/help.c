@@ -11,6 +11,12 @@ static const char exit_table[] =
     "  4  waiting or suspended\n"
     "  130, 143  stopped by SIGINT, SIGTERM: nothing committed is lost\n";
 
+static const char *const group_titles[] = { "",
+#define HELP_TITLE(name, title) title,
+                                            CLI_GROUPS(HELP_TITLE)
+#undef HELP_TITLE
+};
+
 static void print_indented(const char *text)
 {
     while (*text != '\0') {
@@ -23,13 +29,18 @@ static void print_indented(const char *text)
     }
 }
 
+enum { OPTION_WIDTH = 19 };
+
 static void print_option(const cli_option *option)
 {
     char left[64];
-    (void)snprintf(left, sizeof left, "--%s%s%s%s%s", option->name, option->value ? " " : "",
-                   option->value ? option->value : "", option->value2 ? " " : "",
-                   option->value2 ? option->value2 : "");
-    out_printf("  %-18s  %s\n", left, option->help);
+    int len = snprintf(left, sizeof left, "--%s%s%s%s%s", option->name, option->value ? " " : "",
+                       option->value ? option->value : "", option->value2 ? " " : "",
+                       option->value2 ? option->value2 : "");
+    if (len > OPTION_WIDTH) /* the text on a line of its own */
+        out_printf("  %s\n  %*s  %s\n", left, OPTION_WIDTH, "", option->help);
+    else
+        out_printf("  %-*s  %s\n", OPTION_WIDTH, left, option->help);
 }
 
 void help_command(const cli_command *command)
@@ -41,7 +52,7 @@ void help_command(const cli_command *command)
     for (uint32_t i = 0; i < command->option_count; i++)
         print_option(&command->options[i]);
     for (uint32_t i = 0; i < cli_common_option_count; i++) {
-        if (command->has_store || strcmp(cli_common_options[i].name, "db") != 0)
+        if (cli_takes(command, &cli_common_options[i]))
             print_option(&cli_common_options[i]);
     }
     if (command->examples) {
@@ -59,8 +70,14 @@ void help_all(void)
 {
     out_text("pawl - run workflows so that they survive a crash\n\n"
              "Usage: pawl COMMAND [options] [arguments]\n\nCommands\n");
-    for (uint32_t i = 0; i < cli_command_count; i++)
-        out_printf("  %-11s %s\n", cli_commands[i]->name, cli_commands[i]->summary);
+    for (size_t group = 1; group < PW_LENGTH(group_titles); group++) {
+        out_printf("\n%s\n", group_titles[group]);
+        for (uint32_t i = 0; i < cli_command_count; i++) {
+            cli_group its = cli_commands[i]->group ? cli_commands[i]->group : CLI_GROUP_TOOLS;
+            if ((size_t)its == group)
+                out_printf("  %-11s %s\n", cli_commands[i]->name, cli_commands[i]->summary);
+        }
+    }
     out_text("\nOptions of every command\n");
     for (uint32_t i = 0; i < cli_common_option_count; i++)
         print_option(&cli_common_options[i]);
@@ -75,16 +92,16 @@ static int help(cli_app *cli)
         help_all();
         return EXIT_DONE;
     }
-    const char *names[32];
+    const char **names = PW_NEW_ARRAY(&cli->arena, const char *, cli_command_count);
     uint32_t count = 0;
-    for (uint32_t i = 0; i < cli_command_count && count < PW_LENGTH(names); i++) {
+    for (uint32_t i = 0; i < cli_command_count; i++) {
         names[count++] = cli_commands[i]->name;
         if (strcmp(cli_commands[i]->name, cli->positionals[0]) == 0) {
             help_command(cli_commands[i]);
             return EXIT_DONE;
         }
     }
-    const char *near = cli_nearest(cli->positionals[0], names, count);
+    const char *near = pw_near(cli->positionals[0], names, count);
     return near ? cli_fail(cli, EXIT_USAGE, "no command '%s': did you mean '%s'?",
                            cli->positionals[0], near)
                 : cli_fail(cli, EXIT_USAGE, "no command '%s': `pawl help` lists them",

@@ -4,6 +4,7 @@
 #include <pwd.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cli/cli.h"
@@ -126,4 +127,11 @@ const char *cli_actor(cli_app *cli)
         found->pw_name[0] != '\0' && pw_utf8_valid(pw_str_of(found->pw_name)))
         return found->pw_name;
     return pw_arena_printf(&cli->arena, "uid:%lu", (unsigned long)getuid()).ptr;
+}
+
+int64_t cli_now_ms(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }

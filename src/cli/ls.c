@@ -7,15 +7,10 @@ enum { KEY_WIDTH = 40 };
 
 static void print_page(cli_app *cli, pw_value page)
 {
+    static const char *const heads[] = { "INSTANCE", "STATUS", "WORKFLOW", "UPDATED", "KEY" };
     pw_arena *arena = &cli->arena;
     pw_value instances = pw_get_lit(page, "instances");
-    table *t = PW_NEW(arena, table);
-    table_put(t, 0, PW_LIT("INSTANCE"));
-    table_put(t, 1, PW_LIT("STATUS"));
-    table_put(t, 2, PW_LIT("WORKFLOW"));
-    table_put(t, 3, PW_LIT("UPDATED"));
-    table_put(t, 4, PW_LIT("KEY"));
-    t->rows++;
+    table *t = table_new(arena, heads, PW_LENGTH(heads));
     for (uint32_t i = 0; i < instances.count && t->rows < TABLE_ROWS; i++, t->rows++) {
         pw_value instance = pw_item(instances, i);
         table_put(t, 0, cli_safe(arena, pw_get_text(instance, "id")));
@@ -27,71 +22,91 @@ static void print_page(cli_app *cli, pw_value page)
                                                   PW_ARG(pw_get_text(instance, "version")))));
         table_put(t, 3, cli_safe(arena, pw_get_text(instance, "updatedAt")));
         pw_str key = pw_get_text(instance, "key");
-        if (key.len > KEY_WIDTH) {
-            size_t at = 0, end = 0;
-            while (at <= KEY_WIDTH - 3) {
-                end = at;
-                (void)pw_utf8_next(key, &at);
-            }
-            key = pw_arena_printf(arena, "%.*s...", (int)end, key.ptr);
-        }
-        table_put(t, 4, cli_safe(arena, key));
+        table_put(t, 4, cli_safe(arena, cli_cut(cli, key, KEY_WIDTH)));
     }
     if (instances.count == 0)
         cli_note("pawl ls: no instances");
     else
         table_print(t);
-    pw_str next = pw_get_text(page, "next");
-    if (next.len > 0)
-        cli_note("pawl ls: there are more: pawl ls --after " PW_FMT PW_FMT,
-                 PW_ARG(cli_quoted(arena, next)), PW_ARG(cli_db_words(cli)));
+    cli_say_more(cli, page);
+}
+
+/* The filters of `pawl ls`. Not EXIT_DONE: a message was printed. */
+static int filters(cli_app *cli, cli_request *request)
+{
+    request_option(cli, request, "name");
+    request_option(cli, request, "parent");
+    request_option(cli, request, "key");
+    request_option(cli, request, "correlation");
+    if (cli_flag(cli, "schedules"))
+        request_add(request, "schedules", pw_bool(true));
+    request_texts(cli, request, "namespaces", "namespace");
+    return request_pairs(cli, request, "labels", "label");
+}
+
+static void print_count(cli_app *cli, pw_value counts)
+{
+    pw_value statuses = pw_get_lit(counts, "statuses");
+    const pw_member *members = pw_members(statuses);
+    int64_t n = 0;
+    for (uint32_t i = 0; pw_is(statuses, PW_OBJECT) && i < statuses.count; i++) {
+        if (pw_integer(members[i].value, &n) && n > 0)
+            print_line_out(
+                pw_arena_printf(&cli->arena, PW_FMT " %lld", PW_ARG(members[i].key), (long long)n));
+    }
+    (void)pw_integer(pw_get_lit(counts, "total"), &n);
+    out_printf("total %lld\n", (long long)n);
+}
+
+static int count(cli_app *cli)
+{
+    static const char *const paging[] = { "status", "limit", "after" };
+    for (size_t i = 0; i < PW_LENGTH(paging); i++) {
+        if (cli_value(cli, paging[i]))
+            return cli_fail(cli, EXIT_USAGE,
+                            "--count and --%s contradict each other: it counts all, by status",
+                            paging[i]);
+    }
+    cli_request request;
+    request_begin(cli, &request, "count");
+    int code = filters(cli, &request);
+    return code == EXIT_DONE ? cli_ask(cli, true, pw_object_end(&request), print_count) : code;
 }
 
 static int ls(cli_app *cli)
 {
+    if (cli_flag(cli, "count"))
+        return count(cli);
     uint64_t limit = 0;
     if (!cli_number(cli, "limit", 1, 1000, 100, &limit))
         return EXIT_USAGE;
-    pawl *p = NULL;
-    int code = cli_open_reader(cli, &p);
-    if (code != EXIT_DONE)
-        return code;
-    pawl_list_options options = { .struct_size = sizeof options,
-                                  .status = cli_value(cli, "status"),
-                                  .name = cli_value(cli, "name"),
-                                  .parent = cli_value(cli, "parent"),
-                                  .after = cli_value(cli, "after"),
-                                  .limit = (uint32_t)limit,
-                                  .schedules = cli_flag(cli, "schedules") };
-    char *text = NULL;
-    pawl_error err;
-    pw_value page;
-    pawl_code called = pawl_list(p, &options, &text, &err);
-    if (called == PAWL_OK)
-        called = pw_json_parse(&page, pw_str_of(text), NULL, &cli->arena, &err);
-    pawl_free(text);
-    pawl_close(p);
-    if (called != PAWL_OK)
-        return cli_fail_error(cli, &err);
-    if (cli->json)
-        out_json(page, PW_JSON_COMPACT);
-    else
-        print_page(cli, page);
-    return EXIT_DONE;
+    cli_request request;
+    request_begin(cli, &request, "list");
+    request_option(cli, &request, "status");
+    request_option(cli, &request, "after");
+    request_add(&request, "limit", pw_int((int64_t)limit));
+    int code = filters(cli, &request);
+    return code == EXIT_DONE ? cli_ask(cli, true, pw_object_end(&request), print_page) : code;
 }
 
 // clang-format off
 static const cli_option options[] = {
-    { "status", "STATUS", NULL, "only these: pending, running, waiting, suspended, compensating, completed, faulted, cancelled, compensated" },
+    { "status", "STATUS", NULL, "only these: pending, running, waiting, suspended, compensating, completed, faulted, cancelled, compensated",
+      "pending running waiting suspended compensating completed faulted cancelled compensated" },
     { "name", "NAME", NULL, "only of this definition: name or namespace/name" },
+    { "namespace", "NAMESPACE", NULL, "only of definitions in it; may be repeated", .many = true },
+    { "label", "NAME=VALUE", NULL, "only with this label; may be repeated: with all of them", .many = true },
+    { "key", "KEY", NULL, "only with this business key" },
+    { "correlation", "ID", NULL, "only with this correlation id" },
     { "parent", "ID", NULL, "only the children of this instance" },
     { "schedules", NULL, NULL, "schedules, which are instances too, instead of what they start" },
+    { "count", NULL, NULL, "how many there are of each status, instead of a list" },
     { "limit", "N", NULL, "rows of one page; 100" },
     { "after", "CURSOR", NULL, "the page behind; the page before names it" },
 };
 
 const cli_command command_ls = {
-    .name = "ls", .positionals = "", .least = 0, .most = 0, .has_store = true, .run = ls,
+    .name = "ls", .positionals = "", .least = 0, .most = 0, .has_store = true, .group = CLI_GROUP_INSTANCES, .run = ls,
     .options = options, .option_count = PW_LENGTH(options),
     .summary = "list instances, newest first",
     .text = "Only looks: it works beside the process that owns the store.",

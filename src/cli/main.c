@@ -10,12 +10,16 @@
 #include "cli/cli.h"
 
 const cli_command *const cli_commands[] = {
-    &command_run,         &command_deploy,    &command_start,      &command_ls,
-    &command_show,        &command_log,       &command_resume,     &command_send,
-    &command_cancel,      &command_suspend,   &command_continue,   &command_migrate,
-    &command_definitions, &command_schedules, &command_definition, &command_deprecate,
-    &command_archive,     &command_validate,  &command_graph,      &command_schema,
-    &command_eval,        &command_help,      &command_version,
+    &command_run,        &command_start,     &command_ls,         &command_show,
+    &command_log,        &command_bookmarks, &command_resume,     &command_cancel,
+    &command_suspend,    &command_continue,  &command_delete,     &command_tasks,
+    &command_complete,   &command_claim,     &command_release,    &command_delegate,
+    &command_comment,    &command_send,      &command_deploy,     &command_definitions,
+    &command_definition, &command_deprecate, &command_archive,    &command_schedules,
+    &command_worker,     &command_jobs,      &command_serve,      &command_config,
+    &command_token,      &command_migrate,   &command_validate,   &command_graph,
+    &command_schema,     &command_eval,      &command_completion, &command_help,
+    &command_version,
 };
 const uint32_t cli_command_count = PW_LENGTH(cli_commands);
 
@@ -39,7 +43,7 @@ static const cli_command *find_command(const cli_app *cli, const char *name)
         if (strcmp(names[i], name) == 0)
             return cli_commands[i];
     }
-    const char *near = cli_nearest(name, names, cli_command_count);
+    const char *near = pw_near(name, names, cli_command_count);
     if (near)
         (void)cli_fail(cli, EXIT_USAGE, "no command '%s': did you mean '%s'?", name, near);
     else
@@ -47,40 +51,28 @@ static const cli_command *find_command(const cli_app *cli, const char *name)
     return NULL;
 }
 
-/* Options before the command's name: the common ones only. Gives the index of the name, argc if
- * there is none, 0 after a message. */
-static int options_before(cli_app *cli, int argc, char **argv)
+/* Where the store is: an option goes before the environment, and a server before a store. */
+static int find_store(cli_app *cli)
 {
-    int i = 1;
-    for (; i < argc && argv[i][0] == '-' && argv[i][1] != '\0'; i++) {
-        const char *word = argv[i];
-        if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0) {
-            cli->help = true;
-        } else if (strcmp(word, "--json") == 0) {
-            cli->json = true;
-        } else if (strcmp(word, "--version") == 0) {
-            cli->command = &command_version;
-        } else if (strncmp(word, "--db=", 5) == 0 && word[5] != '\0') {
-            cli->db = word + 5;
-        } else if (strcmp(word, "--db") == 0 && i + 1 < argc && argv[i + 1][0] != '\0') {
-            cli->db = argv[++i];
-        } else if (strncmp(word, "--db", 4) == 0 && (word[4] == '\0' || word[4] == '=')) {
-            (void)cli_fail(cli, EXIT_USAGE, "option '--db' needs a store: sqlite:PATH or a path");
-            return 0;
-        } else {
-            (void)cli_fail(cli, EXIT_USAGE,
-                           "'%s' stands before the command: its own options stand behind its name",
-                           word);
-            return 0;
-        }
-    }
-    return i;
+    cli->db = cli_value(cli, "db");
+    cli->server = cli_value(cli, "server");
+    if (cli->db && cli->server)
+        return cli_fail(cli, EXIT_USAGE,
+                        "--db and --server contradict each other: give the store, or its server");
+    if (cli->db || cli->server || !cli->command->has_store)
+        return EXIT_DONE;
+    const char *server = getenv("PAWL_SERVER"), *db = getenv("PAWL_DB");
+    cli->store_from_environment = true;
+    if (!cli->command->local && server && server[0] != '\0')
+        cli->server = server;
+    else if (db && db[0] != '\0')
+        cli->db = db;
+    return EXIT_DONE;
 }
 
 static int run_command(cli_app *cli, int argc, char **argv)
 {
-    const char *environment = getenv("PAWL_DB");
-    int at = options_before(cli, argc, argv);
+    int at = cli_parse_before(cli, argc, argv);
     if (at == 0)
         return EXIT_USAGE;
     if (cli->command == &command_version)
@@ -93,23 +85,14 @@ static int run_command(cli_app *cli, int argc, char **argv)
         return cli_fail(cli, EXIT_USAGE, "no command is given: `pawl help` lists them");
     }
     cli->command = find_command(cli, argv[at]);
-    if (!cli->command)
-        return EXIT_USAGE;
-    if (cli->db) { /* so that a second --db is noticed */
-        cli->given = PW_NEW(&cli->arena, cli_given);
-        cli->given[cli->given_count++] = (cli_given){ "db", cli->db, NULL };
-    }
-    if (!cli_parse(cli, argc - at - 1, argv + at + 1))
+    if (!cli->command || !cli_parse(cli, argc - at - 1, argv + at + 1))
         return EXIT_USAGE;
     if (cli->help) {
         help_command(cli->command);
         return EXIT_DONE;
     }
-    if (!cli->db && environment && environment[0] != '\0') {
-        cli->db = environment;
-        cli->db_from_environment = true;
-    }
-    return cli->command->run(cli);
+    int code = find_store(cli);
+    return code == EXIT_DONE ? cli->command->run(cli) : code;
 }
 
 int main(int argc, char **argv)

@@ -25,7 +25,7 @@ static int migrate(cli_app *cli)
 
 // clang-format off
 const cli_command command_migrate = {
-    .name = "migrate", .positionals = "", .least = 0, .most = 0, .has_store = true, .run = migrate,
+    .name = "migrate", .positionals = "", .least = 0, .most = 0, .has_store = true, .local = true, .group = CLI_GROUP_SERVER, .run = migrate,
     .summary = "bring an old store up to this program",
     .text = "Harmless when repeated. Nothing else may own the store meanwhile. A new store is made by the first\n"
         "`pawl deploy` or `pawl run`, not by this.",

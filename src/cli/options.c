@@ -7,74 +7,39 @@
 #include <stdlib.h>
 #include <errno.h>
 
+#include "base/moment.h"
 #include "cli/cli.h"
 
 // clang-format off
 const cli_option cli_common_options[] = {
     { "db", "URI", NULL, "the store: sqlite:PATH or a path; else the environment's PAWL_DB" },
+    { "server", "URL", NULL, "the server of a store, instead of the store; else the environment's PAWL_SERVER" },
+    { "token", "TOKEN", NULL, "who you are, to the server; else PAWL_TOKEN. Others can see it in a list of processes" },
+    { "token-file", "FILE", NULL, "the same, from a file" },
+    { "ca", "FILE", NULL, "certificates (PEM) to trust beside the system's; else PAWL_CA" },
     { "json", NULL, NULL, "results as JSON on standard output, errors as JSON on standard error" },
     { "help", NULL, NULL, "this text" },
 };
 // clang-format on
 const uint32_t cli_common_option_count = PW_LENGTH(cli_common_options);
 
-/* ---- what was probably meant */
-
-enum { WORD_MAX = 64 };
-
-/* Edits (insert, delete, replace, swap of neighbours) between two words. */
-static size_t distance(const char *a, const char *b)
-{
-    size_t n = strlen(a), m = strlen(b);
-    if (n > WORD_MAX || m > WORD_MAX)
-        return SIZE_MAX;
-    size_t rows[3][WORD_MAX + 1];
-    size_t *before = rows[0], *last = rows[1], *row = rows[2];
-    for (size_t j = 0; j <= m; j++)
-        before[j] = last[j] = j;
-    for (size_t i = 1; i <= n; i++) {
-        row[0] = i;
-        for (size_t j = 1; j <= m; j++) {
-            size_t best = last[j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1);
-            if (last[j] + 1 < best)
-                best = last[j] + 1;
-            if (row[j - 1] + 1 < best)
-                best = row[j - 1] + 1;
-            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] &&
-                before[j - 2] + 1 < best)
-                best = before[j - 2] + 1;
-            row[j] = best;
-        }
-        size_t *free_row = before;
-        before = last;
-        last = row;
-        row = free_row;
-    }
-    return last[m];
-}
-
-const char *cli_nearest(const char *name, const char *const *names, size_t count)
-{
-    const char *found = NULL;
-    size_t best = strlen(name) / 3 + 2; /* more edits than this is another word */
-    for (size_t i = 0; i < count; i++) {
-        size_t d = distance(name, names[i]);
-        bool begins = strlen(name) >= 2 && strncmp(names[i], name, strlen(name)) == 0;
-        if (begins)
-            d = 1;
-        if (d < best && d < strlen(names[i])) {
-            best = d;
-            found = names[i];
-        }
-    }
-    return found;
-}
-
 /* ---- parsing */
 
-static bool takes(const cli_app *cli, const cli_option *option)
+bool cli_takes(const cli_command *command, const cli_option *common)
 {
-    return cli->command->has_store || strcmp(option->name, "db") != 0;
+    if (strcmp(common->name, "json") == 0 || strcmp(common->name, "help") == 0)
+        return true;
+    return command->has_store && (!command->local || strcmp(common->name, "db") == 0);
+}
+
+static const cli_option *find_common(const char *name, size_t len)
+{
+    for (uint32_t i = 0; i < cli_common_option_count; i++) {
+        const cli_option *option = &cli_common_options[i];
+        if (strlen(option->name) == len && memcmp(option->name, name, len) == 0)
+            return option;
+    }
+    return NULL;
 }
 
 static const cli_option *find_option(const cli_app *cli, const char *name, size_t len)
@@ -84,13 +49,8 @@ static const cli_option *find_option(const cli_app *cli, const char *name, size_
         if (strlen(option->name) == len && memcmp(option->name, name, len) == 0)
             return option;
     }
-    for (uint32_t i = 0; i < cli_common_option_count; i++) {
-        const cli_option *option = &cli_common_options[i];
-        if (strlen(option->name) == len && memcmp(option->name, name, len) == 0 &&
-            takes(cli, option))
-            return option;
-    }
-    return NULL;
+    const cli_option *common = find_common(name, len);
+    return common && cli_takes(cli->command, common) ? common : NULL;
 }
 
 static bool unknown_option(const cli_app *cli, const char *word, size_t len)
@@ -100,12 +60,12 @@ static bool unknown_option(const cli_app *cli, const char *word, size_t len)
     for (uint32_t i = 0; i < cli->command->option_count && count < CLI_OPTIONS_MAX; i++)
         names[count++] = cli->command->options[i].name;
     for (uint32_t i = 0; i < cli_common_option_count; i++) {
-        if (takes(cli, &cli_common_options[i]))
+        if (cli_takes(cli->command, &cli_common_options[i]))
             names[count++] = cli_common_options[i].name;
     }
-    char name[WORD_MAX + 1];
-    (void)snprintf(name, sizeof name, "%.*s", len > WORD_MAX ? WORD_MAX : (int)len, word);
-    const char *near = cli_nearest(name, names, count);
+    char name[65]; /* longer ones are near to none */
+    (void)snprintf(name, sizeof name, "%.*s", len > 64 ? 64 : (int)len, word);
+    const char *near = pw_near(name, names, count);
     if (near)
         (void)cli_fail(cli, EXIT_USAGE, "no option '--%s': did you mean '--%s'?", name, near);
     else
@@ -125,21 +85,72 @@ static bool accept_option(cli_app *cli, const cli_option *option, const char *va
         cli->help = true;
         return true;
     }
-    if (!option->value2 && cli_value(cli, option->name)) {
+    if (!option->value2 && !option->many && cli_value(cli, option->name)) {
         (void)cli_fail(cli, EXIT_USAGE, "option '--%s' is given twice", option->name);
         return false;
     }
-    if (strcmp(option->name, "db") == 0) {
-        if (value[0] == '\0') {
-            (void)cli_fail(cli, EXIT_USAGE, "option '--db' needs a store: sqlite:PATH or a path");
-            return false;
-        }
-        cli->db = value;
-        cli->db_from_environment = false;
+    if (option == find_common(option->name, strlen(option->name)) && value[0] == '\0') {
+        bool db = strcmp(option->name, "db") == 0;
+        (void)cli_fail(cli, EXIT_USAGE, "option '--%s' needs %s%s", option->name,
+                       db ? "a store" : option->value, db ? ": sqlite:PATH or a path" : "");
+        return false;
     }
     cli->given[cli->given_count++] =
         (cli_given){ option->name, option->value ? value : "", value2 };
     return true;
+}
+
+/* The option at argv[*at], whose words it steps over. */
+static bool read_option(cli_app *cli, const cli_option *option, const char *equals, int argc,
+                        char **argv, int *at)
+{
+    const char *value = NULL, *value2 = NULL;
+    if (!option->value && equals) {
+        (void)cli_fail(cli, EXIT_USAGE, "option '--%s' takes no value", option->name);
+        return false;
+    }
+    if (option->value) {
+        value = equals ? equals + 1 : (*at + 1 < argc ? argv[++*at] : NULL);
+        if (value && option->value2)
+            value2 = *at + 1 < argc ? argv[++*at] : NULL;
+        if (!value || (option->value2 && !value2)) {
+            (void)cli_fail(cli, EXIT_USAGE, "option '--%s' needs %s%s%s", option->name,
+                           option->value, option->value2 ? " and " : "",
+                           option->value2 ? option->value2 : "");
+            return false;
+        }
+    }
+    return accept_option(cli, option, value, value2);
+}
+
+int cli_parse_before(cli_app *cli, int argc, char **argv)
+{
+    cli->given = PW_NEW_ARRAY(&cli->arena, cli_given, (size_t)argc);
+    int i = 1;
+    for (; i < argc && argv[i][0] == '-' && argv[i][1] != '\0'; i++) {
+        const char *word = argv[i];
+        if (strcmp(word, "-h") == 0) {
+            cli->help = true;
+            continue;
+        }
+        if (strcmp(word, "--version") == 0) {
+            cli->command = &command_version;
+            continue;
+        }
+        const char *name = word + 2, *equals = word[1] == '-' ? strchr(name, '=') : NULL;
+        const cli_option *option =
+            word[1] == '-' ? find_common(name, equals ? (size_t)(equals - name) : strlen(name))
+                           : NULL;
+        if (!option) {
+            (void)cli_fail(cli, EXIT_USAGE,
+                           "'%s' stands before the command: its own options stand behind its name",
+                           word);
+            return 0;
+        }
+        if (!read_option(cli, option, equals, argc, argv, &i))
+            return 0;
+    }
+    return i;
 }
 
 bool cli_parse(cli_app *cli, int argc, char **argv)
@@ -151,6 +162,10 @@ bool cli_parse(cli_app *cli, int argc, char **argv)
         memcpy(given, cli->given, cli->given_count * sizeof *given);
     cli->given = given;
     cli->positionals = PW_NEW_ARRAY(&cli->arena, const char *, words + 1);
+    for (uint32_t i = 0; i < cli->given_count && !cli->help; i++) {
+        if (!find_option(cli, given[i].name, strlen(given[i].name)))
+            return unknown_option(cli, given[i].name, strlen(given[i].name));
+    }
     bool options_end = false;
     for (int i = 0; i < argc; i++) {
         const char *word = argv[i];
@@ -178,23 +193,7 @@ bool cli_parse(cli_app *cli, int argc, char **argv)
         const cli_option *option = find_option(cli, name, len);
         if (!option)
             return unknown_option(cli, name, len);
-        const char *value = NULL, *value2 = NULL;
-        if (!option->value && equals) {
-            (void)cli_fail(cli, EXIT_USAGE, "option '--%s' takes no value", option->name);
-            return false;
-        }
-        if (option->value) {
-            value = equals ? equals + 1 : (i + 1 < argc ? argv[++i] : NULL);
-            if (value && option->value2)
-                value2 = i + 1 < argc ? argv[++i] : NULL;
-            if (!value || (option->value2 && !value2)) {
-                (void)cli_fail(cli, EXIT_USAGE, "option '--%s' needs %s%s%s", option->name,
-                               option->value, option->value2 ? " and " : "",
-                               option->value2 ? option->value2 : "");
-                return false;
-            }
-        }
-        if (!accept_option(cli, option, value, value2))
+        if (!read_option(cli, option, equals, argc, argv, &i))
             return false;
     }
     if (cli->help)
@@ -246,5 +245,22 @@ bool cli_number(const cli_app *cli, const char *name, uint64_t least, uint64_t m
         return false;
     }
     *out = n;
+    return true;
+}
+
+bool cli_time(const cli_app *cli, const char *name, uint64_t otherwise, uint64_t *out)
+{
+    const char *text = cli_value(cli, name);
+    pw_duration duration;
+    *out = otherwise;
+    if (!text)
+        return true;
+    if (pw_duration_parse(&duration, pw_str_of(text), NULL) != PAWL_OK || duration.months != 0 ||
+        duration.ms == 0 || duration.ms > INT64_MAX) {
+        (void)cli_fail(cli, EXIT_USAGE, "option '--%s' is a time such as 30s, 24h or 90d, not '%s'",
+                       name, text);
+        return false;
+    }
+    *out = duration.ms;
     return true;
 }

@@ -84,6 +84,12 @@ void out_safe(pw_str s)
     pw_arena_done(&arena);
 }
 
+bool out_now(void)
+{
+    out_flush();
+    return out_errno == 0;
+}
+
 int out_end(int code)
 {
     out_flush();

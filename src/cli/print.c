@@ -18,12 +18,13 @@ void print_line_note(pw_str text)
     cli_note(PW_FMT, PW_ARG(text));
 }
 
-pw_str cli_db_words(cli_app *cli)
+pw_str cli_store_words(cli_app *cli)
 {
-    if (!cli->db || cli->db_from_environment)
+    const char *where = cli->server ? cli->server : cli->db;
+    if (!where || cli->store_from_environment)
         return PW_LIT("");
-    return pw_arena_printf(&cli->arena, " --db " PW_FMT,
-                           PW_ARG(cli_quoted(&cli->arena, pw_str_of(cli->db))));
+    return pw_arena_printf(&cli->arena, " --%s " PW_FMT, cli->server ? "server" : "db",
+                           PW_ARG(cli_quoted(&cli->arena, pw_str_of(where))));
 }
 
 int cli_exit_of_status(pw_str status)
@@ -44,8 +45,7 @@ static pw_str text_of(cli_app *cli, pw_value v)
     return text.ptr ? text : PW_LIT("?");
 }
 
-/* At most `width` bytes, cut between characters. */
-static pw_str cut(cli_app *cli, pw_str s, size_t width)
+pw_str cli_cut(cli_app *cli, pw_str s, size_t width)
 {
     if (s.len <= width)
         return s;
@@ -64,13 +64,13 @@ static pw_str resume_words(cli_app *cli, pw_str id, pw_str key)
     pw_arena *arena = &cli->arena;
     return pw_arena_printf(arena, "pawl resume " PW_FMT " --key " PW_FMT " --data '{}'" PW_FMT,
                            PW_ARG(cli_quoted(arena, id)), PW_ARG(cli_quoted(arena, key)),
-                           PW_ARG(cli_db_words(cli)));
+                           PW_ARG(cli_store_words(cli)));
 }
 
 static pw_str send_words(cli_app *cli, pw_str type)
 {
     return pw_arena_printf(&cli->arena, "pawl send " PW_FMT " --data '{}'" PW_FMT,
-                           PW_ARG(cli_quoted(&cli->arena, type)), PW_ARG(cli_db_words(cli)));
+                           PW_ARG(cli_quoted(&cli->arena, type)), PW_ARG(cli_store_words(cli)));
 }
 
 /* " until 2026-...", " since ...", for the members that are there. */
@@ -143,6 +143,7 @@ static void print_wait(cli_app *cli, pw_value instance, pw_value wait, void (*li
         pw_buf_text(&buf, ", assigned to ");
         pw_buf_str(&buf, cli_safe(arena, assigned));
     }
+    pw_buf_str(&buf, moment_words(cli, wait, "startAt", "at"));
     pw_buf_str(&buf, moment_words(cli, wait, "dueAt", "until"));
     pw_buf_str(&buf, moment_words(cli, wait, "since", "since"));
     pw_buf_str(&buf, moment_words(cli, wait, "timeoutAt", "at most until"));
@@ -153,7 +154,7 @@ static void print_wait(cli_app *cli, pw_value instance, pw_value wait, void (*li
     pw_value error = pw_get_lit(wait, "error");
     if (pw_is(error, PW_OBJECT)) {
         pw_buf_text(&buf, ", because of ");
-        pw_buf_str(&buf, cut(cli, text_of(cli, error), VALUE_WIDTH));
+        pw_buf_str(&buf, cli_cut(cli, text_of(cli, error), VALUE_WIDTH));
     }
     if (!buf.failed)
         line(pw_arena_str(arena, pw_buf_view(&buf)));
@@ -163,12 +164,12 @@ static void print_wait(cli_app *cli, pw_value instance, pw_value wait, void (*li
             pw_arena_printf(arena, "    answer with: " PW_FMT, PW_ARG(resume_words(cli, id, key))));
     else if (pw_str_is(kind, "child") && child.len > 0)
         line(pw_arena_printf(arena, "    look at it with: pawl show " PW_FMT PW_FMT,
-                             PW_ARG(cli_quoted(arena, child)), PW_ARG(cli_db_words(cli))));
+                             PW_ARG(cli_quoted(arena, child)), PW_ARG(cli_store_words(cli))));
     else if (pw_str_is(kind, "external-message") && type.len > 0)
         line(pw_arena_printf(arena, "    send with: " PW_FMT, PW_ARG(send_words(cli, type))));
     else if (pw_str_is(kind, "continue"))
         line(pw_arena_printf(arena, "    go on with: pawl continue " PW_FMT PW_FMT,
-                             PW_ARG(cli_quoted(arena, id)), PW_ARG(cli_db_words(cli))));
+                             PW_ARG(cli_quoted(arena, id)), PW_ARG(cli_store_words(cli))));
 }
 
 void print_waits(cli_app *cli, pw_value instance, void (*line)(pw_str text))
@@ -266,7 +267,7 @@ void print_step(cli_app *cli, pw_value step, pw_str prefix, void (*line)(pw_str 
             first = false;
             pw_buf_str(&buf, cli_safe(arena, key));
             pw_buf_char(&buf, '=');
-            pw_buf_str(&buf, cut(cli, text_of(cli, members[m].value), VALUE_WIDTH));
+            pw_buf_str(&buf, cli_cut(cli, text_of(cli, members[m].value), VALUE_WIDTH));
         }
         if (!buf.failed)
             line(pw_arena_str(arena, pw_buf_view(&buf)));

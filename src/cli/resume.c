@@ -5,7 +5,6 @@
 
 static int resume(cli_app *cli)
 {
-    pw_arena *arena = &cli->arena;
     const char *key = cli_value(cli, "key"), *until = NULL;
     if (!key)
         return cli_fail(cli, EXIT_USAGE, "--key is missing: `pawl show ID` prints it");
@@ -15,39 +14,26 @@ static int resume(cli_app *cli)
         code = cli_until(cli, &until);
     if (code != EXIT_DONE)
         return code;
-    pw_str id = pw_str_of(cli->positionals[0]);
-    pw_value request =
-        pw_object_of(arena,
-                     (pw_member[]){ { PW_LIT("command"), pw_string_ref(PW_LIT("resume")) },
-                                    { PW_LIT("id"), pw_string_ref(id) },
-                                    { PW_LIT("key"), pw_string_ref(pw_str_of(key)) },
-                                    { PW_LIT("data"), data },
-                                    { PW_LIT("actor"), pw_string_ref(pw_str_of(cli_actor(cli))) } },
-                     5);
-    cli_session session = { .cli = cli };
-    if ((code = session_open(&session)) != EXIT_DONE)
-        return code;
-    pw_value answer;
-    pawl_error err;
-    if (session_call(&session, request, &answer, &err) != PAWL_OK)
-        code = cli_fail_error(cli, &err);
-    else
-        code = cli_drive(&session, id, until, false);
-    session_close(&session);
-    return code;
+    cli_request request;
+    request_begin(cli, &request, "resume");
+    request_text(&request, "id", cli->positionals[0]);
+    request_text(&request, "key", key);
+    request_add(&request, "data", data);
+    code = request_who(cli, &request);
+    return code == EXIT_DONE ? cli_change(cli, &request, until, false) : code;
 }
 
 // clang-format off
 static const cli_option options[] = {
     { "key", "KEY", NULL, "the bookmark's key, as `pawl show` prints it; required" },
     { "data", "JSON", NULL, "what is submitted: JSON, or @FILE, or @- for standard input; else null" },
-    { "actor", "NAME", NULL, "who submits it, for the log; else the user's name" },
-    { "until", "WHAT", NULL, "drive until it is idle (the default), settled, or at its end" },
+    CLI_ACTOR("submits it"), CLI_KEY, CLI_IF_TOKEN,
+    CLI_UNTIL,
     { "no-wait", NULL, NULL, "end as soon as the data is committed" },
 };
 
 const cli_command command_resume = {
-    .name = "resume", .positionals = "ID", .least = 1, .most = 1, .has_store = true, .run = resume,
+    .name = "resume", .positionals = "ID", .least = 1, .most = 1, .has_store = true, .group = CLI_GROUP_INSTANCES, .run = resume,
     .options = options, .option_count = PW_LENGTH(options),
     .summary = "submit data to a waiting instance, so that it goes on",
     .text =

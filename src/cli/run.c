@@ -143,7 +143,7 @@ static int make_store(cli_app *cli, own_store *own)
     own->path = pw_arena_alloc(&cli->arena, path.len + 1);
     memcpy(own->path, path.ptr, path.len + 1);
     cli->db = pw_arena_printf(&cli->arena, "sqlite:%s", own->path).ptr;
-    cli->db_from_environment = false;
+    cli->store_from_environment = false;
     return EXIT_DONE;
 }
 
@@ -164,42 +164,28 @@ static void remove_store(cli_app *cli, const own_store *own)
 static int begin(cli_app *cli, cli_session *session, pw_value definition, pw_value input,
                  pw_str *id)
 {
-    pw_arena *arena = &cli->arena;
-    pawl_error err;
-    pw_value answer, none = { 0 };
-    const char *key = cli_value(cli, "id");
-    pw_str name =
-        pw_arena_printf(arena, PW_FMT "/" PW_FMT, PW_ARG(pw_get_text(definition, "namespace")),
-                        PW_ARG(pw_get_text(definition, "name")));
-    pw_value request =
-        pw_object_of(arena,
-                     (pw_member[]){ { PW_LIT("command"), pw_string_ref(PW_LIT("start")) },
-                                    { PW_LIT("name"), pw_string_ref(name) },
-                                    { PW_LIT("version"), pw_get_lit(definition, "version") },
-                                    { PW_LIT("input"), input },
-                                    { PW_LIT("key"), key ? pw_string_ref(pw_str_of(key)) : none },
-                                    { PW_LIT("actor"), pw_string_ref(pw_str_of(cli_actor(cli))) } },
-                     6);
-    if (session_call(session, request, &answer, &err) != PAWL_OK)
-        return cli_fail_error(cli, &err);
-    cli_warn(cli, answer);
-    *id = pw_get_text(answer, "id");
-    return EXIT_DONE;
+    pw_value answer;
+    pw_str name = pw_arena_printf(&cli->arena, PW_FMT "/" PW_FMT,
+                                  PW_ARG(pw_get_text(definition, "namespace")),
+                                  PW_ARG(pw_get_text(definition, "name")));
+    int code = cli_start(session, name.ptr, pw_get_text(definition, "version"), input, &answer);
+    *id = code == EXIT_DONE ? pw_get_text(answer, "id") : PW_LIT("");
+    return code;
 }
 
 /* How to go on, for an instance that was left before its end. */
 static void say_how_to_go_on(cli_app *cli, pw_str id)
 {
-    pw_str db = cli_db_words(cli);
+    pw_str store = cli_store_words(cli);
     const char *key = cli_value(cli, "id");
     cli_note("pawl run: instance " PW_FMT " is safe in its store. Look: pawl show " PW_FMT PW_FMT,
-             PW_ARG(id), PW_ARG(id), PW_ARG(db));
+             PW_ARG(id), PW_ARG(id), PW_ARG(store));
     if (key)
         cli_note("pawl run: go on: the same `pawl run` again, with --id " PW_FMT PW_FMT,
-                 PW_ARG(cli_quoted(&cli->arena, pw_str_of(key))), PW_ARG(db));
+                 PW_ARG(cli_quoted(&cli->arena, pw_str_of(key))), PW_ARG(store));
     else
         cli_note("pawl run: go on: pawl continue " PW_FMT " --until end" PW_FMT, PW_ARG(id),
-                 PW_ARG(db));
+                 PW_ARG(store));
 }
 
 static int report(cli_app *cli, pw_value instance)
@@ -277,11 +263,12 @@ static int run(cli_app *cli)
     if (code != EXIT_DONE)
         return code;
     own_store own = { 0 };
-    if (!cli->db && cli_flag(cli, "no-wait"))
+    bool ours = !cli->db && !cli->server;
+    if (ours && cli_flag(cli, "no-wait"))
         return cli_fail(
             cli, EXIT_USAGE,
             "--no-wait needs a store that stays: give --db sqlite:PATH, or set PAWL_DB");
-    if (!cli->db && (code = make_store(cli, &own)) != EXIT_DONE)
+    if (ours && (code = make_store(cli, &own)) != EXIT_DONE)
         return code;
     progress shown = { .lock = PTHREAD_MUTEX_INITIALIZER };
     cli_session session = { .cli = cli, .create = true, .long_lived = !own.directory };
@@ -311,11 +298,11 @@ static const cli_option options[] = {
     { "no-wait", NULL, NULL, "end as soon as the start is committed, and print the instance's id" },
     { "progress", NULL, NULL, "say on standard error what is done, even if that is no terminal" },
     { "quiet", NULL, NULL, "do not, even if it is one" },
-    { "actor", "NAME", NULL, "who starts it, for the log; else the user's name" },
+    CLI_START_OPTIONS,
 };
 
 const cli_command command_run = {
-    .name = "run", .positionals = "FILE", .least = 1, .most = 1, .has_store = true, .run = run,
+    .name = "run", .positionals = "FILE", .least = 1, .most = 1, .has_store = true, .group = CLI_GROUP_INSTANCES, .run = run,
     .options = options, .option_count = PW_LENGTH(options),
     .summary = "run a workflow from its file to its end, and print its output",
     .text =

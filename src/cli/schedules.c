@@ -42,10 +42,7 @@ static void print_page(cli_app *cli, pw_value page)
                                          "NEXT",       "LAST",    "INSTANCE" };
     pw_arena *arena = &cli->arena;
     pw_value list = pw_get_lit(page, "schedules");
-    table *t = PW_NEW(arena, table);
-    for (uint32_t i = 0; i < PW_LENGTH(heads); i++)
-        table_put(t, i, pw_str_of(heads[i]));
-    t->rows++;
+    table *t = table_new(arena, heads, PW_LENGTH(heads));
     for (uint32_t i = 0; i < list.count && t->rows < TABLE_ROWS; i++, t->rows++) {
         pw_value schedule = pw_item(list, i);
         pw_str last = pw_get_text(schedule, "last");
@@ -64,10 +61,7 @@ static void print_page(cli_app *cli, pw_value page)
         cli_note("pawl schedules: none");
     else
         table_print(t);
-    pw_str next = pw_get_text(page, "next");
-    if (next.len > 0)
-        cli_note("pawl schedules: there are more: pawl schedules --after " PW_FMT PW_FMT,
-                 PW_ARG(cli_quoted(arena, next)), PW_ARG(cli_db_words(cli)));
+    cli_say_more(cli, page);
 }
 
 static int schedules(cli_app *cli)
@@ -75,29 +69,12 @@ static int schedules(cli_app *cli)
     uint64_t limit = 0;
     if (!cli_number(cli, "limit", 1, 1000, 100, &limit))
         return EXIT_USAGE;
-    pawl *p = NULL;
-    int code = cli_open_reader(cli, &p);
-    if (code != EXIT_DONE)
-        return code;
-    const pawl_list_options options = { .struct_size = sizeof options,
-                                        .name = cli_value(cli, "name"),
-                                        .after = cli_value(cli, "after"),
-                                        .limit = (uint32_t)limit };
-    char *text = NULL;
-    pawl_error err;
-    pw_value page;
-    pawl_code called = pawl_schedules(p, &options, &text, &err);
-    if (called == PAWL_OK)
-        called = pw_json_parse(&page, pw_str_of(text), NULL, &cli->arena, &err);
-    pawl_free(text);
-    pawl_close(p);
-    if (called != PAWL_OK)
-        return cli_fail_error(cli, &err);
-    if (cli->json)
-        out_json(page, PW_JSON_COMPACT);
-    else
-        print_page(cli, page);
-    return EXIT_DONE;
+    cli_request request;
+    request_begin(cli, &request, "schedules");
+    request_option(cli, &request, "name");
+    request_option(cli, &request, "after");
+    request_add(&request, "limit", pw_int((int64_t)limit));
+    return cli_ask(cli, true, pw_object_end(&request), print_page);
 }
 
 // clang-format off
@@ -108,7 +85,7 @@ static const cli_option options[] = {
 };
 
 const cli_command command_schedules = {
-    .name = "schedules", .positionals = "", .least = 0, .most = 0, .has_store = true, .run = schedules,
+    .name = "schedules", .positionals = "", .least = 0, .most = 0, .has_store = true, .group = CLI_GROUP_DEFINITIONS, .run = schedules,
     .options = options, .option_count = PW_LENGTH(options),
     .summary = "list what starts by itself, and when it is due",
     .text =

@@ -1,20 +1,12 @@
 /* send.c - `pawl send`: messages for whoever listens. */
 #include <stdio.h>
 #include <sys/random.h>
-#include <time.h>
 
 #include "base/digest.h"
 #include "base/moment.h"
 #include "cli/cli.h"
 
 enum { EVENT_MAX = 16 << 20 }; /* bytes of a file; what the library takes at once */
-
-static uint64_t now_ms(void)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_REALTIME, &now);
-    return (uint64_t)now.tv_sec * 1000u + (uint64_t)now.tv_nsec / 1000000u;
-}
 
 static pw_value text_or_none(const char *text)
 {
@@ -48,7 +40,7 @@ static int made_event(cli_app *cli, pw_value *out)
     if (!given) {
         if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random)
             return cli_fail(cli, EXIT_TROUBLE, "no random numbers from the system: give --id");
-        pw_id_of_time(id, now_ms(), random);
+        pw_id_of_time(id, (uint64_t)cli_now_ms(), random);
         given = pw_arena_str(arena, (pw_str){ id, PW_ID_SIZE - 1 }).ptr;
     }
     pw_object_builder event = { .arena = arena };
@@ -57,7 +49,7 @@ static int made_event(cli_app *cli, pw_value *out)
     pw_object_add(&event, PW_LIT("source"), pw_string_ref(pw_str_of(source ? source : "/pawl/send")));
     pw_object_add(&event, PW_LIT("type"), pw_string_ref(pw_str_of(cli->positionals[0])));
     pw_object_add(&event, PW_LIT("subject"), text_or_none(cli_value(cli, "subject")));
-    pw_object_add(&event, PW_LIT("time"), pw_string_ref(pw_moment_text(arena, (int64_t)now_ms())));
+    pw_object_add(&event, PW_LIT("time"), pw_string_ref(pw_moment_text(arena, cli_now_ms())));
     pw_object_add(&event, PW_LIT("data"), data);
     *out = pw_object_end(&event);
     for (uint32_t i = 0; i < cli->given_count; i++) {
@@ -100,7 +92,7 @@ static int read_ttl(cli_app *cli, pw_value *out)
     *out = (pw_value){ 0 };
     if (!ttl)
         return EXIT_DONE;
-    int64_t now = (int64_t)now_ms();
+    int64_t now = cli_now_ms();
     if (pw_duration_parse(&duration, pw_str_of(ttl), NULL) != PAWL_OK ||
         pw_duration_after(now, duration) <= now)
         return cli_fail(cli, EXIT_USAGE, "option '--ttl' is a time such as 30m, 24h or 7d, not '%s'",
@@ -158,19 +150,19 @@ static int send(cli_app *cli)
         code = read_ttl(cli, &ttl);
     if (code != EXIT_DONE)
         return code;
-    pw_value request =
-        pw_object_of(&cli->arena,
-                     (pw_member[]){ { PW_LIT("command"), pw_string_ref(PW_LIT("publish")) },
-                                    { PW_LIT("events"), events },
-                                    { PW_LIT("ttlMs"), ttl },
-                                    { PW_LIT("actor"), pw_string_ref(pw_str_of(cli_actor(cli))) } },
-                     4);
+    cli_request request;
+    request_begin(cli, &request, "publish");
+    request_add(&request, "events", events);
+    request_add(&request, "ttlMs", ttl);
+    code = request_who(cli, &request);
+    if (code != EXIT_DONE)
+        return code;
     cli_session session = { .cli = cli };
     if ((code = session_open(&session)) != EXIT_DONE)
         return code;
     pw_value answer;
     pawl_error err;
-    if (session_call(&session, request, &answer, &err) != PAWL_OK) {
+    if (session_call(&session, pw_object_end(&request), &answer, &err) != PAWL_OK) {
         code = cli_fail_error(cli, &err);
     } else {
         print_answer(cli, answer);
@@ -191,12 +183,12 @@ static const cli_option options[] = {
     { "event", "FILE", NULL, "a whole CloudEvent as JSON, instead of TYPE and these; - is standard input" },
     { "batch", NULL, NULL, "the file of --event holds an array of them: all are taken in, or none" },
     { "ttl", "TIME", NULL, "how long it is kept for who listens later, and known as a duplicate; else 24h" },
-    { "actor", "NAME", NULL, "who sends it, for the log; else the user's name" },
+    CLI_ACTOR("sends it"), CLI_KEY,
     { "no-wait", NULL, NULL, "end as soon as it is delivered or kept" },
 };
 
 const cli_command command_send = {
-    .name = "send", .positionals = "[TYPE]", .least = 0, .most = 1, .has_store = true, .run = send,
+    .name = "send", .positionals = "[TYPE]", .least = 0, .most = 1, .has_store = true, .group = CLI_GROUP_PEOPLE, .run = send,
     .options = options, .option_count = PW_LENGTH(options),
     .summary = "send a message to whoever listens for it",
     .text =

@@ -1,10 +1,13 @@
-/* session.c - the way of a command to the store.
+/* session.c - the way of a command to the store. A command is JSON, and means the same on each way:
  *
- * Who owns the store decides. If nobody does, we do for the length of the command: we open it,
- * carry out the command, drive what there is to do, and close it; meanwhile other commands reach us
- * by the socket. If another process owns it, the command travels to that one's socket and means the
- * same. Owners come and go: a command that finds the owner gone looks again who owns the store now.
- */
+ *     --server URL      remote.c: by HTTP
+ *     only to look      pawl_command() on a store that is opened to read, beside any owner
+ *     nobody owns it    we do for the length of the command: pawl_command()
+ *     another owns it   by that one's socket
+ *
+ * Who owns the store decides. While we own it we drive what there is to do, and other commands
+ * reach us by the socket. Owners come and go: a command that finds the owner gone looks again who
+ * owns the store now. */
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -12,11 +15,12 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "cli/cli.h"
+#include "cli/remote.h"
 
 enum {
-    SLICE_MS = 250,         /* how long a wait may keep us from noticing a signal */
-    REMOTE_SLICE_MS = 1000, /* the same at the owner: one connection each */
+    SLICE_MS = 250,          /* how long a wait may keep us from noticing a signal */
+    OWNER_SLICE_MS = 1000,   /* the same at the owner: one connection each */
+    SERVER_SLICE_MS = 30000, /* at a server, whose answer can be given up */
     LOOK_AGAIN_MS = 100,
     LOOK_AGAIN_MAX = 100, /* ten seconds: an owner that takes no commands is about to end */
     OWNERS_LOST_MAX = 10,
@@ -24,13 +28,24 @@ enum {
 
 /* ---- signals */
 
-static volatile sig_atomic_t caught;
+static volatile sig_atomic_t caught, times, times_most = 1;
 
 static void on_signal(int number)
 {
-    if (caught != 0)
-        _exit(128 + number); /* asked twice: at once. Everything that counts is committed */
+    if (times >= times_most)
+        _exit(128 + number); /* asked again: at once. Everything that counts is committed */
     caught = number;
+    times++;
+}
+
+void cli_hear_signals(int most)
+{
+    times_most = most;
+}
+
+int cli_signals(void)
+{
+    return times;
 }
 
 void cli_catch_signals(void)
@@ -56,7 +71,7 @@ static void pause_ms(long ms)
 /* ---- opening */
 
 /* A store that this release cannot have is bad usage; one that it cannot open is trouble. */
-static bool uri_is_known(const cli_app *cli)
+bool cli_knows_store(const cli_app *cli)
 {
     const char *colon = strchr(cli->db, ':');
     size_t len = colon ? (size_t)(colon - cli->db) : 0;
@@ -108,20 +123,41 @@ static pawl_code try_to_own(cli_session *session, pawl_error *err)
     return PAWL_OK;
 }
 
+static pawl_code open_to_look(cli_session *session, pawl_error *err)
+{
+    pawl_options options = pawl_options_default();
+    options.store = session->store;
+    options.mode = PAWL_READ;
+    options.create = 0;
+    return pawl_open(&session->p, &options, err);
+}
+
 int session_open(cli_session *session)
 {
     cli_app *cli = session->cli;
+    if (cli->server)
+        return remote_open(&session->remote, cli);
+    static const char *const given_to_server[] = { "token", "token-file", "ca" };
+    for (size_t i = 0; i < PW_LENGTH(given_to_server); i++) {
+        if (cli_value(cli, given_to_server[i]))
+            return cli_fail(cli, EXIT_USAGE, "--%s is for a server: give --server URL, too",
+                            given_to_server[i]);
+    }
     if (!session->store)
         session->store = cli->db;
     if (!session->store)
         return cli_fail(cli, EXIT_USAGE,
-                        "which store? Give --db sqlite:PATH, or set PAWL_DB in the environment");
-    if (session->store == cli->db && !uri_is_known(cli))
+                        "which store? Give --db sqlite:PATH, or --server URL, or set PAWL_DB or "
+                        "PAWL_SERVER in the environment");
+    if (session->store == cli->db && !cli_knows_store(cli))
         return EXIT_USAGE;
+    if (session->never_own)
+        return EXIT_DONE;
     pawl_error err;
-    pawl_code code = try_to_own(session, &err);
-    if (code == PAWL_OK || code == PAWL_BUSY)
+    pawl_code code = session->look ? open_to_look(session, &err) : try_to_own(session, &err);
+    if (code == PAWL_OK || (code == PAWL_BUSY && !session->look))
         return EXIT_DONE; /* busy: the first call finds the owner */
+    session->p = NULL;
     return store_trouble(cli, &err);
 }
 
@@ -129,25 +165,10 @@ void session_close(cli_session *session)
 {
     pawl_control_close(session->control);
     pawl_close(session->p);
+    remote_close(session->remote);
     session->control = NULL;
     session->p = NULL;
-}
-
-int cli_open_reader(cli_app *cli, pawl **out)
-{
-    if (!cli->db)
-        return cli_fail(cli, EXIT_USAGE,
-                        "which store? Give --db sqlite:PATH, or set PAWL_DB in the environment");
-    if (!uri_is_known(cli))
-        return EXIT_USAGE;
-    pawl_options options = pawl_options_default();
-    options.store = cli->db;
-    options.mode = PAWL_READ;
-    options.create = 0;
-    pawl_error err;
-    if (pawl_open(out, &options, &err) == PAWL_OK)
-        return EXIT_DONE;
-    return store_trouble(cli, &err);
+    session->remote = NULL;
 }
 
 /* ---- commands */
@@ -160,6 +181,16 @@ static pawl_code code_of_name(pw_str name)
     PAWL_CODES(CLI_CODE_NAME)
 #undef CLI_CODE_NAME
     return PAWL_IO;
+}
+
+static pawl_reason reason_of_name(pw_str name)
+{
+#define CLI_REASON_NAME(reason, text, action)                                                      \
+    if (pw_str_is(name, text))                                                                     \
+        return PAWL_REASON_##reason;
+    PAWL_REASONS(CLI_REASON_NAME)
+#undef CLI_REASON_NAME
+    return PAWL_REASON_NONE;
 }
 
 static pawl_code read_answer(cli_session *session, const char *answer, pw_value *out,
@@ -178,7 +209,9 @@ static pawl_code read_answer(cli_session *session, const char *answer, pw_value 
         pw_str message = pw_get_text(error, "message");
         pw_str name = pw_get_text(error, "code");
         code = code_of_name(name);
-        return pw_fail(err, code == PAWL_OK ? PAWL_IO : code, PW_FMT, PW_ARG(message));
+        return pw_fail_reason(err, code == PAWL_OK ? PAWL_IO : code,
+                              reason_of_name(pw_get_text(error, "reason")), PW_FMT,
+                              PW_ARG(message));
     }
     *out = pw_get_lit(all, "ok");
     if (pw_is(*out, PW_NONE))
@@ -186,30 +219,20 @@ static pawl_code read_answer(cli_session *session, const char *answer, pw_value 
     return PAWL_OK;
 }
 
-pawl_code session_call(cli_session *session, pw_value request, pw_value *out, pawl_error *err)
+/* To the owner's socket, or into our own store once we own it. */
+static pawl_code call_owner(cli_session *session, const char *text, char **answer, pawl_error *err)
 {
-    pw_buf buf;
-    pw_buf_init(&buf, 0);
-    pw_json_write(&buf, request, PW_JSON_COMPACT);
-    PW_AUTO(pw_free_text) char *text = pw_buf_take(&buf);
-    if (!text)
-        return pw_no_memory(err);
-    if (!pw_utf8_valid(pw_str_of(text)))
-        return pw_fail(err, PAWL_INVALID, "an argument is not UTF-8 text");
-    char *answer = NULL;
     for (int look = 0;; look++) {
-        pawl_code code = PAWL_OK;
         if (session->p)
-            code = pawl_command(session->p, text, &answer, err);
-        else
-            code = pawl_control_call(session->store, text, 0, &answer, err);
-        if (code == PAWL_OK)
-            break;
-        if (session->p || code != PAWL_NOT_FOUND)
+            return pawl_command(session->p, text, answer, err);
+        pawl_code code = pawl_control_call(session->store, text, 0, answer, err);
+        if (code != PAWL_NOT_FOUND)
             return code;
         /* Nobody listens: the owner has ended, or has not come so far, or takes no commands. */
         pawl_error busy;
-        code = try_to_own(session, &busy);
+        code = session->never_own
+                   ? pw_fail(&busy, PAWL_BUSY, "%s", err ? err->message : "nobody listens")
+                   : try_to_own(session, &busy);
         if (code == PAWL_OK)
             continue;
         if (code != PAWL_BUSY || look == LOOK_AGAIN_MAX || cli_interrupted()) {
@@ -219,7 +242,18 @@ pawl_code session_call(cli_session *session, pw_value request, pw_value *out, pa
         }
         pause_ms(LOOK_AGAIN_MS);
     }
-    pawl_code code = read_answer(session, answer, out, err);
+}
+
+pawl_code session_call(cli_session *session, pw_value request, pw_value *out, pawl_error *err)
+{
+    pw_str text = pw_json_text(&session->cli->arena, request, PW_JSON_COMPACT);
+    if (!pw_utf8_valid(text))
+        return pw_fail(err, PAWL_INVALID, "an argument is not UTF-8 text");
+    char *answer = NULL;
+    pawl_code code = session->remote ? remote_call(session->remote, request, &answer, err)
+                                     : call_owner(session, text.ptr, &answer, err);
+    if (code == PAWL_OK)
+        code = read_answer(session, answer, out, err);
     pawl_free(answer);
     return code;
 }
@@ -263,32 +297,61 @@ int session_deploy(cli_session *session, const char *path, pw_str text, pw_value
     return cli_fail_error(cli, &err);
 }
 
+uint64_t session_slice_ms(const cli_session *session)
+{
+    return session->remote ? SERVER_SLICE_MS : session->p ? SLICE_MS : OWNER_SLICE_MS;
+}
+
 pawl_code session_wait(cli_session *session, pw_str id, const char *what, pw_value *out,
                        pawl_error *err)
 {
-    pw_arena *arena = &session->cli->arena;
-    pw_value request = pw_object_of(
-        arena,
-        (pw_member[]){ { PW_LIT("command"), pw_string_ref(PW_LIT("wait")) },
-                       { PW_LIT("id"), pw_string_ref(id) },
-                       { PW_LIT("for"), pw_string_ref(pw_str_of(what)) },
-                       { PW_LIT("timeoutMs"), pw_int(session->p ? SLICE_MS : REMOTE_SLICE_MS) } },
-        4);
-    pw_arena_mark mark = pw_arena_at(arena);
+    cli_app *cli = session->cli;
+    if (session->remote)
+        remote_patient(session->remote, true);
+    pw_arena_mark mark = pw_arena_at(&cli->arena);
     for (int lost = 0;;) {
-        bool remote = !session->p;
-        pawl_code code = session_call(session, request, out, err);
+        bool owned = session->p || session->remote;
+        cli_request request;
+        request_begin(cli, &request, "wait");
+        request_add(&request, "id", pw_string_ref(id));
+        request_text(&request, "for", what);
+        request_add(&request, "timeoutMs", pw_int((int64_t)session_slice_ms(session)));
+        pawl_code code = session_call(session, pw_object_end(&request), out, err);
         if (cli_interrupted())
             return code;
-        if (code == PAWL_IO && remote && lost++ < OWNERS_LOST_MAX) {
+        if (code == PAWL_IO && !owned && lost++ < OWNERS_LOST_MAX) {
             pause_ms(
                 LOOK_AGAIN_MS); /* it died while we waited; to wait is harmless: who is next? */
             continue;
         }
         if (code != PAWL_TIMEOUT)
             return code;
-        pw_arena_rewind(arena, mark);
+        pw_arena_rewind(&cli->arena, mark);
     }
+}
+
+pawl_code session_wait_moved(cli_session *session, pw_str id, int64_t token, pawl_error *err)
+{
+    cli_app *cli = session->cli;
+    cli_request request;
+    pw_value answer;
+    if (!session->remote) { /* a store that is only read tells nobody when it changes */
+        pause_ms(SLICE_MS);
+        request_begin(cli, &request, "head");
+        request_add(&request, "id", pw_string_ref(id));
+        pawl_code code = session_call(session, pw_object_end(&request), &answer, err);
+        int64_t now = token;
+        if (code == PAWL_OK && pw_integer(pw_get_lit(answer, "token"), &now) && now == token)
+            return pw_fail(err, PAWL_TIMEOUT, "it has not moved");
+        return code;
+    }
+    remote_patient(session->remote, true);
+    request_begin(cli, &request, "wait");
+    request_add(&request, "id", pw_string_ref(id));
+    request_text(&request, "for", "moved");
+    request_add(&request, "token", pw_int(token));
+    request_add(&request, "timeoutMs", pw_int(SERVER_SLICE_MS));
+    return session_call(session, pw_object_end(&request), &answer, err);
 }
 
 void session_drain(cli_session *session)
@@ -297,4 +360,33 @@ void session_drain(cli_session *session)
     while (session->p && !cli_interrupted() &&
            pawl_drain(session->p, SLICE_MS, &err) == PAWL_TIMEOUT)
         continue;
+}
+
+/* ---- one question */
+
+int cli_ask(cli_app *cli, bool look, pw_value request, void (*print)(cli_app *cli, pw_value answer))
+{
+    cli_session session = { .cli = cli, .look = look };
+    int code = session_open(&session);
+    if (code != EXIT_DONE)
+        return code;
+    pw_value answer;
+    pawl_error err;
+    if (session_call(&session, request, &answer, &err) != PAWL_OK)
+        code = cli_fail_error(cli, &err);
+    else if (cli->json)
+        out_json(answer, PW_JSON_COMPACT);
+    else
+        print(cli, answer);
+    session_close(&session);
+    return code;
+}
+
+void cli_say_more(cli_app *cli, pw_value page)
+{
+    pw_str next = pw_get_text(page, "next");
+    if (next.len > 0)
+        cli_note("pawl %s: there are more: pawl %s --after " PW_FMT PW_FMT, cli->command->name,
+                 cli->command->name, PW_ARG(cli_quoted(&cli->arena, next)),
+                 PW_ARG(cli_store_words(cli)));
 }

@@ -3,32 +3,65 @@
 
 #include "cli/cli.h"
 
-static int show(cli_app *cli)
+static pawl_code look(cli_session *session, pw_str id, pw_value *out, pawl_error *err)
 {
-    pawl *p = NULL;
-    int code = cli_open_reader(cli, &p);
-    if (code != EXIT_DONE)
-        return code;
-    char *text = NULL;
-    pawl_error err;
-    pw_value instance;
-    pawl_code called = pawl_show(p, cli->positionals[0], &text, &err);
-    if (called == PAWL_OK)
-        called = pw_json_parse(&instance, pw_str_of(text), NULL, &cli->arena, &err);
-    pawl_free(text);
-    pawl_close(p);
-    if (called != PAWL_OK)
-        return cli_fail_error(cli, &err);
+    cli_request request;
+    request_begin(session->cli, &request, "show");
+    request_add(&request, "id", pw_string_ref(id));
+    return session_call(session, pw_object_end(&request), out, err);
+}
+
+static void print(cli_app *cli, pw_value instance)
+{
     if (cli->json)
         out_json(instance, PW_JSON_COMPACT);
     else
         print_instance(cli, instance);
-    return EXIT_DONE;
+}
+
+static int show(cli_app *cli)
+{
+    bool follow = cli_flag(cli, "follow");
+    pw_str id = pw_str_of(cli->positionals[0]);
+    cli_session session = { .cli = cli, .look = true };
+    int code = session_open(&session);
+    if (code != EXIT_DONE)
+        return code;
+    pw_arena_mark mark = pw_arena_at(&cli->arena);
+    pawl_error err;
+    pw_value instance;
+    int64_t token = 0;
+    pawl_code asked = look(&session, id, &instance, &err);
+    while (asked == PAWL_OK) {
+        print(cli, instance);
+        (void)pw_integer(pw_get_lit(instance, "token"), &token);
+        if (!follow || pw_get_text(instance, "endedAt").len > 0 || !out_now())
+            break;
+        do {
+            pw_arena_rewind(&cli->arena, mark);
+            asked = session_wait_moved(&session, id, token, &err);
+        } while (asked == PAWL_TIMEOUT && !cli_interrupted());
+        if (asked == PAWL_OK)
+            asked = look(&session, id, &instance, &err);
+        if (asked == PAWL_OK && !cli->json)
+            out_text("\n");
+    }
+    if (cli_interrupted())
+        code = 128 + cli_interrupted();
+    else if (asked != PAWL_OK)
+        code = cli_fail_error(cli, &err);
+    session_close(&session);
+    return code;
 }
 
 // clang-format off
+static const cli_option options[] = {
+    { "follow", NULL, NULL, "again whenever it has moved, until it has ended" },
+};
+
 const cli_command command_show = {
-    .name = "show", .positionals = "ID", .least = 1, .most = 1, .has_store = true, .run = show,
+    .name = "show", .positionals = "ID", .least = 1, .most = 1, .has_store = true, .group = CLI_GROUP_INSTANCES, .run = show,
+    .options = options, .option_count = PW_LENGTH(options),
     .summary = "show an instance: status, what it waits for, input, output, error",
     .text =
         "For each thing it waits for, the command that moves it is printed too.\n"

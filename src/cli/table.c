@@ -1,6 +1,15 @@
 /* table.c - see table.h. */
 #include "cli/table.h"
 
+table *table_new(pw_arena *arena, const char *const *heads, uint32_t count)
+{
+    table *t = PW_NEW(arena, table);
+    for (uint32_t i = 0; i < count; i++)
+        table_put(t, i, pw_str_of(heads[i]));
+    t->rows++;
+    return t;
+}
+
 void table_put(table *t, uint32_t column, pw_str text)
 {
     t->cells[t->rows][column] = text;

@@ -12,6 +12,8 @@ typedef struct table {
     uint32_t rows;
 } table;
 
+/* With one row, of the heads of its columns. */
+table *table_new(pw_arena *arena, const char *const *heads, uint32_t count);
 /* Into the last row, which the caller counts. */
 void table_put(table *t, uint32_t column, pw_str text);
 void table_print(const table *t);

@@ -88,7 +88,9 @@ static void add_frame(pw_rest *to, const pw_frame *frame)
     one.hears = frame->phase == PHASE_LISTEN && !pw_schedule_is_deaf(frame);
     if (active || frame->phase == PHASE_CHILD || pw_listen_is_open(frame))
         one.low = one.high = frame->visit;
-    if (frame->phase == PHASE_USER)
+    bool answered = frame->phase == PHASE_USER || frame->phase == PHASE_TIMER ||
+                    frame->phase == PHASE_RETRY || pw_listen_is_open(frame);
+    if (answered)
         one.key_low = one.key_high = hash_of(frame->key);
     pw_rest_add(to, &one);
     if (frame->branches)
@@ -193,6 +195,37 @@ static const pw_slot *slot_of(const pw_frame *fork, uint32_t at)
 const pw_slot *pw_branches_slot(const pw_frame *fork, uint32_t at)
 {
     return slot_of(fork, at);
+}
+
+static const pw_frame *find_below(const pw_node *node, unsigned height, uint64_t visit)
+{
+    if (visit < node->rest.low || visit > node->rest.high)
+        return NULL;
+    const pw_frame *found = NULL;
+    for (unsigned i = 0; i < KIDS && !found; i++) {
+        if (!node->kids[i])
+            continue;
+        const pw_slot *slot = node->kids[i];
+        if (height > 0)
+            found = find_below(node->kids[i], height - 1, visit);
+        else if (slot->kind == SLOT_OPEN && slot->rest.low <= visit && visit <= slot->rest.high)
+            found = pw_frames_find(slot->frame, visit);
+    }
+    return found;
+}
+
+const pw_frame *pw_frames_find(const pw_frame *top, uint64_t visit)
+{
+    for (const pw_frame *frame = top; frame;
+         frame = pw_frame_walk((pw_frame *)(uintptr_t)frame, top)) {
+        if (frame->visit == visit)
+            return frame;
+        const pw_frame *resting =
+            frame->branches ? find_below(frame->branches, height_of(frame), visit) : NULL;
+        if (resting)
+            return resting;
+    }
+    return NULL;
 }
 
 /* ------------------------------------------------------------------ in a step */

@@ -1,4 +1,4 @@
-/* call.c - tasks that something outside must do: an HTTP service, a C activity, a person.
+/* call.c - tasks that something outside must do: an HTTP service, an activity.
  *
  * What is asked for is evaluated once, when the task begins, and committed; nothing is evaluated
  * again after a crash. A result that comes while the instance is suspended is kept in its frame
@@ -121,19 +121,27 @@ void pw_call_http_late(pw_step *step, const pw_event *event)
 
 /* ------------------------------------------------------------------ activities */
 
+/* One attempt may take as long as its task. */
 static pw_work work_of(const pw_frame *frame, pw_str input)
 {
+    bool limited = frame->timeout_ms != PW_WAKE_NEVER && frame->timeout_ms > frame->started_ms;
     return (pw_work){ .visit = frame->visit,
                       .attempt = frame->attempt,
                       .task = frame->task->pointer,
                       .function = frame->task->as.call.name,
                       .input = input,
-                      .key = frame->key };
+                      .key = frame->key,
+                      .priority = frame->task->as.call.priority,
+                      .timeout_ms =
+                          limited ? (uint64_t)(frame->timeout_ms - frame->started_ms) : 0 };
 }
 
 pw_work pw_call_work_of(const pw_frame *frame, pw_arena *arena)
 {
-    return work_of(frame, pw_json_text(arena, frame->args, PW_JSON_COMPACT));
+    pw_work work = work_of(frame, pw_json_text(arena, frame->args, PW_JSON_COMPACT));
+    if (!pw_is(frame->error, PW_NONE))
+        work.last_error = pw_json_text(arena, frame->error, PW_JSON_COMPACT);
+    return work;
 }
 
 void pw_call_hand_out(pw_step *step, pw_frame *frame)
@@ -184,116 +192,43 @@ static pw_value activity_problem(pw_step *step, const pw_frame *frame, pw_value 
     return pw_object_of(step->arena, members, PW_LENGTH(members));
 }
 
-void pw_call_activity_result(pw_step *step, pw_frame *frame, pw_value result, pw_value error)
+void pw_call_activity_result(pw_step *step, pw_frame *frame, pw_value result)
 {
-    if (!pw_is(error, PW_NONE))
-        pw_call_settle(step, frame, (pw_value){ 0 },
-                       activity_problem(step, frame, pw_copy(step->arena, error)));
-    else
-        pw_call_settle(step, frame, pw_copy(step->arena, result), (pw_value){ 0 });
+    pw_call_settle(step, frame, pw_copy(step->arena, result), (pw_value){ 0 });
+}
+
+/* The next attempt, if one is left. */
+static bool try_again(pw_step *step, pw_frame *frame, pw_value error)
+{
+    uint32_t most =
+        step->settings->lost_attempts ? step->settings->lost_attempts : PW_LOST_ATTEMPTS;
+    if (frame->attempt > most)
+        return false;
+    frame->attempt++;
+    frame->error = error;
+    if (step->state->status != PW_SUSPENDED)
+        pw_call_hand_out(step, frame);
+    return true;
+}
+
+void pw_call_activity_failed(pw_step *step, pw_frame *frame, pw_value error, bool retryable)
+{
+    pw_value problem = activity_problem(step, frame, pw_copy(step->arena, error));
+    if (retryable)
+        PW_RECORD(step, "attempt.failed", frame, { PW_LIT("attempt"), pw_int(frame->attempt) },
+                  { PW_LIT("error"), problem });
+    if (!retryable || !try_again(step, frame, problem))
+        pw_call_settle(step, frame, (pw_value){ 0 }, problem);
 }
 
 void pw_call_activity_lost(pw_step *step, pw_frame *frame)
 {
     PW_RECORD(step, "attempt.lost", frame, { PW_LIT("attempt"), pw_int(frame->attempt) });
-    uint32_t most =
-        step->settings->lost_attempts ? step->settings->lost_attempts : PW_LOST_ATTEMPTS;
-    if (frame->attempt > most) {
-        pw_call_settle(step, frame, (pw_value){ 0 },
-                       pw_problem(step, frame, "runtime", 500, "the activity was lost too often",
-                                  "%u attempts of '" PW_FMT
-                                  "' ended with the process that ran them",
-                                  frame->attempt, PW_ARG(frame->task->as.call.name)));
+    if (try_again(step, frame, (pw_value){ 0 }))
         return;
-    }
-    frame->attempt++;
-    if (step->state->status != PW_SUSPENDED)
-        pw_call_hand_out(step, frame);
-}
-
-/* ------------------------------------------------------------------ people */
-
-static pw_str as_text(pw_step *step, pw_value v)
-{
-    if (pw_is(v, PW_STRING))
-        return pw_text(v);
-    return pw_is(v, PW_NONE) || pw_is(v, PW_NULL) ? (pw_str){ 0 }
-                                                  : pw_json_text(step->arena, v, PW_JSON_COMPACT);
-}
-
-/* An instant, or a duration from now. False: step->thrown. */
-static bool due_of(pw_step *step, pw_frame *frame, pw_value due, int64_t *out)
-{
-    *out = -1;
-    if (pw_is(due, PW_NONE) || pw_is(due, PW_NULL))
-        return true;
-    pawl_error error;
-    if (pw_is(due, PW_STRING) && pw_moment_parse(out, pw_text(due), NULL) == PAWL_OK)
-        return true;
-    pw_duration duration;
-    if (pw_duration_of(&duration, due, &error) == PAWL_OK) {
-        *out = pw_duration_after(step->event->now_ms, duration);
-        return true;
-    }
-    step->thrown = pw_problem(step, frame, "validation", 400, "not a due date",
-                              "'due' is neither an instant nor a duration: %s", error.message);
-    return false;
-}
-
-void pw_call_user(pw_step *step, pw_frame *frame)
-{
-    pw_value with;
-    if (!evaluate(step, frame, frame->task->as.user.with, &with))
-        return;
-    int64_t due;
-    if (!due_of(step, frame, pw_get_lit(with, "due"), &due)) {
-        pw_flow_raise(step, frame, step->thrown);
-        return;
-    }
-    pw_str key = as_text(step, pw_get_lit(with, "key"));
-    if (!key.len)
-        key = pw_arena_printf(step->arena, PW_FMT "-%llu", PW_ARG(frame->task->name),
-                              (unsigned long long)frame->visit);
-    frame->phase = PHASE_USER;
-    frame->key = key;
-    pw_bookmark *bookmark = PW_PUSH(step, bookmarks, pw_bookmark);
-    bookmark->kind = PW_BOOKMARK_USER;
-    bookmark->task = frame->task->pointer;
-    bookmark->visit = frame->visit;
-    bookmark->key = key;
-    bookmark->assigned_to = as_text(step, pw_get_lit(with, "assignedTo"));
-    bookmark->candidates = as_text(step, pw_get_lit(with, "candidates"));
-    bookmark->due_at = due;
-    bookmark->payload = pw_json_text(step->arena, with, PW_JSON_COMPACT);
-    PW_RECORD(step, "task.started", frame, { PW_LIT("key"), pw_string_ref(key) },
-              { PW_LIT("assignedTo"), pw_str_value(bookmark->assigned_to) },
-              { PW_LIT("dueAt"), due >= 0 ? pw_moment_value(step->arena, due) : (pw_value){ 0 } });
-}
-
-/* What was submitted, plus who and when. */
-void pw_call_user_result(pw_step *step, pw_frame *frame, pw_value data, pw_str actor)
-{
-    pw_str by = pw_arena_str(step->arena, actor.len ? actor : PW_LIT("system"));
-    pw_value submitted = pw_copy(step->arena, data);
-    pw_bookmark_end *end = PW_PUSH(step, bookmark_ends, pw_bookmark_end);
-    pw_str canonical = pw_json_text(step->arena, submitted, PW_JSON_CANONICAL);
-    pw_digest digest = pw_digest_of(&canonical, 1);
-    char hex[PW_DIGEST_HEX_SIZE];
-    pw_digest_hex(hex, &digest);
-    end->visit = frame->visit;
-    end->key = frame->key;
-    end->consumed = true;
-    end->by = by;
-    end->digest = pw_arena_str(step->arena, pw_str_of(hex));
-    PW_RECORD(step, "bookmark.consumed", frame, { PW_LIT("key"), pw_string_ref(frame->key) },
-              { PW_LIT("by"), pw_string_ref(by) }, { PW_LIT("data"), submitted });
-    pw_value output = submitted;
-    if (!pw_is(submitted, PW_OBJECT)) {
-        pw_member value[] = { { PW_LIT("value"), submitted } };
-        output = pw_object_of(step->arena, value, 1);
-    }
-    output = pw_with(step->arena, output, PW_LIT("completedBy"), pw_string_ref(by));
-    output = pw_with(step->arena, output, PW_LIT("completedAt"),
-                     pw_moment_value(step->arena, step->event->now_ms));
-    pw_call_settle(step, frame, output, (pw_value){ 0 });
+    pw_call_settle(step, frame, (pw_value){ 0 },
+                   pw_problem(step, frame, "runtime", 500, "the activity was lost too often",
+                              "%u attempts of '" PW_FMT
+                              "' ended with the process that ran them",
+                              frame->attempt, PW_ARG(frame->task->as.call.name)));
 }

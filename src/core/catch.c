@@ -115,7 +115,8 @@ static void wait_for_retry(pw_step *step, pw_frame *frame, uint64_t delay)
 {
     int64_t now = step->event->now_ms;
     frame->due_ms = delay > (uint64_t)(INT64_MAX - now) ? INT64_MAX : now + (int64_t)delay;
-    frame->key = pw_arena_printf(step->arena, "retry-%u", frame->attempt);
+    frame->key = pw_arena_printf(step->arena, PW_FMT "-retry-%u",
+                                 PW_ARG(pw_bookmark_key(step, frame)), frame->attempt);
     pw_bookmark *bookmark = PW_PUSH(step, bookmarks, pw_bookmark);
     bookmark->kind = PW_BOOKMARK_TIMER;
     bookmark->task = frame->task->pointer;

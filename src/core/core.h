@@ -76,7 +76,7 @@ typedef struct pw_event {
     uint32_t attempt;
     int64_t now_ms;     /* the only clock: max(clock, the instance's last step) */
     uint64_t seed;      /* the only source of jitter and ids */
-    pw_str key;         /* RESUME: bookmark key */
+    pw_str key;         /* RESUME, CLAIM ...: bookmark key; ACTIVITY_RESULT: names a worker's answer in the log */
     pw_str actor;       /* empty: "system" */
     pw_str reason;
     pw_value payload;
@@ -89,6 +89,7 @@ typedef struct pw_event {
     uint32_t depth;     /* START: parents above it */
     bool schedule;      /* START: of the program's schedule, not of its workflow; payload: what the one before left */
     int64_t start_at_ms; /* START: not before; until then it is PENDING. 0: now */
+    bool unheard;       /* START: nobody hears a refusal; with an input that does not fit its schema it faults */
     bool restricted;    /* the actor may do only what is its own: assignee, candidate, claim */
     const pw_str *groups; /* of the actor */
     size_t group_count;
@@ -123,14 +124,15 @@ typedef struct pw_bookmark {
     uint64_t visit;
     pw_str key;
     pw_str assigned_to;     /* USER; empty: nobody in particular */
-    pw_str candidates;      /* USER: JSON {users, groups}; empty: none */
+    pw_str candidates;      /* USER: JSON {users, groups}, each an array of texts or absent; empty: there are none, and
+                             * if nobody is assigned either, anybody may do it. Given, and naming nobody: nobody may */
     pw_str message_type;    /* MESSAGE */
     int64_t due_at;         /* -1: none */
     pw_str payload;         /* JSON: title, form, data, priority ...; empty: none */
     int32_t priority;       /* USER: higher goes first; 0 if it has none */
 } pw_bookmark;
 
-/* An open bookmark becomes this. */
+/* An open bookmark of a user task becomes this. */
 typedef struct pw_bookmark_change {
     uint64_t visit;
     pw_str key;

@@ -228,7 +228,7 @@ static void stand_down(pw_step *step, pw_frame *frame, const pw_frame *at)
     frame->phase = PHASE_READY;
     frame->input = frame->items = frame->error = frame->args = (pw_value){ 0 };
     frame->key = (pw_str){ 0 };
-    frame->attempt = 0;
+    frame->attempt = frame->at = 0;
     frame->timeout_ms = frame->due_ms = PW_WAKE_NEVER;
 }
 
@@ -467,6 +467,14 @@ static void fire(pw_step *step, pw_frame *frame)
         return;
     }
     frame->due_ms = PW_WAKE_NEVER;
+    if (!frame->task) {
+        pw_step_begin(step);
+        return;
+    }
+    if (frame->phase == PHASE_USER) {
+        pw_user_due(step, frame);
+        return;
+    }
     if (frame->phase == PHASE_BODY) { /* try: limit.attempt.duration */
         pw_flow_raise_within(step, frame,
                              pw_problem(step, frame, "timeout", 408, "an attempt timed out",

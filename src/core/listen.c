@@ -363,8 +363,7 @@ static void open_bookmark(pw_step *step, pw_frame *frame)
     const half own = own_part(listen), until = until_part(listen);
     uint32_t cursor = 0;
     frame->phase = PHASE_LISTEN;
-    frame->key = pw_arena_printf(step->arena, PW_FMT "-%llu", PW_ARG(frame->task->name),
-                                 (unsigned long long)frame->visit);
+    frame->key = pw_bookmark_key(step, frame);
     pw_bookmark *bookmark = PW_PUSH(step, bookmarks, pw_bookmark);
     bookmark->kind = PW_BOOKMARK_MESSAGE;
     bookmark->task = frame->task->pointer;
@@ -442,6 +441,9 @@ void pw_listen_close(pw_step *step, pw_frame *frame, bool consumed)
         end->key = frame->key;
         end->consumed = consumed;
         end->by = step->event->actor;
+        if (consumed && step->event->kind == PW_EVENT_RESUME &&
+            pw_str_eq(frame->key, step->event->key))
+            end->digest = pw_event_digest(step);
     }
     frame->key = (pw_str){ 0 };
 }
@@ -666,13 +668,16 @@ pawl_code pw_listen_message(pw_step *step, pw_frame *frame, uint64_t number, pw_
     bool ends = until.of && find(step, frame, &until, evaluated_in_part(&own), message, &found);
     if (!ends && !find(step, frame, &own, 0, message, &found))
         return PAWL_NOT_FOUND;
-    pw_message_taken *taken = PW_PUSH(step, taken, pw_message_taken);
-    taken->visit = frame->visit;
-    taken->number = number;
+    bool delivered = number > 0;
+    if (delivered)
+        *PW_PUSH(step, taken, pw_message_taken) = (pw_message_taken){ frame->visit, number };
     message = pw_copy(step->arena, message);
     pw_value keys_before = arg(frame, "k");
     pw_value fresh = fix_keys(step, frame, &found);
-    PW_RECORD(step, "message.consumed", frame, { PW_LIT("number"), pw_int((int64_t)number) },
+    PW_RECORD(step, "message.consumed", frame,
+              { PW_LIT("number"), delivered ? pw_int((int64_t)number) : (pw_value){ 0 } },
+              { PW_LIT("by"),
+                delivered ? (pw_value){ 0 } : pw_string_ref(pw_event_actor(step)) },
               { PW_LIT("until"), ends ? pw_bool(true) : (pw_value){ 0 } },
               { PW_LIT("correlation"), fresh }, { PW_LIT("event"), message });
     if (ends)

@@ -5,7 +5,8 @@
 /* ---- status
  *
  *             first step
- *  PENDING ---------------> any of those below: a step runs on to its durable boundary
+ *  PENDING ---------------> any of those below: a step runs on to its durable boundary. One that is
+ *                           to start later stays here until then, or is suspended meanwhile
  *
  *      .--- drive, result, timer ---.
  *      v                            |
@@ -39,7 +40,7 @@ static const struct {
     [PW_PENDING]      = { "pending", false, PW_BIT(PW_PENDING) | ANY_LIVING | PW_BIT(PW_COMPLETED) | PW_BIT(PW_FAULTED) | PW_BIT(PW_CANCELLED) },
     [PW_RUNNING]      = { "running", false, ANY_LIVING | PW_BIT(PW_COMPLETED) | PW_BIT(PW_FAULTED) | PW_BIT(PW_CANCELLED) },
     [PW_WAITING]      = { "waiting", false, ANY_LIVING | PW_BIT(PW_COMPLETED) | PW_BIT(PW_FAULTED) | PW_BIT(PW_CANCELLED) },
-    [PW_SUSPENDED]    = { "suspended", false, ANY_LIVING | PW_BIT(PW_COMPLETED) | PW_BIT(PW_FAULTED) | PW_BIT(PW_CANCELLED) },
+    [PW_SUSPENDED]    = { "suspended", false, PW_BIT(PW_PENDING) | ANY_LIVING | PW_BIT(PW_COMPLETED) | PW_BIT(PW_FAULTED) | PW_BIT(PW_CANCELLED) },
     [PW_COMPENSATING] = { "compensating", false, ANY_LIVING | PW_BIT(PW_COMPENSATED) | PW_BIT(PW_FAULTED) },
     [PW_COMPLETED]    = { "completed", true, 0 },
     [PW_FAULTED]      = { "faulted", true, PW_BIT(PW_FAULTED) | ANY_LIVING | PW_BIT(PW_COMPLETED) | PW_BIT(PW_CANCELLED) },

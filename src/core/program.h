@@ -273,6 +273,7 @@ struct pw_task {
         } user;                    /* USER */
         struct {
             pw_str name;
+            int32_t priority;      /* ACTIVITY: metadata.pawl.priority; higher goes first */
             const pw_template *with; /* NULL: {} */
             const pw_task *body;   /* FUNCTION: the task in use.functions; ACTIVITY: NULL */
         } call;                    /* FUNCTION, ACTIVITY */

@@ -23,7 +23,7 @@ static const unsigned phases_of[] = {
     [PW_TASK_FORK] = PW_BIT(PHASE_BODY),
     [PW_TASK_TRY] = PW_BIT(PHASE_BODY) | PW_BIT(PHASE_HANDLER) | PW_BIT(PHASE_RETRY),
     [PW_TASK_RAISE] = 0,
-    [PW_TASK_WAIT] = PW_BIT(PHASE_TIMER),
+    [PW_TASK_WAIT] = PW_BIT(PHASE_TIMER) | PW_BIT(PHASE_PARKED),
     [PW_TASK_EMIT] = 0,
     [PW_TASK_HTTP] = PW_BIT(PHASE_CALL) | PW_BIT(PHASE_PARKED),
     [PW_TASK_USER] = PW_BIT(PHASE_USER) | PW_BIT(PHASE_PARKED),
@@ -390,11 +390,13 @@ static bool fits(const pw_frame *parent, const pw_task *task, const pw_program *
     return list && task->position < list->count && list->tasks[task->position] == task;
 }
 
-/* A wait, a retry, or a try whose attempts have a limit. */
+/* A wait, a retry, somebody who may be late, a try whose attempts have a limit, or a start to come. */
 static bool may_be_due(const pw_frame *frame)
 {
-    return frame->phase == PHASE_TIMER || frame->phase == PHASE_RETRY ||
-           (frame->phase == PHASE_BODY && frame->task && frame->task->kind == PW_TASK_TRY);
+    if (!frame->task)
+        return !frame->child && frame->timeout_ms == PW_WAKE_NEVER;
+    return frame->phase == PHASE_USER || frame->phase == PHASE_TIMER || frame->phase == PHASE_RETRY ||
+           (frame->phase == PHASE_BODY && frame->task->kind == PW_TASK_TRY);
 }
 
 /* What the phase promises about the data: later code relies on it. */
@@ -653,9 +655,13 @@ pawl_code pw_state_parse_branches(pw_state **out, pw_str text, pw_str branches,
     state->suspended_reason = pw_get_text(v, "why");
     const reader r = { program, both[1], known, arena, err };
     code = read_frame(&state->root, pw_get_lit(v, "r"), NULL, state->input, 0, &r);
-    if (code == PAWL_OK)
-        *out = state;
-    return code;
+    if (code != PAWL_OK)
+        return code;
+    bool pending = state->status == PW_PENDING;
+    if (pw_is_pending(state) != pending && !(pw_is_pending(state) && state->status == PW_SUSPENDED))
+        return corrupt(err, "whether it has begun is not clear");
+    *out = state;
+    return PAWL_OK;
 }
 
 pawl_code pw_entries_parse(pw_value *out, pw_str text, const pw_payload_source *source,
@@ -702,25 +708,12 @@ bool pw_state_cut(const pw_state *state)
     return !asleep(state) && pw_frames_rest(state->root).ready > 0;
 }
 
-typedef struct attempt {
-    uint64_t visit;
-    uint32_t number;
-    bool wanted;
-} attempt;
-
-static void look_for_attempt(void *context, const pw_frame *frame)
+bool pw_state_wants(const pw_state *state, uint64_t visit, uint32_t attempt)
 {
-    attempt *a = context;
-    if (frame->visit == a->visit && (frame->phase == PHASE_CALL || frame->phase == PHASE_WORK))
-        a->wanted = frame->attempt == a->number;
-}
-
-bool pw_state_wants(const pw_state *state, uint64_t visit, uint32_t attempt_)
-{
-    attempt a = { visit, attempt_, false };
-    if (!pw_status_ended(state->status))
-        pw_frames_each(state->root, look_for_attempt, &a);
-    return a.wanted;
+    const pw_frame *frame =
+        pw_status_ended(state->status) ? NULL : pw_frames_find(state->root, visit);
+    return frame && (frame->phase == PHASE_CALL || frame->phase == PHASE_WORK) &&
+           frame->attempt == attempt;
 }
 
 typedef struct work_list {
@@ -742,8 +735,13 @@ static void add_work(void *context, const pw_frame *frame)
 bool pw_state_work_of(pw_work *out, const pw_state *state, const pw_program *program, uint64_t visit,
                       pw_arena *arena)
 {
-    (void)out, (void)state, (void)program, (void)visit, (void)arena;
-    return false; /* contract: of the core's owner */
+    (void)program;
+    const pw_frame *frame =
+        pw_status_ended(state->status) ? NULL : pw_frames_find(state->root, visit);
+    if (!frame || frame->phase != PHASE_WORK)
+        return false;
+    *out = pw_call_work_of(frame, arena);
+    return !arena->failed;
 }
 
 pawl_code pw_state_work(pw_work **out, size_t *count, const pw_state *state,
@@ -815,7 +813,8 @@ static void add_wait(void *context, const pw_frame *frame)
     if (!kind || !frame->task)
         return;
     bool due = frame->phase == PHASE_TIMER || frame->phase == PHASE_RETRY;
-    bool keyed = frame->phase == PHASE_USER || frame->phase == PHASE_LISTEN;
+    bool keyed = (due && frame->task->kind != PW_TASK_SCHEDULE) || frame->phase == PHASE_USER || frame->phase == PHASE_LISTEN;
+    pw_user_described user = pw_user_describe(frame, waits->arena);
     bool counts = frame->phase == PHASE_CALL || frame->phase == PHASE_WORK;
     pw_member members[] = {
         { PW_LIT("kind"), pw_string_ref(pw_str_of(kind)) },
@@ -835,8 +834,13 @@ static void add_wait(void *context, const pw_frame *frame)
         { PW_LIT("attempt"), counts ? pw_int(frame->attempt) : (pw_value){ 0 } },
         { PW_LIT("retries"),
           frame->phase == PHASE_RETRY ? pw_int(frame->attempt) : (pw_value){ 0 } },
+        { PW_LIT("assignedTo"), user.assigned_to },
+        { PW_LIT("candidates"), user.candidates },
+        { PW_LIT("claimedBy"), user.claimed_by },
+        { PW_LIT("claimedUntil"), user.claimed_until },
+        { PW_LIT("priority"), user.priority },
         { PW_LIT("since"), pw_moment_value(waits->arena, frame->started_ms) },
-        { PW_LIT("dueAt"), due ? pw_moment_value(waits->arena, frame->due_ms) : (pw_value){ 0 } },
+        { PW_LIT("dueAt"), due ? pw_moment_value(waits->arena, frame->due_ms) : user.due_at },
         { PW_LIT("timeoutAt"), frame->timeout_ms != PW_WAKE_NEVER
                                    ? pw_moment_value(waits->arena, frame->timeout_ms)
                                    : (pw_value){ 0 } },
@@ -862,6 +866,11 @@ pw_value pw_state_waits(const pw_state *state, const pw_program *program, pw_are
             { PW_LIT("reason"), pw_text_value(arena, "suspended by " PW_FMT "%s" PW_FMT, PW_ARG(by),
                                               reason.len ? ": " : "", PW_ARG(reason)) },
         };
+        pw_array_add(&waits, pw_object_of(arena, members, PW_LENGTH(members)));
+    }
+    if (pw_is_pending(state)) {
+        pw_member members[] = { { PW_LIT("kind"), pw_string_ref(PW_LIT("start")) },
+                                { PW_LIT("startAt"), pw_moment_value(arena, state->root->due_ms) } };
         pw_array_add(&waits, pw_object_of(arena, members, PW_LENGTH(members)));
     }
     pw_frames_each(state->root, add_wait, &waits);

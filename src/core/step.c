@@ -3,6 +3,7 @@
  * The state of before is never written: its frames are copied (values are shared), so a commit that
  * fails leaves it as it was. All memory is the arena's; running out of it jumps back to
  * pw_core_step(), which reports it. */
+#include <stdio.h>
 #include "core/step.h"
 #include "base/json.h"
 
@@ -37,26 +38,12 @@ static pw_frame *find_visit(pw_step *step, uint64_t visit, pw_phase phase)
 
 /* ------------------------------------------------------------------ events */
 
-static void start(pw_step *step)
+/* What the workflow begins with; until then it is pending. */
+void pw_step_begin(pw_step *step)
 {
-    pw_state *state = PW_NEW(step->arena, pw_state);
-    pw_frame *root = PW_NEW(step->arena, pw_frame);
-    step->state = state;
-    state->status = PW_RUNNING;
-    state->started_ms = step->event->now_ms;
-    state->input = pw_copy(step->arena, step->event->payload);
-    state->context = pw_null();
-    state->root = root;
-    root->phase = PHASE_BODY;
-    root->schedule = step->event->schedule;
-    root->started_ms = state->started_ms;
-    root->input = state->input;
-    root->timeout_ms = root->due_ms = PW_WAKE_NEVER;
-    state->depth = step->event->depth;
-    if (step->event->parent.len) {
-        state->parent = pw_arena_str(step->arena, step->event->parent);
-        state->parent_visit = step->event->parent_visit;
-    }
+    pw_state *state = step->state;
+    pw_frame *root = state->root;
+    state->started_ms = root->started_ms = step->event->now_ms;
     PW_RECORD(step, "instance.started", NULL, { PW_LIT("input"), state->input },
               { PW_LIT("parent"), pw_str_value(state->parent) });
     pw_record_lifecycle(step, PW_LIFE_STARTED, (pw_value){ 0 });
@@ -81,14 +68,58 @@ static void start(pw_step *step)
     pw_flow_start_list(step, root, root->input);
 }
 
-/* A command that is refused or has nothing to do: no transition. */
-typedef struct verdict {
-    bool act;
-    pawl_code code;
-    const char *message;
-} verdict;
+static pw_verdict start(pw_step *step)
+{
+    const pw_event *event = step->event;
+    pw_state *state = PW_NEW(step->arena, pw_state);
+    pw_frame *root = PW_NEW(step->arena, pw_frame);
+    step->state = state;
+    state->status = PW_PENDING;
+    state->started_ms = event->now_ms;
+    state->input = pw_copy(step->arena, event->payload);
+    state->context = pw_null();
+    state->root = root;
+    root->phase = PHASE_BODY;
+    root->schedule = event->schedule;
+    root->started_ms = state->started_ms;
+    root->input = state->input;
+    root->timeout_ms = root->due_ms = PW_WAKE_NEVER;
+    state->depth = event->depth;
+    if (event->parent.len) {
+        state->parent = pw_arena_str(step->arena, event->parent);
+        state->parent_visit = event->parent_visit;
+    }
+    if (event->start_at_ms <= event->now_ms) {
+        pw_step_begin(step);
+        return pw_done();
+    }
+    root->due_ms = event->start_at_ms;
+    PW_RECORD(step, "instance.pending", NULL, { PW_LIT("input"), state->input },
+              { PW_LIT("startAt"), pw_moment_value(step->arena, root->due_ms) });
+    return pw_done();
+}
 
-static verdict ended(pw_status status)
+/* ------------------------------------------------------------------ commands */
+
+pw_verdict pw_refused(pw_step *step, pawl_code code, pawl_reason reason, const char *format, ...)
+{
+    char text[480];
+    va_list args;
+    va_start(args, format);
+    int len = vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    size_t n = len < 0 ? 0 : (size_t)len < sizeof text ? (size_t)len : sizeof text - 1;
+    return (pw_verdict){ .code = code,
+                         .reason = reason,
+                         .message = pw_arena_str(step->arena, (pw_str){ text, n }) };
+}
+
+pw_verdict pw_repeated(const char *message)
+{
+    return (pw_verdict){ .repeated = true, .message = pw_str_of(message) };
+}
+
+pw_verdict pw_has_ended(const pw_step *step)
 {
     static const char *const messages[PW_STATUS_COUNT] = {
         [PW_COMPLETED] = "the instance has completed",
@@ -96,44 +127,33 @@ static verdict ended(pw_status status)
         [PW_CANCELLED] = "the instance was cancelled",
         [PW_COMPENSATED] = "the instance was compensated",
     };
-    return (verdict){ false, PAWL_STATE, messages[status] };
-}
-
-static verdict resume(pw_step *step)
-{
-    pw_state *state = step->state;
-    const pw_search want = pw_search_key(step->event->key);
-    for (pw_frame *frame = state->root; frame && !pw_status_ended(state->status);
-         frame = pw_step_walk(step, frame, state->root, want))
-        if (frame->phase == PHASE_USER && pw_str_eq(frame->key, step->event->key)) {
-            pw_call_user_result(step, frame, step->event->payload, step->event->actor);
-            return (verdict){ true, PAWL_OK, "" };
-        }
-    return (verdict){ false, PAWL_NOT_FOUND, "no open bookmark has this key" };
+    return (pw_verdict){ .code = PAWL_STATE,
+                         .reason = PAWL_REASON_ENDED,
+                         .message = pw_str_of(messages[step->state->status]) };
 }
 
 static void record_command(pw_step *step, const char *type)
 {
-    pw_str actor = step->event->actor.len ? step->event->actor : PW_LIT("system");
-    pw_value by = pw_string(step->arena, actor);
     pw_value reason =
         step->event->reason.len ? pw_string(step->arena, step->event->reason) : (pw_value){ 0 };
-    PW_RECORD(step, type, NULL, { PW_LIT("by"), by }, { PW_LIT("reason"), reason });
+    PW_RECORD(step, type, NULL, { PW_LIT("by"), pw_string_ref(pw_event_actor(step)) },
+              { PW_LIT("reason"), reason });
 }
 
-static verdict cancel(pw_step *step)
+static pw_verdict cancel(pw_step *step)
 {
     pw_state *state = step->state;
     if (state->status == PW_CANCELLED)
-        return (verdict){ false, PAWL_OK, "it was cancelled before" };
+        return pw_repeated("it was cancelled before");
     if (!pw_status_may_move(state->status, PW_CANCELLED))
-        return ended(state->status);
+        return pw_has_ended(step);
     record_command(step, "instance.cancelled");
     while (state->root->child)
         pw_flow_close(step, state->root->child, "the instance was cancelled");
+    state->root->due_ms = PW_WAKE_NEVER;
     pw_record_lifecycle(step, PW_LIFE_CANCELLED, (pw_value){ 0 });
     pw_flow_end(step, PW_CANCELLED);
-    return (verdict){ true, PAWL_OK, "" };
+    return pw_done();
 }
 
 /* Only an instance is suspended (dsl A-40): its tasks that have begun follow it. */
@@ -147,20 +167,20 @@ static void tasks_follow(pw_step *step, pw_life kind)
             pw_record_task(step, kind, frame, (pw_value){ 0 });
 }
 
-static verdict suspend(pw_step *step)
+static pw_verdict suspend(pw_step *step)
 {
     pw_state *state = step->state;
     if (state->status == PW_SUSPENDED)
-        return (verdict){ false, PAWL_OK, "it was suspended before" };
+        return pw_repeated("it was suspended before");
     if (pw_status_ended(state->status))
-        return ended(state->status);
+        return pw_has_ended(step);
     record_command(step, "instance.suspended");
     pw_record_lifecycle(step, PW_LIFE_SUSPENDED, (pw_value){ 0 });
     tasks_follow(step, PW_LIFE_SUSPENDED);
     state->status = PW_SUSPENDED;
     state->suspended_by = pw_arena_str(step->arena, step->event->actor);
     state->suspended_reason = pw_arena_str(step->arena, step->event->reason);
-    return (verdict){ true, PAWL_OK, "" };
+    return pw_done();
 }
 
 /* What an earlier step had no room for goes first. */
@@ -173,13 +193,13 @@ static void take_up(pw_step *step)
             pw_flow_enqueue(step, f);
 }
 
-static verdict go_on(pw_step *step)
+static pw_verdict go_on(pw_step *step)
 {
     pw_state *state = step->state;
     if (pw_status_ended(state->status))
-        return ended(state->status);
+        return pw_has_ended(step);
     if (state->status != PW_SUSPENDED)
-        return (verdict){ false, PAWL_OK, "it is not suspended" };
+        return pw_repeated("it is not suspended");
     record_command(step, "instance.resumed");
     pw_record_lifecycle(step, PW_LIFE_RESUMED, (pw_value){ 0 });
     tasks_follow(step, PW_LIFE_RESUMED);
@@ -196,8 +216,10 @@ static verdict go_on(pw_step *step)
     }
     if (!step->ended)
         pw_flow_due(step);
-    return (verdict){ true, PAWL_OK, "" };
+    return pw_done();
 }
+
+/* ------------------------------------------------------------------ results */
 
 static void call_result(pw_step *step)
 {
@@ -217,10 +239,15 @@ static void activity_event(pw_step *step)
     bool wanted =
         frame && frame->attempt == event->attempt && !pw_status_ended(step->state->status);
     bool lost = event->kind == PW_EVENT_ACTIVITY_LOST;
+    if (wanted && event->key.len)
+        PW_RECORD(step, "job.answered", frame, { PW_LIT("attempt"), pw_int(event->attempt) },
+                  { PW_LIT("digest"), pw_string(step->arena, event->key) });
     if (wanted && lost)
         pw_call_activity_lost(step, frame);
+    else if (wanted && pw_is(event->error, PW_NONE))
+        pw_call_activity_result(step, frame, event->payload);
     else if (wanted)
-        pw_call_activity_result(step, frame, event->payload, event->error);
+        pw_call_activity_failed(step, frame, event->error, event->retryable);
     else if (!lost)
         PW_RECORD(step, "activity.late", NULL, { PW_LIT("visit"), pw_int((int64_t)event->visit) },
                   { PW_LIT("attempt"), pw_int(event->attempt) });
@@ -243,25 +270,28 @@ static void child_ended(pw_step *step)
         pw_child_late(step, event);
 }
 
-static verdict message(pw_step *step)
+static pw_verdict message(pw_step *step)
 {
-    static const verdict not_wanted = { false, PAWL_NOT_FOUND, "nothing listens for it" };
     const pw_event *event = step->event;
     pw_state *state = step->state;
     const pw_search want = { .kind = SEARCH_VISIT, .number = event->visit };
     pw_frame *frame = state->root;
     while (frame && !(frame->visit == event->visit && pw_listen_is_open(frame)))
         frame = pw_step_walk(step, frame, state->root, want);
-    if (!frame || pw_status_ended(state->status))
-        return not_wanted;
-    if (state->status == PW_SUSPENDED)
-        return (verdict){ false, PAWL_BUSY, "the instance is suspended" };
-    if (pw_schedule_is_deaf(frame))
-        return (verdict){ false, PAWL_BUSY, "what was started before still runs" };
-    pawl_code code = pw_listen_message(step, frame, event->number, event->payload);
-    if (code == PAWL_BUSY)
-        return (verdict){ false, code, "the task is at work on a message that came before" };
-    return code == PAWL_OK ? (verdict){ true, code, "" } : not_wanted;
+    pawl_code code = PAWL_NOT_FOUND;
+    if (frame && !pw_status_ended(state->status)) {
+        if (state->status == PW_SUSPENDED)
+            return pw_refused(step, PAWL_BUSY, PAWL_REASON_NONE, "the instance is suspended");
+        if (pw_schedule_is_deaf(frame))
+            return pw_refused(step, PAWL_BUSY, PAWL_REASON_NONE,
+                              "what was started before still runs");
+        code = pw_listen_message(step, frame, event->number, event->payload);
+    }
+    if (code == PAWL_OK)
+        return pw_done();
+    return pw_refused(step, code, PAWL_REASON_NONE, "%s",
+                      code == PAWL_BUSY ? "the task is at work on a message that came before"
+                                        : "nothing listens for it");
 }
 
 static bool asleep(const pw_state *state)
@@ -269,13 +299,11 @@ static bool asleep(const pw_state *state)
     return state->status == PW_SUSPENDED || pw_status_ended(state->status);
 }
 
-static verdict take(pw_step *step)
+static pw_verdict take(pw_step *step)
 {
-    verdict done = { true, PAWL_OK, "" };
-    if (step->event->kind == PW_EVENT_START) {
-        start(step);
-        return done;
-    }
+    const pw_verdict done = pw_done();
+    if (step->event->kind == PW_EVENT_START)
+        return start(step);
     if (!asleep(step->state))
         take_up(step);
     switch (step->event->kind) {
@@ -299,7 +327,7 @@ static verdict take(pw_step *step)
         child_ended(step);
         return done;
     case PW_EVENT_RESUME:
-        return resume(step);
+        return pw_resume(step);
     case PW_EVENT_CANCEL:
         return cancel(step);
     case PW_EVENT_SUSPEND:
@@ -310,7 +338,7 @@ static verdict take(pw_step *step)
     case PW_EVENT_RELEASE:
     case PW_EVENT_DELEGATE:
     case PW_EVENT_COMMENT:
-        break; /* contract: of the core's owner */
+        return pw_bookmark_command(step);
     }
     return done;
 }
@@ -374,16 +402,19 @@ static void write_down(pw_step *step, pw_transition *out)
     out->branch_count = step->branch_rows.count;
 }
 
-static void conclude(pw_step *step, pw_transition *out, const verdict *v, pw_status before)
+static void conclude(pw_step *step, pw_transition *out, const pw_verdict *v, pw_status before)
 {
     pw_state *state = step->state;
-    *out = (pw_transition){ .code = v->code, .message = pw_str_of(v->message) };
+    *out = (pw_transition){ .code = v->code,
+                            .reason = v->reason,
+                            .repeated = v->repeated,
+                            .message = v->message };
     pw_record_literals(step);
     out->changed = v->act && (step->entries.count > 0 || step->bookmark_ends.count > 0);
     if (!out->changed)
         return;
     if (!asleep(state))
-        state->status = step->cut ? PW_RUNNING : PW_WAITING;
+        state->status = pw_is_pending(state) ? PW_PENDING : step->cut ? PW_RUNNING : PW_WAITING;
     PW_ASSERT(before == state->status || pw_status_may_move(before, state->status));
     out->status = state->status;
     out->state = state;
@@ -397,6 +428,8 @@ static void conclude(pw_step *step, pw_transition *out, const verdict *v, pw_sta
     out->bookmark_count = step->bookmarks.count;
     out->bookmark_ends = step->bookmark_ends.items;
     out->bookmark_end_count = step->bookmark_ends.count;
+    out->bookmark_changes = step->bookmark_changes.items;
+    out->bookmark_change_count = step->bookmark_changes.count;
     out->events = step->events.items;
     out->event_count = step->events.count;
     out->calls = step->calls.items;
@@ -418,20 +451,15 @@ static void conclude(pw_step *step, pw_transition *out, const verdict *v, pw_sta
 
 static void decide(pw_step *step, pw_transition *out, const pw_state *before)
 {
+    pw_status status = before ? before->status : PW_PENDING;
     if (before) {
         step->state = pw_state_clone(before, step->arena);
         step->visits_before = before->visits;
-        pw_status status = before->status;
-        verdict v = take(step);
-        if (v.act && !step->ended && !asleep(step->state))
-            pw_flow_run(step);
-        conclude(step, out, &v, status);
-    } else {
-        verdict v = take(step);
-        if (!step->ended)
-            pw_flow_run(step);
-        conclude(step, out, &v, PW_RUNNING);
     }
+    pw_verdict v = take(step);
+    if (v.act && !step->ended && !asleep(step->state))
+        pw_flow_run(step);
+    conclude(step, out, &v, status);
 }
 
 pawl_code pw_core_step(pw_transition *out, const pw_program *program, const pw_state *state,

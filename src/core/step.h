@@ -24,7 +24,7 @@
  *    |               |  '--fault--> RETRY --due--> BODY       (try)
  *    |               '--fault--> HANDLER --.                  (try)
  *    |--> TIMER --due----------------------+--> finished, and gone
- *    |--> CALL, WORK, USER --result--------'
+ *    |--> CALL, WORK, USER --result--------'     (each with an answer by hand, too: resume.c)
  *    |--> CHILD --its end------------------'
  *    |--> LISTEN --enough messages---------'   LISTEN --message--> BODY --its end--> LISTEN
  *    |         '--result, suspended--> PARKED --continue--> finished or faulted
@@ -57,11 +57,12 @@ struct pw_frame {
                        * try has the same path, and so its calls the same idempotency key */
     uint32_t ordinal; /* children begun in the present run of its list */
     uint32_t attempt; /* calls and work: from 1; try: retries made */
-    uint32_t at;      /* for: index of the item; fork: branches not yet finished */
+    uint32_t at;      /* for: index of the item; fork: branches not yet finished; user: instants told of */
     int64_t started_ms;
     int64_t first_ms;   /* try: when the first attempt began */
     int64_t timeout_ms; /* instant; PW_WAKE_NEVER: none */
-    int64_t due_ms;     /* instant of a wait, a retry, or the limit of an attempt; PW_WAKE_NEVER */
+    int64_t due_ms;     /* instant of a wait, a retry, the limit of an attempt, or of what a person is late
+                         * with; of the root: the start, which is yet to come; PW_WAKE_NEVER */
     pw_value raw;       /* as it came; PW_NONE: the same as input */
     pw_value input;     /* transformed: $input */
     pw_value items;     /* for: the collection; fork: outputs so far, null where there is none; PW_NONE:
@@ -69,10 +70,10 @@ struct pw_frame {
     pw_node *branches;  /* wide fork: those that this step has not touched, and what became of the
                          * others; else NULL */
     pw_value error;     /* try: the error being handled; a fork that competes: of the last branch that
-                         * failed; PARKED: the error to raise, or PW_NONE */
+                         * failed; WORK: of the attempt before; PARKED: the error to raise, or PW_NONE */
     pw_value context;   /* a competing branch's own, once it has exported; else PW_NONE */
-    pw_value args;      /* calls: what was evaluated for them; PARKED: the output */
-    pw_str key;         /* calls: idempotency key; user: bookmark key; child: its id */
+    pw_value args;      /* calls: what was evaluated for them; user: see people.c; PARKED: the output */
+    pw_str key;         /* calls: idempotency key; user, timer, listen: bookmark key; child: its id */
     bool schedule;      /* root: of the program's schedule, not of its workflow */
     bool gone;          /* closed in this step; not stored */
 };
@@ -90,6 +91,12 @@ struct pw_state {
     pw_frame *root;
     const pw_known *known; /* large values that are in the store as payloads, once this state is */
 };
+
+/* It is to start later. */
+static inline bool pw_is_pending(const pw_state *state)
+{
+    return state->root->due_ms != PW_WAKE_NEVER;
+}
 
 /* Growing arrays of the transition. */
 typedef struct pw_list_of {
@@ -121,8 +128,8 @@ typedef struct pw_step {
     pw_frame **queue; /* READY frames, first in first out */
     size_t queue_head, queue_count, queue_size;
     pw_array_builder entries;
-    pw_list_of bookmarks, bookmark_ends, events, calls, outcomes, work, messages, subscriptions,
-        subscription_ends, taken;
+    pw_list_of bookmarks, bookmark_ends, bookmark_changes, events, calls, outcomes, work, messages,
+        subscriptions, subscription_ends, taken;
     uint64_t visits_before; /* this step */
     pw_list_of branch_rows, fork_ends;
     size_t event_bytes;
@@ -136,7 +143,25 @@ typedef struct pw_step {
     pawl_error *err;
 } pw_step;
 
+/* What becomes of an event: a command may be refused, or have nothing to do; then there is no transition. */
+typedef struct pw_verdict {
+    bool act;
+    bool repeated; /* it is done already */
+    pawl_code code;
+    pawl_reason reason;
+    pw_str message;
+} pw_verdict;
+
 /* ---- step.c */
+static inline pw_verdict pw_done(void)
+{
+    return (pw_verdict){ .act = true };
+}
+pw_verdict pw_refused(pw_step *step, pawl_code code, pawl_reason reason, const char *format, ...)
+    PW_PRINTF(4, 5);
+pw_verdict pw_repeated(const char *message); /* a constant */
+pw_verdict pw_has_ended(const pw_step *step);
+void pw_step_begin(pw_step *step); /* the workflow, now: its time may have come */
 _Noreturn void pw_step_abort(pw_step *step, pawl_code code, const char *what);
 void *pw_step_push(pw_step *step, pw_list_of *list, size_t item_size); /* zeroed */
 #define PW_PUSH(step, list, type) ((type *)pw_step_push((step), &(step)->list, sizeof(type)))
@@ -179,7 +204,7 @@ void pw_fork_branch_failed(pw_frame *fork, pw_value problem);
 typedef struct pw_rest {
     int64_t wake_ms;            /* the earliest instant; PW_WAKE_NEVER */
     uint64_t low, high;         /* no other visits have a call, work, a child or a listen; none: low > high */
-    uint64_t key_low, key_high; /* no other hashes of keys that a person may answer */
+    uint64_t key_low, key_high; /* no other hashes of keys that may be answered by hand */
     uint32_t open;              /* branches */
     uint32_t ready, active, hears; /* frames that are READY; that have a call or work; that LISTEN */
     uint64_t whole;             /* bytes that their rows refer to */
@@ -212,6 +237,8 @@ void pw_branches_wake(pw_step *step, pw_frame *fork, const pw_search *want);
 pw_frame *pw_step_walk(pw_step *step, pw_frame *frame, const pw_frame *top, pw_search want);
 /* A branch is no child any more. PW_NONE: it has no output. */
 void pw_branches_ended(pw_step *step, pw_frame *fork, uint32_t at, pw_value output);
+/* The frame of this visit, wherever it rests; NULL: there is none that has a call, work, a child or a listen. */
+const pw_frame *pw_frames_find(const pw_frame *top, uint64_t visit);
 pw_value pw_branches_outputs(pw_step *step, const pw_frame *fork);
 void pw_branches_drop(pw_step *step, pw_frame *fork); /* the fork has ended */
 /* The end of a step: children of wide forks go to rest; then what is new there is written. */
@@ -234,23 +261,42 @@ typedef struct pw_catch {
 pw_catch pw_catch_decide(pw_step *step, pw_frame *frame, pw_value *problem);
 void pw_catch_act(pw_step *step, pw_frame *frame, const pw_catch *decision, pw_value problem);
 
-/* ---- call.c: http, activities, people */
+/* ---- call.c: http, activities */
 void pw_call_http(pw_step *step, pw_frame *frame);
 void pw_call_http_result(pw_step *step, pw_frame *frame, const pw_call_result *result);
 void pw_call_http_late(pw_step *step, const pw_event *event);
 void pw_call_activity(pw_step *step, pw_frame *frame);
-void pw_call_activity_result(pw_step *step, pw_frame *frame, pw_value result, pw_value error);
+void pw_call_activity_result(pw_step *step, pw_frame *frame, pw_value result);
+void pw_call_activity_failed(pw_step *step, pw_frame *frame, pw_value error, bool retryable);
 void pw_call_activity_lost(pw_step *step, pw_frame *frame);
 void pw_call_hand_out(pw_step *step, pw_frame *frame);
-void pw_call_user(pw_step *step, pw_frame *frame);
-void pw_call_user_result(pw_step *step, pw_frame *frame, pw_value data, pw_str actor);
 void pw_call_settle(pw_step *step, pw_frame *frame, pw_value output,
                     pw_value error); /* go on, or park */
 pw_work pw_call_work_of(const pw_frame *frame, pw_arena *arena);
 
+/* ---- people.c: user tasks */
+void pw_user_begin(pw_step *step, pw_frame *frame);
+void pw_user_due(pw_step *step, pw_frame *frame); /* it is due, or overdue: told once each */
+pw_verdict pw_user_answer(pw_step *step, pw_frame *frame); /* by the event, a RESUME */
+pw_verdict pw_user_command(pw_step *step, pw_frame *frame); /* CLAIM, RELEASE, DELEGATE, COMMENT */
+typedef struct pw_user_described { /* for people; PW_NONE: absent */
+    pw_value assigned_to, candidates, claimed_by, claimed_until, priority, due_at;
+} pw_user_described;
+pw_user_described pw_user_describe(const pw_frame *frame, pw_arena *arena);
+
+/* ---- resume.c: bookmarks by their keys */
+pw_verdict pw_resume(pw_step *step);
+pw_verdict pw_bookmark_command(pw_step *step);
+pw_str pw_bookmark_key(pw_step *step, const pw_frame *frame); /* NAME-VISIT */
+/* It is answered, by the event's actor with its data; the caller tells of it. */
+void pw_bookmark_consume(pw_step *step, const pw_frame *frame);
+pw_str pw_event_digest(pw_step *step); /* of the event's data */
+pw_str pw_event_actor(pw_step *step);  /* "system" if there is none */
+
 /* ---- listen.c: messages */
 void pw_listen_begin(pw_step *step, pw_frame *frame);
-/* PAWL_OK: taken; PAWL_BUSY: not now; PAWL_NOT_FOUND: it does not want this one. Nothing has changed but when taken. */
+/* PAWL_OK: taken; PAWL_BUSY: not now; PAWL_NOT_FOUND: it does not want this one. Nothing has changed but when taken.
+ * `number` 0: it is no delivery but a RESUME. */
 pawl_code pw_listen_message(pw_step *step, pw_frame *frame, uint64_t number, pw_value message);
 void pw_listen_item_done(pw_step *step, pw_frame *frame, pw_value output); /* its foreach has run once */
 /* The same for who is no listen task: opens the bookmark and subscribes. False: an expression failed, and the frame has

@@ -208,14 +208,15 @@ static void begin_wait(pw_step *step, pw_frame *frame)
     }
     frame->phase = PHASE_TIMER;
     frame->due_ms = due;
-    frame->key = PW_LIT("timer");
+    frame->key = pw_bookmark_key(step, frame);
     pw_bookmark *bookmark = PW_PUSH(step, bookmarks, pw_bookmark);
     bookmark->kind = PW_BOOKMARK_TIMER;
     bookmark->task = frame->task->pointer;
     bookmark->visit = frame->visit;
     bookmark->key = frame->key;
     bookmark->due_at = due;
-    PW_RECORD(step, "task.started", frame, { PW_LIT("dueAt"), pw_moment_value(step->arena, due) });
+    PW_RECORD(step, "task.started", frame, { PW_LIT("key"), pw_string_ref(frame->key) },
+              { PW_LIT("dueAt"), pw_moment_value(step->arena, due) });
 }
 
 static void begin_emit(pw_step *step, pw_frame *frame)
@@ -309,7 +310,7 @@ void pw_task_begin(pw_step *step, pw_frame *frame)
         pw_call_http(step, frame);
         return;
     case PW_TASK_USER:
-        pw_call_user(step, frame);
+        pw_user_begin(step, frame);
         return;
     case PW_TASK_FUNCTION:
         begin_function(step, frame);

@@ -7,10 +7,13 @@
 
 enum {
     KEY_MAX = 1024, /* bytes of a bookmark's key */
-    NAME_MAX = 256, /* ... of an actor or a correlation id */
+    NAME_MAX = 256, /* ... of an actor, a group, a correlation id, an idempotency key */
     REASON_MAX = 4096,
+    GROUPS_MAX = 1000, /* of one actor */
     ID_TRIES = 1000, /* one partition of 64 is missed by all once in seven millions */
 };
+
+#define START_AT_MAX INT64_C(253402300799999) /* the end of the year 9999 */
 
 /* ------------------------------------------------------------------ sending */
 
@@ -29,7 +32,8 @@ pawl_code pw_command_send(pawl *p, pw_command *command, pawl_error *err)
     if (!pw_mailbox_command(&pw_engine_shard_of(p, command->instance)->mailbox,
                             &command->message)) {
         pw_reply_done(&command->reply);
-        return pw_fail(err, PAWL_BUSY, "%u commands wait already; try again later", PW_MAILBOX_MAX);
+        return pw_fail_reason(err, PAWL_BUSY, PAWL_REASON_FULL, "%u commands wait already; try again later",
+                              PW_MAILBOX_MAX);
     }
     (void)pw_reply_wait(&command->reply, UINT64_MAX);
     pw_reply_done(&command->reply);
@@ -42,26 +46,27 @@ pawl_code pw_command_send(pawl *p, pw_command *command, pawl_error *err)
 
 /* ------------------------------------------------------------------ checking */
 
-static pawl_code check_text(pw_str *out, const char *text, const char *what, size_t most,
+pawl_code pw_text_check(pw_str *out, const char *text, const char *what, size_t most,
                             bool required, pawl_error *err)
 {
     *out = pw_str_of(text);
     if (required && out->len == 0)
         return pw_fail(err, PAWL_INVALID, "%s is missing", what);
     if (out->len > most)
-        return pw_fail(err, PAWL_INVALID, "%s has %zu bytes; at most %zu", what, out->len, most);
+        return pw_fail_reason(err, PAWL_INVALID, PAWL_REASON_TOO_LARGE, "%s has %zu bytes; at most %zu", what, out->len,
+                              most);
     if (!pw_utf8_valid(*out))
         return pw_fail(err, PAWL_INVALID, "%s is not UTF-8", what);
     return PAWL_OK;
 }
 
-static pawl_code check_id(pw_str *out, const char *id, pawl_error *err)
+pawl_code pw_id_check(pw_str *out, const char *id, pawl_error *err)
 {
     *out = pw_str_of(id);
     if (out->len == 0)
         return pw_fail(err, PAWL_INVALID, "the instance's id is missing");
     if (out->len != PW_ID_LENGTH)
-        return pw_fail(err, PAWL_NOT_FOUND, "there is no instance '%.60s'", id);
+        return pw_fail_reason(err, PAWL_NOT_FOUND, PAWL_REASON_NO_INSTANCE, "there is no instance '%.60s'", id);
     return PAWL_OK;
 }
 
@@ -72,6 +77,9 @@ static pawl_code parse_input(pw_value *out, const char *text, const char *what, 
     if (!text)
         return PAWL_OK;
     const pw_json_limits limits = { .bytes = PW_JSON_INPUT_MAX };
+    if (strlen(text) > limits.bytes)
+        return pw_fail_reason(err, PAWL_INVALID, PAWL_REASON_TOO_LARGE, "%s has %zu bytes; at most %zu", what, strlen(text),
+                              limits.bytes);
     pawl_code code = pw_json_parse(out, pw_str_of(text), &limits, arena, err);
     return code == PAWL_OK ? PAWL_OK : pw_error_context(err, code, "%s", what);
 }
@@ -93,10 +101,119 @@ pawl_code pw_digest_of_value(char out[65], pw_value v, pawl_error *err)
     return PAWL_OK;
 }
 
+/* ------------------------------------------------------------------ who asks, and how */
+
+/* "00-" 32 digits "-" 16 digits "-" 2 digits, not all zero; whatever else counts as none, as W3C says. */
+static bool is_trace(pw_str text)
+{
+    static const char form[] = "00-tttttttttttttttttttttttttttttttt-pppppppppppppppp-ff";
+    bool trace = false, parent = false;
+    if (text.len != sizeof form - 1)
+        return false;
+    for (size_t i = 0; i < text.len; i++) {
+        bool digit = (text.ptr[i] >= '0' && text.ptr[i] <= '9') || (text.ptr[i] >= 'a' && text.ptr[i] <= 'f');
+        if (form[i] == '-' || form[i] == '0' ? text.ptr[i] != form[i] : !digit)
+            return false;
+        trace = trace || (form[i] == 't' && text.ptr[i] != '0');
+        parent = parent || (form[i] == 'p' && text.ptr[i] != '0');
+    }
+    return trace && parent;
+}
+
+static pawl_code read_groups(pw_event *event, const pawl_request *request, pw_arena *arena, pawl_error *err)
+{
+    if (request->group_count == 0)
+        return PAWL_OK;
+    if (!request->groups || request->group_count > GROUPS_MAX)
+        return pw_fail(err, PAWL_INVALID, "request: groups are %zu; at most %d, in an array", request->group_count,
+                       GROUPS_MAX);
+    pw_str *groups = PW_NEW_ARRAY(arena, pw_str, request->group_count);
+    if (!groups)
+        return pw_no_memory(err);
+    pawl_code code = PAWL_OK;
+    for (size_t i = 0; i < request->group_count && code == PAWL_OK; i++)
+        code = pw_text_check(&groups[i], request->groups[i], "request: a group", NAME_MAX, true, err);
+    event->groups = groups;
+    event->group_count = request->group_count;
+    return code;
+}
+
+pawl_code pw_request_read(pw_command *command, const pawl_request *given, pw_str *trace, pw_str *key, pw_arena *arena,
+                          pawl_error *err)
+{
+    pawl_request request;
+    pw_str traced = { 0 }, once = { 0 };
+    pawl_code code = pw_options_take(&request, sizeof request, given, false, "pawl_request", err);
+    if (code == PAWL_OK)
+        code = pw_text_check(&command->event.actor, request.actor, "request: actor", NAME_MAX, false, err);
+    if (code == PAWL_OK)
+        code = read_groups(&command->event, &request, arena, err);
+    if (code == PAWL_OK)
+        code = pw_text_check(&command->correlation, request.correlation, "request: correlation", NAME_MAX, false, err);
+    if (code == PAWL_OK)
+        code = pw_text_check(&traced, request.trace, "request: trace", NAME_MAX, false, err);
+    if (code == PAWL_OK && request.idempotency_key)
+        code = pw_text_check(&once, request.idempotency_key, "request: idempotency key", NAME_MAX, true, err);
+    if (code != PAWL_OK)
+        return code;
+    command->event.restricted = request.restricted != 0;
+    command->if_token = request.if_token;
+    if (once.len)
+        command->inbox.key = pw_arena_printf(arena, PW_REQUEST_PREFIX PW_FMT, PW_ARG(once));
+    if (trace)
+        *trace = is_trace(traced) ? traced : (pw_str){ 0 };
+    if (key)
+        *key = once;
+    return arena->failed ? pw_no_memory(err) : PAWL_OK;
+}
+
+pawl_code pw_request_seal(pw_command *command, const pw_str *parts, size_t count, pw_arena *arena,
+                          pawl_error *err)
+{
+    if (!command->inbox.key.ptr)
+        return PAWL_OK;
+    char hex[PW_DIGEST_HEX_SIZE];
+    pw_digest digest = pw_digest_of(parts, count);
+    pw_digest_hex(hex, &digest);
+    command->inbox.kind = pw_str_of(pw_event_name(command->event.kind));
+    command->inbox.payload = pw_arena_str(arena, pw_str_of(hex));
+    command->inbox.actor = command->event.actor;
+    return arena->failed ? pw_no_memory(err) : PAWL_OK;
+}
+
+/* Sends it, and gives what it came to. There is room for that before: what is committed must be answered. */
+static pawl_code carry_out(pawl *p, pw_command *command, char **out, pawl_error *err)
+{
+    static const char room[128];
+    pw_buf buf;
+    pw_buf_init(&buf, 0);
+    pw_buf_text(&buf, "{\"id\":");
+    pw_json_write_string(&buf, command->instance);
+    if (command->event.key.len) {
+        pw_buf_text(&buf, ",\"key\":");
+        pw_json_write_string(&buf, command->event.key);
+    }
+    pw_buf_add(&buf, room, sizeof room);
+    pawl_code code = buf.failed ? pw_no_memory(err) : pw_command_send(p, command, err);
+    if (code == PAWL_OK && out) {
+        buf.len -= sizeof room;
+        pw_buf_printf(&buf, ",\"token\":%llu,\"status\":\"%s\",\"repeated\":%s}",
+                      (unsigned long long)command->token, pw_status_name(command->status),
+                      command->repeated ? "true" : "false");
+        *out = pw_buf_take(&buf);
+    }
+    pw_buf_done(&buf);
+    return code;
+}
+
 /* ------------------------------------------------------------------ start */
 
 typedef struct start_request {
-    pw_str namespace_, name, version, key, correlation, actor;
+    pw_command command; /* what its pawl_request says is in it */
+    pw_str namespace_, name, version, key, correlation;
+    pw_str once;        /* idempotency key; empty: none */
+    pw_str trace, labels;
+    int64_t start_at_ms;
     pw_value input;
     char digest[65];
     char id[PW_ID_SIZE];
@@ -104,39 +221,90 @@ typedef struct start_request {
     void *warning_context;
 } start_request;
 
+/* "name" or "namespace/name". */
+static pawl_code split_name(start_request *out, pawl_error *err)
+{
+    const char *slash = memchr(out->name.ptr, '/', out->name.len);
+    if (!slash)
+        return PAWL_OK;
+    out->namespace_ = (pw_str){ out->name.ptr, (size_t)(slash - out->name.ptr) };
+    out->name = (pw_str){ slash + 1, out->name.len - out->namespace_.len - 1 };
+    if (out->namespace_.len && out->name.len)
+        return PAWL_OK;
+    return pw_fail(err, PAWL_INVALID, "start: name must be \"name\" or \"namespace/name\"");
+}
+
+static pawl_code check_labels(start_request *out, const char *text, pw_arena *arena, pawl_error *err)
+{
+    pw_value labels = { 0 };
+    pawl_code code = pw_labels_read(&labels, text, "start: labels", arena, err);
+    if (code != PAWL_OK || labels.count == 0)
+        return code;
+    out->labels = pw_json_text(arena, labels, PW_JSON_COMPACT);
+    return out->labels.ptr ? PAWL_OK : pw_no_memory(err);
+}
+
+/* What the request says goes before the options of the same name. */
+static pawl_code check_who(start_request *out, const pawl_start_options *options, pw_arena *arena, pawl_error *err)
+{
+    pw_command *command = &out->command;
+    pw_str actor;
+    pawl_code code =
+        pw_text_check(&out->correlation, options->correlation, "start: correlation", NAME_MAX, false, err);
+    if (code == PAWL_OK)
+        code = pw_text_check(&actor, options->actor, "start: actor", NAME_MAX, false, err);
+    if (code == PAWL_OK)
+        code = pw_request_read(command, options->request, &out->trace, &out->once, arena, err);
+    if (code != PAWL_OK)
+        return code;
+    if (!command->event.actor.len)
+        command->event.actor = actor;
+    if (command->correlation.len)
+        out->correlation = command->correlation;
+    command->if_token = 0;
+    return PAWL_OK;
+}
+
 static pawl_code check_start(start_request *out, const pawl_start_options *given, pw_arena *arena,
                              pawl_error *err)
 {
-    pawl_start_options options = { 0 };
-    if (!given || given->struct_size == 0)
-        return pw_fail(err, PAWL_INVALID,
-                       "start: struct_size is 0; set it to sizeof(pawl_start_options)");
-    memcpy(&options, given,
-           given->struct_size < sizeof options ? given->struct_size : sizeof options);
-    *out = (start_request){ .on_warning = options.on_warning,
-                            .warning_context = options.warning_context };
-    pawl_code code =
-        check_text(&out->name, options.name, "start: name", 2 * PW_NAME_MAX + 1, true, err);
-    if (code == PAWL_OK)
-        code = check_text(&out->version, options.version, "start: version", NAME_MAX, false, err);
-    if (code == PAWL_OK && options.key)
-        code = check_text(&out->key, options.key, "start: key", PW_BUSINESS_KEY_MAX, true, err);
-    if (code == PAWL_OK)
-        code = check_text(&out->correlation, options.correlation, "start: correlation", NAME_MAX,
-                          false, err);
-    if (code == PAWL_OK)
-        code = check_text(&out->actor, options.actor, "start: actor", NAME_MAX, false, err);
+    pawl_start_options options;
+    pawl_code code = pw_options_take(&options, sizeof options, given, true, "pawl_start_options", err);
     if (code != PAWL_OK)
         return code;
-    const char *slash = memchr(out->name.ptr, '/', out->name.len);
-    if (slash) {
-        out->namespace_ = (pw_str){ out->name.ptr, (size_t)(slash - out->name.ptr) };
-        out->name = (pw_str){ slash + 1, out->name.len - out->namespace_.len - 1 };
-        if (!out->namespace_.len || !out->name.len)
-            return pw_fail(err, PAWL_INVALID, "start: name must be \"name\" or \"namespace/name\"");
-    }
-    code = parse_input(&out->input, options.input, "start: input", arena, err);
+    *out = (start_request){ .on_warning = options.on_warning,
+                            .warning_context = options.warning_context,
+                            .start_at_ms = options.start_at_ms,
+                            .command.event.kind = PW_EVENT_START };
+    code =
+        pw_text_check(&out->name, options.name, "start: name", 2 * PW_NAME_MAX + 1, true, err);
+    if (code == PAWL_OK)
+        code = pw_text_check(&out->version, options.version, "start: version", NAME_MAX, false, err);
+    if (code == PAWL_OK && options.key)
+        code = pw_text_check(&out->key, options.key, "start: key", PW_BUSINESS_KEY_MAX, true, err);
+    if (code == PAWL_OK)
+        code = check_who(out, &options, arena, err);
+    if (code == PAWL_OK)
+        code = split_name(out, err);
+    if (code == PAWL_OK)
+        code = check_labels(out, options.labels, arena, err);
+    if (code == PAWL_OK && (options.start_at_ms < 0 || options.start_at_ms > START_AT_MAX))
+        code = pw_fail(err, PAWL_INVALID, "start: start_at_ms must be an instant up to the year 9999, not %lld",
+                       (long long)options.start_at_ms);
+    if (code == PAWL_OK)
+        code = parse_input(&out->input, options.input, "start: input", arena, err);
     return code == PAWL_OK ? pw_digest_of_value(out->digest, out->input, err) : code;
+}
+
+/* The correlation is no part of what is asked: who asks again may have another. */
+static pawl_code seal_start(start_request *request, pw_arena *arena, pawl_error *err)
+{
+    char at[24];
+    (void)snprintf(at, sizeof at, "%lld", (long long)request->start_at_ms);
+    const pw_str parts[] = { request->namespace_, request->name,     request->version,
+                             request->key,        request->labels,   pw_str_of(at),
+                             { request->digest, PW_DIGEST_HEX_SIZE - 1 } };
+    return pw_request_seal(&request->command, parts, PW_LENGTH(parts), arena, err);
 }
 
 /* Without a key any id will do: one that this node decides for, if it can be had. */
@@ -145,6 +313,12 @@ static pawl_code make_id(start_request *request, const pw_program *program, cons
 {
     if (request->key.len) {
         const pw_str parts[] = { program->namespace_, program->name, request->key };
+        pw_digest digest = pw_digest_of(parts, PW_LENGTH(parts));
+        pw_id_of_digest(request->id, &digest);
+        return PAWL_OK;
+    }
+    if (request->once.len) { /* the same request again finds its instance */
+        const pw_str parts[] = { PW_LIT("request"), request->command.event.actor, request->once };
         pw_digest digest = pw_digest_of(parts, PW_LENGTH(parts));
         pw_id_of_digest(request->id, &digest);
         return PAWL_OK;
@@ -168,7 +342,7 @@ static pawl_code was_started(pawl *p, const start_request *request, bool *out, p
 {
     pw_instance_row row;
     *out = false;
-    if (!request->key.len)
+    if (!request->key.len && !request->once.len)
         return PAWL_OK;
     pawl_code code = pw_store_instance_get(p->store, (pw_str){ request->id, PW_ID_LENGTH }, false,
                                            &row, arena, err);
@@ -195,15 +369,15 @@ static pawl_code check_status(pawl *p, const start_request *request, const pw_pr
     if (code != PAWL_OK || started)
         return code;
     if (!request->version.len)
-        return pw_fail(err, PAWL_STATE,
-                       "no version of '" PW_FMT "/" PW_FMT "' is published; " PW_FMT " is %s%s",
-                       PW_ARG(program->namespace_), PW_ARG(program->name), PW_ARG(program->version),
-                       pw_definition_status_name(status),
-                       deprecated ? ", and starts only if it is named" : "");
-    return pw_fail(err, PAWL_STATE,
-                   "version " PW_FMT " of '" PW_FMT "/" PW_FMT "' is %s and cannot be started",
-                   PW_ARG(program->version), PW_ARG(program->namespace_), PW_ARG(program->name),
-                   pw_definition_status_name(status));
+        return pw_fail_reason(err, PAWL_STATE, PAWL_REASON_NOT_STARTABLE,
+                              "no version of '" PW_FMT "/" PW_FMT "' is published; " PW_FMT " is %s%s",
+                              PW_ARG(program->namespace_), PW_ARG(program->name), PW_ARG(program->version),
+                              pw_definition_status_name(status),
+                              deprecated ? ", and starts only if it is named" : "");
+    return pw_fail_reason(err, PAWL_STATE, PAWL_REASON_NOT_STARTABLE,
+                          "version " PW_FMT " of '" PW_FMT "/" PW_FMT "' is %s and cannot be started",
+                          PW_ARG(program->version), PW_ARG(program->namespace_), PW_ARG(program->name),
+                          pw_definition_status_name(status));
 }
 
 static pawl_code send_start(pawl *p, start_request *request, pw_program *program, bool *existed,
@@ -217,15 +391,17 @@ static pawl_code send_start(pawl *p, start_request *request, pw_program *program
         .business_key = request->key.len ? request->key : (pw_str){ NULL, 0 },
         .input_digest = { request->digest, 64 },
         .correlation = request->correlation.len ? request->correlation : id,
+        .labels = request->labels,
+        .trace = request->trace,
     };
-    pw_command command = {
-        .instance = id,
-        .event = { .kind = PW_EVENT_START, .payload = request->input, .actor = request->actor },
-        .create = &create,
-        .program = program,
-    };
-    pawl_code code = pw_command_send(p, &command, err);
-    *existed = command.existed;
+    pw_command *command = &request->command;
+    command->instance = id;
+    command->create = &create;
+    command->program = program;
+    command->event.payload = request->input;
+    command->event.start_at_ms = request->start_at_ms;
+    pawl_code code = pw_command_send(p, command, err);
+    *existed = command->existed;
     return code;
 }
 
@@ -246,6 +422,9 @@ pawl_code pawl_start(pawl *p, const pawl_start_options *options, char **id, int 
         code = pw_programs_get(p->programs, p->store, request.namespace_, request.name,
                                request.version, pw_leases_exclusive(p->leases), &program, &status,
                                err); /* another node may have deployed a newer one */
+    code = pw_because(err, code, PAWL_NOT_FOUND, PAWL_REASON_NO_DEFINITION);
+    if (code == PAWL_OK)
+        code = seal_start(&request, &arena, err);
     if (code == PAWL_OK)
         code = make_id(&request, program, p, err);
     if (code == PAWL_OK)
@@ -270,240 +449,175 @@ pawl_code pawl_start(pawl *p, const pawl_start_options *options, char **id, int 
 
 /* ------------------------------------------------------------------ resume */
 
-pawl_code pawl_resume(pawl *p, const char *id, const char *key, const char *data, const char *actor,
-                      pawl_error *err)
+static pawl_code check_resume(pw_command *command, const pawl_resume_options *given, pw_arena *arena, pawl_error *err)
+{
+    static const pw_bookmark_kind kinds[] = { PW_BOOKMARK_USER, PW_BOOKMARK_TIMER, PW_BOOKMARK_MESSAGE };
+    pawl_resume_options options;
+    pw_event *event = &command->event;
+    pawl_code code = pw_options_take(&options, sizeof options, given, true, "pawl_resume_options", err);
+    if (code == PAWL_OK)
+        code = pw_id_check(&command->instance, options.id, err);
+    if (code == PAWL_OK)
+        code = pw_text_check(&event->key, options.key, "resume: key", KEY_MAX, true, err);
+    if (code == PAWL_OK)
+        code = pw_text_check(&event->task, options.task, "resume: task", REASON_MAX, false, err);
+    if (code == PAWL_OK)
+        code = parse_input(&event->payload, options.data, "resume: data", arena, err);
+    if (code != PAWL_OK)
+        return code;
+    size_t at = 0;
+    event->bookmark = pw_str_of(options.kind);
+    while (event->bookmark.len && at < PW_LENGTH(kinds) &&
+           !pw_str_is(event->bookmark, pw_bookmark_kind_name(kinds[at])))
+        at++;
+    if (at == PW_LENGTH(kinds))
+        return pw_fail(err, PAWL_INVALID, "resume: kind is user-action, timer or external-message, not '%.40s'",
+                       options.kind);
+    return PAWL_OK;
+}
+
+pawl_code pawl_resume_with(pawl *p, const pawl_resume_options *options, const pawl_request *request, char **out,
+                           pawl_error *err)
 {
     pw_command command = { .event.kind = PW_EVENT_RESUME };
     char digest[65];
-    pw_arena arena;
     pawl_code code = pw_engine_may_write(p, err);
-    if (code == PAWL_OK)
-        code = check_id(&command.instance, id, err);
-    if (code == PAWL_OK)
-        code = check_text(&command.event.key, key, "resume: key", KEY_MAX, true, err);
-    if (code == PAWL_OK)
-        code = check_text(&command.event.actor, actor, "resume: actor", NAME_MAX, false, err);
     if (code != PAWL_OK)
         return code;
+    pw_arena arena;
     pw_arena_init(&arena, 0);
-    code = parse_input(&command.event.payload, data, "resume: data", &arena, err);
+    code = check_resume(&command, options, &arena, err);
+    if (code == PAWL_OK)
+        code = pw_request_read(&command, request, NULL, NULL, &arena, err);
     if (code == PAWL_OK)
         code = pw_digest_of_value(digest, command.event.payload, err);
     if (code == PAWL_OK) {
         command.data_digest = (pw_str){ digest, 64 };
-        code = pw_command_send(p, &command, err);
+        const pw_str parts[] = { command.event.key, command.event.task, command.event.bookmark, command.data_digest };
+        code = pw_request_seal(&command, parts, PW_LENGTH(parts), &arena, err);
     }
+    if (code == PAWL_OK)
+        code = carry_out(p, &command, out, err);
     pw_arena_done(&arena);
     return code;
 }
 
+pawl_code pawl_resume(pawl *p, const char *id, const char *key, const char *data, const char *actor,
+                      pawl_error *err)
+{
+    const pawl_resume_options options = { .struct_size = sizeof options, .id = id, .key = key, .data = data };
+    const pawl_request request = { .struct_size = sizeof request, .actor = actor };
+    return pawl_resume_with(p, &options, &request, NULL, err);
+}
+
 /* ------------------------------------------------------------------ cancel, suspend, continue */
 
-static pawl_code control(pawl *p, pw_event_kind kind, const char *id, const char *actor,
-                         const char *reason, pawl_error *err)
+pawl_code pawl_change_with(pawl *p, const char *id, pawl_change change, const char *reason, const pawl_request *request,
+                           char **out, pawl_error *err)
 {
-    pw_command command = { .event.kind = kind };
+    static const pw_event_kind kinds[] = { [PAWL_CANCEL] = PW_EVENT_CANCEL,
+                                           [PAWL_SUSPEND] = PW_EVENT_SUSPEND,
+                                           [PAWL_CONTINUE] = PW_EVENT_CONTINUE };
     pawl_code code = pw_engine_may_write(p, err);
+    if (code != PAWL_OK)
+        return code;
+    if ((unsigned)change >= PW_LENGTH(kinds))
+        return pw_fail(err, PAWL_INVALID, "change: it is none of pawl_change");
+    pw_command command = { .event.kind = kinds[change] };
+    pw_arena arena;
+    pw_arena_init(&arena, 0);
+    code = pw_id_check(&command.instance, id, err);
     if (code == PAWL_OK)
-        code = check_id(&command.instance, id, err);
+        code = pw_text_check(&command.event.reason, reason, "reason", REASON_MAX, false, err);
     if (code == PAWL_OK)
-        code = check_text(&command.event.actor, actor, "actor", NAME_MAX, false, err);
+        code = pw_request_read(&command, request, NULL, NULL, &arena, err);
     if (code == PAWL_OK)
-        code = check_text(&command.event.reason, reason, "reason", REASON_MAX, false, err);
-    return code == PAWL_OK ? pw_command_send(p, &command, err) : code;
+        code = pw_request_seal(&command, &command.event.reason, 1, &arena, err);
+    if (code == PAWL_OK)
+        code = carry_out(p, &command, out, err);
+    pw_arena_done(&arena);
+    return code;
+}
+
+static pawl_code change_as(pawl *p, pawl_change change, const char *id, const char *actor, const char *reason,
+                           pawl_error *err)
+{
+    const pawl_request request = { .struct_size = sizeof request, .actor = actor };
+    return pawl_change_with(p, id, change, reason, &request, NULL, err);
 }
 
 pawl_code pawl_cancel(pawl *p, const char *id, const char *actor, const char *reason,
                       pawl_error *err)
 {
-    return control(p, PW_EVENT_CANCEL, id, actor, reason, err);
+    return change_as(p, PAWL_CANCEL, id, actor, reason, err);
 }
 
 pawl_code pawl_suspend(pawl *p, const char *id, const char *actor, const char *reason,
                        pawl_error *err)
 {
-    return control(p, PW_EVENT_SUSPEND, id, actor, reason, err);
+    return change_as(p, PAWL_SUSPEND, id, actor, reason, err);
 }
 
 pawl_code pawl_continue(pawl *p, const char *id, const char *actor, const char *reason,
                         pawl_error *err)
 {
-    return control(p, PW_EVENT_CONTINUE, id, actor, reason, err);
+    return change_as(p, PAWL_CONTINUE, id, actor, reason, err);
 }
 
-/* ------------------------------------------------------------------ waiting */
+/* ------------------------------------------------------------------ delete */
 
-typedef struct wait_request {
-    pawl *p;
-    pw_watch_kind kind;
-    bool once; /* only look */
-    uint64_t deadline_ns;
-} wait_request;
-
-/* Until this one is there, whatever its children do. */
-static pawl_code wait_for_one(const wait_request *request, pw_str id, pawl_error *err)
+/* The instance has ended, so its owner has nothing to decide any more: the store does it, if nobody has moved
+ * it meanwhile. Whoever waits for it is told. */
+static pawl_code delete(pawl *p, const pw_command *command, pawl_error *err)
 {
-    pw_watch watch = { .message.kind = PW_MESSAGE_WATCH,
-                       .cancel.kind = PW_MESSAGE_UNWATCH,
-                       .instance = id,
-                       .kind = request->kind,
-                       .once = request->once };
-    pawl_code code = pw_reply_init(&watch.reply, err);
+    pw_deleted deleted = { .message.kind = PW_MESSAGE_DELETED, .instance = command->instance };
+    pawl_error error = { .code = PAWL_OK };
+    pawl_code code = pw_reply_init(&deleted.reply, err);
     if (code != PAWL_OK)
         return code;
-    code = pw_reply_init(&watch.withdrawn, err);
-    if (code != PAWL_OK) {
-        pw_reply_done(&watch.reply);
-        return code;
+    code = pw_store_instance_delete(p->store, command->instance, command->if_token, &error);
+    if (code == PAWL_OK) {
+        pw_mailbox_message(&pw_engine_shard_of(p, command->instance)->mailbox, &deleted.message);
+        (void)pw_reply_wait(&deleted.reply, UINT64_MAX);
     }
-    pw_mailbox *box = &pw_engine_shard_of(request->p, id)->mailbox;
-    pw_mailbox_message(box, &watch.message);
-    if (!pw_reply_wait(&watch.reply, request->deadline_ns)) {
-        /* Both messages are the shard's until it says so, even if the answer comes meanwhile. */
-        pw_mailbox_message(box, &watch.cancel);
-        (void)pw_reply_wait(&watch.withdrawn, UINT64_MAX);
-    }
-    pw_reply_done(&watch.withdrawn);
-    pw_reply_done(&watch.reply);
-    if (watch.code == PAWL_OK)
-        return PAWL_OK;
-    if (watch.code == PAWL_TIMEOUT)
-        return pw_fail(err, PAWL_TIMEOUT, "instance " PW_FMT " is not there yet", PW_ARG(id));
-    if (err) {
-        *err = watch.error;
-        err->code = watch.code;
-    }
-    return watch.code;
-}
-
-/* *found: there is such a row. *again: it has had its effect just now, or will have it soon. */
-static pawl_code look_at_row(const wait_request *request, pw_str target, pw_str key, bool *found,
-                             bool *again, pw_arena *arena, pawl_error *err)
-{
-    pawl *p = request->p;
-    pw_inbox_row row;
-    bool whole;
-    pawl_code code = pw_store_inbox_get(p->store, target, key, &row, arena, err);
-    *found = code == PAWL_OK;
-    if (code == PAWL_NOT_FOUND)
-        return PAWL_OK;
-    if (code == PAWL_OK && request->once)
-        return pw_fail(err, PAWL_TIMEOUT, "what was sent to " PW_FMT " is not there yet",
-                       PW_ARG(target));
-    *again = code == PAWL_OK;
-    if (code != PAWL_OK || row.consumed_step > 0)
-        return code;
-    pw_recovery_inbox(p->recovery);
-    return pw_recovery_round(p->recovery, request->deadline_ns, &whole, err);
-}
-
-/* What the two have sent each other may still be on its way: the start of a child that is not there, or
- * the end of one that is as far as it comes. */
-static pawl_code look_for_rows(const wait_request *request, pw_str parent, pw_str child, bool begun,
-                               bool *again, pw_arena *arena, pawl_error *err)
-{
-    bool found = false;
-    pawl_code code = PAWL_OK;
-    if (!begun)
-        code = look_at_row(request, child, PW_LIT("start"), &found, again, arena, err);
-    if (code != PAWL_OK || found)
-        return code;
-    pw_str key = pw_arena_printf(arena, "child-" PW_FMT, PW_ARG(child));
-    return key.ptr ? look_at_row(request, parent, key, &found, again, arena, err)
-                   : pw_no_memory(err);
-}
-
-static pawl_code wait_with_children(const wait_request *request, pw_str id, pawl_error *err);
-
-/* *again: the instance has moved since, because of one of them. */
-static pawl_code wait_for_children(const wait_request *request, pw_str id, bool *again,
-                                   pw_arena *arena, pawl_error *err)
-{
-    pw_store *store = request->p->store;
-    pw_instance_row row = { 0 }, after = { 0 };
-    pw_bookmark_row *bookmarks = NULL;
-    size_t count = 0, children = 0;
-    *again = false;
-    pawl_code code = pw_store_instance_get(store, id, false, &row, arena, err);
-    if (code == PAWL_OK && row.status != PW_SUSPENDED)
-        code = pw_store_bookmarks(store, id, true, &bookmarks, &count, arena, err);
-    for (size_t i = 0; i < count && code == PAWL_OK; i++) {
-        if (bookmarks[i].bookmark.kind != PW_BOOKMARK_CHILD)
-            continue;
-        children++;
-        code = wait_with_children(request, bookmarks[i].bookmark.key, err);
-        if (code == PAWL_OK || code == PAWL_NOT_FOUND)
-            code = look_for_rows(request, id, bookmarks[i].bookmark.key, code == PAWL_OK, again,
-                                 arena, err);
-        else if (code == PAWL_BUSY && !atomic_load(&request->p->closing))
-            code = PAWL_OK; /* another node's: this process knows no more */
-    }
-    if (code != PAWL_OK || children == 0)
-        return code;
-    code = wait_for_one(request, id, err); /* it may hear of an end just now */
-    if (code == PAWL_OK)
-        code = pw_store_instance_get(store, id, false, &after, arena, err);
-    *again = code == PAWL_OK && (*again || after.token != row.token);
+    pw_reply_done(&deleted.reply);
+    if (code == PAWL_IO)
+        pw_committer_suspect(p->committer, &error);
+    (void)pw_because(&error, code, PAWL_NOT_FOUND, PAWL_REASON_NO_INSTANCE);
+    (void)pw_because(&error, code, PAWL_STATE, PAWL_REASON_NOT_ENDED);
+    (void)pw_because(&error, code, PAWL_CONFLICT, PAWL_REASON_STALE_TOKEN);
+    if (code != PAWL_OK && err)
+        *err = error;
     return code;
 }
 
-/* One that waits for a child is not settled before the child is. Recursion is bounded by how deep
- * workflows may run each other. */
-static pawl_code wait_with_children(const wait_request *request, pw_str id, pawl_error *err)
+/* What is deleted remembers no request: the store does. */
+static pawl_code once_deleted(pawl *p, const pw_command *command, pw_str key, int *seen, pawl_error *err)
 {
-    pawl_code code;
-    bool again = false;
-    do {
-        code = wait_for_one(request, id, err);
-        if (code != PAWL_OK || request->kind == PW_WATCH_END)
-            return code;
-        pw_arena arena;
-        pw_arena_init(&arena, 0);
-        code = wait_for_children(request, id, &again, &arena, err);
-        pw_arena_done(&arena);
-    } while (code == PAWL_OK && again);
-    return code;
-}
-
-pawl_code pawl_wait(pawl *p, const char *id, pawl_wait_for what, uint64_t timeout_ms, char **out,
-                    pawl_error *err)
-{
-    static const pw_watch_kind kinds[] = { [PAWL_WAIT_END] = PW_WATCH_END,
-                                           [PAWL_WAIT_SETTLED] = PW_WATCH_SETTLED,
-                                           [PAWL_WAIT_IDLE] = PW_WATCH_IDLE };
-    pw_str instance;
-    pawl_code code = pw_engine_may_write(p, err);
-    if (code == PAWL_OK)
-        code = check_id(&instance, id, err);
-    if (code != PAWL_OK)
-        return code;
-    if ((unsigned)what >= PW_LENGTH(kinds))
-        return pw_fail(err, PAWL_INVALID, "wait: what to wait for is none of pawl_wait_for");
-    uint64_t now = pw_monotonic_ns();
-    bool endless = timeout_ms == 0 || timeout_ms > (UINT64_MAX - now) / 1000000u;
-    const wait_request request = { .p = p,
-                                   .kind = kinds[what],
-                                   .once = timeout_ms == 0,
-                                   .deadline_ns =
-                                       endless ? UINT64_MAX : now + timeout_ms * 1000000u };
-    code = wait_with_children(&request, instance, err);
-    return code == PAWL_OK && out ? pawl_show(p, id, out, err) : code;
-}
-
-pawl_code pawl_resume_with(pawl *p, const pawl_resume_options *options, const pawl_request *request, char **out, pawl_error *err)
-{
-    (void)p, (void)options, (void)request, (void)out;
-    return pw_fail(err, PAWL_STATE, "contract: not there yet");
-}
-
-pawl_code pawl_change_with(pawl *p, const char *id, pawl_change change, const char *reason, const pawl_request *request, char **out, pawl_error *err)
-{
-    (void)p, (void)id, (void)change, (void)reason, (void)request, (void)out;
-    return pw_fail(err, PAWL_STATE, "contract: not there yet");
+    const pw_str parts[] = { PW_LIT("delete"), command->instance };
+    char hex[PW_DIGEST_HEX_SIZE];
+    pw_digest digest = pw_digest_of(parts, PW_LENGTH(parts));
+    pw_digest_hex(hex, &digest);
+    return pawl_once(p, command->event.actor.ptr, key.ptr, hex, seen, err);
 }
 
 pawl_code pawl_delete(pawl *p, const char *id, const pawl_request *request, pawl_error *err)
 {
-    (void)p, (void)id, (void)request;
-    return pw_fail(err, PAWL_STATE, "contract: not there yet");
+    pw_command command = { .code = PAWL_OK };
+    pw_str once = { 0 };
+    int seen = 0;
+    pawl_code code = pw_engine_may_write(p, err);
+    if (code != PAWL_OK)
+        return code;
+    pw_arena arena;
+    pw_arena_init(&arena, 0);
+    code = pw_id_check(&command.instance, id, err);
+    if (code == PAWL_OK)
+        code = pw_request_read(&command, request, NULL, &once, &arena, err);
+    if (code == PAWL_OK && once.len)
+        code = once_deleted(p, &command, once, &seen, err);
+    if (code == PAWL_OK)
+        code = delete(p, &command, err);
+    pw_arena_done(&arena);
+    return code == PAWL_NOT_FOUND && seen ? PAWL_OK : code;
 }

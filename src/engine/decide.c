@@ -24,7 +24,8 @@ typedef struct cause {
     pw_http_call *call;
     pw_job *job;
     const pw_delivery_row *delivery; /* of the instance's page */
-    uint64_t visit; /* ACTIVITY_LOST */
+    pw_ticket *ticket; /* a worker's lease or time is over, or another is to have the job */
+    uint64_t visit; /* ACTIVITY_LOST, or of the ticket */
     uint32_t attempt;
 } cause;
 
@@ -73,13 +74,33 @@ static bool take_delivery(pw_shard *shard, pw_live *live, cause *out)
     return row != NULL;
 }
 
-/* The queues take turns, so that none waits for ever; the last is that of messages. */
+/* Jobs are handed out on the way: that is no event. */
+static bool take_ticket(pw_shard *shard, pw_live *live, cause *out)
+{
+    while (live->tickets) {
+        pw_ticket *ticket = live->tickets;
+        bool timed_out;
+        TAKE_FIRST(live, tickets, last_ticket);
+        if (!pw_jobs_serve(shard, live, ticket, &timed_out))
+            continue;
+        *out = (cause){ .kind = timed_out ? PW_EVENT_ACTIVITY_RESULT : PW_EVENT_ACTIVITY_LOST,
+                        .ticket = ticket,
+                        .visit = ticket->visit,
+                        .attempt = ticket->attempt };
+        return true;
+    }
+    return false;
+}
+
+/* The queues take turns, so that none waits for ever; the last two are those of messages and of the board. */
 static bool take_queued(pw_shard *shard, pw_live *live, cause *out)
 {
-    for (unsigned i = 0; i < 4; i++) {
-        unsigned queue = (live->turn + i) % 4;
-        if (queue < 3 ? take_from(live, queue, out) : take_delivery(shard, live, out)) {
-            live->turn = (uint8_t)((queue + 1) % 4);
+    for (unsigned i = 0; i < 5; i++) {
+        unsigned queue = (live->turn + i) % 5;
+        if (queue < 3    ? take_from(live, queue, out)
+            : queue == 3 ? take_delivery(shard, live, out)
+                         : take_ticket(shard, live, out)) {
+            live->turn = (uint8_t)((queue + 1) % 5);
             return true;
         }
     }
@@ -94,6 +115,8 @@ static void give_back(pw_live *live, const cause *c)
         PUT_FIRST(live, calls, last_call, c->call);
     if (c->job)
         PUT_FIRST(live, jobs, last_job, c->job);
+    if (c->ticket)
+        PUT_FIRST(live, tickets, last_ticket, c->ticket);
     if (c->kind == PW_EVENT_DRIVE)
         live->drive = true;
     /* a timer is still due, a lost attempt is found again, and a delivery is in its page */
@@ -113,27 +136,14 @@ static void finish(pw_live *live, const cause *c)
         pw_job_release(c->job);
 }
 
+/* What became of it is on the board by now. */
+static void finish_ticket(pw_shard *shard, const cause *c)
+{
+    if (c->ticket)
+        pw_board_done(pw_jobs_board(shard->engine->jobs), c->ticket);
+}
+
 /* ------------------------------------------------------------------ failure */
-
-void pw_answer(pw_command *command, pawl_code code, const pawl_error *err)
-{
-    command->code = code;
-    if (code != PAWL_OK && err)
-        command->error = *err;
-    PW_FAULT("engine-before-answer");
-    command->answered(command);
-}
-
-/* For what is no commit but a statement about the instance: only an owner may make one. */
-static void answer(pw_shard *shard, pw_live *live, pw_command *command, pawl_code code,
-                   const pawl_error *err)
-{
-    pawl_error busy;
-    if (pw_shard_sure(shard, live))
-        pw_answer(command, code, err);
-    else
-        pw_answer(command, pw_shard_not_ours(shard, command->instance, &busy), &busy);
-}
 
 static void progress(pw_shard *shard, pw_live *live)
 {
@@ -166,85 +176,16 @@ void pw_retry_later(pw_shard *shard, pw_live *live, const pawl_error *err)
 static void fail(pw_shard *shard, pw_live *live, const cause *c, const pawl_error *err)
 {
     if (c->command) {
-        answer(shard, live, c->command, err->code, err);
+        pw_answer_as_owner(shard, live, c->command, err->code, err);
         return;
     }
     give_back(live, c);
     pw_retry_later(shard, live, err);
 }
 
-/* ------------------------------------------------------------------ commands that change nothing
- */
-
-/* Whether its row has had its effect, or is gone: by another letter, or another node. */
-static pawl_code was_used(pw_shard *shard, const pw_command *command, bool *used, pawl_error *err)
-{
-    pw_arena arena;
-    pw_arena_init(&arena, 0);
-    pw_inbox_row row;
-    pawl_code code = pw_store_inbox_get(shard->engine->store, command->instance, command->inbox.key,
-                                        &row, &arena, err);
-    *used = code == PAWL_NOT_FOUND || (code == PAWL_OK && row.consumed_step > 0);
-    pw_arena_done(&arena);
-    return code == PAWL_NOT_FOUND ? PAWL_OK : code;
-}
-
-/* A start whose id is taken: the same key. */
-static void answer_existing(pw_shard *shard, pw_live *live, pw_command *command)
-{
-    pw_arena arena;
-    pw_arena_init(&arena, 0);
-    pw_instance_row row = { 0 };
-    pawl_error err = { .code = PAWL_OK };
-    pawl_code code =
-        pw_store_instance_get(shard->engine->store, pw_live_id(live), false, &row, &arena, &err);
-    if (code == PAWL_OK && !pw_str_eq(row.input_digest, command->create->input_digest))
-        code =
-            pw_fail(&err, PAWL_CONFLICT,
-                    "the key '" PW_FMT "' was used before, with another input, by instance " PW_FMT
-                    "; use another key, or the same input",
-                    PW_ARG(command->create->business_key), PW_ARG(row.id));
-    command->existed = code == PAWL_OK;
-    pw_arena_done(&arena);
-    answer(shard, live, command, code, &err);
-}
-
-/* A resume that found no open bookmark: a repeat, a contradiction, or a mistake. */
-static pawl_code judge_resume(pw_shard *shard, const pw_live *live, const pw_command *command,
-                              pawl_error *err)
-{
-    pw_arena arena;
-    pw_arena_init(&arena, 0);
-    pw_bookmark_row row = { 0 };
-    pw_str key = command->event.key;
-    pawl_code code =
-        pw_store_bookmark_by_key(shard->engine->store, pw_live_id(live), key, &row, &arena, err);
-    if (code == PAWL_OK && row.consumed && !pw_str_eq(row.digest, command->data_digest))
-        code = pw_fail(err, PAWL_CONFLICT,
-                       "'" PW_FMT "' was answered before by '" PW_FMT "', with other data",
-                       PW_ARG(key), PW_ARG(row.by));
-    else if (code == PAWL_OK && !row.consumed && pw_status_ended(live->status))
-        code = pw_fail(err, PAWL_STATE, "the instance has ended as %s; '" PW_FMT "' is closed",
-                       pw_status_name(live->status), PW_ARG(key));
-    else if (code == PAWL_OK && !row.consumed)
-        code = pw_fail(err, PAWL_STATE,
-                       "'" PW_FMT "' is not open any more: it was cancelled or its time was up",
-                       PW_ARG(key));
-    else if (code == PAWL_NOT_FOUND && pw_status_ended(live->status))
-        code =
-            pw_fail(err, PAWL_STATE, "the instance has ended as %s", pw_status_name(live->status));
-    else if (code == PAWL_NOT_FOUND)
-        code = pw_fail(err, PAWL_NOT_FOUND,
-                       "the instance waits for nothing with the key '" PW_FMT
-                       "'; `pawl show` lists the keys",
-                       PW_ARG(key));
-    pw_arena_done(&arena);
-    return code;
-}
-
 /* ------------------------------------------------------------------ one event */
 
-static pw_event make_event(pw_shard *shard, const pw_live *live, const cause *c)
+static pw_event make_event(pw_shard *shard, pw_live *live, const cause *c)
 {
     pw_event event = { .kind = c->kind };
     if (c->command)
@@ -253,10 +194,14 @@ static pw_event make_event(pw_shard *shard, const pw_live *live, const cause *c)
     if (event.now_ms < live->last_ms)
         event.now_ms = live->last_ms;
     event.seed = pw_seed_next(&shard->seed);
-    if (c->kind == PW_EVENT_ACTIVITY_LOST) {
+    if (c->kind == PW_EVENT_CLAIM)
+        event.until_ms = c->command->lease_ms ? event.now_ms + (int64_t)c->command->lease_ms : -1;
+    if (c->kind == PW_EVENT_ACTIVITY_LOST || c->ticket) {
         event.visit = c->visit;
         event.attempt = c->attempt;
     }
+    if (c->kind == PW_EVENT_ACTIVITY_RESULT && c->ticket)
+        event.error = pw_jobs_timeout(&live->arena);
     if (c->call) {
         event.visit = c->call->visit;
         event.attempt = c->call->attempt;
@@ -294,6 +239,8 @@ static pawl_code copy_command(pw_live *live, const pw_command *command, pawl_err
     pw_commit_item *item = &live->commit.item;
     pw_arena *arena = &live->arena;
     item->actor = pw_arena_str(arena, command->event.actor);
+    if (command->correlation.len)
+        item->correlation = pw_arena_str(arena, command->correlation);
     if (command->create) {
         pw_instance_new *create = PW_NEW(arena, pw_instance_new);
         if (!create)
@@ -308,6 +255,7 @@ static pawl_code copy_command(pw_live *live, const pw_command *command, pawl_err
             .labels = pw_arena_str(arena, from->labels),
             .parent = pw_arena_str(arena, from->parent),
             .schedule = from->schedule,
+            .trace = pw_arena_str(arena, from->trace),
         };
         if (from->business_key.ptr)
             create->business_key = pw_arena_str(arena, from->business_key);
@@ -322,6 +270,10 @@ static pawl_code copy_command(pw_live *live, const pw_command *command, pawl_err
             .answer = pw_arena_str(arena, command->inbox.answer),
             .stored = command->inbox.stored,
         };
+    if (pw_command_is_request(command)) /* what the same request is told again */
+        item->inbox.answer =
+            pw_arena_printf(arena, "{\"token\":%llu,\"status\":\"%s\"}", (unsigned long long)(item->token + 1),
+                            pw_status_name(live->commit.transition.status));
     return arena->failed ? pw_no_memory(err) : PAWL_OK;
 }
 
@@ -367,6 +319,7 @@ static void send(pw_shard *shard, pw_live *live, const cause *c)
     commit->command = c->command;
     commit->call = c->call;
     commit->job = c->job;
+    commit->ticket = c->ticket;
     live->committing = true;
     live->drove = c->kind == PW_EVENT_DRIVE;
     shard->uncommitted++;
@@ -437,8 +390,11 @@ static pawl_code refuse_stored(pw_shard *shard, pw_live *live, const cause *c,
 static void answer_unchanged(pw_shard *shard, pw_live *live, const cause *c, pawl_code code,
                              pawl_error *err)
 {
-    if (!c->command->inbox.key.ptr || code == PAWL_IO || code == PAWL_NO_MEMORY) {
-        answer(shard, live, c->command, code, err);
+    if (!c->command->inbox.stored || code == PAWL_IO || code == PAWL_NO_MEMORY) {
+        c->command->repeated = code == PAWL_OK;
+        c->command->token = live->token;
+        c->command->status = live->status;
+        pw_answer_as_owner(shard, live, c->command, code, err);
         return;
     }
     pawl_error failure = { .code = PAWL_OK };
@@ -446,22 +402,30 @@ static void answer_unchanged(pw_shard *shard, pw_live *live, const cause *c, paw
     if (refuse_stored(shard, live, c, err, &failure) == PAWL_OK)
         return;
     pw_arena_rewind(&live->arena, live->commit.mark);
-    answer(shard, live, c->command, failure.code, &failure);
+    pw_answer_as_owner(shard, live, c->command, failure.code, &failure);
 }
 
-static void unchanged(pw_shard *shard, pw_live *live, const cause *c, pawl_code code,
-                      pw_str message)
+/* A command of a bookmark. */
+static bool has_key(pw_event_kind kind)
 {
-    pawl_error err = { .code = PAWL_OK };
-    if (c->command && c->kind == PW_EVENT_RESUME && code == PAWL_NOT_FOUND)
-        code = judge_resume(shard, live, c->command, &err);
-    else if (code != PAWL_OK)
-        (void)pw_fail(&err, code, PW_FMT, PW_ARG(message));
+    return kind == PW_EVENT_RESUME || (kind >= PW_EVENT_CLAIM && kind <= PW_EVENT_COMMENT);
+}
+
+/* Core's own reasons, but what is not there only the store can tell from what was. */
+static void unchanged(pw_shard *shard, pw_live *live, const cause *c, const pawl_error *refusal)
+{
+    pawl_error err = *refusal;
+    pawl_code code = refusal->code;
+    if (c->command && has_key(c->kind) && code == PAWL_NOT_FOUND)
+        code = pw_judge_bookmark(shard, live, c->command, &err);
+    else if (c->command && code == PAWL_STATE && err.reason == PAWL_REASON_NONE && pw_status_ended(live->status))
+        err.reason = PAWL_REASON_ENDED;
     if (c->command) {
         answer_unchanged(shard, live, c, code, &err);
         return;
     }
     finish(live, c);
+    finish_ticket(shard, c);
     if (c->delivery)
         pw_hear_refused(shard, live, code);
     bool again = false; /* it would be decided at once again, and for ever */
@@ -470,7 +434,7 @@ static void unchanged(pw_shard *shard, pw_live *live, const cause *c, pawl_code 
         again = live->timer_at != PW_WAKE_NEVER && live->timer_at <= pw_engine_now(shard->engine);
     } else if (c->kind == PW_EVENT_DRIVE) {
         again = live->drive = pw_state_cut(live->state);
-    } else if (c->kind == PW_EVENT_ACTIVITY_LOST) {
+    } else if (c->kind == PW_EVENT_ACTIVITY_LOST || c->ticket) {
         again = true;
     }
     if (again) {
@@ -485,20 +449,57 @@ static void unchanged(pw_shard *shard, pw_live *live, const cause *c, pawl_code 
 static void start_again(pw_shard *shard, pw_live *live, const cause *c)
 {
     if (!c->command->inbox.stored) {
-        answer_existing(shard, live, c->command);
+        pw_answer_existing(shard, live, c->command);
         return;
     }
     bool used = false;
     pawl_error err = { .code = PAWL_OK };
-    pawl_code code = was_used(shard, c->command, &used, &err);
+    pawl_code code = pw_command_used(shard, c->command, &used, &err);
     if (code != PAWL_OK || used) {
-        answer(shard, live, c->command, code, &err);
+        pw_answer_as_owner(shard, live, c->command, code, &err);
         return;
     }
     live->commit = (pw_commit){ .shard = shard, .live = live, .mark = pw_arena_at(&live->arena) };
     c->command->create = NULL;
     code = pw_fail(&err, PAWL_CONFLICT, "the instance was started before");
     answer_unchanged(shard, live, c, code, &err);
+}
+
+/* False: it was answered. A request that comes again is told so even if the token has changed: that may be its own
+ * doing. */
+static bool may_go_on(pw_shard *shard, pw_live *live, pw_command *command)
+{
+    if (pw_command_is_request(command) && pw_command_was_answered(shard, live, command))
+        return false;
+    if (!command->if_token || command->if_token == live->token)
+        return true;
+    pawl_error err;
+    pawl_code code = pw_fail_reason(&err, PAWL_CONFLICT, PAWL_REASON_STALE_TOKEN,
+                                    "the instance has the token %llu by now, not %llu", (unsigned long long)live->token,
+                                    (unsigned long long)command->if_token);
+    pw_answer_as_owner(shard, live, command, code, &err);
+    return false;
+}
+
+/* A worker's answer to an attempt that is over has no effect, and is not written down: who gave it is told. */
+static bool is_late(pw_shard *shard, pw_live *live, const cause *c)
+{
+    pawl_error err;
+    if (!c->command || c->kind != PW_EVENT_ACTIVITY_RESULT ||
+        pw_state_wants(live->state, c->command->event.visit, c->command->event.attempt))
+        return false;
+    (void)pw_fail_reason(&err, PAWL_LOST, PAWL_REASON_JOB_OVER, "this attempt is over");
+    pw_answer_as_owner(shard, live, c->command, PAWL_LOST, &err);
+    return true;
+}
+
+/* The transition that changes nothing as an error; it is copied before the arena that holds it is rewound. */
+static pawl_error refusal_of(const pw_transition *t)
+{
+    pawl_error err = { .code = PAWL_OK };
+    if (t->code != PAWL_OK)
+        (void)pw_fail_reason(&err, t->code, t->reason, PW_FMT, PW_ARG(t->message));
+    return err;
 }
 
 static void decide(pw_shard *shard, pw_live *live, const cause *c)
@@ -508,6 +509,9 @@ static void decide(pw_shard *shard, pw_live *live, const cause *c)
         start_again(shard, live, c);
         return;
     }
+    if (c->command && live->state &&
+        (!may_go_on(shard, live, c->command) || is_late(shard, live, c)))
+        return;
     if (start) {
         pw_program_unref(live->program);
         live->program = pw_program_ref(c->command->program);
@@ -516,7 +520,13 @@ static void decide(pw_shard *shard, pw_live *live, const cause *c)
     }
     pw_live_compact(live);
     pw_commit *commit = &live->commit;
-    *commit = (pw_commit){ .shard = shard, .live = live, .mark = pw_arena_at(&live->arena) };
+    *commit = (pw_commit){ .shard = shard, .live = live, .mark = pw_arena_at(&live->arena),
+                            .ticket = c->ticket };
+    if (c->command && c->kind == PW_EVENT_ACTIVITY_RESULT) {
+        commit->job_visit = c->command->event.visit;
+        commit->job_attempt = c->command->event.attempt;
+        commit->retry_after_ms = c->command->retry_after_ms;
+    }
     pawl_error err = { .code = PAWL_OK };
     if (c->command && c->command->refused) {
         err = c->command->error;
@@ -533,13 +543,7 @@ static void decide(pw_shard *shard, pw_live *live, const cause *c)
         send(shard, live, c);
         return;
     }
-    /* the message is copied before the arena that holds it is rewound */
-    char text[sizeof err.message];
-    size_t length =
-        commit->transition.message.len < sizeof text ? commit->transition.message.len : sizeof text;
-    if (length)
-        memcpy(text, commit->transition.message.ptr, length);
-    pawl_code refused = commit->transition.code;
+    const pawl_error refusal = refusal_of(&commit->transition);
     pw_arena_rewind(&live->arena, commit->mark);
     if (start) {
         pw_program_unref(live->program);
@@ -548,7 +552,7 @@ static void decide(pw_shard *shard, pw_live *live, const cause *c)
     if (code != PAWL_OK)
         fail(shard, live, c, &err);
     else
-        unchanged(shard, live, c, refused, (pw_str){ text, length });
+        unchanged(shard, live, c, &refusal);
 }
 
 /* ------------------------------------------------------------------ what comes next */
@@ -563,7 +567,7 @@ static void refuse_commands(pw_shard *shard, pw_live *live, const pawl_error *er
 {
     cause c;
     while (!(err->code == PAWL_NOT_FOUND && starts(live)) && take_from(live, 0, &c))
-        answer(shard, live, c.command, err->code, err);
+        pw_answer_as_owner(shard, live, c.command, err->code, err);
 }
 
 /* False: it cannot be read now. */
@@ -577,8 +581,8 @@ static bool make_loaded(pw_shard *shard, pw_live *live)
         return true;
     }
     if (code == PAWL_NOT_FOUND) {
-        (void)pw_fail(&err, PAWL_NOT_FOUND, "there is no instance " PW_FMT,
-                      PW_ARG(pw_live_id(live)));
+        (void)pw_fail_reason(&err, PAWL_NOT_FOUND, PAWL_REASON_NO_INSTANCE, "there is no instance " PW_FMT,
+                             PW_ARG(pw_live_id(live)));
         live->load = live->hear = false;
     }
     refuse_commands(shard, live, &err);
@@ -630,7 +634,7 @@ void pw_decide(pw_shard *shard, pw_live *live)
 {
     while (!live->committing && !shard->closing && pw_shard_sure(shard, live)) {
         if (!live->state) {
-            bool queued = live->commands || live->calls || live->jobs || live->load;
+            bool queued = live->commands || live->calls || live->jobs || live->tickets || live->load;
             bool load = !starts(live) || live->load;
             if (load && (!queued || (live->retry_ns && !live->commands)))
                 return;
@@ -652,6 +656,7 @@ static void adopt(pw_shard *shard, pw_live *live, const cause *c)
     const pw_transition *t = &commit->transition;
     if (commit->item.create) {
         live->correlation = commit->item.create->correlation;
+        live->trace = commit->item.create->trace;
         live->created_ms = commit->item.now_ms;
         live->compact_at = 64 * 1024 + 4 * live->arena.used;
     }
@@ -670,8 +675,12 @@ static void adopt(pw_shard *shard, pw_live *live, const cause *c)
         pw_hear_taken(live);
     pw_hear_moved(live);
     pw_act(shard, live);
-    if (c->command)
-        pw_answer(c->command, PAWL_OK, NULL);
+    finish_ticket(shard, c);
+    if (!c->command)
+        return;
+    c->command->token = live->token;
+    c->command->status = live->status;
+    pw_answer(c->command, PAWL_OK, NULL);
 }
 
 static void undo(pw_shard *shard, pw_live *live, const cause *c, pawl_code code)
@@ -688,8 +697,8 @@ static void undo(pw_shard *shard, pw_live *live, const cause *c, pawl_code code)
         live->program = NULL;
         live->load = live->watches != NULL; /* whether it is there, the store must say */
     }
-    if (code == PAWL_CONFLICT && commit->item.used && c->command) {
-        answer(shard, live, c->command, PAWL_OK, NULL); /* the same row, by another letter */
+    if (code == PAWL_CONFLICT && commit->item.used && c->command && c->command->inbox.stored) {
+        pw_answer_as_owner(shard, live, c->command, PAWL_OK, NULL); /* the same row, by another letter */
         return;
     }
     if (start && code == PAWL_CONFLICT && c->command && c->command->inbox.stored) {
@@ -708,10 +717,11 @@ static void undo(pw_shard *shard, pw_live *live, const cause *c, pawl_code code)
     if (commit->from_command && !c->command)
         return; /* its caller was told */
     if (start && code == PAWL_CONFLICT)
-        answer_existing(shard, live, c->command);
-    else if ((shard->closing || !shard->epochs[live->slot->partition]) && !c->command)
+        pw_answer_existing(shard, live, c->command);
+    else if ((shard->closing || !shard->epochs[live->slot->partition]) && !c->command) {
         finish(live, c); /* the next owner finds it again */
-    else
+        finish_ticket(shard, c);
+    } else
         fail(shard, live, c, &err);
 }
 
@@ -721,7 +731,12 @@ void pw_decided(pw_shard *shard, pw_commit *commit)
     cause c = { .kind = commit->item.event,
                 .command = commit->command,
                 .call = commit->call,
-                .job = commit->job };
+                .job = commit->job,
+                .ticket = commit->ticket };
+    if (c.ticket) {
+        c.visit = c.ticket->visit;
+        c.attempt = c.ticket->attempt;
+    }
     PW_ASSERT(live->committing && shard->uncommitted > 0);
     live->committing = false;
     shard->uncommitted--;
@@ -729,6 +744,7 @@ void pw_decided(pw_shard *shard, pw_commit *commit)
     commit->command = NULL;
     commit->call = NULL;
     commit->job = NULL;
+    commit->ticket = NULL;
     if (commit->item.code == PAWL_OK)
         adopt(shard, live, &c);
     else

@@ -2,7 +2,7 @@
 #include "engine/engine.h"
 #include "base/json.h"
 
-enum { LIST_DEFAULT = 100, VERSION_MAX = 256 };
+enum { VERSION_MAX = 256 };
 
 /* "name" or "namespace/name"; `what` is the function, for the message. */
 static pawl_code read_name(pw_str *namespace_, pw_str *name, const char *text, const char *what,
@@ -30,9 +30,9 @@ static pawl_code find(pawl *p, const char *name, const char *version, const char
     pawl_code code = read_name(&namespace_, &bare, name, what, err);
     if (code == PAWL_OK && (wanted.len > VERSION_MAX || !pw_utf8_valid(wanted)))
         code = pw_fail(err, PAWL_INVALID, "%s: the version is too long or not UTF-8", what);
-    return code == PAWL_OK
-               ? pw_store_definition_get(p->store, namespace_, bare, wanted, out, arena, err)
-               : code;
+    if (code == PAWL_OK)
+        code = pw_store_definition_get(p->store, namespace_, bare, wanted, out, arena, err);
+    return pw_because(err, code, PAWL_NOT_FOUND, PAWL_REASON_NO_DEFINITION);
 }
 
 static void add_head(pw_object_builder *object, const pw_definition *d)
@@ -113,23 +113,21 @@ pawl_code pawl_definition(pawl *p, const char *name, const char *version, char *
     return code;
 }
 
-static pawl_code read_filter(pw_definition_filter *out, const pawl_definitions_options *given,
+static pawl_code read_filter(pw_definition_filter *out, bool *none, const pawl_definitions_options *given, pw_arena *arena,
                              pawl_error *err)
 {
-    pawl_definitions_options options = { 0 };
-    if (given && given->struct_size == 0)
-        return pw_fail(err, PAWL_INVALID,
-                       "definitions: struct_size is 0; set it to sizeof(pawl_definitions_options)");
-    if (given)
-        memcpy(&options, given,
-               given->struct_size < sizeof options ? given->struct_size : sizeof options);
-    *out = (pw_definition_filter){ .limit = options.limit ? options.limit : LIST_DEFAULT,
-                                   .after = pw_str_of(options.after) };
-    if (out->limit > PW_PAGE_MAX)
-        return pw_fail(err, PAWL_INVALID, "definitions: limit must be at most %u, not %u",
-                       PW_PAGE_MAX, options.limit);
-    return options.name ? read_name(&out->namespace_, &out->name, options.name, "definitions", err)
-                        : PAWL_OK;
+    pawl_definitions_options options;
+    pawl_code code = pw_options_take(&options, sizeof options, given, false, "pawl_definitions_options", err);
+    if (code != PAWL_OK)
+        return code;
+    *out = (pw_definition_filter){ .after = pw_str_of(options.after) };
+    code = pw_page_check(&out->limit, options.limit, "definitions", err);
+    if (code == PAWL_OK && options.name)
+        code = read_name(&out->namespace_, &out->name, options.name, "definitions", err);
+    if (code == PAWL_OK)
+        code = pw_names_read(&out->namespaces, &out->namespace_count, none, options.namespaces, "definitions: namespaces",
+                             arena, err);
+    return code;
 }
 
 pawl_code pawl_definitions(pawl *p, const pawl_definitions_options *options, char **out,
@@ -137,16 +135,16 @@ pawl_code pawl_definitions(pawl *p, const pawl_definitions_options *options, cha
 {
     if (!p || !out)
         return pw_fail(err, PAWL_INVALID, "definitions: the pawl or out is NULL");
-    pw_definition_filter filter;
-    pawl_code code = read_filter(&filter, options, err);
-    if (code != PAWL_OK)
-        return code;
     pw_arena arena;
     pw_arena_init(&arena, 0);
+    pw_definition_filter filter;
     pw_definition_row *rows = NULL;
     size_t count = 0;
     pw_str next = { 0 };
-    code = pw_store_definition_list(p->store, &filter, &rows, &count, &next, &arena, err);
+    bool none = false;
+    pawl_code code = read_filter(&filter, &none, options, &arena, err);
+    if (code == PAWL_OK && !none)
+        code = pw_store_definition_list(p->store, &filter, &rows, &count, &next, &arena, err);
     if (code == PAWL_OK) {
         pw_array_builder list = { .arena = &arena };
         for (size_t i = 0; i < count; i++) {

@@ -8,7 +8,14 @@
 #include <unistd.h>
 #include "engine/engine.h"
 
-enum { ACTIVITY_THREADS_MAX = 1024, HTTP_IN_FLIGHT_MAX = 100000, EXPRESSION_MEMORY_MAX = 1 << 30 };
+enum {
+    ACTIVITY_THREADS_MAX = 1024,
+    HTTP_IN_FLIGHT_MAX = 100000,
+    EXPRESSION_MEMORY_MAX = 1 << 30,
+    CHECK_MAX_MS = 86400000,
+    TIMER_BATCH_MAX = 10000,
+    JOB_LEASE_MAX_MS = 3600000,
+};
 
 static uint64_t system_clock_ms(void *clock)
 {
@@ -126,6 +133,26 @@ pawl_code pw_engine_may_write(pawl *p, pawl_error *err)
     return PAWL_OK;
 }
 
+pawl_code pw_options_take(void *out, size_t size, const void *given, bool required, const char *what, pawl_error *err)
+{
+    size_t known = 0;
+    memset(out, 0, size);
+    if (!given)
+        return required ? pw_fail(err, PAWL_INVALID, "%s is missing", what) : PAWL_OK;
+    memcpy(&known, given, sizeof known); /* struct_size is the first member of each */
+    if (known == 0)
+        return pw_fail(err, PAWL_INVALID, "%s: struct_size is 0; set it to sizeof(%s)", what, what);
+    memcpy(out, given, known < size ? known : size);
+    return PAWL_OK;
+}
+
+pawl_code pw_because(pawl_error *err, pawl_code code, pawl_code when, pawl_reason reason)
+{
+    if (code == when && err && err->reason == PAWL_REASON_NONE)
+        err->reason = reason;
+    return code;
+}
+
 void pw_engine_clock_moved(pawl *p)
 {
     pw_recovery_wake(p->recovery);
@@ -176,6 +203,15 @@ static pawl_code read_options(pawl_options *out, const pawl_options *given, pawl
     if (out->expression_memory > EXPRESSION_MEMORY_MAX)
         return pw_fail(err, PAWL_INVALID, "options: expression_memory must be at most %d, not %llu",
                        EXPRESSION_MEMORY_MAX, (unsigned long long)out->expression_memory);
+    if (out->job_lease_ms > JOB_LEASE_MAX_MS)
+        return pw_fail(err, PAWL_INVALID, "options: job_lease_ms must be at most %d, not %llu",
+                       JOB_LEASE_MAX_MS, (unsigned long long)out->job_lease_ms);
+    if (out->check_ms > CHECK_MAX_MS)
+        return pw_fail(err, PAWL_INVALID, "options: check_ms must be at most %d, a day, not %llu", CHECK_MAX_MS,
+                       (unsigned long long)out->check_ms);
+    if (out->timer_batch > TIMER_BATCH_MAX)
+        return pw_fail(err, PAWL_INVALID, "options: timer_batch must be at most %d, not %u", TIMER_BATCH_MAX,
+                       out->timer_batch);
     if (out->activity_count > 0 && !out->activities)
         return pw_fail(err, PAWL_INVALID, "options: activity_count is %zu but activities is NULL",
                        out->activity_count);
@@ -231,6 +267,10 @@ static pawl_code start_owner(pawl *p, const pawl_options *options, const pw_node
     const pw_pool_options pool = { .threads = options->activity_threads };
     if (code == PAWL_OK)
         code = pw_pool_new(&p->pool, &pool, on_job, p, err);
+    const pw_jobs_options jobs = { .lease_ms = options->job_lease_ms,
+                                   .timeout_ms = options->activity_timeout_ms };
+    if (code == PAWL_OK)
+        code = pw_jobs_new(&p->jobs, p, &jobs, err);
     if (code == PAWL_OK)
         code = pw_leases_new(&p->leases, p, node, err);
     if (code == PAWL_OK)
@@ -238,14 +278,31 @@ static pawl_code start_owner(pawl *p, const pawl_options *options, const pw_node
     return code == PAWL_OK ? pw_threads_start(&p->threads, p, err) : code;
 }
 
-static pawl_code make_shared(pawl *p, pawl_error *err)
+static pawl_code make_lock(pthread_mutex_t *lock, pthread_cond_t *cond, pawl_error *err)
 {
-    int failed = pthread_mutex_init(&p->lock, NULL);
+    int failed = pthread_mutex_init(lock, NULL);
     if (failed)
         return pw_fail_native(err, PAWL_NO_MEMORY, failed, "out of memory");
-    pawl_code code = pw_condition_init(&p->quiet, err);
+    pawl_code code = pw_condition_init(cond, err);
     if (code != PAWL_OK)
-        (void)pthread_mutex_destroy(&p->lock);
+        (void)pthread_mutex_destroy(lock);
+    return code;
+}
+
+static void drop_lock(pthread_mutex_t *lock, pthread_cond_t *cond)
+{
+    pw_condition_done(cond);
+    (void)pthread_mutex_destroy(lock);
+}
+
+static pawl_code make_shared(pawl *p, pawl_error *err)
+{
+    pawl_code code = make_lock(&p->lock, &p->quiet, err);
+    if (code != PAWL_OK)
+        return code;
+    code = make_lock(&p->watch_lock, &p->watch_told, err);
+    if (code != PAWL_OK)
+        drop_lock(&p->lock, &p->quiet);
     return code;
 }
 
@@ -266,8 +323,12 @@ static pawl_code open_on(pawl **out, const pawl_options *options, const pw_node_
     p->clock = options->clock;
     p->on_step = options->on_step;
     p->on_step_context = options->on_step_context;
+    p->check_ms = options->check_ms ? options->check_ms : PW_CHECK_MS;
+    p->timer_batch = options->timer_batch ? options->timer_batch : PW_TIMER_BATCH;
     p->settings.generation = pw_store_generation(store);
     code = pw_programs_new(&p->programs, err);
+    if (code == PAWL_OK)
+        code = pw_tokens_new(&p->tokens, err);
     if (code == PAWL_OK)
         code = pw_registry_new(&p->registry, err);
     if (code == PAWL_OK && p->mode == PAWL_OWN)
@@ -320,6 +381,8 @@ void pawl_close(pawl *p)
     (void)pthread_mutex_unlock(&p->lock);
     if (p->committer)
         pw_committer_closing(p->committer);
+    pw_jobs_close(p->jobs);
+    pw_threads_stop_jobs(p->threads);
     pw_threads_stop_recovery(p->threads);
     pw_threads_stop_router(p->threads);
     for (uint32_t i = 0; i < p->shard_count; i++)
@@ -335,6 +398,7 @@ void pawl_close(pawl *p)
     pw_pool_free(p->pool);
     for (uint32_t i = 0; i < p->shard_count; i++)
         pw_shard_free(p->shards[i]);
+    pw_jobs_free(p->jobs);
     pw_committer_free(p->committer);
     pw_recovery_free(p->recovery);
     pw_schedules_free(p->schedules);
@@ -342,6 +406,7 @@ void pawl_close(pawl *p)
     pw_leases_free(p->leases);
     pw_threads_free(p->threads);
     pw_registry_free(p->registry);
+    pw_tokens_free(p->tokens);
     pw_programs_free(p->programs);
     if (p->store)
         pw_store_close(p->store);
@@ -350,8 +415,8 @@ void pawl_close(pawl *p)
         pw_free(p->troubles);
         p->troubles = next;
     }
-    pw_condition_done(&p->quiet);
-    (void)pthread_mutex_destroy(&p->lock);
+    drop_lock(&p->watch_lock, &p->watch_told);
+    drop_lock(&p->lock, &p->quiet);
     pw_free(p);
 }
 

@@ -3,12 +3,15 @@
 #define PW_ENGINE_H
 
 #include "engine/inbox.h"
+#include "engine/jobs.h"
 #include "engine/leases.h"
 #include "engine/recover.h"
 #include "engine/registry.h"
 #include "engine/router.h"
 #include "engine/schedules.h"
 #include "engine/shard.h"
+
+typedef struct pw_tokens pw_tokens;
 
 #define PW_SHARDS_MAX 64u
 #define PW_JSON_INPUT_MAX (16u << 20) /* bytes of an input or a submission */
@@ -28,15 +31,19 @@ struct pawl {
     void (*on_step)(void *context, const char *entries);
     void *on_step_context;
     pw_core_settings settings;
+    uint64_t check_ms;
+    uint32_t timer_batch;
     pw_programs *programs;
     pw_registry *registry;
     pw_http *http;
     pw_pool *pool;
+    pw_jobs *jobs;
     pw_committer *committer;
     pw_recovery *recovery;
     pw_router *router;
     pw_leases *leases;
     pw_schedules *schedules;
+    pw_tokens *tokens;
     pw_post post;
     pw_shard *shards[PW_SHARDS_MAX];
     uint32_t shard_count;
@@ -52,6 +59,8 @@ struct pawl {
     pthread_mutex_t lock; /* of what follows */
     pthread_cond_t quiet;
     pawl_error health; /* while degraded: why */
+    pthread_mutex_t watch_lock; /* of what is said between a pawl_watch, its caller and its shard */
+    pthread_cond_t watch_told;
     pw_trouble *troubles;
 };
 
@@ -67,6 +76,12 @@ void pw_engine_busy(pawl *p, bool more);
 bool pw_engine_degraded(pawl *p, pawl_error *err);                       /* true: and why */
 void pw_engine_set_trouble(pawl *p, pw_str id, const pawl_error *error); /* code PAWL_OK: over */
 bool pw_engine_trouble(pawl *p, pw_str id, pawl_error *out);
+/* An options struct of a caller, who may know less of it, or more: its first member says how much. NULL: all defaults,
+ * unless it is required. `what` is for the message. */
+PAWL_CHECK pawl_code pw_options_take(void *out, size_t size, const void *given, bool required, const char *what,
+                                     pawl_error *err);
+/* Gives `code`, and says more exactly why if it is `when`, and nobody has said so before. */
+pawl_code pw_because(pawl_error *err, pawl_code code, pawl_code when, pawl_reason reason);
 /* For callers outside: the object is there, open for writing, and not closing. */
 PAWL_CHECK pawl_code pw_engine_may_write(pawl *p, pawl_error *err);
 /* Tests with a clock of their own: timers follow it from here on. */
@@ -79,7 +94,12 @@ void pw_threads_stop_router(struct pw_threads *threads);
 void pw_threads_join_shards(struct pw_threads *threads);
 void pw_threads_stop_committer(struct pw_threads *threads);
 void pw_threads_stop_leases(struct pw_threads *threads);
+void pw_threads_stop_jobs(struct pw_threads *threads);
 void pw_threads_free(struct pw_threads *threads);
+
+/* ---- tokens.c */
+PAWL_CHECK pawl_code pw_tokens_new(pw_tokens **out, pawl_error *err);
+void pw_tokens_free(pw_tokens *tokens);
 
 /* ---- graph.c */
 PAWL_CHECK pawl_code pw_graph_of(char **out, const pw_program *program, pawl_graph_format format,
@@ -90,7 +110,32 @@ PAWL_CHECK pawl_code pw_graph_of(char **out, const pw_program *program, pawl_gra
  * not UTF-8. */
 PAWL_CHECK pawl_code pw_give_json(char **out, pw_value v, const pw_arena *arena, pawl_error *err);
 
+/* A JSON array of names as they are given in options, for a filter; text NULL: *count 0. *none: an empty array, so nothing
+ * fits. */
+PAWL_CHECK pawl_code pw_names_read(const pw_str **out, size_t *count, bool *none, const char *text, const char *what,
+                                   pw_arena *arena, pawl_error *err);
+/* How many rows a page is to have. */
+PAWL_CHECK pawl_code pw_page_check(uint32_t *out, uint32_t given, const char *what, pawl_error *err);
+/* "name" or "namespace/name" of a filter; NULL: both empty. */
+void pw_name_split(pw_str *namespace_, pw_str *name, const char *text);
+/* What the texts of *out are is borrowed, or in `arena`; *none: no instance fits. */
+PAWL_CHECK pawl_code pw_list_filter(pw_instance_filter *out, bool *none, const pawl_list_options *given, const char *what,
+                                    pw_arena *arena, pawl_error *err);
+/* A JSON object of texts, checked; text NULL: PW_NONE. */
+PAWL_CHECK pawl_code pw_labels_read(pw_value *out, const char *text, const char *what, pw_arena *arena, pawl_error *err);
+
 /* ---- commands.c */
+/* Text of a caller: not longer than `most` bytes, and UTF-8. */
+PAWL_CHECK pawl_code pw_text_check(pw_str *out, const char *text, const char *what, size_t most, bool required,
+                                   pawl_error *err);
+/* What the command is to know of it; *trace and *key (idempotency key), which may be NULL, are for who needs them. */
+PAWL_CHECK pawl_code pw_request_read(pw_command *command, const pawl_request *given, pw_str *trace, pw_str *key,
+                                     pw_arena *arena, pawl_error *err);
+/* Under its idempotency key nothing else can be asked: what is asked here is the kind and these parts. */
+PAWL_CHECK pawl_code pw_request_seal(pw_command *command, const pw_str *parts, size_t count, pw_arena *arena,
+                                     pawl_error *err);
+/* The id of an instance; one that cannot be: PAWL_NOT_FOUND. */
+PAWL_CHECK pawl_code pw_id_check(pw_str *out, const char *id, pawl_error *err);
 PAWL_CHECK pawl_code pw_command_send(pawl *p, pw_command *command, pawl_error *err);
 /* hex SHA-256 of the canonical JSON, as core makes it; 65 bytes with the NUL. */
 PAWL_CHECK pawl_code pw_digest_of_value(char out[65], pw_value v, pawl_error *err);

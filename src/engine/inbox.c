@@ -199,6 +199,7 @@ static pawl_code read_start(pw_letter *letter, pw_value payload, pawl_error *err
     if (code != PAWL_OK)
         return code;
     event->depth = (uint32_t)depth;
+    event->unheard = true;
     event->parent = visit ? parent : (pw_str){ 0 };
     event->parent_visit = (uint64_t)visit;
     letter->create = (pw_instance_new){

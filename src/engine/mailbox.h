@@ -9,6 +9,7 @@
 #include "engine/sync.h" /* first: base.h forbids names that <pthread.h> declares */
 #include "drivers/activity.h"
 #include "drivers/http.h"
+#include "drivers/workers.h"
 
 typedef struct pw_commit pw_commit;
 
@@ -16,6 +17,9 @@ typedef enum pw_message_kind {
     PW_MESSAGE_COMMAND,  /* pw_command: start, resume, cancel ... */
     PW_MESSAGE_WATCH,    /* pw_watch: say when the instance is where it should be */
     PW_MESSAGE_UNWATCH,  /* pw_watch: do not wait any longer */
+    PW_MESSAGE_WATCHER,  /* pawl_watch: call back when the instance is where it should be */
+    PW_MESSAGE_UNWATCHER, /* pawl_watch: do not */
+    PW_MESSAGE_DELETED,  /* pw_deleted: the instance is not there any more */
     PW_MESSAGE_SLEEPERS, /* pw_sleepers: instances with a timer in the window */
     PW_MESSAGE_LOOK, /* pw_notice: look at the clock; answered when all that is due is under way */
     PW_MESSAGE_REGISTERED, /* pw_notice: a function was registered */
@@ -40,6 +44,7 @@ typedef struct pw_mail {
     pw_message *messages;
     pw_http_call *calls;
     pw_job *jobs;
+    pw_ticket *tickets;
     unsigned signals;
 } pw_mail;
 
@@ -53,6 +58,7 @@ typedef struct pw_mailbox {
     pw_message **last_message;
     pw_http_call **last_call;
     pw_job **last_job;
+    pw_ticket **last_ticket;
     uint32_t outside; /* commands that were put in and not taken out */
 } pw_mailbox;
 
@@ -63,6 +69,7 @@ PAWL_CHECK bool pw_mailbox_command(pw_mailbox *box, pw_message *message);
 void pw_mailbox_message(pw_mailbox *box, pw_message *message);
 void pw_mailbox_call(pw_mailbox *box, pw_http_call *call);
 void pw_mailbox_job(pw_mailbox *box, pw_job *job);
+void pw_mailbox_ticket(pw_mailbox *box, pw_ticket *ticket);
 void pw_mailbox_commit(pw_mailbox *box, pw_commit *commit);
 void pw_mailbox_signal(pw_mailbox *box, unsigned signal);
 /* Takes everything; waits for something until deadline_ns (pw_monotonic_ns; UINT64_MAX: for ever,

@@ -6,9 +6,22 @@
 
 enum {
     LIST_DEFAULT = 100,
+    NAMES_MAX = 1000, /* of one filter */
     LOG_PAGE_BYTES = 8 << 20, /* a page of the log ends behind the step that comes to more: half of
                                * what the socket takes */
 };
+
+PAWL_API pawl_code pawl_health(pawl *p, pawl_error *err)
+{
+    pawl_error why = { .code = PAWL_OK };
+    if (!p)
+        return pw_fail(err, PAWL_INVALID, "pawl_health needs a pawl");
+    if (!pw_engine_degraded(p, &why))
+        return PAWL_OK;
+    if (err)
+        *err = why;
+    return why.code;
+}
 
 /* ------------------------------------------------------------------ instances */
 
@@ -37,7 +50,7 @@ static pawl_code add_json(pw_object_builder *object, const char *name, pw_str te
     return code;
 }
 
-static void add_head(pw_object_builder *object, const pw_instance_row *row)
+static pawl_code add_head(pw_object_builder *object, const pw_instance_row *row, pawl_error *err)
 {
     add_text(object, "id", row->id);
     add_text(object, "namespace", row->namespace_);
@@ -47,11 +60,13 @@ static void add_head(pw_object_builder *object, const pw_instance_row *row)
     add_text(object, "key", row->business_key);
     add_text(object, "correlation", row->correlation);
     add_text(object, "parent", row->parent);
+    pawl_code code = add_json(object, "labels", row->labels, err);
     add_moment(object, "createdAt", row->created_ms);
     add_moment(object, "updatedAt", row->updated_ms);
     add_moment(object, "endedAt", row->ended_ms);
     pw_object_add(object, PW_LIT("token"), pw_int((int64_t)row->token));
     add_moment(object, "wakeAt", row->wake_at == PW_WAKE_NEVER ? 0 : row->wake_at);
+    return code;
 }
 
 static pawl_code add_tail(pw_object_builder *object, const pw_instance_row *row, pawl_error *err)
@@ -64,6 +79,7 @@ static pawl_code add_tail(pw_object_builder *object, const pw_instance_row *row,
 
 typedef struct waits {
     pawl *p;
+    pw_str id;
     pw_arena *arena;
     pw_bookmark_row *bookmarks;
     size_t bookmark_count;
@@ -121,14 +137,24 @@ static void add_call(const waits *w, pw_value *wait, int64_t visit)
     }
 }
 
-static void add_function(const waits *w, pw_value *wait)
+/* Where a job is, and why nobody does it if nobody does. */
+static void add_job(const waits *w, pw_value *wait, int64_t visit)
 {
+    pw_ticket_row row;
     pw_str name = pw_get_text(*wait, "function");
-    if (w->p->mode != PAWL_OWN || !name.len || pw_registry_find(w->p->registry, name, NULL))
+    if (w->p->mode != PAWL_OWN || pw_registry_find(w->p->registry, name, NULL))
         return;
-    pw_str reason = pw_arena_printf(
-        w->arena, "the function '" PW_FMT "' is not registered in this process", PW_ARG(name));
-    set(w, wait, "reason", text_or_none(reason));
+    pw_board *board = pw_jobs_board(w->p->jobs);
+    if (!pw_board_ticket(board, w->id, pw_store_partition(w->id), (uint64_t)visit, &row, w->arena))
+        return; /* another node's, or not read yet */
+    pw_value job = pw_jobs_described(w->p, &row, w->arena);
+    set(w, wait, "job", pw_get_lit(job, "state"));
+    set(w, wait, "worker", pw_get_lit(job, "worker"));
+    set(w, wait, "leaseUntil", pw_get_lit(job, "leaseUntil"));
+    set(w, wait, "progress", pw_get_lit(job, "progress"));
+    if (!row.leased && !pw_board_has_worker(board, name))
+        set(w, wait, "reason",
+            text_or_none(pw_arena_printf(w->arena, "no worker polls for '" PW_FMT "'", PW_ARG(name))));
 }
 
 static pw_value enrich(const waits *w, pw_value wait)
@@ -141,7 +167,7 @@ static pw_value enrich(const waits *w, pw_value wait)
     else if (pw_str_is(kind, "call"))
         add_call(w, &wait, visit);
     else if (pw_str_is(kind, "activity"))
-        add_function(w, &wait);
+        add_job(w, &wait, visit);
     return wait;
 }
 
@@ -158,7 +184,7 @@ static pw_value trouble_wait(const waits *w, const char *message)
 static pawl_code add_state(pawl *p, pw_object_builder *object, const pw_instance_row *row,
                            pw_program **program, pw_value *found_waits, pawl_error *err)
 {
-    waits w = { .p = p, .arena = object->arena };
+    waits w = { .p = p, .id = row->id, .arena = object->arena };
     pw_array_builder list = { .arena = object->arena };
     pw_state *state = NULL;
     const pw_payload_source payloads = pw_store_payloads(p->store, row->id);
@@ -213,7 +239,7 @@ pawl_code pw_give_json(char **out, pw_value v, const pw_arena *arena, pawl_error
 
 static pawl_code no_instance(const char *id, pawl_error *err)
 {
-    return pw_fail(err, PAWL_NOT_FOUND, "there is no instance '%.60s'", id);
+    return pw_fail_reason(err, PAWL_NOT_FOUND, PAWL_REASON_NO_INSTANCE, "there is no instance '%.60s'", id);
 }
 
 static pawl_code show(pawl *p, const char *id, char **out, pw_arena *arena, pw_program **program,
@@ -227,8 +253,9 @@ static pawl_code show(pawl *p, const char *id, char **out, pw_arena *arena, pw_p
         return code;
     pw_object_builder object = { .arena = arena };
     pw_value list = { 0 };
-    add_head(&object, &row);
-    code = add_state(p, &object, &row, program, &list, err);
+    code = add_head(&object, &row, err);
+    if (code == PAWL_OK)
+        code = add_state(p, &object, &row, program, &list, err);
     if (code == PAWL_OK)
         code = add_tail(&object, &row, err);
     if (code != PAWL_OK)
@@ -237,87 +264,254 @@ static pawl_code show(pawl *p, const char *id, char **out, pw_arena *arena, pw_p
     return pw_give_json(out, pw_object_end(&object), arena, err);
 }
 
-pawl_code pawl_show(pawl *p, const char *id, char **out, pawl_error *err)
+/* For who looks at one instance. */
+static pawl_code check_look(const pawl *p, const char *what, const char *id, char **out, pawl_error *err)
 {
     if (!p || !out)
-        return pw_fail(err, PAWL_INVALID, "show: the pawl or out is NULL");
+        return pw_fail(err, PAWL_INVALID, "%s: the pawl or out is NULL", what);
     if (!id || !id[0])
         return pw_fail(err, PAWL_INVALID, "the instance's id is missing");
-    if (strlen(id) != PW_ID_LENGTH)
-        return no_instance(id, err);
+    return strlen(id) == PW_ID_LENGTH ? PAWL_OK : no_instance(id, err);
+}
+
+pawl_code pawl_show(pawl *p, const char *id, char **out, pawl_error *err)
+{
+    pawl_code code = check_look(p, "show", id, out, err);
+    if (code != PAWL_OK)
+        return code;
     pw_arena arena;
     pw_arena_init(&arena, 0);
     pw_program *program = NULL;
-    pawl_code code = show(p, id, out, &arena, &program, err);
+    code = show(p, id, out, &arena, &program, err);
     pw_program_unref(program);
+    pw_arena_done(&arena);
+    return code;
+}
+
+/* Its row, without what it takes to make its state. */
+static pawl_code read_row(pawl *p, const char *id, pw_instance_row *row, pw_arena *arena, pawl_error *err)
+{
+    pawl_code code = pw_store_instance_get(p->store, pw_str_of(id), false, row, arena, err);
+    return code == PAWL_NOT_FOUND ? no_instance(id, err) : code;
+}
+
+pawl_code pawl_head(pawl *p, const char *id, char **out, pawl_error *err)
+{
+    pawl_code code = check_look(p, "head", id, out, err);
+    if (code != PAWL_OK)
+        return code;
+    pw_arena arena;
+    pw_arena_init(&arena, 0);
+    pw_instance_row row = { 0 };
+    pw_object_builder object = { .arena = &arena };
+    code = read_row(p, id, &row, &arena, err);
+    if (code == PAWL_OK)
+        code = add_head(&object, &row, err);
+    if (code == PAWL_OK)
+        code = pw_give_json(out, pw_object_end(&object), &arena, err);
+    pw_arena_done(&arena);
+    return code;
+}
+
+pawl_code pawl_output(pawl *p, const char *id, char **out, pawl_error *err)
+{
+    pawl_code code = check_look(p, "output", id, out, err);
+    if (code != PAWL_OK)
+        return code;
+    pw_arena arena;
+    pw_arena_init(&arena, 0);
+    pw_instance_row row = { 0 };
+    code = read_row(p, id, &row, &arena, err);
+    if (code == PAWL_OK && row.status != PW_COMPLETED)
+        code = pw_fail_reason(err, PAWL_STATE, pw_status_ended(row.status) ? PAWL_REASON_ENDED : PAWL_REASON_NOT_ENDED,
+                              "the instance is %s; only one that has completed has an output",
+                              pw_status_name(row.status));
+    if (code == PAWL_OK) {
+        *out = pw_strdup(row.output.len ? row.output : PW_LIT("null"));
+        code = *out ? PAWL_OK : pw_no_memory(err);
+    }
     pw_arena_done(&arena);
     return code;
 }
 
 /* ------------------------------------------------------------------ list */
 
-static pawl_code make_filter(pw_instance_filter *out, const pawl_list_options *given,
-                             pawl_error *err)
+pawl_code pw_names_read(const pw_str **out, size_t *count, bool *none, const char *text, const char *what, pw_arena *arena,
+                        pawl_error *err)
 {
-    pawl_list_options options = { 0 };
-    if (given && given->struct_size == 0)
-        return pw_fail(err, PAWL_INVALID,
-                       "list: struct_size is 0; set it to sizeof(pawl_list_options)");
-    if (given)
-        memcpy(&options, given,
-               given->struct_size < sizeof options ? given->struct_size : sizeof options);
-    *out = (pw_instance_filter){ .limit = options.limit ? options.limit : LIST_DEFAULT,
-                                 .after = pw_str_of(options.after),
-                                 .name = pw_str_of(options.name),
-                                 .parent = pw_str_of(options.parent),
-                                 .schedules = options.schedules != 0 };
-    if (out->limit > PW_PAGE_MAX)
-        return pw_fail(err, PAWL_INVALID, "list: limit must be at most %u, not %u", PW_PAGE_MAX,
-                       options.limit);
-    if (options.status) {
-        out->by_status = true;
-        if (!pw_status_parse(&out->status, pw_str_of(options.status)))
-            return pw_fail(
-                err, PAWL_INVALID,
-                "list: there is no status '%.40s'; pending, running, waiting, suspended, "
-                "compensating, completed, faulted, cancelled or compensated",
-                options.status);
+    pw_value list = { 0 };
+    *out = NULL;
+    *count = 0;
+    *none = false;
+    if (!text)
+        return PAWL_OK;
+    pawl_code code = pw_json_parse(&list, pw_str_of(text), NULL, arena, err);
+    if (code != PAWL_OK)
+        return pw_error_context(err, code, "%s", what);
+    if (!pw_is(list, PW_ARRAY) || list.count > NAMES_MAX)
+        return pw_fail(err, PAWL_INVALID, "%s must be an array of at most %d names", what, NAMES_MAX);
+    pw_str *names = PW_NEW_ARRAY(arena, pw_str, list.count + 1);
+    if (!names)
+        return pw_no_memory(err);
+    for (uint32_t i = 0; i < list.count; i++) {
+        names[i] = pw_text(pw_item(list, i));
+        if (!names[i].len)
+            return pw_fail(err, PAWL_INVALID, "%s must be an array of names; item %u is none", what, i + 1);
     }
-    const char *slash = out->name.len ? memchr(out->name.ptr, '/', out->name.len) : NULL;
-    if (slash) {
-        out->namespace_ = (pw_str){ out->name.ptr, (size_t)(slash - out->name.ptr) };
-        out->name = pw_str_of(slash + 1);
+    *out = names;
+    *count = list.count;
+    *none = list.count == 0;
+    return PAWL_OK;
+}
+
+pawl_code pw_labels_read(pw_value *out, const char *text, const char *what, pw_arena *arena, pawl_error *err)
+{
+    *out = (pw_value){ 0 };
+    if (!text)
+        return PAWL_OK;
+    pawl_code code = pw_json_parse(out, pw_str_of(text), NULL, arena, err);
+    if (code != PAWL_OK)
+        return pw_error_context(err, code, "%s", what);
+    if (!pw_is(*out, PW_OBJECT))
+        return pw_fail(err, PAWL_INVALID, "%s must be an object of texts, not %s", what, pw_type_name(*out));
+    if (out->count > PW_LABELS_MAX)
+        return pw_fail_reason(err, PAWL_INVALID, PAWL_REASON_TOO_LARGE, "%s are %u; at most %u", what, out->count,
+                              PW_LABELS_MAX);
+    const pw_member *members = pw_members(*out);
+    for (uint32_t i = 0; i < out->count; i++) {
+        pw_str name = members[i].key, value = pw_text(members[i].value);
+        if (!pw_is(members[i].value, PW_STRING))
+            return pw_fail(err, PAWL_INVALID, "%s: '%.*s' must be a text, not %s", what, (int)(name.len > 60 ? 60 : name.len),
+                           name.ptr, pw_type_name(members[i].value));
+        if (!name.len || name.len > PW_LABEL_MAX || value.len > PW_LABEL_MAX)
+            return pw_fail_reason(err, PAWL_INVALID, PAWL_REASON_TOO_LARGE,
+                                  "%s: a name has 1 to %u bytes and a value at most %u", what, PW_LABEL_MAX, PW_LABEL_MAX);
     }
     return PAWL_OK;
+}
+
+static pawl_code read_labels(pw_instance_filter *filter, const char *text, pw_arena *arena, pawl_error *err)
+{
+    pw_value labels;
+    pawl_code code = pw_labels_read(&labels, text, "list: labels", arena, err);
+    if (code != PAWL_OK || labels.count == 0)
+        return code;
+    pw_label *wanted = PW_NEW_ARRAY(arena, pw_label, labels.count);
+    if (!wanted)
+        return pw_no_memory(err);
+    for (uint32_t i = 0; i < labels.count; i++)
+        wanted[i] = (pw_label){ pw_members(labels)[i].key, pw_text(pw_members(labels)[i].value) };
+    filter->labels = wanted;
+    filter->label_count = labels.count;
+    return PAWL_OK;
+}
+
+pawl_code pw_page_check(uint32_t *out, uint32_t given, const char *what, pawl_error *err)
+{
+    *out = given ? given : LIST_DEFAULT;
+    return given <= PW_PAGE_MAX ? PAWL_OK
+                                : pw_fail(err, PAWL_INVALID, "%s: limit must be at most %u, not %u", what, PW_PAGE_MAX, given);
+}
+
+void pw_name_split(pw_str *namespace_, pw_str *name, const char *text)
+{
+    *name = pw_str_of(text);
+    *namespace_ = (pw_str){ "", 0 };
+    const char *slash = name->len ? memchr(name->ptr, '/', name->len) : NULL;
+    if (!slash)
+        return;
+    *namespace_ = (pw_str){ name->ptr, (size_t)(slash - name->ptr) };
+    *name = pw_str_of(slash + 1);
+}
+
+pawl_code pw_list_filter(pw_instance_filter *out, bool *none, const pawl_list_options *given, const char *what,
+                         pw_arena *arena, pawl_error *err)
+{
+    pawl_list_options options;
+    pawl_code code = pw_options_take(&options, sizeof options, given, false, "pawl_list_options", err);
+    if (code != PAWL_OK)
+        return code;
+    *out = (pw_instance_filter){ .after = pw_str_of(options.after),
+                                 .parent = pw_str_of(options.parent),
+                                 .business_key = pw_str_of(options.key),
+                                 .correlation = pw_str_of(options.correlation),
+                                 .schedules = options.schedules != 0 };
+    pw_name_split(&out->namespace_, &out->name, options.name);
+    code = pw_page_check(&out->limit, options.limit, what, err);
+    if (code == PAWL_OK && options.status) {
+        out->by_status = true;
+        if (!pw_status_parse(&out->status, pw_str_of(options.status)))
+            code = pw_fail(
+                err, PAWL_INVALID,
+                "%s: there is no status '%.40s'; pending, running, waiting, suspended, "
+                "compensating, completed, faulted, cancelled or compensated",
+                what, options.status);
+    }
+    if (code == PAWL_OK)
+        code = pw_names_read(&out->namespaces, &out->namespace_count, none, options.namespaces, "list: namespaces", arena,
+                             err);
+    return code == PAWL_OK ? read_labels(out, options.labels, arena, err) : code;
+}
+
+static pawl_code list(pawl *p, const pawl_list_options *options, char **out, pw_arena *arena, pawl_error *err)
+{
+    pw_instance_filter filter;
+    pw_instance_row *rows = NULL;
+    size_t count = 0;
+    pw_str next = { 0 };
+    bool none = false;
+    pw_array_builder page = { .arena = arena };
+    pawl_code code = pw_list_filter(&filter, &none, options, "list", arena, err);
+    if (code == PAWL_OK && !none)
+        code = pw_store_instance_list(p->store, &filter, &rows, &count, &next, arena, err);
+    for (size_t i = 0; i < count && code == PAWL_OK; i++) {
+        pw_object_builder object = { .arena = arena };
+        code = add_head(&object, &rows[i], err);
+        if (code == PAWL_OK)
+            code = add_tail(&object, &rows[i], err);
+        pw_array_add(&page, pw_object_end(&object));
+    }
+    if (code != PAWL_OK)
+        return code;
+    pw_object_builder object = { .arena = arena };
+    pw_object_add(&object, PW_LIT("instances"), pw_array_end(&page));
+    add_text(&object, "next", next);
+    return pw_give_json(out, pw_object_end(&object), arena, err);
 }
 
 pawl_code pawl_list(pawl *p, const pawl_list_options *options, char **out, pawl_error *err)
 {
     if (!p || !out)
         return pw_fail(err, PAWL_INVALID, "list: the pawl or out is NULL");
-    pw_instance_filter filter;
-    pawl_code code = make_filter(&filter, options, err);
-    if (code != PAWL_OK)
-        return code;
     pw_arena arena;
     pw_arena_init(&arena, 0);
-    pw_instance_row *rows = NULL;
-    size_t count = 0;
-    pw_str next = { 0 };
-    code = pw_store_instance_list(p->store, &filter, &rows, &count, &next, &arena, err);
-    pw_array_builder list = { .arena = &arena };
-    for (size_t i = 0; i < count && code == PAWL_OK; i++) {
-        pw_object_builder object = { .arena = &arena };
-        add_head(&object, &rows[i]);
-        code = add_tail(&object, &rows[i], err);
-        pw_array_add(&list, pw_object_end(&object));
+    pawl_code code = list(p, options, out, &arena, err);
+    pw_arena_done(&arena);
+    return code;
+}
+
+pawl_code pawl_count(pawl *p, const pawl_list_options *options, char **out, pawl_error *err)
+{
+    if (!p || !out)
+        return pw_fail(err, PAWL_INVALID, "count: the pawl or out is NULL");
+    pw_arena arena;
+    pw_arena_init(&arena, 0);
+    pw_instance_filter filter;
+    uint64_t counts[PW_STATUS_COUNT] = { 0 }, total = 0;
+    bool none = false;
+    pw_object_builder statuses = { .arena = &arena };
+    pawl_code code = pw_list_filter(&filter, &none, options, "count", &arena, err);
+    if (code == PAWL_OK && !none)
+        code = pw_store_instance_count(p->store, &filter, counts, err);
+    for (int i = 0; i < PW_STATUS_COUNT; i++) {
+        total += counts[i];
+        if (counts[i] > 0)
+            pw_object_add(&statuses, pw_str_of(pw_status_name((pw_status)i)), pw_int((int64_t)counts[i]));
     }
-    if (code == PAWL_OK) {
-        pw_object_builder object = { .arena = &arena };
-        pw_object_add(&object, PW_LIT("instances"), pw_array_end(&list));
-        add_text(&object, "next", next);
-        code = pw_give_json(out, pw_object_end(&object), &arena, err);
-    }
+    const pw_member members[] = { { PW_LIT("total"), pw_int((int64_t)total) },
+                                  { PW_LIT("statuses"), pw_object_end(&statuses) } };
+    if (code == PAWL_OK)
+        code = pw_give_json(out, pw_object_of(&arena, members, PW_LENGTH(members)), &arena, err);
     pw_arena_done(&arena);
     return code;
 }
@@ -388,12 +582,9 @@ static pawl_code more_steps(pawl *p, pw_str id, uint64_t from, bool *more, pw_ar
 pawl_code pawl_log(pawl *p, const char *id, uint64_t from, uint32_t limit, char **out,
                    pawl_error *err)
 {
-    if (!p || !out)
-        return pw_fail(err, PAWL_INVALID, "log: the pawl or out is NULL");
-    if (!id || !id[0])
-        return pw_fail(err, PAWL_INVALID, "the instance's id is missing");
-    if (strlen(id) != PW_ID_LENGTH)
-        return no_instance(id, err);
+    pawl_code code = check_look(p, "log", id, out, err);
+    if (code != PAWL_OK)
+        return code;
     uint32_t most = limit == 0 || limit > PW_PAGE_MAX ? PW_PAGE_MAX : limit;
     uint64_t first = from ? from : 1;
     pw_arena arena;
@@ -403,13 +594,10 @@ pawl_code pawl_log(pawl *p, const char *id, uint64_t from, uint32_t limit, char 
     pw_step_row *rows = NULL;
     size_t count = 0;
     bool more = false;
-    pawl_code code =
-        pw_store_steps(p->store, pw_str_of(id), first, most, &rows, &count, &arena, err);
+    code = pw_store_steps(p->store, pw_str_of(id), first, most, &rows, &count, &arena, err);
     if (code == PAWL_OK && count == 0) {
         pw_instance_row row = { 0 };
-        code = pw_store_instance_get(p->store, pw_str_of(id), false, &row, &arena, err);
-        if (code == PAWL_NOT_FOUND)
-            code = no_instance(id, err);
+        code = read_row(p, id, &row, &arena, err);
     }
     const pw_payload_source payloads = pw_store_payloads(p->store, pw_str_of(id));
     uint64_t next = first;
@@ -438,22 +626,4 @@ pawl_code pawl_log(pawl *p, const char *id, uint64_t from, uint32_t limit, char 
     pw_buf_done(&buf);
     pw_arena_done(&arena);
     return code;
-}
-
-pawl_code pawl_head(pawl *p, const char *id, char **out, pawl_error *err)
-{
-    (void)p, (void)id, (void)out;
-    return pw_fail(err, PAWL_STATE, "contract: not there yet");
-}
-
-pawl_code pawl_output(pawl *p, const char *id, char **out, pawl_error *err)
-{
-    (void)p, (void)id, (void)out;
-    return pw_fail(err, PAWL_STATE, "contract: not there yet");
-}
-
-pawl_code pawl_count(pawl *p, const pawl_list_options *options, char **out, pawl_error *err)
-{
-    (void)p, (void)options, (void)out;
-    return pw_fail(err, PAWL_STATE, "contract: not there yet");
 }

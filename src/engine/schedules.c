@@ -14,7 +14,7 @@
 /* Who cancels schedules of other versions. */
 #define ENGINE_ACTOR PW_LIT("pawl")
 
-enum { PAGE = 100, LIST_DEFAULT = 100 };
+enum { PAGE = 100 };
 
 struct pw_schedules {
     pawl *engine;
@@ -315,46 +315,23 @@ static pawl_code add_one(pawl *p, pw_array_builder *list, const pw_instance_row 
     return code;
 }
 
-static pawl_code make_filter(pw_instance_filter *out, const pawl_list_options *given,
-                             pawl_error *err)
-{
-    pawl_list_options options = { 0 };
-    if (given && given->struct_size == 0)
-        return pw_fail(err, PAWL_INVALID,
-                       "schedules: struct_size is 0; set it to sizeof(pawl_list_options)");
-    if (given)
-        memcpy(&options, given,
-               given->struct_size < sizeof options ? given->struct_size : sizeof options);
-    *out = (pw_instance_filter){ .limit = options.limit ? options.limit : LIST_DEFAULT,
-                                 .after = pw_str_of(options.after),
-                                 .name = pw_str_of(options.name),
-                                 .schedules = true,
-                                 .living = true };
-    if (out->limit > PW_PAGE_MAX)
-        return pw_fail(err, PAWL_INVALID, "schedules: limit must be at most %u, not %u",
-                       PW_PAGE_MAX, options.limit);
-    const char *slash = out->name.len ? memchr(out->name.ptr, '/', out->name.len) : NULL;
-    if (slash) {
-        out->namespace_ = (pw_str){ out->name.ptr, (size_t)(slash - out->name.ptr) };
-        out->name = pw_str_of(slash + 1);
-    }
-    return PAWL_OK;
-}
-
 pawl_code pawl_schedules(pawl *p, const pawl_list_options *options, char **out, pawl_error *err)
 {
     if (!p || !out)
         return pw_fail(err, PAWL_INVALID, "schedules: the pawl or out is NULL");
     pw_instance_filter filter;
-    pawl_code code = make_filter(&filter, options, err);
-    if (code != PAWL_OK)
-        return code;
     pw_arena arena;
     pw_arena_init(&arena, 0);
     pw_instance_row *rows = NULL;
     size_t count = 0;
     pw_str next = { 0 };
-    code = pw_store_instance_list(p->store, &filter, &rows, &count, &next, &arena, err);
+    bool none = false;
+    pawl_code code = pw_list_filter(&filter, &none, options, "schedules", &arena, err);
+    filter.schedules = filter.living = true;
+    filter.by_status = false;
+    filter.parent = (pw_str){ "", 0 };
+    if (code == PAWL_OK && !none)
+        code = pw_store_instance_list(p->store, &filter, &rows, &count, &next, &arena, err);
     pw_array_builder list = { .arena = &arena };
     for (size_t i = 0; i < count && code == PAWL_OK; i++)
         code = add_one(p, &list, &rows[i], err);

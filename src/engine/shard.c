@@ -94,7 +94,11 @@ static bool reached(pw_shard *shard, const pw_live *live, const pw_watch *watch)
 
 bool pw_shard_sure(pw_shard *shard, const pw_live *live)
 {
-    uint32_t n = live->slot->partition;
+    return pw_shard_sure_of(shard, live->slot->partition);
+}
+
+bool pw_shard_sure_of(pw_shard *shard, uint32_t n)
+{
     bool sure = pw_leases_sure(shard->engine->leases, n, shard->epochs[n]);
     if (!sure)
         shard->doubted |= UINT64_C(1) << n;
@@ -165,12 +169,12 @@ static void look_at_watches(pw_shard *shard, pw_live *live)
 
 static bool has_work(const pw_live *live)
 {
-    if (live->committing || live->in_flight)
+    if (live->committing || live->flight_count > 0)
         return true;
     if (live->trouble.code != PAWL_OK)
         return false; /* it needs a person, although it tries again */
-    return live->commands || live->calls || live->jobs || live->drive || live->check_calls ||
-           live->check_work || live->load || live->retry_ns || pw_hear_waits(live);
+    return live->commands || live->calls || live->jobs || live->tickets || live->drive ||
+           live->check_calls || live->check_work || live->load || live->retry_ns || pw_hear_waits(live);
 }
 
 static void count_busy(pw_shard *shard, pw_live *live, bool busy)
@@ -204,10 +208,16 @@ static void empty_live(pw_shard *shard, pw_live *live, const pawl_error *err)
         next = job->next;
         pw_job_release(job);
     }
+    while (live->tickets) {
+        pw_ticket *ticket = live->tickets;
+        live->tickets = ticket->next;
+        pw_board_refuse(pw_jobs_board(shard->engine->jobs), ticket, PW_REFUSE_LATER);
+    }
     live->calls = NULL;
     live->jobs = NULL;
     live->last_call = &live->calls;
     live->last_job = &live->jobs;
+    live->last_ticket = &live->tickets;
     count_busy(shard, live, false);
 }
 
@@ -223,9 +233,10 @@ static void close_live(pw_shard *shard, pw_live *live)
 static void discard(pw_shard *shard, pw_live *live)
 {
     pawl_error err;
-    if (live->commands || live->watches)
+    if (live->commands || live->watches || live->slot->watchers)
         (void)pw_shard_not_ours(shard, pw_live_id(live), &err);
     empty_live(shard, live, &err);
+    pw_watchers_tell(live->slot, PAWL_BUSY, &err);
     pw_act_stop(shard, live);
     for (pw_live **at = &shard->retries; live->retry_ns && *at; at = &(*at)->retry_next)
         if (*at == live) {
@@ -240,6 +251,16 @@ static void discard(pw_shard *shard, pw_live *live)
         drop_live(shard, live);
 }
 
+/* The same of one that is not in memory. */
+static void discard_slot(pw_shard *shard, pw_slot *slot)
+{
+    pawl_error err;
+    if (slot->watchers)
+        pw_watchers_tell(slot, pw_shard_not_ours(shard, (pw_str){ slot->id, PW_ID_LENGTH }, &err), &err);
+    pw_slot_timer(shard, slot, PW_WAKE_NEVER);
+    pw_slot_drop(shard, slot);
+}
+
 /* After anything that has to do with the instance. It may be gone afterwards. */
 static void settle(pw_shard *shard, pw_live *live)
 {
@@ -251,15 +272,19 @@ static void settle(pw_shard *shard, pw_live *live)
     bool waits = live->state && !live->committing && live->retry_ns == 0;
     pw_slot_timer(shard, live->slot, waits ? live->timer_at : PW_WAKE_NEVER);
     count_busy(shard, live, has_work(live));
-    if (live->watches && !live->state && !live->committing && live->retry_ns == 0) {
+    bool watched = live->watches || live->slot->watchers;
+    if (watched && !live->state && !live->committing && live->retry_ns == 0) {
         pawl_error err;
-        (void)pw_fail(&err, PAWL_NOT_FOUND, "there is no instance " PW_FMT,
-                      PW_ARG(pw_live_id(live)));
+        (void)pw_fail_reason(&err, PAWL_NOT_FOUND, PAWL_REASON_NO_INSTANCE, "there is no instance " PW_FMT,
+                             PW_ARG(pw_live_id(live)));
         if (!pw_shard_sure(shard, live))
             (void)pw_shard_not_ours(shard, pw_live_id(live), &err);
         tell_all(live, &err);
+        pw_watchers_tell(live->slot, err.code, &err);
     }
     look_at_watches(shard, live);
+    if (live->slot->watchers && live->state)
+        pw_watchers_look(shard, live->slot);
     if (has_work(live) || live->watches || live->retry_ns)
         unlink_idle(shard, live);
     else if (!live->state || pw_status_ended(live->status))
@@ -311,17 +336,17 @@ static void drop_partitions(pw_shard *shard, uint64_t mask)
     for (uint32_t n = 0; n < PW_PARTITIONS; n++)
         if (mask >> n & 1)
             pw_shard_own(shard, n, 0);
+    if (mask)
+        pw_board_drop(pw_jobs_board(shard->engine->jobs), mask); /* the new owner has them unsure */
     for (size_t i = 0; mask && i < shard->bucket_count; i++)
         for (pw_slot *slot = shard->buckets[i], *next = NULL; slot; slot = next) {
             next = slot->next;
             if (!(mask >> slot->partition & 1))
                 continue;
-            if (slot->live) {
+            if (slot->live)
                 discard(shard, slot->live);
-            } else {
-                pw_slot_timer(shard, slot, PW_WAKE_NEVER);
-                pw_slot_drop(shard, slot);
-            }
+            else
+                discard_slot(shard, slot);
         }
 }
 
@@ -357,8 +382,7 @@ static void drop_doubted(pw_shard *shard)
 
 /* ------------------------------------------------------------------ messages */
 
-/* True: this is not served now, and why. */
-static bool turned_away(pw_shard *shard, pw_str instance, pawl_error *err)
+bool pw_shard_turned_away(pw_shard *shard, pw_str instance, pawl_error *err)
 {
     if (shard->closing) {
         (void)pw_fail(err, PAWL_BUSY, "closing");
@@ -399,7 +423,7 @@ static bool read_letter(pw_live *live, pw_command *command)
 static void on_command(pw_shard *shard, pw_command *command)
 {
     pawl_error err = { .code = PAWL_OK };
-    if (turned_away(shard, command->instance, &err)) {
+    if (pw_shard_turned_away(shard, command->instance, &err)) {
         pw_answer(command, err.code, &err);
         return;
     }
@@ -422,7 +446,7 @@ static void on_command(pw_shard *shard, pw_command *command)
 static void on_watch(pw_shard *shard, pw_watch *watch)
 {
     pawl_error err = { .code = PAWL_OK };
-    if (turned_away(shard, watch->instance, &err)) {
+    if (pw_shard_turned_away(shard, watch->instance, &err)) {
         tell_watch(watch, err.code, &err);
         return;
     }
@@ -538,6 +562,19 @@ static void on_registered(pw_shard *shard, pw_live *live)
     settle(shard, live);
 }
 
+static void on_deleted(pw_shard *shard, pw_deleted *deleted)
+{
+    pw_slot *slot = pw_slot_find(shard, deleted->instance);
+    pawl_error err;
+    if (slot && slot->watchers)
+        pw_watchers_tell(slot, pw_fail_reason(&err, PAWL_NOT_FOUND, PAWL_REASON_NO_INSTANCE,
+                                              "the instance " PW_FMT " was deleted", PW_ARG(deleted->instance)),
+                         &err);
+    if (slot)
+        pw_slot_drop(shard, slot);
+    pw_reply_give(&deleted->reply);
+}
+
 static void on_message(pw_shard *shard, pw_message *message)
 {
     switch (message->kind) {
@@ -549,6 +586,15 @@ static void on_message(pw_shard *shard, pw_message *message)
         return;
     case PW_MESSAGE_UNWATCH:
         on_unwatch(shard, (pw_watch *)(void *)((char *)message - offsetof(pw_watch, cancel)));
+        return;
+    case PW_MESSAGE_WATCHER:
+        pw_watcher_arrives(shard, message);
+        return;
+    case PW_MESSAGE_UNWATCHER:
+        pw_watcher_leaves(shard, message);
+        return;
+    case PW_MESSAGE_DELETED:
+        on_deleted(shard, (pw_deleted *)(void *)message);
         return;
     case PW_MESSAGE_SLEEPERS:
         on_sleepers(shard, (pw_sleepers *)(void *)message);
@@ -619,6 +665,23 @@ static void on_job(pw_shard *shard, pw_job *job)
     settle(shard, live);
 }
 
+/* The board wants something. Who has no memory for it is asked again. */
+static void on_ticket(pw_shard *shard, pw_ticket *ticket)
+{
+    const pw_str id = { ticket->instance, sizeof ticket->instance };
+    bool served = !shard->closing && shard->epochs[ticket->table];
+    pw_live *live = served ? live_of(shard, id) : NULL;
+    if (!live) {
+        pw_board_refuse(pw_jobs_board(shard->engine->jobs), ticket, PW_REFUSE_LATER);
+        return;
+    }
+    ticket->next = NULL;
+    *live->last_ticket = ticket;
+    live->last_ticket = &ticket->next;
+    live->load = live->load || (!live->state && !live->committing);
+    settle(shard, live);
+}
+
 /* ------------------------------------------------------------------ signals */
 
 /* The store fails: nobody is kept waiting for it. */
@@ -638,14 +701,31 @@ static void degrade_live(pw_shard *shard, pw_live *live)
         settle(shard, live);
 }
 
+/* Who is to be called back hears why that will not be. */
+static void tell_watchers(pw_shard *shard, const pawl_error *err)
+{
+    for (size_t i = 0; i < shard->bucket_count; i++)
+        for (pw_slot *slot = shard->buckets[i], *next = NULL; slot; slot = next) {
+            next = slot->next;
+            pw_watchers_tell(slot, err->code, err);
+            pw_slot_drop(shard, slot);
+        }
+}
+
 static void on_signals(pw_shard *shard, unsigned signals)
 {
+    pawl_error err = { .code = PAWL_OK };
     if (signals & PW_SIGNAL_CLOSE) {
         shard->closing = true;
         for_each_live(shard, close_live);
+        (void)pw_fail(&err, PAWL_BUSY, "closing");
+        tell_watchers(shard, &err);
     }
-    if (signals & PW_SIGNAL_DEGRADED)
+    if (signals & PW_SIGNAL_DEGRADED) {
         for_each_live(shard, degrade_live);
+        if (pw_engine_degraded(shard->engine, &err))
+            tell_watchers(shard, &err);
+    }
 }
 
 static void try_again(pw_shard *shard)
@@ -697,6 +777,10 @@ void pw_shard_handle(pw_shard *shard, pw_mail *mail)
     for (pw_job *job = mail->jobs, *next = NULL; job; job = next) {
         next = job->next;
         on_job(shard, job);
+    }
+    for (pw_ticket *ticket = mail->tickets, *next = NULL; ticket; ticket = next) {
+        next = ticket->next;
+        on_ticket(shard, ticket);
     }
     on_signals(shard, mail->signals);
     fire_timers(shard);
@@ -766,6 +850,7 @@ void pw_shard_free(pw_shard *shard)
                 close_live(shard, slot->live);
                 pw_live_free(slot->live);
             }
+            PW_ASSERT(!slot->watchers); /* told when it began to close, and turned away since */
             pw_free(slot);
         }
     pw_free(shard->buckets);

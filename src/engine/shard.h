@@ -17,6 +17,7 @@ typedef struct pw_slot {
     int64_t due;      /* PW_WAKE_NEVER: no timer */
     uint32_t heap_at; /* place in the heap, from 1; 0: none */
     pw_live *live;    /* NULL: not in memory */
+    pawl_watch *watchers; /* whom to call back, also when it is not in memory */
     char id[PW_ID_SIZE];
 } pw_slot;
 
@@ -33,6 +34,13 @@ typedef struct pw_notice {
     pw_message message;
     pw_reply reply;
 } pw_notice;
+
+/* For who is told when an instance has been deleted. */
+typedef struct pw_deleted {
+    pw_message message;
+    pw_str instance;
+    pw_reply reply;
+} pw_deleted;
 
 struct pw_shard {
     pawl *engine;
@@ -73,16 +81,26 @@ bool pw_shard_ended(const pw_shard *shard);
 /* The lease of its partition is good: what was read before is right, and may be said. If not, the
  * partition is dropped at the end of this round. */
 bool pw_shard_sure(pw_shard *shard, const pw_live *live);
+bool pw_shard_sure_of(pw_shard *shard, uint32_t partition);
+/* True: what is asked of this instance is not served now, and why. */
+bool pw_shard_turned_away(pw_shard *shard, pw_str instance, pawl_error *err);
 /* PAWL_BUSY: whose the instance is, as far as is known. */
 pawl_code pw_shard_not_ours(pw_shard *shard, pw_str instance, pawl_error *err);
 
 /* ---- inside: slots.c */
 pw_slot *pw_slot_find(const pw_shard *shard, pw_str id);
 pw_slot *pw_slot_get(pw_shard *shard, pw_str id); /* made if it is not there; NULL: out of memory */
-void pw_slot_drop(pw_shard *shard, pw_slot *slot); /* if it has neither live part nor timer */
+void pw_slot_drop(pw_shard *shard, pw_slot *slot); /* if it has neither live part nor timer nor watchers */
 void pw_slot_timer(pw_shard *shard, pw_slot *slot, int64_t due);
 pw_slot *pw_slot_due(pw_shard *shard,
                      int64_t now_ms); /* the earliest that is due, its timer taken away; NULL */
+
+/* ---- inside: watch.c */
+void pw_watcher_arrives(pw_shard *shard, pw_message *message);
+void pw_watcher_leaves(pw_shard *shard, pw_message *message);
+/* Of an instance that is in memory with its state: those that it has got to are told. */
+void pw_watchers_look(pw_shard *shard, pw_slot *slot);
+void pw_watchers_tell(pw_slot *slot, pawl_code code, const pawl_error *err); /* all of them */
 
 /* ---- inside: decide.c */
 /* Takes the next event of the instance and decides it, until one is to be committed or nothing is
@@ -92,7 +110,21 @@ void pw_decide(pw_shard *shard, pw_live *live);
 void pw_decided(pw_shard *shard, pw_commit *commit);
 /* Nothing can be decided now: try again after a while that grows. */
 void pw_retry_later(pw_shard *shard, pw_live *live, const pawl_error *err);
+
+/* ---- inside: answers.c */
 void pw_answer(pw_command *command, pawl_code code, const pawl_error *err);
+/* For what is no commit but a statement about the instance: only an owner may make one. */
+void pw_answer_as_owner(pw_shard *shard, pw_live *live, pw_command *command, pawl_code code, const pawl_error *err);
+/* It has an idempotency key, and leaves its answer under that. */
+bool pw_command_is_request(const pw_command *command);
+/* The same request again hears what it heard; another one under its key is refused. False: it is new, and not answered. */
+bool pw_command_was_answered(pw_shard *shard, pw_live *live, pw_command *command);
+/* A start whose id is taken: by the same key, or not. */
+void pw_answer_existing(pw_shard *shard, pw_live *live, pw_command *command);
+/* Of a command that found no open bookmark: PAWL_OK, it is a repeat; else why it cannot be. */
+PAWL_CHECK pawl_code pw_judge_bookmark(pw_shard *shard, const pw_live *live, const pw_command *command, pawl_error *err);
+/* Whether its row has had its effect, or is gone: by another letter, or another node. */
+PAWL_CHECK pawl_code pw_command_used(pw_shard *shard, const pw_command *command, bool *used, pawl_error *err);
 
 /* ---- inside: act.c */
 /* Makes ready all that is to be started after the commit, so that nothing can fail then. */

@@ -70,7 +70,7 @@ pw_slot *pw_slot_get(pw_shard *shard, pw_str id)
 
 void pw_slot_drop(pw_shard *shard, pw_slot *slot)
 {
-    if (slot->live || slot->heap_at)
+    if (slot->live || slot->heap_at || slot->watchers)
         return;
     pw_slot **at = &shard->buckets[slot->hash & (shard->bucket_count - 1)];
     while (*at != slot)

@@ -291,8 +291,9 @@ static void compile_user(pw_load *load, pw_task *task, const pw_node *node, cons
 {
     static const pw_rule rules[] = { { "assignedTo", NULL }, { "candidates", NULL },
                                      { "title", NULL },      { "form", NULL },
-                                     { "due", NULL },        { "priority", NULL },
-                                     { "data", NULL },       { "key", NULL } };
+                                     { "due", NULL },        { "overdueAfter", NULL },
+                                     { "priority", NULL },   { "data", NULL },
+                                     { "key", NULL } };
     static const char *const texts[] = { "assignedTo", "title", "key" };
     task->kind = PW_TASK_USER;
     const pw_node *with = pw_lang_get(node, "with");
@@ -308,6 +309,11 @@ static void compile_user(pw_load *load, pw_task *task, const pw_node *node, cons
     check_candidates(load, pw_lang_get(with, "candidates"), PW_STEP(step, "candidates"));
     check_form(load, pw_lang_get(with, "form"), PW_STEP(step, "form"));
     check_due(load, pw_lang_get(with, "due"), PW_STEP(step, "due"), &place);
+    const pw_node *overdue = pw_lang_get(with, "overdueAfter");
+    (void)pw_lang_duration(load, overdue, PW_STEP(step, "overdueAfter"), &place);
+    if (overdue && !pw_lang_get(with, "due"))
+        pw_lang_found(load, PAWL_FINDING_NO_EFFECT, pw_lang_key(with, "overdueAfter"), step,
+                      "'overdueAfter' has no effect without 'due'");
     const pw_node *priority = pw_lang_get(with, "priority");
     int64_t number;
     if (priority && !pw_lang_may_compute(load, priority))
@@ -381,7 +387,26 @@ static bool is_user_task(pw_str name, pw_str *rest)
     return true;
 }
 
-void pw_lang_call(pw_load *load, pw_task *task, const pw_node *node, const pw_path *path,
+/* metadata.pawl.priority */
+static void compile_priority(pw_load *load, pw_task *task, const pw_node *node,
+                             const pw_path *path)
+{
+    const pw_node *ours = pw_lang_get(pw_lang_get(node, "metadata"), "pawl");
+    const pw_node *priority = pw_lang_get(ours, "priority");
+    const pw_path *step = PW_STEP(PW_STEP(PW_STEP(path, "metadata"), "pawl"), "priority");
+    int64_t number;
+    if (!priority)
+        return;
+    if (task->kind != PW_TASK_ACTIVITY)
+        pw_lang_error(load, priority, step,
+                      task->kind == PW_TASK_USER
+                          ? "the priority of a user task stands in 'with'"
+                          : "'priority' is of tasks that call an activity");
+    else if (pw_lang_integer(load, priority, step, INT32_MIN, INT32_MAX, &number))
+        task->as.call.priority = (int32_t)number;
+}
+
+static void compile_call(pw_load *load, pw_task *task, const pw_node *node, const pw_path *path,
                   const pw_nest *nest)
 {
     static const char *const later[] = {
@@ -421,6 +446,13 @@ void pw_lang_call(pw_load *load, pw_task *task, const pw_node *node, const pw_pa
     } else {
         compile_function(load, task, node, path, nest, name);
     }
+}
+
+void pw_lang_call(pw_load *load, pw_task *task, const pw_node *node, const pw_path *path,
+                  const pw_nest *nest)
+{
+    compile_call(load, task, node, path, nest);
+    compile_priority(load, task, node, path);
 }
 
 /* ---- emit */

@@ -336,7 +336,8 @@ const pw_retry_policy *pw_lang_retry(pw_load *load, const pw_node *node, const p
 typedef enum pw_metadata_of {
     PW_METADATA_OF_DOCUMENT,
     PW_METADATA_OF_TASK,
-    PW_METADATA_OF_RUN, /* of a task with `run` */
+    PW_METADATA_OF_RUN,  /* of a task with `run` */
+    PW_METADATA_OF_CALL, /* of a task with `call` */
 } pw_metadata_of;
 void pw_lang_metadata(pw_load *load, const pw_node *node, const pw_path *path, pw_metadata_of of);
 

@@ -15,12 +15,22 @@ const char *pw_lang_metadata_schema(void)
 static const char *const known[][3] = {
     { "lifecycle", "schedule", NULL }, /* the second is read by schedule.c */
     { NULL },
-    { NULL },
+    { "parentClose", NULL }, /* by run.c */
+    { "priority", NULL },    /* by calls.c */
 };
 static const char *const later[][3] = {
     { "compensation", NULL },
     { "compensate", "resilience", NULL },
     { "compensate", "resilience", NULL },
+    { "compensate", "resilience", NULL },
+};
+/* Of some tasks only. */
+static const struct {
+    const char *name, *says;
+    pw_metadata_of of;
+} special[] = {
+    { "parentClose", "'parentClose' is of tasks that run a workflow", PW_METADATA_OF_RUN },
+    { "priority", "'priority' is of tasks that call an activity", PW_METADATA_OF_CALL },
 };
 
 /* ---- document.metadata.pawl.lifecycle */
@@ -100,14 +110,13 @@ static void compile_lifecycle(pw_load *load, const pw_node *node, const pw_path 
 static void check_key(pw_load *load, const pw_node *key, const pw_path *path, pw_metadata_of of)
 {
     pw_str shown = pw_lang_shown(load, key->text);
-    if (of != PW_METADATA_OF_DOCUMENT && pw_str_is(key->text, "parentClose")) {
-        if (of == PW_METADATA_OF_TASK) /* else run.c reads it */
-            pw_lang_error(load, key, path, "'parentClose' is of tasks that run a workflow");
-        return;
-    }
+    for (size_t i = 0; i < PW_LENGTH(special); i++)
+        if (of != PW_METADATA_OF_DOCUMENT && of != special[i].of &&
+            pw_str_is(key->text, special[i].name)) {
+            pw_lang_error(load, key, path, "%s", special[i].says);
+            return;
+        }
     pw_nearest nearest = pw_nearest_to(key->text);
-    if (of == PW_METADATA_OF_RUN)
-        pw_nearest_try(load, &nearest, PW_LIT("parentClose"));
     for (const char *const *name = known[of]; *name; name++) {
         if (pw_str_is(key->text, *name))
             return;

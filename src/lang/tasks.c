@@ -514,7 +514,9 @@ static void compile_common(pw_load *load, pw_task *task, const pw_node *node, co
     task->export_as = pw_lang_shaped(load, node, path, "export", "as", &place);
     task->then = pw_lang_flow(load, pw_lang_get(node, "then"), PW_STEP(path, "then"), nest->list);
     pw_lang_metadata(load, pw_lang_get(node, "metadata"), PW_STEP(path, "metadata"),
-                     task->kind == PW_TASK_RUN ? PW_METADATA_OF_RUN : PW_METADATA_OF_TASK);
+                     task->kind == PW_TASK_RUN        ? PW_METADATA_OF_RUN
+                     : task->kind == PW_TASK_ACTIVITY ? PW_METADATA_OF_CALL
+                                                      : PW_METADATA_OF_TASK);
 }
 
 void pw_lang_task(pw_load *load, pw_task *task, const pw_node *node, const pw_path *path,

@@ -225,7 +225,7 @@ pawl_code pw_listener_open(pw_listener **out, const pw_listener_options *options
     if (code == PAWL_OK)
         code = pw_http_bind(l, options->listen, err);
     if (code == PAWL_OK)
-        code = pw_http_start(l, err);
+        code = pw_http_serve(l, err);
     if (code == PAWL_OK)
         code = open_loop(l, err);
     if (code == PAWL_OK)

@@ -230,7 +230,7 @@ void pw_http_take_posts(pw_listener *listener);
 void pw_http_run_shares(pw_listener *listener); /* those that are due */
 
 /* listener_request.c */
-PAWL_CHECK pawl_code pw_http_start(pw_listener *listener, pawl_error *err); /* libmicrohttpd */
+PAWL_CHECK pawl_code pw_http_serve(pw_listener *listener, pawl_error *err); /* libmicrohttpd */
 void pw_http_stop(pw_listener *listener);
 
 /* exchange.c */

@@ -412,7 +412,7 @@ static struct MHD_Daemon *daemon_new(pw_listener *l)
         MHD_OPTION_ARRAY, l->secure ? tls : &tls[PW_LENGTH(tls) - 1], MHD_OPTION_END);
 }
 
-pawl_code pw_http_start(pw_listener *l, pawl_error *err)
+pawl_code pw_http_serve(pw_listener *l, pawl_error *err)
 {
     for (size_t i = 0; i < PW_REFUSALS; i++)
         if (!(l->refusals[i] = refusal_response((pw_refusal)i)))

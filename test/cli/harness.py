@@ -83,7 +83,8 @@ class Room:
     def __init__(self):
         self.path = tempfile.mkdtemp(prefix="pawl-test-")
         self.processes = []
-        self.env = {key: value for key, value in os.environ.items() if key not in ("PAWL_DB", "PAWL_FAULT")}
+        self.env = {key: value for key, value in os.environ.items()
+                    if key not in ("PAWL_DB", "PAWL_SERVER", "PAWL_TOKEN", "PAWL_CA", "PAWL_FAULT")}
         self.env["TMPDIR"] = self.path
         self.env["LC_ALL"] = "C.UTF-8"
 

@@ -8,7 +8,7 @@ from harness import PAWL, case, main
 
 COMMANDS = ["run", "deploy", "start", "ls", "show", "log", "resume", "send", "cancel", "suspend", "continue", "migrate",
             "definitions", "definition", "deprecate", "archive",
-            "validate", "graph", "schema", "eval", "help", "version"]
+            "validate", "graph", "schema", "eval", "completion", "help", "version"]
 
 
 @case("help lists every command with a line each")

@@ -110,7 +110,7 @@ TEST(catch, retries_wait_longer_each_time_keep_the_key_and_then_the_handler_runs
         EXPECT_STATUS(f, "waiting");
         EXPECT_INT(f.t.wake_at, T0 + due[i]);
         EXPECT_INT(f.t.bookmark_count, 1);
-        EXPECT_STR(f.t.bookmarks[0].key, i == 0 ? "retry-1" : "retry-2");
+        EXPECT_STR(f.t.bookmarks[0].key, i == 0 ? "safe-1-retry-1" : "safe-1-retry-2");
         EXPECT_INT(f.t.outcomes[0].state, PW_CALL_FAILED);
         fixture_reload(&f);
         fixture_timer(&f, T0 + due[i]);

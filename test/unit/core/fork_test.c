@@ -56,8 +56,8 @@ TEST(fork, losers_hold_nothing_outside_any_more)
     for (size_t i = 0; i < 3; i++)
         EXPECT(!f.t.bookmark_ends[i].consumed);
     EXPECT_STR(f.t.bookmark_ends[0].key, "ask");
-    EXPECT_STR(f.t.bookmark_ends[1].key, "timer");
-    EXPECT_STR(f.t.bookmark_ends[2].key, "retry-1");
+    EXPECT_STR(f.t.bookmark_ends[1].key, "pause-4");
+    EXPECT_STR(f.t.bookmark_ends[2].key, "again-5-retry-1");
     EXPECT_INT(f.t.timer_at, PW_WAKE_NEVER);
     EXPECT_INT(f.t.work_count, 1);
     EXPECT_STR(f.t.work[0].function, "last");

@@ -49,8 +49,8 @@ TEST(rule, what_is_cancelled_lets_its_call_activity_and_bookmarks_go_by_name)
     EXPECT_INT(f.t.work[0].visit, 3);
     EXPECT_STR(f.t.work[0].key, work);
     EXPECT_INT(f.t.bookmark_end_count, 2);
-    EXPECT_STR(f.t.bookmark_ends[0].key, "timer");
-    EXPECT_STR(f.t.bookmark_ends[1].key, "retry-1");
+    EXPECT_STR(f.t.bookmark_ends[0].key, "c-4");
+    EXPECT_STR(f.t.bookmark_ends[1].key, "d-5-retry-1");
     for (size_t i = 0; i < 2; i++) {
         EXPECT_STR(f.t.bookmark_ends[i].by, "ann");
         EXPECT(!f.t.bookmark_ends[i].consumed);
@@ -254,18 +254,6 @@ TEST(rule, jitter_is_of_the_instance_s_own_seed_and_in_its_bounds)
 }
 
 /* ------------------------------------------------------------------ commands and late results */
-
-TEST(rule, only_a_person_s_bookmark_is_resumed_by_its_key)
-{
-    fixture f;
-    fixture_open(&f, "  - nap: { wait: PT1M }\n");
-    fixture_start(&f, "null");
-    EXPECT_STR(f.t.bookmarks[0].key, "timer");
-    fixture_resume(&f, "timer", "{}", "ann");
-    EXPECT(!f.t.changed);
-    EXPECT_INT(f.t.code, PAWL_NOT_FOUND);
-    fixture_close(&f);
-}
 
 TEST(rule, a_completed_instance_cannot_be_cancelled_or_continued)
 {

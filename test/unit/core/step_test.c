@@ -166,7 +166,7 @@ TEST(core, wait_is_a_timer_with_an_absolute_time_computed_once)
     EXPECT_INT(f.t.timer_at, T0 + 60000);
     EXPECT_INT(f.t.bookmark_count, 1);
     EXPECT_INT(f.t.bookmarks[0].due_at, T0 + 60000);
-    EXPECT_STR(f.t.bookmarks[0].key, "timer");
+    EXPECT_STR(f.t.bookmarks[0].key, "nap-1");
     fixture_reload(&f);
     fixture_timer(&f, T0 + 59999);
     EXPECT(!f.t.changed);
@@ -359,7 +359,7 @@ TEST(core, a_person_s_answer_is_the_output_with_who_and_when)
         &f, "  - ask: { call: userTask, with: { assignedTo: ann, title: Approve, due: PT2H } }\n");
     fixture_start(&f, "null");
     EXPECT_STATUS(f, "waiting");
-    EXPECT(f.t.wake_at == PW_WAKE_NEVER);
+    EXPECT_INT(f.t.wake_at, T0 + 7200000);
     EXPECT_STR(f.t.bookmarks[0].key, "ask-1");
     EXPECT_STR(f.t.bookmarks[0].assigned_to, "ann");
     EXPECT_INT(f.t.bookmarks[0].due_at, T0 + 7200000);

@@ -74,7 +74,7 @@ TEST(metadata, the_schema_says_what_is_known_in_a_document)
 
 TEST(metadata, the_schema_says_what_is_known_on_a_task)
 {
-    check("task", false, NULL, 0, later_of_task, PW_LENGTH(later_of_task), 1);
+    check("task", false, NULL, 0, later_of_task, PW_LENGTH(later_of_task), 2);
 }
 
 TEST(metadata, parent_close_is_of_tasks_that_run_a_workflow)
@@ -119,6 +119,46 @@ TEST(metadata, parent_close_is_of_tasks_that_run_a_workflow)
         unload(&l);
     }
     pw_arena_done(&arena);
+}
+
+TEST(metadata, priority_is_an_integer_of_tasks_that_call_an_activity)
+{
+    static const struct {
+        const char *task, *priority;
+        pawl_finding_kind kind;
+    } bad[] = {
+        { "set: { x: 1 }", "1", PAWL_FINDING_VALUE },
+        { "run: { workflow: { namespace: a, name: b, version: 1.0.0 } }", "1", PAWL_FINDING_VALUE },
+        { "call: http, with: { method: get, endpoint: 'http://x/' }", "1", PAWL_FINDING_VALUE },
+        { "call: userTask", "1", PAWL_FINDING_VALUE },
+        { "call: own", "1", PAWL_FINDING_VALUE },
+        { "call: work", "high", PAWL_FINDING_TYPE },
+        { "call: work", "1.5", PAWL_FINDING_VALUE },
+        { "call: work", "2147483648", PAWL_FINDING_VALUE },
+    };
+    static const char document[] =
+        "document: { dsl: 1.0.3, namespace: a, name: b, version: 1.0.0 }\n"
+        "use: { functions: { own: { set: { x: 1 } } } }\n"
+        "do: [ { c: { %s, metadata: { pawl: { priority: %s } } } }, { d: { call: own } } ]\n";
+    loaded l;
+    char text[512];
+    for (size_t i = 0; i < PW_LENGTH(bad); i++) {
+        (void)snprintf(text, sizeof text, document, bad[i].task, bad[i].priority);
+        load_text(&l, pw_str_of(text));
+        EXPECT_INT(l.findings.count, 1);
+        EXPECT_INT(l.findings.items[0].kind, bad[i].kind);
+        EXPECT_STR(l.findings.items[0].pointer, "/do/0/c/metadata/pawl/priority");
+        unload(&l);
+    }
+    static const char *const good[] = { "-2147483648", "0", "2147483647" };
+    static const int32_t numbers[] = { INT32_MIN, 0, INT32_MAX };
+    for (size_t i = 0; i < PW_LENGTH(good); i++) {
+        (void)snprintf(text, sizeof text, document, "call: work", good[i]);
+        load_text(&l, pw_str_of(text));
+        EXPECT_INT(l.code, PAWL_OK);
+        EXPECT_INT(l.program->tasks[1]->as.call.priority, numbers[i]);
+        unload(&l);
+    }
 }
 
 /* ---- lifecycle */

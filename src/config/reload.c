@@ -1,0 +1,237 @@
+/* reload.c - what a running pawl takes from the configuration: at the open, after it, and when it
+ * is read again. */
+#include "config/config_internal.h"
+#include "base/json.h"
+
+static uint32_t count32(const pawl_config *config, const char *key)
+{
+    return (uint32_t)pawl_config_number(config, key); /* the table's ranges are within it */
+}
+
+static const char *text_or_null(const pawl_config *config, const char *key)
+{
+    const char *text = pawl_config_string(config, key);
+    return text[0] ? text : NULL;
+}
+
+PAWL_API void pawl_config_options(const pawl_config *config, pawl_options *out)
+{
+    PW_ASSERT(config && out && out->struct_size >= sizeof *out);
+    out->step_threads = count32(config, "Engine:StepThreads");
+    out->activity_threads = count32(config, "Engine:ActivityThreads");
+    out->http_in_flight = count32(config, "Engine:HttpInFlight");
+    out->http_timeout_ms =
+        pawl_config_duration_ms(config, "WorkflowResilience:Timeout:ExternalHttpCall");
+    out->activity_timeout_ms =
+        pawl_config_duration_ms(config, "WorkflowResilience:Timeout:ActivityExecution");
+    out->egress_map = text_or_null(config, "Engine:EgressMap");
+    out->egress_ca = text_or_null(config, "Engine:EgressCa");
+    out->expression_fuel = (uint64_t)pawl_config_number(config, "Engine:ExpressionFuel");
+    out->expression_memory = (uint64_t)pawl_config_number(config, "Engine:ExpressionMemory");
+    out->check_ms = pawl_config_duration_ms(config, "Workflow:TimerProcessing:CheckInterval");
+    out->timer_batch = count32(config, "Workflow:TimerProcessing:BatchSize");
+    out->job_lease_ms = pawl_config_duration_ms(config, "Jobs:Lease");
+}
+
+/* ---- limits of jobs */
+
+typedef struct limit {
+    uint64_t at_once;
+    double per_second;
+} limit;
+
+static limit limit_of(const pawl_config *config, pw_str function)
+{
+    static const char *const general[] = { "Jobs:MaxConcurrent", "Jobs:Rate" };
+    limit out = { 0 };
+    for (size_t i = 0; i < PW_LENGTH(general); i++) {
+        pw_str none;
+        const pw_key *key = pw_key_find(pw_str_of(general[i]), &none);
+        const pw_setting *setting = pw_config_find(config, key, none);
+        if (function.len > 0) {
+            const pw_setting *own =
+                pw_config_find(config, &pw_keys[pw_key_count - PW_KEYS_OF_FUNCTIONS + i], function);
+            setting = own ? own : setting;
+        }
+        if (key->type == PW_KEY_COUNT)
+            out.at_once = setting->value.number;
+        else
+            out.per_second = setting->value.rate;
+    }
+    return out;
+}
+
+static pawl_code set_limit(const pawl_config *config, pawl *p, const char *function,
+                           pawl_error *err)
+{
+    limit is = limit_of(config, pw_str_of(function));
+    return pawl_job_limit(p, function, (uint32_t)is.at_once, is.per_second, err);
+}
+
+/* With the lock held; a job limit takes none of ours. */
+static pawl_code set_limits(const pawl_config *config, pawl *p, pawl_error *err)
+{
+    pawl_code code = set_limit(config, p, NULL, err);
+    for (size_t i = pw_key_count - PW_KEYS_OF_FUNCTIONS; i < config->count && code == PAWL_OK; i++)
+        code = set_limit(config, p, config->settings[i].function, err);
+    return code;
+}
+
+PAWL_API pawl_code pawl_config_apply(const pawl_config *config, pawl *p, pawl_error *err)
+{
+    if (!config || !p)
+        return pw_fail(err, PAWL_INVALID, "pawl_config_apply needs a configuration and a pawl");
+    (void)pthread_mutex_lock(config->lock);
+    limit general = limit_of(config, (pw_str){ "", 0 });
+    pawl_code code = PAWL_OK;
+    if (general.at_once > 0 || general.per_second > 0 || config->count > pw_config_fixed())
+        code = set_limits(config, p, err);
+    (void)pthread_mutex_unlock(config->lock);
+    return code;
+}
+
+/* ---- reading it again */
+
+typedef struct change {
+    const pw_setting *from, *to; /* one may be NULL: of a function, and not there */
+} change;
+
+static void add_json(pw_buf *buf, const pw_setting *setting)
+{
+    if (setting)
+        pw_value_json(buf, setting->key, &setting->value);
+    else
+        pw_buf_text(buf, "null");
+}
+
+static void add_change(pw_buf *buf, const change *c)
+{
+    pw_buf path;
+    pw_buf_init(&path, 0);
+    pw_setting_path(&path, c->to ? c->to : c->from);
+    buf->failed |= path.failed;
+    if (!buf->failed) {
+        pw_buf_text(buf, buf->len > 0 ? ",{\"key\":" : "{\"key\":");
+        pw_json_write_string(buf, pw_buf_view(&path));
+        pw_buf_text(buf, ",\"from\":");
+        add_json(buf, c->from);
+        pw_buf_text(buf, ",\"to\":");
+        add_json(buf, c->to);
+        pw_buf_char(buf, '}');
+    }
+    pw_buf_done(&path);
+}
+
+typedef struct reload {
+    pawl_config *config;
+    const pawl_config *fresh;
+    pawl *p;
+    pw_setting *taken; /* copies of what goes into config */
+    size_t taken_count;
+    pw_buf changed, restart;
+} reload;
+
+static bool differ(const change *c)
+{
+    return !c->from || !c->to || !pw_value_equal(&c->from->value, &c->to->value);
+}
+
+/* Where it stands may have changed, be its value as it was. */
+static bool is_taken(const pw_setting *was, const pw_setting *is)
+{
+    return is->key->effect != PW_KEY_OPEN || pw_value_equal(&was->value, &is->value);
+}
+
+static void compare(reload *r)
+{
+    for (size_t i = 0; i < pw_config_fixed(); i++) {
+        change c = { &r->config->settings[i], &r->fresh->settings[i] };
+        if (differ(&c))
+            add_change(c.to->key->effect == PW_KEY_OPEN ? &r->restart : &r->changed, &c);
+    }
+    for (size_t i = pw_config_fixed(); i < r->config->count; i++) {
+        const pw_setting *was = &r->config->settings[i];
+        change c = { was, pw_config_find(r->fresh, was->key, pw_str_of(was->function)) };
+        if (differ(&c))
+            add_change(&r->changed, &c);
+    }
+    for (size_t i = pw_config_fixed(); i < r->fresh->count; i++) {
+        const pw_setting *is = &r->fresh->settings[i];
+        if (!pw_config_find(r->config, is->key, pw_str_of(is->function)))
+            add_change(&r->changed, &(change){ NULL, is });
+    }
+}
+
+static pawl_code copy_taken(reload *r, pawl_error *err)
+{
+    r->taken = pw_zalloc(r->fresh->count * sizeof *r->taken);
+    bool good = r->taken != NULL;
+    for (size_t i = 0; i < r->fresh->count && good; i++) {
+        const pw_setting *is = &r->fresh->settings[i];
+        if (i < pw_config_fixed() && !is_taken(&r->config->settings[i], is))
+            continue;
+        good = pw_setting_copy(&r->taken[r->taken_count++], is);
+    }
+    return good ? PAWL_OK : pw_no_memory(err);
+}
+
+/* The pawl first: if it cannot follow, nothing is taken. */
+static pawl_code follow(reload *r, pawl_error *err)
+{
+    if (!r->p)
+        return PAWL_OK;
+    pawl_code code = r->changed.len > 0 ? set_limits(r->fresh, r->p, err) : PAWL_OK;
+    for (size_t i = pw_config_fixed(); i < r->config->count && code == PAWL_OK; i++) {
+        const pw_setting *was = &r->config->settings[i];
+        if (!pw_config_find(r->fresh, was->key, pw_str_of(was->function)))
+            code = set_limit(r->fresh, r->p, was->function, err);
+    }
+    return code;
+}
+
+static pawl_code write_changes(reload *r, char **out, pawl_error *err)
+{
+    pw_buf buf;
+    pw_buf_init(&buf, 0);
+    pw_buf_text(&buf, "{\"changed\":[");
+    pw_buf_str(&buf, pw_buf_view(&r->changed));
+    pw_buf_text(&buf, "],\"restart\":[");
+    pw_buf_str(&buf, pw_buf_view(&r->restart));
+    pw_buf_text(&buf, "]}");
+    buf.failed |= r->changed.failed || r->restart.failed;
+    *out = pw_buf_take(&buf);
+    return *out ? PAWL_OK : pw_no_memory(err);
+}
+
+PAWL_API pawl_code pawl_config_reload(pawl_config *config, const pawl_config *fresh, pawl *p,
+                                      char **out, pawl_error *err)
+{
+    if (!config || !fresh || config == fresh)
+        return pw_fail(err, PAWL_INVALID, "pawl_config_reload needs two configurations");
+    reload r = { .config = config, .fresh = fresh, .p = p };
+    pw_buf_init(&r.changed, 0);
+    pw_buf_init(&r.restart, 0);
+    char *text = NULL;
+    (void)pthread_mutex_lock(config->lock);
+    compare(&r);
+    pawl_code code = copy_taken(&r, err);
+    if (code == PAWL_OK)
+        code = write_changes(&r, &text, err);
+    if (code == PAWL_OK)
+        code = pw_config_room(config, r.taken_count, err);
+    if (code == PAWL_OK)
+        code = follow(&r, err);
+    if (code == PAWL_OK)
+        pw_config_replace(config, r.taken, r.taken_count);
+    (void)pthread_mutex_unlock(config->lock);
+    for (size_t i = 0; r.taken && i < r.taken_count; i++)
+        pw_setting_done(&r.taken[i]);
+    pw_free(r.taken);
+    pw_buf_done(&r.changed);
+    pw_buf_done(&r.restart);
+    if (code == PAWL_OK && out)
+        *out = text;
+    else
+        pw_free(text);
+    return code;
+}

@@ -1,0 +1,105 @@
+/* reload_test.c - what an open pawl takes from the configuration, and what a second reading changes. */
+#include "test.h"
+#include <pawl/server.h>
+#include "base/base.h"
+
+static pawl_config *of(const char *text)
+{
+    pawl_config *config = NULL;
+    pawl_error err;
+    EXPECT_OK(pawl_config_new(&config, &err), err);
+    EXPECT_OK(pawl_config_text(config, text, strlen(text), "pawl.yaml", NULL, NULL, &err), err);
+    return config;
+}
+
+TEST(config, the_options_of_a_pawl_are_filled)
+{
+    pawl_config *config = of("Engine: {StepThreads: 3, ActivityThreads: 4, HttpInFlight: 5, ExpressionFuel: 6000, "
+                             "ExpressionMemory: 7MiB, EgressMap: 'https://a=b:1', EgressCa: ca.pem}\n"
+                             "Jobs: {Lease: 8s}\n"
+                             "Workflow: {TimerProcessing: {CheckInterval: 9s, BatchSize: 10}}\n"
+                             "WorkflowResilience: {Timeout: {ExternalHttpCall: 11s, ActivityExecution: 12s}}\n");
+    pawl_options options = pawl_options_default();
+    pawl_config_options(config, &options);
+    EXPECT_INT(options.step_threads, 3);
+    EXPECT_INT(options.activity_threads, 4);
+    EXPECT_INT(options.http_in_flight, 5);
+    EXPECT_INT(options.expression_fuel, 6000);
+    EXPECT_INT(options.expression_memory, 7340032);
+    EXPECT_TEXT(options.egress_map, "https://a=b:1");
+    EXPECT_TEXT(options.egress_ca, "ca.pem");
+    EXPECT_INT(options.job_lease_ms, 8000);
+    EXPECT_INT(options.check_ms, 9000);
+    EXPECT_INT(options.timer_batch, 10);
+    EXPECT_INT(options.http_timeout_ms, 11000);
+    EXPECT_INT(options.activity_timeout_ms, 12000);
+    EXPECT(options.store == NULL && options.mode == PAWL_OWN && options.create == 1);
+    pawl_config_free(config);
+    config = of("");
+    pawl_config_options(config, &options);
+    EXPECT(options.egress_map == NULL && options.egress_ca == NULL);
+    EXPECT_INT(options.timer_batch, 20);
+    pawl_config_free(config);
+}
+
+TEST(config, a_reload_takes_what_can_change_and_names_what_cannot)
+{
+    pawl_config *config = of("Server: {MaxWait: 10s, Workers: 2}\nJobs: {Functions: {a: {Rate: 1}, b: {Rate: 2}}}\n");
+    pawl_config *fresh = of("\nServer: {MaxWait: 20s, Workers: 3, Listen: 'localhost:1'}\n"
+                            "Jobs: {Rate: 5/m, Functions: {b: {Rate: 2, MaxConcurrent: 4}}}\n"
+                            "Store: {Uri: 'x://u:secret@h'}\n");
+    pawl_error err;
+    char *text = NULL;
+    EXPECT_OK(pawl_config_reload(config, fresh, NULL, &text, &err), err);
+    EXPECT_TEXT(text, "{\"changed\":["
+                      "{\"key\":\"Server:MaxWait\",\"from\":\"00:00:10\",\"to\":\"00:00:20\"},"
+                      "{\"key\":\"Jobs:Rate\",\"from\":0,\"to\":0.08333333333333333},"
+                      "{\"key\":\"Jobs:Functions:a:Rate\",\"from\":1,\"to\":null},"
+                      "{\"key\":\"Jobs:Functions:b:MaxConcurrent\",\"from\":null,\"to\":4}],"
+                      "\"restart\":["
+                      "{\"key\":\"Store:Uri\",\"from\":\"\",\"to\":\"x://u:***@h\"},"
+                      "{\"key\":\"Server:Listen\",\"from\":\"127.0.0.1:8080\",\"to\":\"localhost:1\"},"
+                      "{\"key\":\"Server:Workers\",\"from\":2,\"to\":3}]}");
+    pawl_free(text);
+    EXPECT_INT(pawl_config_duration_ms(config, "Server:MaxWait"), 20000);
+    EXPECT_INT(pawl_config_number(config, "Server:Workers"), 2);
+    EXPECT_TEXT(pawl_config_string(config, "Server:Listen"), "127.0.0.1:8080");
+    EXPECT_OK(pawl_config_json(config, &text, &err), err);
+    EXPECT(strstr(text, "Jobs:Functions:a:Rate") == NULL);
+    EXPECT_CONTAINS(text, "\"key\":\"Jobs:Functions:b:MaxConcurrent\",\"value\":4,");
+    EXPECT_CONTAINS(text, "\"key\":\"Server:MaxWait\",\"value\":\"00:00:20\",\"type\":\"duration\",\"default\":\"00:01:00\","
+                          "\"source\":\"file\",\"where\":\"pawl.yaml:2\"");
+    pawl_free(text);
+    /* The same again changes nothing, but for what waits for a restart. */
+    EXPECT_OK(pawl_config_reload(config, fresh, NULL, &text, &err), err);
+    EXPECT_CONTAINS(text, "{\"changed\":[],\"restart\":[{\"key\":\"Store:Uri\"");
+    pawl_free(text);
+    pawl_config_free(fresh);
+    /* What is no longer said has its default again. */
+    fresh = of("");
+    EXPECT_OK(pawl_config_reload(config, fresh, NULL, NULL, &err), err);
+    EXPECT_INT(pawl_config_duration_ms(config, "Server:MaxWait"), 60000);
+    pawl_config_free(fresh);
+    pawl_config_free(config);
+}
+
+TEST(config, a_reload_without_memory_changes_nothing)
+{
+    pawl_config *fresh = of("Server: {MaxWait: 20s}\nJobs: {Functions: {b: {Rate: 2}}}\n");
+    bool done = false;
+    for (uint64_t n = 1; !done; n++) {
+        pawl_config *config = of("Server: {MaxWait: 10s}\nJobs: {Functions: {a: {Rate: 1}}}\n");
+        pawl_error err;
+        char *text = NULL;
+        EXPECT(n < 200);
+        pw_alloc_fail_after(n);
+        pawl_code code = pawl_config_reload(config, fresh, NULL, &text, &err);
+        pw_alloc_fail_after(0);
+        EXPECT(code == PAWL_OK || code == PAWL_NO_MEMORY);
+        EXPECT_INT(pawl_config_duration_ms(config, "Server:MaxWait"), code == PAWL_OK ? 20000 : 10000);
+        done = code == PAWL_OK;
+        pawl_free(text);
+        pawl_config_free(config);
+    }
+    pawl_config_free(fresh);
+}
