@@ -12,9 +12,9 @@ enum {
     ACTIVITY_THREADS_MAX = 1024,
     HTTP_IN_FLIGHT_MAX = 100000,
     EXPRESSION_MEMORY_MAX = 1 << 30,
-    JOB_LEASE_MAX_MS = 3600000,
     CHECK_MAX_MS = 86400000,
     TIMER_BATCH_MAX = 10000,
+    JOB_LEASE_MAX_MS = 3600000,
 };
 
 static uint64_t system_clock_ms(void *clock)
