@@ -1,9 +1,10 @@
-/* api.c - the nth allocation fails, and all after it, for every n, through requests of the HTTP API, each by an identity that
- * may see one namespace of two.
+/* api.c - the nth allocation fails, and all after it, for every n, through requests of the HTTP
+ * API, each by an identity that may see one namespace of two.
  *
- * Whatever there is no memory for, the request is answered once: as it would be with memory, or as a problem that says try
- * again. Above all nothing of the other namespace is ever in an answer: a restriction that found no memory must not be left
- * out. Exchanges are made here, so that the only memory that is short is that of the API and the engine. */
+ * Whatever there is no memory for, the request is answered once: as it would be with memory, or as
+ * a problem that says try again. Above all nothing of the other namespace is ever in an answer: a
+ * restriction that found no memory must not be left out. Exchanges are made here, so that the only
+ * memory that is short is that of the API and the engine. */
 #include <stdio.h>
 #include <stdlib.h>
 #include "test.h"
@@ -30,7 +31,8 @@ struct pw_exchange {
     bool parked;
 };
 
-static const char *const methods[] = { "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "OTHER" };
+static const char *const methods[] = { "GET",   "HEAD",   "POST",    "PUT",
+                                       "PATCH", "DELETE", "OPTIONS", "OTHER" };
 
 pw_method pw_exchange_method(const pw_exchange *x)
 {
@@ -61,7 +63,8 @@ pw_str pw_exchange_header(const pw_exchange *x, const char *name)
     return (pw_str){ 0 };
 }
 
-void pw_exchange_headers(const pw_exchange *x, void (*each)(void *context, pw_str name, pw_str value), void *context)
+void pw_exchange_headers(const pw_exchange *x,
+                         void (*each)(void *context, pw_str name, pw_str value), void *context)
 {
     each(context, PW_LIT("Authorization"), pw_str_of(x->token));
 }
@@ -130,8 +133,9 @@ typedef struct fixture {
     pawl_error err;
 } fixture;
 
-static const char workflow[] = "document: { dsl: '1.0.3', namespace: %s, name: ask, version: '1.0.0' }\n"
-                               "do: [ { ask: { call: userTask, with: { key: ok, title: %s } } } ]\n";
+static const char workflow[] =
+    "document: { dsl: '1.0.3', namespace: %s, name: ask, version: '1.0.0' }\n"
+    "do: [ { ask: { call: userTask, with: { key: ok, title: %s } } } ]\n";
 
 static void begin(fixture *f, const char *namespace_, char id[32])
 {
@@ -165,7 +169,9 @@ static void fixture_open(fixture *f)
     (void)snprintf(f->authorization, sizeof f->authorization, "Bearer %s", text);
     pawl_free(text);
     EXPECT_OK(pawl_config_new(&f->config, &f->err), f->err);
-    EXPECT_OK(pawl_config_set(f->config, "Server:Authentication", "true", PAWL_CONFIG_FLAG, &f->err), f->err);
+    EXPECT_OK(
+        pawl_config_set(f->config, "Server:Authentication", "true", PAWL_CONFIG_FLAG, &f->err),
+        f->err);
     EXPECT_OK(pw_api_new(&f->api, f->p, f->config, &f->err), f->err);
 }
 
@@ -203,7 +209,8 @@ static void check(fixture *f, const request *asked, const pw_exchange *x, unsign
     if (x->answers != 1)
         fail_msg("allocation %u: %s: %u answers", nth, asked->path, x->answers);
     if (!is_told(x, asked))
-        fail_msg("allocation %u: %s: %u instead of %u: %s", nth, asked->path, x->status, asked->status, x->body);
+        fail_msg("allocation %u: %s: %u instead of %u: %s", nth, asked->path, x->status,
+                 asked->status, x->body);
     bool leaked = !asked->hidden && (strstr(x->body, f->other) || strstr(x->body, "hidden"));
     if (leaked)
         fail_msg("allocation %u: %s: what is in another namespace: %s", nth, asked->path, x->body);
@@ -256,9 +263,12 @@ TEST(api_alloc, a_request_without_memory_is_refused_or_done_and_never_shows_more
         { PW_GET, bookmarks, "", NULL, "", 200, false },
         { PW_POST, tasks, "", json, "{\"text\":\"why?\"}", 200, false },
         { PW_POST, cancel, "", json, "{\"reason\":\"a look\"}", 200, false },
-        { PW_POST, "/v1/commands", "", json, "{\"command\":\"list\",\"namespaces\":[\"mine\",\"hidden\"]}", 200, false },
-        { PW_POST, "/v1/commands", "", json, "{\"command\":\"definition\",\"name\":\"ask\"}", 200, false },
-        { PW_POST, "/v1/jobs/poll", "", json, "{\"functions\":[\"paint\"],\"waitMs\":20000}", 200, false },
+        { PW_POST, "/v1/commands", "", json,
+          "{\"command\":\"list\",\"namespaces\":[\"mine\",\"hidden\"]}", 200, false },
+        { PW_POST, "/v1/commands", "", json, "{\"command\":\"definition\",\"name\":\"ask\"}", 200,
+          false },
+        { PW_POST, "/v1/jobs/poll", "", json, "{\"functions\":[\"paint\"],\"waitMs\":20000}", 200,
+          false },
         { PW_POST, "/v1/instances", "", json, "{\"name\":\"hidden/ask\"}", 404, true },
         { PW_POST, "/v1/definitions/validate", "", "application/yaml", "x: 1", 200, false },
         { PW_POST, "/v1/events", "", json, "{\"specversion\":\"1.0\"}", 403, false },
@@ -279,11 +289,13 @@ TEST(api_alloc, the_api_opens_or_says_that_there_is_no_memory)
         char *document = NULL;
         uint64_t before = pw_alloc_count();
         pw_alloc_fail_after(nth);
-        pawl_code code = pw_api_new(&api, f.p, f.config, &f.err), told = pawl_server_openapi(&document, &f.err);
+        pawl_code code = pw_api_new(&api, f.p, f.config, &f.err),
+                  told = pawl_server_openapi(&document, &f.err);
         bool happened = pw_alloc_count() - before >= nth;
         pw_alloc_fail_after(0);
         EXPECT((code == PAWL_OK) == (api != NULL) && (told == PAWL_OK) == (document != NULL));
-        EXPECT((code == PAWL_OK || code == PAWL_NO_MEMORY) && (told == PAWL_OK || told == PAWL_NO_MEMORY));
+        EXPECT((code == PAWL_OK || code == PAWL_NO_MEMORY) &&
+               (told == PAWL_OK || told == PAWL_NO_MEMORY));
         refused += code != PAWL_OK;
         pw_api_free(api);
         pawl_free(document);

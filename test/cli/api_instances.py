@@ -377,7 +377,7 @@ def _(room):
     assert shown["output"] == {"hello": 1}, shown
     answer = web.post("/v1/commands", {"command": "show", "id": "none"}).problem(404, "no-such-instance")
     assert answer.json["error"] == {"code": "not-found", "reason": "no-such-instance", "message": answer.json["detail"]}, answer.told()
-    answer = web.post("/v1/commands", {"command": "deploy", "text": "x: 1"}).gives(400)
+    answer = web.post("/v1/commands", {"command": "deploy", "text": "x: 1"}).problem(422, "document-not-valid")
     assert answer.json["error"]["code"] == "invalid" and answer.json["findings"], answer.told()
     web.post("/v1/commands", {"command": "sohw", "id": one}).problem(400, "bad-body").says("sohw")
     web.post("/v1/commands", {"id": one}).problem(400, "bad-body").says("command")
