@@ -55,7 +55,9 @@ void pw_percent_encode(pw_buf *buf, pw_str text)
 /* What is before `end`; *rest becomes what is behind it. */
 static pw_str cut(pw_str *rest, char end)
 {
-    const char *at = rest->len ? memchr(rest->ptr, end, rest->len) : NULL;
+    if (rest->len == 0)
+        return *rest;
+    const char *at = memchr(rest->ptr, end, rest->len);
     pw_str piece = { rest->ptr, at ? (size_t)(at - rest->ptr) : rest->len };
     size_t behind = piece.len + (at ? 1 : 0);
     rest->ptr += behind;
