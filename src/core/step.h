@@ -240,8 +240,8 @@ void pw_branches_wake(pw_step *step, pw_frame *fork, const pw_search *want);
 pw_frame *pw_step_walk(pw_step *step, pw_frame *frame, const pw_frame *top, pw_search want);
 /* A branch is no child any more. PW_NONE: it has no output. */
 void pw_branches_ended(pw_step *step, pw_frame *fork, uint32_t at, pw_value output);
-/* The frame of this visit, wherever it rests; NULL: there is none that has a call, work, a child or a listen. */
-const pw_frame *pw_frames_find(const pw_frame *top, uint64_t visit);
+/* The one of this visit that has a call or work, wherever it rests; NULL: none. */
+const pw_frame *pw_frames_active(const pw_frame *top, uint64_t visit);
 pw_value pw_branches_outputs(pw_step *step, const pw_frame *fork);
 void pw_branches_drop(pw_step *step, pw_frame *fork); /* the fork has ended */
 /* The end of a step: children of wide forks go to rest; then what is new there is written. */
