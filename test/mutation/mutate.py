@@ -45,7 +45,9 @@ UNIT = ['unit/policy', 'unit/core-step', 'unit/core-catch', 'unit/core-fork', 'u
         'store/parts']
 STORE = ['store/conformance', 'store/conformance_rows', 'store/conformance_bookmarks', 'store/conformance_messages', 'store/conformance_listeners',
          'store/conformance_definitions', 'store/leases', 'store/sqlite', 'store/sqlite_messages', 'cost', 'store/sqlite_disk']
-ENGINE = ['unit/engine_api', 'unit/engine_run', 'unit/engine_failure', 'unit/engine_recovery', 'unit/engine_child']
+ENGINE = ['unit/engine_api', 'unit/engine_run', 'unit/engine_failure', 'unit/engine_recovery', 'unit/engine_child',
+          'unit/engine_start_handler', 'unit/engine_resume_handler', 'unit/engine_request', 'unit/engine_watch',
+          'unit/engine_token', 'unit/engine_bookmark']
 FUZZ = ['fuzz/state', 'fuzz/row', 'alloc']
 CRASH = ['crash/power', 'crash/points']
 ORDER = {
