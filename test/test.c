@@ -225,8 +225,7 @@ char *pw_test_read(const char *path, size_t *len)
 static void readable_name(char out[NAME_MAX_LENGTH], const pw_test *test)
 {
     (void)snprintf(out, NAME_MAX_LENGTH, "%s", test->name);
-    char *sentence = strstr(out, ": ");
-    for (char *c = sentence ? sentence : out; *c != '\0'; c++) {
+    for (char *c = out; *c != '\0'; c++) {
         if (*c == '_')
             *c = ' ';
     }

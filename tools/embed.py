@@ -5,9 +5,10 @@
     embed.py --c OUT.c --text NAME FILE
 
 A .sql file is blocks that begin with `-- name: x`; the comment lines behind it are kept as the
-comment of PREFIX_SQL_X in the header, the rest is the statement. A migration is one whole file,
-named by its number; they must be 001, 002, ... without a gap. Anything else is an error: a
-statement that is silently dropped would be missed only at run time.
+comment of PREFIX_SQL_X in the header, the rest is the statement. A block that begins with
+`-- part: x` is no statement: {x} in those behind it, of the same file, stands for its text. A
+migration is one whole file, named by its number; they must be 001, 002, ... without a gap. Anything
+else is an error: a statement that is silently dropped would be missed only at run time.
 """
 import argparse
 import os
@@ -21,16 +22,25 @@ def fail(path, line, message):
 
 def blocks(path):
     """(name, comment lines, statement) of each block of the file."""
-    result, current = [], None
+    result, parts, current = [], {}, None
+
+    def part(use):
+        if use.group(1) not in parts:
+            fail(path, number, f"there is no part '{use.group(1)}' before")
+        return "\n".join(parts[use.group(1)])
+
     with open(path, encoding="utf-8") as file:
         for number, line in enumerate(file, 1):
-            line = line.rstrip()
-            name = re.fullmatch(r"-- name: ([a-z][a-z0-9_]*)", line)
-            if line.startswith("-- name:") and not name:
+            line = re.sub(r"\{([a-z_]+)\}", part, line.rstrip())
+            name = re.fullmatch(r"-- (name|part): ([a-z][a-z0-9_]*)", line)
+            if re.match(r"-- (name|part):", line) and not name:
                 fail(path, number, "a name is a-z, 0-9 and _")
             if name:
-                current = (name.group(1), [], [], number)
-                result.append(current)
+                current = (name.group(2), [], [], number)
+                if name.group(1) == "part":
+                    parts[name.group(2)] = current[2]
+                else:
+                    result.append(current)
             elif line == "" or (current is None and line.startswith("--")):
                 continue
             elif current is None:

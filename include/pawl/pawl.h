@@ -257,8 +257,8 @@ PAWL_API PAWL_CHECK pawl_code pawl_migrate(const char *store, int *from, int *to
     X(EXPRESSION, "expression", 1, "an expression that does not compile", "mend the expression")   \
     X(VARIABLE, "variable-not-available", 1, "a variable that is not there at this place",         \
       "use one that is: the manual lists them for each place")                                     \
-    X(UNREGISTERED, "function-not-registered", 1, "a function that this process does not have",    \
-      "register it before the definition is published")                                            \
+    X(UNREGISTERED, "function-not-registered", 0, "a function that this process does not have",    \
+      "let workers poll for it, or register it")                                                   \
     X(UNREACHABLE, "unreachable-task", 0, "a task that nothing leads to",                          \
       "remove it, or let a 'then' lead to it")                                                     \
     X(LOOP, "loop-without-boundary", 0, "a loop in which nothing durable happens",                 \

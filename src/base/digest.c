@@ -1,6 +1,7 @@
 /* digest.c - names made of content, and ids. The same on every machine and in every release: what
  * is stored is named by them. */
 #define OPENSSL_SUPPRESS_DEPRECATED /* the newer interface allocates, and so can fail */
+#include <openssl/crypto.h>
 #include <openssl/sha.h>
 
 #include "base/digest.h"
@@ -36,6 +37,42 @@ pw_digest pw_digest_of_text(pw_str text)
         (void)SHA256_Update(&context, text.ptr, text.len);
     (void)SHA256_Final(digest.bytes, &context);
     return digest;
+}
+
+/* RFC 2104, over what cannot fail. */
+pw_digest pw_digest_signed(pw_str secret, pw_str text)
+{
+    enum { BLOCK = 64 };
+    uint8_t key[BLOCK] = { 0 }, pad[BLOCK];
+    pw_digest digest;
+    SHA256_CTX context;
+    if (secret.len > BLOCK) {
+        digest = pw_digest_of_text(secret);
+        memcpy(key, digest.bytes, sizeof digest.bytes);
+    } else if (secret.len) {
+        memcpy(key, secret.ptr, secret.len);
+    }
+    for (int i = 0; i < BLOCK; i++)
+        pad[i] = key[i] ^ 0x36;
+    (void)SHA256_Init(&context);
+    (void)SHA256_Update(&context, pad, sizeof pad);
+    if (text.len)
+        (void)SHA256_Update(&context, text.ptr, text.len);
+    (void)SHA256_Final(digest.bytes, &context);
+    for (int i = 0; i < BLOCK; i++)
+        pad[i] = key[i] ^ 0x5c;
+    (void)SHA256_Init(&context);
+    (void)SHA256_Update(&context, pad, sizeof pad);
+    (void)SHA256_Update(&context, digest.bytes, sizeof digest.bytes);
+    (void)SHA256_Final(digest.bytes, &context);
+    OPENSSL_cleanse(key, sizeof key);
+    OPENSSL_cleanse(pad, sizeof pad);
+    return digest;
+}
+
+bool pw_digest_same(const void *a, const void *b, size_t len)
+{
+    return CRYPTO_memcmp(a, b, len) == 0;
 }
 
 void pw_digest_hex(char out[PW_DIGEST_HEX_SIZE], const pw_digest *digest)

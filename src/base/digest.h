@@ -12,6 +12,8 @@ typedef struct pw_digest {
  * ("a","bc") differ. */
 pw_digest pw_digest_of(const pw_str *parts, size_t count);
 pw_digest pw_digest_of_text(pw_str text); /* of the bytes alone, as sha256sum gives it */
+pw_digest pw_digest_signed(pw_str secret, pw_str text); /* HMAC-SHA-256 */
+bool pw_digest_same(const void *a, const void *b, size_t len); /* takes as long whatever they are */
 #define PW_DIGEST_HEX_SIZE 65 /* 64 digits in lower case, and NUL */
 void pw_digest_hex(char out[PW_DIGEST_HEX_SIZE], const pw_digest *digest);
 

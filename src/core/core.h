@@ -76,7 +76,7 @@ typedef struct pw_event {
     uint32_t attempt;
     int64_t now_ms;     /* the only clock: max(clock, the instance's last step) */
     uint64_t seed;      /* the only source of jitter and ids */
-    pw_str key;         /* RESUME, CLAIM ...: bookmark key */
+    pw_str key;         /* RESUME, CLAIM ...: bookmark key; ACTIVITY_RESULT: names a worker's answer in the log */
     pw_str actor;       /* empty: "system" */
     pw_str reason;
     pw_value payload;

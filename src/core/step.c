@@ -239,6 +239,9 @@ static void activity_event(pw_step *step)
     bool wanted =
         frame && frame->attempt == event->attempt && !pw_status_ended(step->state->status);
     bool lost = event->kind == PW_EVENT_ACTIVITY_LOST;
+    if (wanted && event->key.len)
+        PW_RECORD(step, "job.answered", frame, { PW_LIT("attempt"), pw_int(event->attempt) },
+                  { PW_LIT("digest"), pw_string(step->arena, event->key) });
     if (wanted && lost)
         pw_call_activity_lost(step, frame);
     else if (wanted && pw_is(event->error, PW_NONE))

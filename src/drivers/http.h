@@ -28,6 +28,8 @@ typedef struct pw_http_call {
     uint64_t visit;
     uint32_t attempt;
     pw_str key;                /* sent as Idempotency-Key */
+    pw_str correlation;        /* sent as X-Correlation-ID; empty, or no text for a header: not */
+    pw_str trace;              /* sent as traceparent; the same */
     uint64_t timeout_ms;       /* 0: the driver's */
     pw_call_request request;
     pw_call_result result;     /* set when the callback comes */

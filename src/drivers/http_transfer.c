@@ -200,6 +200,14 @@ static bool add_header(pw_http_transfer *transfer, pw_str name, pw_str value)
     return add_line(transfer, text);
 }
 
+/* A request that has such a header by itself keeps it. */
+static bool add_own(pw_http_transfer *transfer, const char *name, pw_str value)
+{
+    return value.len == 0 || !header_value(value) ||
+           request_has(&transfer->call.request, name) ||
+           add_header(transfer, pw_str_of(name), value);
+}
+
 static bool add_headers(pw_http_transfer *transfer)
 {
     const pw_call_request *request = &transfer->call.request;
@@ -211,9 +219,9 @@ static bool add_headers(pw_http_transfer *transfer)
         if (!add_header(transfer, header->name, header->value))
             return false;
     }
-    /* A request that names a key of its own keeps it. */
-    if (transfer->call.key.len && !request_has(request, "idempotency-key") &&
-        !add_header(transfer, PW_LIT("Idempotency-Key"), transfer->call.key))
+    if (!add_own(transfer, "Idempotency-Key", transfer->call.key) ||
+        !add_own(transfer, "X-Correlation-ID", transfer->call.correlation) ||
+        !add_own(transfer, "traceparent", transfer->call.trace))
         return false;
     /* Without this libcurl waits a second for "100 Continue" from services that never send it. */
     if (!request_has(request, "expect") && !add_line(transfer, "Expect:"))

@@ -17,8 +17,14 @@ static pw_http_call *make_call(const pw_live *live, const pw_call_intent *intent
     call->attempt = intent->attempt;
     call->key = pw_arena_str(&call->arena, intent->key);
     call->timeout_ms = intent->timeout_ms;
+    const pw_instance_new *create = live->commit.item.create; /* of a first step, which is not committed yet */
+    bool first = live->token == 0 && create;
+    call->correlation = pw_arena_str(&call->arena, first ? create->correlation : live->correlation);
+    char trace[PW_TRACE_SIZE];
+    if (pw_trace_of_attempt(trace, first ? create->trace : live->trace, intent->key, intent->attempt))
+        call->trace = pw_arena_str(&call->arena, pw_str_of(trace));
     pawl_code code = pw_call_request_parse(&call->request, intent->request, &call->arena, err);
-    if (code == PAWL_OK && (!call->instance.ptr || !call->key.ptr))
+    if (code == PAWL_OK && call->arena.failed)
         code = pw_no_memory(err);
     if (code == PAWL_OK)
         return call;
@@ -26,7 +32,8 @@ static pw_http_call *make_call(const pw_live *live, const pw_call_intent *intent
     return NULL;
 }
 
-static pw_job *make_job(const pw_live *live, const pw_work *work,
+/* The task's own limit of an attempt goes before the function's, and that before the default. */
+static pw_job *make_job(const pw_shard *shard, const pw_live *live, const pw_work *work,
                         const pawl_activity_options *activity, pawl_error *err)
 {
     pw_job *job = pw_job_new();
@@ -41,6 +48,10 @@ static pw_job *make_job(const pw_live *live, const pw_work *work,
     job->key = pw_arena_str(&job->arena, work->key);
     job->input = pw_arena_str(&job->arena, work->input);
     job->activity = *activity;
+    if (work->timeout_ms)
+        job->activity.deadline_ms = work->timeout_ms;
+    else if (!job->activity.deadline_ms)
+        job->activity.deadline_ms = pw_jobs_timeout_ms(shard->engine->jobs);
     if (job->instance.ptr && job->task.ptr && job->key.ptr && job->input.ptr)
         return job;
     pw_job_release(job);
@@ -109,8 +120,13 @@ void pw_act_drop(pw_commit *commit)
         next = letter->next;
         pw_letter_free(letter);
     }
+    for (pw_ticket *ticket = commit->tickets, *next = NULL; ticket; ticket = next) {
+        next = ticket->next;
+        pw_ticket_free(pw_jobs_board(commit->shard->engine->jobs), ticket);
+    }
     commit->calls = NULL;
     commit->jobs = NULL;
+    commit->tickets = NULL;
     while (commit->errands) {
         pw_errand *errand = commit->errands;
         commit->errands = errand->next;
@@ -122,14 +138,61 @@ void pw_act_drop(pw_commit *commit)
     commit->report = NULL;
 }
 
+/* For the pool if a function of this process does it, else for workers. */
+static pawl_code make_work(pw_shard *shard, pw_live *live, const pw_work *work, pawl_error *err)
+{
+    pw_commit *commit = &live->commit;
+    pawl_activity_options activity;
+    if (!pw_registry_find(shard->engine->registry, work->function, &activity)) {
+        pw_ticket *ticket = pw_jobs_ticket(shard, live, work);
+        if (!ticket)
+            return pw_no_memory(err);
+        *commit->last_ticket = ticket;
+        commit->last_ticket = &ticket->next;
+        return PAWL_OK;
+    }
+    pawl_error error = { .code = PAWL_OK };
+    pw_job *job = make_job(shard, live, work, &activity, &error);
+    if (!job) {
+        if (err)
+            *err = error;
+        return error.code;
+    }
+    *commit->last_job = job;
+    commit->last_job = &job->next;
+    job->next = NULL;
+    return PAWL_OK;
+}
+
+/* An attempt of a suspended instance came to nothing: the next one is wanted, and not to be begun yet. */
+static pawl_code make_parked(pw_shard *shard, pw_live *live, pawl_error *err)
+{
+    const pw_commit *commit = &live->commit;
+    uint64_t visit = commit->ticket ? commit->ticket->visit : commit->job_visit;
+    if (!visit || commit->transition.status != PW_SUSPENDED)
+        return PAWL_OK;
+    pw_arena arena;
+    pw_arena_init(&arena, 0);
+    pw_work work;
+    pawl_code code = PAWL_OK;
+    if (pw_state_work_of(&work, commit->transition.state, live->program, visit, &arena) &&
+        !pw_registry_find(shard->engine->registry, work.function, NULL))
+        code = make_work(shard, live, &work, err);
+    else if (arena.failed)
+        code = pw_no_memory(err);
+    pw_arena_done(&arena);
+    return code;
+}
+
 pawl_code pw_act_prepare(pw_shard *shard, pw_live *live, pawl_error *err)
 {
     pw_commit *commit = &live->commit;
     const pw_transition *t = &commit->transition;
     pw_http_call **last_call = &commit->calls;
-    pw_job **last_job = &commit->jobs;
     pawl_code code = pw_live_reserve_flights(live, t->call_count + t->work_count, err);
     pawl_error error = { .code = PAWL_OK };
+    commit->last_job = &commit->jobs;
+    commit->last_ticket = &commit->tickets;
     for (size_t i = 0; i < t->call_count && code == PAWL_OK; i++) {
         pw_http_call *call = make_call(live, &t->calls[i], &error);
         if (!call) {
@@ -140,20 +203,11 @@ pawl_code pw_act_prepare(pw_shard *shard, pw_live *live, pawl_error *err)
         last_call = &call->next;
         call->next = NULL;
     }
-    for (size_t i = 0; i < t->work_count && code == PAWL_OK; i++) {
-        pawl_activity_options activity;
-        if (t->work[i].cancel ||
-            !pw_registry_find(shard->engine->registry, t->work[i].function, &activity))
-            continue;
-        pw_job *job = make_job(live, &t->work[i], &activity, &error);
-        if (!job) {
-            code = error.code;
-            break;
-        }
-        *last_job = job;
-        last_job = &job->next;
-        job->next = NULL;
-    }
+    for (size_t i = 0; i < t->work_count && code == PAWL_OK; i++)
+        if (!t->work[i].cancel)
+            code = make_work(shard, live, &t->work[i], &error);
+    if (code == PAWL_OK)
+        code = make_parked(shard, live, &error);
     if (code == PAWL_OK)
         code = pw_hear_prepare(live, &error);
     if (code == PAWL_OK)
@@ -192,7 +246,8 @@ static void cancel(pw_shard *shard, pw_live *live, const pw_transition *t)
             continue;
         pw_pool_cancel(shard->engine->pool, id, t->work[i].visit);
         forget_visit(live, t->work[i].visit, PW_FLIGHT_JOB);
-        forget_visit(live, t->work[i].visit, PW_FLIGHT_HELD);
+        pw_board_take_off(pw_jobs_board(shard->engine->jobs), id, live->slot->partition,
+                          t->work[i].visit, 0);
     }
 }
 
@@ -208,19 +263,14 @@ static void start_job(pw_shard *shard, pw_live *live, pw_job *job)
     pw_pool_submit(shard->engine->pool, job);
 }
 
-/* Attempts whose function is not registered here: held, and looked at again when one is. */
-static void hold(pw_shard *shard, pw_live *live, const pw_transition *t)
+/* A function may have been registered between the decision and now. */
+static void look_for_functions(pw_shard *shard, pw_live *live, const pw_transition *t)
 {
-    for (size_t i = 0; i < t->work_count; i++) {
-        const pw_work *work = &t->work[i];
-        if (work->cancel || pw_live_find_flight(live, work->visit, work->attempt))
-            continue;
-        pw_live_add_flight(live, (pw_flight){ work->visit, work->attempt, PW_FLIGHT_HELD });
-        live->wants_function = true;
-        /* it may have been registered between the decision and now */
-        if (pw_registry_find(shard->engine->registry, work->function, NULL))
+    for (size_t i = 0; i < t->work_count; i++)
+        if (!t->work[i].cancel &&
+            !pw_live_find_flight(live, t->work[i].visit, t->work[i].attempt) &&
+            pw_registry_find(shard->engine->registry, t->work[i].function, NULL))
             live->check_work = true;
-    }
 }
 
 void pw_act(pw_shard *shard, pw_live *live)
@@ -243,7 +293,8 @@ void pw_act(pw_shard *shard, pw_live *live)
             commit->jobs = job->next;
             start_job(shard, live, job);
         }
-        hold(shard, live, t);
+        pw_jobs_act(shard, live);
+        look_for_functions(shard, live, t);
         pw_hear_act(shard, live);
         while (commit->letters) {
             pw_letter *letter = commit->letters;
@@ -269,7 +320,7 @@ void pw_act_stop(pw_shard *shard, pw_live *live)
             continue;
         if (flight->kind == PW_FLIGHT_CALL)
             pw_http_cancel(shard->engine->http, id, flight->visit);
-        else if (flight->kind == PW_FLIGHT_JOB)
+        else
             pw_pool_cancel(shard->engine->pool, id, flight->visit);
     }
 }
@@ -305,8 +356,8 @@ static pawl_code check_calls(pw_shard *shard, pw_live *live, pw_arena *arena, pa
     return code;
 }
 
-/* Hands out attempts that were held; the first one that is wanted and that nobody is at was lost.
- */
+/* Begins attempts for which a function was registered since, and sees that the others are on the board; the first one that
+ * this process should be at, and is not, was lost. */
 static pawl_code check_work(pw_shard *shard, pw_live *live, pw_arena *arena, uint64_t *lost_visit,
                             uint32_t *lost_attempt, pawl_error *err)
 {
@@ -322,28 +373,31 @@ static pawl_code check_work(pw_shard *shard, pw_live *live, pw_arena *arena, uin
         return code;
     live->wants_function = false;
     for (size_t i = 0; i < count; i++) {
-        pw_flight *flight = pw_live_find_flight(live, work[i].visit, work[i].attempt);
-        if (flight && flight->kind != PW_FLIGHT_HELD)
+        if (pw_live_find_flight(live, work[i].visit, work[i].attempt))
             continue;
         pawl_activity_options activity;
+        bool lost = false;
         if (!pw_registry_find(shard->engine->registry, work[i].function, &activity)) {
             live->wants_function = true;
+            code = pw_jobs_hold(shard, live, &work[i], err);
+            if (code != PAWL_OK)
+                return code;
             continue;
         }
-        if (!flight) { /* some process may have run it: a lost attempt is committed before the next
-                        */
+        if (!pw_jobs_release(shard, live, &work[i], &lost))
+            continue; /* a worker is at it */
+        if (lost) { /* some process may have run it: a lost attempt is committed before the next */
             *lost_visit = work[i].visit;
             *lost_attempt = work[i].attempt;
             return PAWL_OK; /* the rest when that is committed */
         }
         pawl_error error = { .code = PAWL_OK };
-        pw_job *job = make_job(live, &work[i], &activity, &error);
+        pw_job *job = make_job(shard, live, &work[i], &activity, &error);
         if (!job) {
             if (err)
                 *err = error;
             return error.code;
         }
-        pw_live_remove_flight(live, flight);
         start_job(shard, live, job);
     }
     live->check_work = false;

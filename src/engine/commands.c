@@ -159,7 +159,7 @@ pawl_code pw_request_read(pw_command *command, const pawl_request *given, pw_str
     command->event.restricted = request.restricted != 0;
     command->if_token = request.if_token;
     if (once.len)
-        command->inbox.key = pw_arena_printf(arena, "request:" PW_FMT, PW_ARG(once));
+        command->inbox.key = pw_arena_printf(arena, PW_REQUEST_PREFIX PW_FMT, PW_ARG(once));
     if (trace)
         *trace = is_trace(traced) ? traced : (pw_str){ 0 };
     if (key)

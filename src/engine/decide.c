@@ -24,7 +24,8 @@ typedef struct cause {
     pw_http_call *call;
     pw_job *job;
     const pw_delivery_row *delivery; /* of the instance's page */
-    uint64_t visit; /* ACTIVITY_LOST */
+    pw_ticket *ticket; /* a worker's lease or time is over, or another is to have the job */
+    uint64_t visit; /* ACTIVITY_LOST, or of the ticket */
     uint32_t attempt;
 } cause;
 
@@ -73,13 +74,33 @@ static bool take_delivery(pw_shard *shard, pw_live *live, cause *out)
     return row != NULL;
 }
 
-/* The queues take turns, so that none waits for ever; the last is that of messages. */
+/* Jobs are handed out on the way: that is no event. */
+static bool take_ticket(pw_shard *shard, pw_live *live, cause *out)
+{
+    while (live->tickets) {
+        pw_ticket *ticket = live->tickets;
+        bool timed_out;
+        TAKE_FIRST(live, tickets, last_ticket);
+        if (!pw_jobs_serve(shard, live, ticket, &timed_out))
+            continue;
+        *out = (cause){ .kind = timed_out ? PW_EVENT_ACTIVITY_RESULT : PW_EVENT_ACTIVITY_LOST,
+                        .ticket = ticket,
+                        .visit = ticket->visit,
+                        .attempt = ticket->attempt };
+        return true;
+    }
+    return false;
+}
+
+/* The queues take turns, so that none waits for ever; the last two are those of messages and of the board. */
 static bool take_queued(pw_shard *shard, pw_live *live, cause *out)
 {
-    for (unsigned i = 0; i < 4; i++) {
-        unsigned queue = (live->turn + i) % 4;
-        if (queue < 3 ? take_from(live, queue, out) : take_delivery(shard, live, out)) {
-            live->turn = (uint8_t)((queue + 1) % 4);
+    for (unsigned i = 0; i < 5; i++) {
+        unsigned queue = (live->turn + i) % 5;
+        if (queue < 3    ? take_from(live, queue, out)
+            : queue == 3 ? take_delivery(shard, live, out)
+                         : take_ticket(shard, live, out)) {
+            live->turn = (uint8_t)((queue + 1) % 5);
             return true;
         }
     }
@@ -94,6 +115,8 @@ static void give_back(pw_live *live, const cause *c)
         PUT_FIRST(live, calls, last_call, c->call);
     if (c->job)
         PUT_FIRST(live, jobs, last_job, c->job);
+    if (c->ticket)
+        PUT_FIRST(live, tickets, last_ticket, c->ticket);
     if (c->kind == PW_EVENT_DRIVE)
         live->drive = true;
     /* a timer is still due, a lost attempt is found again, and a delivery is in its page */
@@ -111,6 +134,13 @@ static void finish(pw_live *live, const cause *c)
         pw_http_call_free(c->call);
     if (c->job)
         pw_job_release(c->job);
+}
+
+/* What became of it is on the board by now. */
+static void finish_ticket(pw_shard *shard, const cause *c)
+{
+    if (c->ticket)
+        pw_board_done(pw_jobs_board(shard->engine->jobs), c->ticket);
 }
 
 /* ------------------------------------------------------------------ failure */
@@ -155,7 +185,7 @@ static void fail(pw_shard *shard, pw_live *live, const cause *c, const pawl_erro
 
 /* ------------------------------------------------------------------ one event */
 
-static pw_event make_event(pw_shard *shard, const pw_live *live, const cause *c)
+static pw_event make_event(pw_shard *shard, pw_live *live, const cause *c)
 {
     pw_event event = { .kind = c->kind };
     if (c->command)
@@ -166,10 +196,12 @@ static pw_event make_event(pw_shard *shard, const pw_live *live, const cause *c)
     event.seed = pw_seed_next(&shard->seed);
     if (c->kind == PW_EVENT_CLAIM)
         event.until_ms = c->command->lease_ms ? event.now_ms + (int64_t)c->command->lease_ms : -1;
-    if (c->kind == PW_EVENT_ACTIVITY_LOST) {
+    if (c->kind == PW_EVENT_ACTIVITY_LOST || c->ticket) {
         event.visit = c->visit;
         event.attempt = c->attempt;
     }
+    if (c->kind == PW_EVENT_ACTIVITY_RESULT && c->ticket)
+        event.error = pw_jobs_timeout(&live->arena);
     if (c->call) {
         event.visit = c->call->visit;
         event.attempt = c->call->attempt;
@@ -287,6 +319,7 @@ static void send(pw_shard *shard, pw_live *live, const cause *c)
     commit->command = c->command;
     commit->call = c->call;
     commit->job = c->job;
+    commit->ticket = c->ticket;
     live->committing = true;
     live->drove = c->kind == PW_EVENT_DRIVE;
     shard->uncommitted++;
@@ -392,6 +425,7 @@ static void unchanged(pw_shard *shard, pw_live *live, const cause *c, const pawl
         return;
     }
     finish(live, c);
+    finish_ticket(shard, c);
     if (c->delivery)
         pw_hear_refused(shard, live, code);
     bool again = false; /* it would be decided at once again, and for ever */
@@ -400,7 +434,7 @@ static void unchanged(pw_shard *shard, pw_live *live, const cause *c, const pawl
         again = live->timer_at != PW_WAKE_NEVER && live->timer_at <= pw_engine_now(shard->engine);
     } else if (c->kind == PW_EVENT_DRIVE) {
         again = live->drive = pw_state_cut(live->state);
-    } else if (c->kind == PW_EVENT_ACTIVITY_LOST) {
+    } else if (c->kind == PW_EVENT_ACTIVITY_LOST || c->ticket) {
         again = true;
     }
     if (again) {
@@ -447,6 +481,18 @@ static bool may_go_on(pw_shard *shard, pw_live *live, pw_command *command)
     return false;
 }
 
+/* A worker's answer to an attempt that is over has no effect, and is not written down: who gave it is told. */
+static bool is_late(pw_shard *shard, pw_live *live, const cause *c)
+{
+    pawl_error err;
+    if (!c->command || c->kind != PW_EVENT_ACTIVITY_RESULT ||
+        pw_state_wants(live->state, c->command->event.visit, c->command->event.attempt))
+        return false;
+    (void)pw_fail_reason(&err, PAWL_LOST, PAWL_REASON_JOB_OVER, "this attempt is over");
+    pw_answer_as_owner(shard, live, c->command, PAWL_LOST, &err);
+    return true;
+}
+
 /* The transition that changes nothing as an error; it is copied before the arena that holds it is rewound. */
 static pawl_error refusal_of(const pw_transition *t)
 {
@@ -463,7 +509,8 @@ static void decide(pw_shard *shard, pw_live *live, const cause *c)
         start_again(shard, live, c);
         return;
     }
-    if (c->command && live->state && !may_go_on(shard, live, c->command))
+    if (c->command && live->state &&
+        (!may_go_on(shard, live, c->command) || is_late(shard, live, c)))
         return;
     if (start) {
         pw_program_unref(live->program);
@@ -473,7 +520,13 @@ static void decide(pw_shard *shard, pw_live *live, const cause *c)
     }
     pw_live_compact(live);
     pw_commit *commit = &live->commit;
-    *commit = (pw_commit){ .shard = shard, .live = live, .mark = pw_arena_at(&live->arena) };
+    *commit = (pw_commit){ .shard = shard, .live = live, .mark = pw_arena_at(&live->arena),
+                            .ticket = c->ticket };
+    if (c->command && c->kind == PW_EVENT_ACTIVITY_RESULT) {
+        commit->job_visit = c->command->event.visit;
+        commit->job_attempt = c->command->event.attempt;
+        commit->retry_after_ms = c->command->retry_after_ms;
+    }
     pawl_error err = { .code = PAWL_OK };
     if (c->command && c->command->refused) {
         err = c->command->error;
@@ -581,7 +634,7 @@ void pw_decide(pw_shard *shard, pw_live *live)
 {
     while (!live->committing && !shard->closing && pw_shard_sure(shard, live)) {
         if (!live->state) {
-            bool queued = live->commands || live->calls || live->jobs || live->load;
+            bool queued = live->commands || live->calls || live->jobs || live->tickets || live->load;
             bool load = !starts(live) || live->load;
             if (load && (!queued || (live->retry_ns && !live->commands)))
                 return;
@@ -603,6 +656,7 @@ static void adopt(pw_shard *shard, pw_live *live, const cause *c)
     const pw_transition *t = &commit->transition;
     if (commit->item.create) {
         live->correlation = commit->item.create->correlation;
+        live->trace = commit->item.create->trace;
         live->created_ms = commit->item.now_ms;
         live->compact_at = 64 * 1024 + 4 * live->arena.used;
     }
@@ -621,6 +675,7 @@ static void adopt(pw_shard *shard, pw_live *live, const cause *c)
         pw_hear_taken(live);
     pw_hear_moved(live);
     pw_act(shard, live);
+    finish_ticket(shard, c);
     if (!c->command)
         return;
     c->command->token = live->token;
@@ -663,9 +718,10 @@ static void undo(pw_shard *shard, pw_live *live, const cause *c, pawl_code code)
         return; /* its caller was told */
     if (start && code == PAWL_CONFLICT)
         pw_answer_existing(shard, live, c->command);
-    else if ((shard->closing || !shard->epochs[live->slot->partition]) && !c->command)
+    else if ((shard->closing || !shard->epochs[live->slot->partition]) && !c->command) {
         finish(live, c); /* the next owner finds it again */
-    else
+        finish_ticket(shard, c);
+    } else
         fail(shard, live, c, &err);
 }
 
@@ -675,7 +731,12 @@ void pw_decided(pw_shard *shard, pw_commit *commit)
     cause c = { .kind = commit->item.event,
                 .command = commit->command,
                 .call = commit->call,
-                .job = commit->job };
+                .job = commit->job,
+                .ticket = commit->ticket };
+    if (c.ticket) {
+        c.visit = c.ticket->visit;
+        c.attempt = c.ticket->attempt;
+    }
     PW_ASSERT(live->committing && shard->uncommitted > 0);
     live->committing = false;
     shard->uncommitted--;
@@ -683,6 +744,7 @@ void pw_decided(pw_shard *shard, pw_commit *commit)
     commit->command = NULL;
     commit->call = NULL;
     commit->job = NULL;
+    commit->ticket = NULL;
     if (commit->item.code == PAWL_OK)
         adopt(shard, live, &c);
     else

@@ -113,61 +113,20 @@ pawl_code pawl_definition(pawl *p, const char *name, const char *version, char *
     return code;
 }
 
-/* Of some namespaces, which the store does not look at. */
-typedef struct choice {
-    pw_definition_filter filter;
-    const pw_str *namespaces; /* count 0: any */
-    size_t count;
-    bool none;
-} choice;
-
-static pawl_code read_choice(choice *out, const pawl_definitions_options *given, pw_arena *arena, pawl_error *err)
+static pawl_code read_filter(pw_definition_filter *out, bool *none, const pawl_definitions_options *given, pw_arena *arena,
+                             pawl_error *err)
 {
     pawl_definitions_options options;
     pawl_code code = pw_options_take(&options, sizeof options, given, false, "pawl_definitions_options", err);
     if (code != PAWL_OK)
         return code;
-    out->filter = (pw_definition_filter){ .after = pw_str_of(options.after) };
-    code = pw_page_check(&out->filter.limit, options.limit, "definitions", err);
+    *out = (pw_definition_filter){ .after = pw_str_of(options.after) };
+    code = pw_page_check(&out->limit, options.limit, "definitions", err);
     if (code == PAWL_OK && options.name)
-        code = read_name(&out->filter.namespace_, &out->filter.name, options.name, "definitions", err);
+        code = read_name(&out->namespace_, &out->name, options.name, "definitions", err);
     if (code == PAWL_OK)
-        code = pw_names_read(&out->namespaces, &out->count, &out->none, options.namespaces, "definitions: namespaces", arena,
-                             err);
-    return code;
-}
-
-static bool fits(const choice *c, pw_str namespace_)
-{
-    for (size_t i = 0; i < c->count; i++)
-        if (pw_str_eq(c->namespaces[i], namespace_))
-            return true;
-    return c->count == 0 && !c->none;
-}
-
-/* Pages of the store until one of ours is full. */
-static pawl_code read_page(pawl *p, choice *c, pw_array_builder *list, pw_str *next, pawl_error *err)
-{
-    pw_arena *arena = list->arena;
-    pawl_code code = PAWL_OK;
-    bool more = !c->none;
-    *next = (pw_str){ "", 0 };
-    while (code == PAWL_OK && more) {
-        pw_definition_row *rows = NULL;
-        size_t count = 0;
-        code = pw_store_definition_list(p->store, &c->filter, &rows, &count, next, arena, err);
-        for (size_t i = 0; i < count && code == PAWL_OK; i++) {
-            if (!fits(c, rows[i].definition.namespace_))
-                continue;
-            pw_object_builder object = { .arena = arena };
-            add_head(&object, &rows[i].definition);
-            pw_object_add(&object, PW_LIT("instances"), pw_int((int64_t)rows[i].living));
-            pw_array_add(list, pw_object_end(&object));
-            c->filter.limit--;
-        }
-        c->filter.after = *next;
-        more = next->len > 0 && c->filter.limit > 0;
-    }
+        code = pw_names_read(&out->namespaces, &out->namespace_count, none, options.namespaces, "definitions: namespaces",
+                             arena, err);
     return code;
 }
 
@@ -178,13 +137,22 @@ pawl_code pawl_definitions(pawl *p, const pawl_definitions_options *options, cha
         return pw_fail(err, PAWL_INVALID, "definitions: the pawl or out is NULL");
     pw_arena arena;
     pw_arena_init(&arena, 0);
-    choice c = { .none = false };
-    pw_array_builder list = { .arena = &arena };
+    pw_definition_filter filter;
+    pw_definition_row *rows = NULL;
+    size_t count = 0;
     pw_str next = { 0 };
-    pawl_code code = read_choice(&c, options, &arena, err);
-    if (code == PAWL_OK)
-        code = read_page(p, &c, &list, &next, err);
+    bool none = false;
+    pawl_code code = read_filter(&filter, &none, options, &arena, err);
+    if (code == PAWL_OK && !none)
+        code = pw_store_definition_list(p->store, &filter, &rows, &count, &next, &arena, err);
     if (code == PAWL_OK) {
+        pw_array_builder list = { .arena = &arena };
+        for (size_t i = 0; i < count; i++) {
+            pw_object_builder object = { .arena = &arena };
+            add_head(&object, &rows[i].definition);
+            pw_object_add(&object, PW_LIT("instances"), pw_int((int64_t)rows[i].living));
+            pw_array_add(&list, pw_object_end(&object));
+        }
         pw_object_builder page = { .arena = &arena };
         pw_object_add(&page, PW_LIT("definitions"), pw_array_end(&list));
         if (next.len)

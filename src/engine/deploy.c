@@ -86,41 +86,35 @@ const char *pawl_metadata_schema(void)
     return pw_lang_metadata_schema();
 }
 
-/* Every function that is called must be one of this process: nobody else could run it. */
-static pawl_code check_functions(pawl *p, const pw_program *program, pawl_finding_fn on_finding,
-                                 void *context, pawl_error *err)
+/* A function that is not of this process is for workers, who may come later: said, and no more. */
+static pawl_code warn_of_functions(pawl *p, const pw_program *program, pawl_finding_fn on_finding,
+                                   void *context, pawl_error *err)
 {
-    pawl_code code = PAWL_OK;
-    for (uint32_t i = 0; i < program->task_count; i++) {
+    for (uint32_t i = 0; on_finding && i < program->task_count; i++) {
         const pw_task *task = program->tasks[i];
         if (task->kind != PW_TASK_ACTIVITY ||
             pw_registry_find(p->registry, task->as.call.name, NULL))
             continue;
-        pawl_error error;
-        (void)pw_fail(&error, PAWL_INVALID,
+        pawl_error warning;
+        (void)pw_fail(&warning, PAWL_OK,
                       "function '" PW_FMT
-                      "' is not registered in this process, and this release has "
-                      "no workers",
+                      "' is not registered in this process: workers must poll for it",
                       PW_ARG(task->as.call.name));
         char *pointer = pw_strdup(task->pointer);
         if (!pointer)
             return pw_no_memory(err);
         const pawl_finding finding = { .line = (int)task->line,
                                        .column = (int)task->column,
-                                       .is_error = 1,
+                                       .is_error = 0,
                                        .pointer = pointer,
-                                       .message = error.message,
+                                       .message = warning.message,
                                        .kind = PAWL_FINDING_UNREGISTERED,
                                        .code = pw_finding_code(PAWL_FINDING_UNREGISTERED),
                                        .advice = pw_finding_advice(PAWL_FINDING_UNREGISTERED) };
-        if (on_finding)
-            on_finding(context, &finding);
-        if (code == PAWL_OK)
-            code = pw_fail(err, PAWL_INVALID, "line %u, column %u: %s", task->line, task->column,
-                           error.message);
+        on_finding(context, &finding);
         pw_free(pointer);
     }
-    return code;
+    return PAWL_OK;
 }
 
 static char *deploy_answer(const pw_program *program, bool created, pw_str schedule)
@@ -197,7 +191,7 @@ pawl_code pawl_deploy(pawl *p, const char *text, size_t length, pawl_finding_fn 
     if (code != PAWL_OK)
         return code;
     bool created = false;
-    code = check_functions(p, program, on_finding, context, err);
+    code = warn_of_functions(p, program, on_finding, context, err);
     /* both answers are made before: what is committed must be told */
     char *answers[2] = { NULL, NULL };
     for (int i = 0; i < 2 && code == PAWL_OK && out; i++)

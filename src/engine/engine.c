@@ -8,7 +8,14 @@
 #include <unistd.h>
 #include "engine/engine.h"
 
-enum { ACTIVITY_THREADS_MAX = 1024, HTTP_IN_FLIGHT_MAX = 100000, EXPRESSION_MEMORY_MAX = 1 << 30 };
+enum {
+    ACTIVITY_THREADS_MAX = 1024,
+    HTTP_IN_FLIGHT_MAX = 100000,
+    EXPRESSION_MEMORY_MAX = 1 << 30,
+    CHECK_MAX_MS = 86400000,
+    TIMER_BATCH_MAX = 10000,
+    JOB_LEASE_MAX_MS = 3600000,
+};
 
 static uint64_t system_clock_ms(void *clock)
 {
@@ -196,6 +203,15 @@ static pawl_code read_options(pawl_options *out, const pawl_options *given, pawl
     if (out->expression_memory > EXPRESSION_MEMORY_MAX)
         return pw_fail(err, PAWL_INVALID, "options: expression_memory must be at most %d, not %llu",
                        EXPRESSION_MEMORY_MAX, (unsigned long long)out->expression_memory);
+    if (out->job_lease_ms > JOB_LEASE_MAX_MS)
+        return pw_fail(err, PAWL_INVALID, "options: job_lease_ms must be at most %d, not %llu",
+                       JOB_LEASE_MAX_MS, (unsigned long long)out->job_lease_ms);
+    if (out->check_ms > CHECK_MAX_MS)
+        return pw_fail(err, PAWL_INVALID, "options: check_ms must be at most %d, a day, not %llu", CHECK_MAX_MS,
+                       (unsigned long long)out->check_ms);
+    if (out->timer_batch > TIMER_BATCH_MAX)
+        return pw_fail(err, PAWL_INVALID, "options: timer_batch must be at most %d, not %u", TIMER_BATCH_MAX,
+                       out->timer_batch);
     if (out->activity_count > 0 && !out->activities)
         return pw_fail(err, PAWL_INVALID, "options: activity_count is %zu but activities is NULL",
                        out->activity_count);
@@ -251,6 +267,10 @@ static pawl_code start_owner(pawl *p, const pawl_options *options, const pw_node
     const pw_pool_options pool = { .threads = options->activity_threads };
     if (code == PAWL_OK)
         code = pw_pool_new(&p->pool, &pool, on_job, p, err);
+    const pw_jobs_options jobs = { .lease_ms = options->job_lease_ms,
+                                   .timeout_ms = options->activity_timeout_ms };
+    if (code == PAWL_OK)
+        code = pw_jobs_new(&p->jobs, p, &jobs, err);
     if (code == PAWL_OK)
         code = pw_leases_new(&p->leases, p, node, err);
     if (code == PAWL_OK)
@@ -303,6 +323,8 @@ static pawl_code open_on(pawl **out, const pawl_options *options, const pw_node_
     p->clock = options->clock;
     p->on_step = options->on_step;
     p->on_step_context = options->on_step_context;
+    p->check_ms = options->check_ms ? options->check_ms : PW_CHECK_MS;
+    p->timer_batch = options->timer_batch ? options->timer_batch : PW_TIMER_BATCH;
     p->settings.generation = pw_store_generation(store);
     code = pw_programs_new(&p->programs, err);
     if (code == PAWL_OK)
@@ -359,6 +381,8 @@ void pawl_close(pawl *p)
     (void)pthread_mutex_unlock(&p->lock);
     if (p->committer)
         pw_committer_closing(p->committer);
+    pw_jobs_close(p->jobs);
+    pw_threads_stop_jobs(p->threads);
     pw_threads_stop_recovery(p->threads);
     pw_threads_stop_router(p->threads);
     for (uint32_t i = 0; i < p->shard_count; i++)
@@ -374,6 +398,7 @@ void pawl_close(pawl *p)
     pw_pool_free(p->pool);
     for (uint32_t i = 0; i < p->shard_count; i++)
         pw_shard_free(p->shards[i]);
+    pw_jobs_free(p->jobs);
     pw_committer_free(p->committer);
     pw_recovery_free(p->recovery);
     pw_schedules_free(p->schedules);

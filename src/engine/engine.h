@@ -3,6 +3,7 @@
 #define PW_ENGINE_H
 
 #include "engine/inbox.h"
+#include "engine/jobs.h"
 #include "engine/leases.h"
 #include "engine/recover.h"
 #include "engine/registry.h"
@@ -30,10 +31,13 @@ struct pawl {
     void (*on_step)(void *context, const char *entries);
     void *on_step_context;
     pw_core_settings settings;
+    uint64_t check_ms;
+    uint32_t timer_batch;
     pw_programs *programs;
     pw_registry *registry;
     pw_http *http;
     pw_pool *pool;
+    pw_jobs *jobs;
     pw_committer *committer;
     pw_recovery *recovery;
     pw_router *router;
@@ -90,6 +94,7 @@ void pw_threads_stop_router(struct pw_threads *threads);
 void pw_threads_join_shards(struct pw_threads *threads);
 void pw_threads_stop_committer(struct pw_threads *threads);
 void pw_threads_stop_leases(struct pw_threads *threads);
+void pw_threads_stop_jobs(struct pw_threads *threads);
 void pw_threads_free(struct pw_threads *threads);
 
 /* ---- tokens.c */

@@ -16,6 +16,7 @@ pw_live *pw_live_new(pw_slot *slot)
     live->last_command = &live->commands;
     live->last_call = &live->calls;
     live->last_job = &live->jobs;
+    live->last_ticket = &live->tickets;
     live->timer_at = PW_WAKE_NEVER;
     pw_arena_init(&live->arena, 0);
     return live;
@@ -26,7 +27,7 @@ void pw_live_free(pw_live *live)
     if (!live)
         return;
     PW_ASSERT(!live->committing && !live->commands && !live->calls && !live->jobs &&
-              !live->watches);
+              !live->tickets && !live->watches);
     pw_hearing_free(live);
     pw_arena_done(&live->arena);
     pw_program_unref(live->program);
@@ -44,7 +45,7 @@ void pw_live_forget(pw_live *live)
 {
     PW_ASSERT(!live->committing);
     live->state = NULL;
-    live->correlation = (pw_str){ 0 };
+    live->correlation = live->trace = (pw_str){ 0 };
     live->timer_at = PW_WAKE_NEVER;
     live->drive = live->check_calls = live->check_work = live->wants_function = false;
     pw_hear_forget(live);
@@ -78,7 +79,8 @@ static pawl_code load(pw_live *live, const pw_instance_row *row, pw_programs *pr
     if (code != PAWL_OK)
         return code;
     live->correlation = pw_arena_str(&live->arena, row->correlation);
-    if (!live->correlation.ptr)
+    live->trace = pw_arena_str(&live->arena, row->trace);
+    if (!live->correlation.ptr || !live->trace.ptr)
         return pw_no_memory(err);
     live->state = state;
     live->status = pw_state_status(state);
@@ -117,7 +119,8 @@ void pw_live_compact(pw_live *live)
     pw_arena_init(&fresh, 0);
     pw_state *state = NULL;
     pw_str correlation = pw_arena_str(&fresh, live->correlation);
-    if (!correlation.ptr || pw_state_copy(&state, live->state, &fresh, NULL) != PAWL_OK) {
+    pw_str trace = pw_arena_str(&fresh, live->trace);
+    if (!correlation.ptr || !trace.ptr || pw_state_copy(&state, live->state, &fresh, NULL) != PAWL_OK) {
         pw_arena_done(&fresh); /* it goes on in the old one, and tries again later */
         live->compact_at = live->arena.used * 2;
         return;
@@ -126,6 +129,7 @@ void pw_live_compact(pw_live *live)
     live->arena = fresh;
     live->state = state;
     live->correlation = correlation;
+    live->trace = trace;
     set_compact_at(live);
 }
 
@@ -176,7 +180,6 @@ void pw_live_add_flight(pw_live *live, pw_flight flight)
     memmove(live->flights + at + 1, live->flights + at,
             (live->flight_count++ - at) * sizeof *live->flights);
     live->flights[at] = flight;
-    live->in_flight += flight.kind != PW_FLIGHT_HELD;
 }
 
 pw_flight *pw_live_find_flight(pw_live *live, uint64_t visit, uint32_t attempt)
@@ -191,7 +194,6 @@ pw_flight *pw_live_find_flight(pw_live *live, uint64_t visit, uint32_t attempt)
 void pw_live_remove_flight(pw_live *live, pw_flight *flight)
 {
     size_t before = (size_t)(flight - live->flights), after = --live->flight_count - before;
-    live->in_flight -= flight->kind != PW_FLIGHT_HELD;
     if (before < after) {
         memmove(live->flights + 1, live->flights, before * sizeof *flight);
         live->flights++;

@@ -13,8 +13,6 @@
 typedef enum pw_flight_kind {
     PW_FLIGHT_CALL, /* an HTTP request */
     PW_FLIGHT_JOB,  /* an attempt in the pool */
-    PW_FLIGHT_HELD, /* an attempt never handed out: its function is not registered in this process
-                     */
 } pw_flight_kind;
 
 typedef struct pw_flight {
@@ -61,6 +59,7 @@ struct pw_command {
     bool refused;                  /* an inbox row that is no command: `error` says why */
     uint64_t if_token;             /* not 0: refused if the instance has another */
     uint64_t lease_ms;             /* CLAIM: how long; 0: until it is released */
+    uint64_t retry_after_ms;       /* ACTIVITY_RESULT, retryable: not before; 0: after a while that grows */
     pw_str correlation;            /* of its step; empty: the instance's */
     pawl_code code;
     pawl_error error;
@@ -84,13 +83,13 @@ struct pw_live {
     pw_state *state;   /* NULL: not loaded, or not yet there */
     pw_status status;
     uint64_t token;
-    pw_str correlation;
+    pw_str correlation, trace;
     int64_t created_ms, last_ms;
     int64_t timer_at;    /* PW_WAKE_NEVER: none */
     bool drive;          /* PW_EVENT_DRIVE is to be sent */
     bool check_calls;    /* look for committed calls that are not in flight */
     bool check_work;     /* ... for attempts of activities */
-    bool wants_function; /* an attempt waits for a function that is not registered here */
+    bool wants_function; /* an attempt is a job for workers: its function is not registered here */
     bool idle;           /* in the list of idle ones */
     bool busy;           /* counted by the shard */
     bool committing;     /* `commit` is the committer's */
@@ -101,10 +100,10 @@ struct pw_live {
     pw_flight *flights;
     uint32_t flight_count, flight_size;
     uint32_t flight_skip; /* free places before the first: what ends is mostly the oldest */
-    uint32_t in_flight; /* without those that are held */
     pw_command *commands, **last_command;
     pw_http_call *calls, **last_call; /* answers that wait to be decided */
     pw_job *jobs, **last_job;
+    pw_ticket *tickets, **last_ticket; /* wishes of the board */
     bool hear;           /* deliveries may wait for it */
     bool skipped;        /* ... and may be taken when the state has moved on */
     pw_hearing *hearing; /* NULL: it has had nothing to do with messages */

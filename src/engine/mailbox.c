@@ -49,6 +49,7 @@ static void forget(pw_mailbox *box)
     box->last_message = &box->mail.messages;
     box->last_call = &box->mail.calls;
     box->last_job = &box->mail.jobs;
+    box->last_ticket = &box->mail.tickets;
     box->outside = 0;
 }
 
@@ -111,6 +112,11 @@ void pw_mailbox_job(pw_mailbox *box, pw_job *job)
     PUT(box, last_job, job);
 }
 
+void pw_mailbox_ticket(pw_mailbox *box, pw_ticket *ticket)
+{
+    PUT(box, last_ticket, ticket);
+}
+
 void pw_mailbox_commit(pw_mailbox *box, pw_commit *commit)
 {
     PUT(box, last_commit, commit);
@@ -126,7 +132,8 @@ void pw_mailbox_signal(pw_mailbox *box, unsigned signal)
 
 static bool is_empty(const pw_mail *mail)
 {
-    return !mail->commits && !mail->messages && !mail->calls && !mail->jobs && !mail->signals;
+    return !mail->commits && !mail->messages && !mail->calls && !mail->jobs && !mail->tickets &&
+           !mail->signals;
 }
 
 void pw_mailbox_take(pw_mailbox *box, pw_mail *out, uint64_t deadline_ns)

@@ -9,6 +9,7 @@
 #include "engine/sync.h" /* first: base.h forbids names that <pthread.h> declares */
 #include "drivers/activity.h"
 #include "drivers/http.h"
+#include "drivers/workers.h"
 
 typedef struct pw_commit pw_commit;
 
@@ -43,6 +44,7 @@ typedef struct pw_mail {
     pw_message *messages;
     pw_http_call *calls;
     pw_job *jobs;
+    pw_ticket *tickets;
     unsigned signals;
 } pw_mail;
 
@@ -56,6 +58,7 @@ typedef struct pw_mailbox {
     pw_message **last_message;
     pw_http_call **last_call;
     pw_job **last_job;
+    pw_ticket **last_ticket;
     uint32_t outside; /* commands that were put in and not taken out */
 } pw_mailbox;
 
@@ -66,6 +69,7 @@ PAWL_CHECK bool pw_mailbox_command(pw_mailbox *box, pw_message *message);
 void pw_mailbox_message(pw_mailbox *box, pw_message *message);
 void pw_mailbox_call(pw_mailbox *box, pw_http_call *call);
 void pw_mailbox_job(pw_mailbox *box, pw_job *job);
+void pw_mailbox_ticket(pw_mailbox *box, pw_ticket *ticket);
 void pw_mailbox_commit(pw_mailbox *box, pw_commit *commit);
 void pw_mailbox_signal(pw_mailbox *box, unsigned signal);
 /* Takes everything; waits for something until deadline_ns (pw_monotonic_ns; UINT64_MAX: for ever,

@@ -7,9 +7,6 @@
 enum {
     LIST_DEFAULT = 100,
     NAMES_MAX = 1000, /* of one filter */
-    LABELS_MAX = 32,
-    LABEL_NAME_MAX = 128,
-    LABEL_VALUE_MAX = 512,
     LOG_PAGE_BYTES = 8 << 20, /* a page of the log ends behind the step that comes to more: half of
                                * what the socket takes */
 };
@@ -82,6 +79,7 @@ static pawl_code add_tail(pw_object_builder *object, const pw_instance_row *row,
 
 typedef struct waits {
     pawl *p;
+    pw_str id;
     pw_arena *arena;
     pw_bookmark_row *bookmarks;
     size_t bookmark_count;
@@ -139,14 +137,24 @@ static void add_call(const waits *w, pw_value *wait, int64_t visit)
     }
 }
 
-static void add_function(const waits *w, pw_value *wait)
+/* Where a job is, and why nobody does it if nobody does. */
+static void add_job(const waits *w, pw_value *wait, int64_t visit)
 {
+    pw_ticket_row row;
     pw_str name = pw_get_text(*wait, "function");
-    if (w->p->mode != PAWL_OWN || !name.len || pw_registry_find(w->p->registry, name, NULL))
+    if (w->p->mode != PAWL_OWN || pw_registry_find(w->p->registry, name, NULL))
         return;
-    pw_str reason = pw_arena_printf(
-        w->arena, "the function '" PW_FMT "' is not registered in this process", PW_ARG(name));
-    set(w, wait, "reason", text_or_none(reason));
+    pw_board *board = pw_jobs_board(w->p->jobs);
+    if (!pw_board_ticket(board, w->id, pw_store_partition(w->id), (uint64_t)visit, &row, w->arena))
+        return; /* another node's, or not read yet */
+    pw_value job = pw_jobs_described(w->p, &row, w->arena);
+    set(w, wait, "job", pw_get_lit(job, "state"));
+    set(w, wait, "worker", pw_get_lit(job, "worker"));
+    set(w, wait, "leaseUntil", pw_get_lit(job, "leaseUntil"));
+    set(w, wait, "progress", pw_get_lit(job, "progress"));
+    if (!row.leased && !pw_board_has_worker(board, name))
+        set(w, wait, "reason",
+            text_or_none(pw_arena_printf(w->arena, "no worker polls for '" PW_FMT "'", PW_ARG(name))));
 }
 
 static pw_value enrich(const waits *w, pw_value wait)
@@ -159,7 +167,7 @@ static pw_value enrich(const waits *w, pw_value wait)
     else if (pw_str_is(kind, "call"))
         add_call(w, &wait, visit);
     else if (pw_str_is(kind, "activity"))
-        add_function(w, &wait);
+        add_job(w, &wait, visit);
     return wait;
 }
 
@@ -176,7 +184,7 @@ static pw_value trouble_wait(const waits *w, const char *message)
 static pawl_code add_state(pawl *p, pw_object_builder *object, const pw_instance_row *row,
                            pw_program **program, pw_value *found_waits, pawl_error *err)
 {
-    waits w = { .p = p, .arena = object->arena };
+    waits w = { .p = p, .id = row->id, .arena = object->arena };
     pw_array_builder list = { .arena = object->arena };
     pw_state *state = NULL;
     const pw_payload_source payloads = pw_store_payloads(p->store, row->id);
@@ -366,19 +374,18 @@ pawl_code pw_labels_read(pw_value *out, const char *text, const char *what, pw_a
         return pw_error_context(err, code, "%s", what);
     if (!pw_is(*out, PW_OBJECT))
         return pw_fail(err, PAWL_INVALID, "%s must be an object of texts, not %s", what, pw_type_name(*out));
-    if (out->count > LABELS_MAX)
-        return pw_fail_reason(err, PAWL_INVALID, PAWL_REASON_TOO_LARGE, "%s are %u; at most %d", what, out->count,
-                              LABELS_MAX);
+    if (out->count > PW_LABELS_MAX)
+        return pw_fail_reason(err, PAWL_INVALID, PAWL_REASON_TOO_LARGE, "%s are %u; at most %u", what, out->count,
+                              PW_LABELS_MAX);
     const pw_member *members = pw_members(*out);
     for (uint32_t i = 0; i < out->count; i++) {
         pw_str name = members[i].key, value = pw_text(members[i].value);
         if (!pw_is(members[i].value, PW_STRING))
             return pw_fail(err, PAWL_INVALID, "%s: '%.*s' must be a text, not %s", what, (int)(name.len > 60 ? 60 : name.len),
                            name.ptr, pw_type_name(members[i].value));
-        if (!name.len || name.len > LABEL_NAME_MAX || value.len > LABEL_VALUE_MAX)
+        if (!name.len || name.len > PW_LABEL_MAX || value.len > PW_LABEL_MAX)
             return pw_fail_reason(err, PAWL_INVALID, PAWL_REASON_TOO_LARGE,
-                                  "%s: a name has 1 to %d bytes and a value at most %d", what, LABEL_NAME_MAX,
-                                  LABEL_VALUE_MAX);
+                                  "%s: a name has 1 to %u bytes and a value at most %u", what, PW_LABEL_MAX, PW_LABEL_MAX);
     }
     return PAWL_OK;
 }

@@ -13,7 +13,8 @@
  *  5. Messages that are NEW and nobody routes, subscriptions for which something is kept, and
  * deliveries that wait. Before an instance of a partition may look at its deliveries, what was NEW
  * when the partition was taken is routed, so that nothing overtakes it. At every CheckInterval again,
- * but for the subscriptions; and messages that have expired are deleted.
+ * but for the subscriptions; and messages that have expired are deleted, as are answers that nobody will
+ * ask for again.
  *  6. Schedules: each definition that has one has one that lives. At open, and when one could not be
  * started; with other nodes every CheckInterval.
  *
@@ -206,15 +207,16 @@ static bool load_due(pw_recovery *r, uint64_t partitions, int64_t until_ms, int6
 {
     char id[PW_ID_SIZE] = "";
     bool all = true;
+    const uint32_t page = r->engine->timer_batch < PAGE ? r->engine->timer_batch : PAGE;
     while (!stopping(r)) {
         pw_due *rows = NULL;
         size_t count = 0;
         pw_arena_reset(&r->arena);
-        if (pw_store_due(r->engine->store, partitions, until_ms, after_ms, after_id, PAGE, &rows,
+        if (pw_store_due(r->engine->store, partitions, until_ms, after_ms, after_id, page, &rows,
                          &count, &r->arena, NULL) != PAWL_OK)
             return false;
         all = load_page(r, rows, count) && all;
-        if (count < PAGE)
+        if (count < page)
             return all;
         const pw_due *last = &rows[count - 1];
         after_ms = last->wake_at;
@@ -250,15 +252,16 @@ static bool read_window(pw_recovery *r, uint64_t partitions, int64_t from_ms, in
     char id[PW_ID_SIZE];
     pw_str after_id = BEHIND;
     int64_t after_ms = from_ms;
+    const uint32_t page = r->engine->timer_batch;
     while (!stopping(r)) {
         pw_due *rows = NULL;
         size_t count = 0;
         pw_arena_reset(&r->arena);
-        if (pw_store_due(r->engine->store, partitions, until_ms, after_ms, after_id, PW_PAGE_MAX,
+        if (pw_store_due(r->engine->store, partitions, until_ms, after_ms, after_id, page,
                          &rows, &count, &r->arena, NULL) != PAWL_OK ||
             !send_sleepers(r, rows, count))
             return false;
-        if (count < PW_PAGE_MAX)
+        if (count < page)
             return true;
         const pw_due *last = &rows[count - 1];
         after_ms = last->wake_at;
@@ -434,6 +437,24 @@ static bool check_messages(pw_recovery *r, uint64_t held)
     return good;
 }
 
+/* ------------------------------------------------------------------ answers */
+
+typedef pawl_code (*expire_fn)(pw_store *store, int64_t before_ms, uint32_t most, uint32_t *deleted, pawl_error *err);
+
+/* Both look first, and write only if there is something. */
+static bool forget_answers(pw_recovery *r)
+{
+    static const expire_fn expire[] = { pw_store_answers_expire, pw_store_requests_expire };
+    int64_t before = pw_engine_now(r->engine) - PW_ANSWER_MS;
+    for (size_t i = 0; i < PW_LENGTH(expire); i++) {
+        uint32_t deleted = EXPIRE_PAGE;
+        for (uint32_t all = 0; deleted == EXPIRE_PAGE && all < EXPIRE_MAX && !stopping(r); all += deleted)
+            if (expire[i](r->engine->store, before, EXPIRE_PAGE, &deleted, NULL) != PAWL_OK)
+                return false;
+    }
+    return true;
+}
+
 /* ------------------------------------------------------------------ rounds */
 
 /* What another node left: all that is due, and its timers in the window as it is. */
@@ -470,10 +491,12 @@ static uint64_t run_round(pw_recovery *r, uint64_t gained, bool inbox)
         good = read_inbox(r, held) && good;
     if (checks)
         good = check_messages(r, held) && good;
+    if (checks)
+        good = forget_answers(r) && good;
     good = pw_schedules_check(r->engine->schedules, checks) && good;
     good = good && !gained;
     if (checks || !good) /* rounds for something else do not put the next check off */
-        r->check_ns = pw_monotonic_ns() + (good ? PW_CHECK_MS * 1000000ull : RETRY_NS);
+        r->check_ns = pw_monotonic_ns() + (good ? r->engine->check_ms * 1000000u : RETRY_NS);
     return gained;
 }
 

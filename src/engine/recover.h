@@ -9,6 +9,8 @@ typedef struct pw_recovery pw_recovery;
 
 #define PW_WINDOW_MS 300000 /* timers of the next five minutes are in memory */
 #define PW_CHECK_MS 10000   /* CheckInterval: overdue rows and the inbox are looked at */
+#define PW_TIMER_BATCH 1000 /* TimerProcessing:BatchSize: timers read at once */
+#define PW_ANSWER_MS 86400000 /* 24 hours: a request that comes again within them hears what it heard */
 
 PAWL_CHECK pawl_code pw_recovery_new(pw_recovery **out, pawl *p, pawl_error *err);
 void pw_recovery_free(pw_recovery *recovery);

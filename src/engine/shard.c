@@ -169,12 +169,12 @@ static void look_at_watches(pw_shard *shard, pw_live *live)
 
 static bool has_work(const pw_live *live)
 {
-    if (live->committing || live->in_flight)
+    if (live->committing || live->flight_count > 0)
         return true;
     if (live->trouble.code != PAWL_OK)
         return false; /* it needs a person, although it tries again */
-    return live->commands || live->calls || live->jobs || live->drive || live->check_calls ||
-           live->check_work || live->load || live->retry_ns || pw_hear_waits(live);
+    return live->commands || live->calls || live->jobs || live->tickets || live->drive ||
+           live->check_calls || live->check_work || live->load || live->retry_ns || pw_hear_waits(live);
 }
 
 static void count_busy(pw_shard *shard, pw_live *live, bool busy)
@@ -208,10 +208,16 @@ static void empty_live(pw_shard *shard, pw_live *live, const pawl_error *err)
         next = job->next;
         pw_job_release(job);
     }
+    while (live->tickets) {
+        pw_ticket *ticket = live->tickets;
+        live->tickets = ticket->next;
+        pw_board_refuse(pw_jobs_board(shard->engine->jobs), ticket, PW_REFUSE_LATER);
+    }
     live->calls = NULL;
     live->jobs = NULL;
     live->last_call = &live->calls;
     live->last_job = &live->jobs;
+    live->last_ticket = &live->tickets;
     count_busy(shard, live, false);
 }
 
@@ -330,6 +336,8 @@ static void drop_partitions(pw_shard *shard, uint64_t mask)
     for (uint32_t n = 0; n < PW_PARTITIONS; n++)
         if (mask >> n & 1)
             pw_shard_own(shard, n, 0);
+    if (mask)
+        pw_board_drop(pw_jobs_board(shard->engine->jobs), mask); /* the new owner has them unsure */
     for (size_t i = 0; mask && i < shard->bucket_count; i++)
         for (pw_slot *slot = shard->buckets[i], *next = NULL; slot; slot = next) {
             next = slot->next;
@@ -657,6 +665,23 @@ static void on_job(pw_shard *shard, pw_job *job)
     settle(shard, live);
 }
 
+/* The board wants something. Who has no memory for it is asked again. */
+static void on_ticket(pw_shard *shard, pw_ticket *ticket)
+{
+    const pw_str id = { ticket->instance, sizeof ticket->instance };
+    bool served = !shard->closing && shard->epochs[ticket->table];
+    pw_live *live = served ? live_of(shard, id) : NULL;
+    if (!live) {
+        pw_board_refuse(pw_jobs_board(shard->engine->jobs), ticket, PW_REFUSE_LATER);
+        return;
+    }
+    ticket->next = NULL;
+    *live->last_ticket = ticket;
+    live->last_ticket = &ticket->next;
+    live->load = live->load || (!live->state && !live->committing);
+    settle(shard, live);
+}
+
 /* ------------------------------------------------------------------ signals */
 
 /* The store fails: nobody is kept waiting for it. */
@@ -752,6 +777,10 @@ void pw_shard_handle(pw_shard *shard, pw_mail *mail)
     for (pw_job *job = mail->jobs, *next = NULL; job; job = next) {
         next = job->next;
         on_job(shard, job);
+    }
+    for (pw_ticket *ticket = mail->tickets, *next = NULL; ticket; ticket = next) {
+        next = ticket->next;
+        on_ticket(shard, ticket);
     }
     on_signals(shard, mail->signals);
     fire_timers(shard);

@@ -1,5 +1,5 @@
 /* threads.c - thin loops around the objects: one thread per shard, one committer, one for messages,
- * one for recovery, one for leases where there may be other nodes. */
+ * one for recovery, one for deadlines of jobs and polls, one for leases where there may be other nodes. */
 #include <stdio.h>
 #include "engine/engine.h"
 
@@ -10,7 +10,7 @@ typedef struct shard_thread {
 
 struct pw_threads {
     pawl *engine;
-    pw_thread committer, router, recovery, leases;
+    pw_thread committer, router, recovery, leases, jobs;
     shard_thread shards[PW_SHARDS_MAX];
 };
 
@@ -48,6 +48,12 @@ static void run_leases(void *context)
         ;
 }
 
+static void run_jobs(void *context)
+{
+    while (pw_jobs_work(((pawl *)context)->jobs))
+        ;
+}
+
 pawl_code pw_threads_start(struct pw_threads **out, pawl *p, pawl_error *err)
 {
     struct pw_threads *t = pw_zalloc(sizeof *t);
@@ -66,6 +72,8 @@ pawl_code pw_threads_start(struct pw_threads **out, pawl *p, pawl_error *err)
         code = pw_thread_start(&t->router, "pawl-route", run_router, p, err);
     if (code == PAWL_OK)
         code = pw_thread_start(&t->recovery, "pawl-recover", run_recovery, p, err);
+    if (code == PAWL_OK)
+        code = pw_thread_start(&t->jobs, "pawl-jobs", run_jobs, p, err);
     if (code == PAWL_OK && !pw_leases_exclusive(p->leases))
         code = pw_thread_start(&t->leases, "pawl-lease", run_leases, p, err);
     return code;
@@ -107,6 +115,14 @@ void pw_threads_stop_leases(struct pw_threads *t)
         return;
     pw_leases_stop(t->engine->leases);
     pw_thread_join(&t->leases);
+}
+
+void pw_threads_stop_jobs(struct pw_threads *t)
+{
+    if (!t || !t->jobs.started)
+        return;
+    pw_jobs_stop(t->engine->jobs);
+    pw_thread_join(&t->jobs);
 }
 
 void pw_threads_free(struct pw_threads *t)

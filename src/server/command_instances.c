@@ -1,4 +1,7 @@
 /* command_instances.c - commands of instances: started, moved, deleted, waited for and looked at. */
+#include <errno.h>
+#include <pthread.h>
+#include <time.h>
 #include "server/command.h"
 
 enum { WAIT_SLICE_MS = 250, PAGE_MAX = 1000 };
@@ -95,6 +98,85 @@ static pawl_code run_delete(pw_cmd *c, pawl_error *err)
 
 /* ---- waiting */
 
+/* One that is told by a pawl_watch. */
+typedef struct moved {
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    bool told;
+    pawl_code code;
+    pawl_error error;
+} moved;
+
+static void on_moved(void *context, pawl_code code, const pawl_error *err)
+{
+    moved *m = context;
+    (void)pthread_mutex_lock(&m->lock);
+    m->told = true;
+    m->code = code;
+    if (err)
+        m->error = *err;
+    (void)pthread_cond_signal(&m->changed);
+    (void)pthread_mutex_unlock(&m->lock);
+}
+
+static bool wait_told(moved *m, uint64_t slice_ms)
+{
+    struct timespec until;
+    (void)clock_gettime(CLOCK_MONOTONIC, &until);
+    uint64_t ns = (uint64_t)until.tv_nsec + slice_ms * 1000000u;
+    until.tv_sec += (time_t)(ns / 1000000000u);
+    until.tv_nsec = (long)(ns % 1000000000u);
+    (void)pthread_mutex_lock(&m->lock);
+    while (!m->told && pthread_cond_timedwait(&m->changed, &m->lock, &until) != ETIMEDOUT)
+        ;
+    bool told = m->told;
+    (void)pthread_mutex_unlock(&m->lock);
+    return told;
+}
+
+static pawl_code wait_moved(pw_cmd *c, const char *id, uint64_t token, uint64_t left_ms, moved *m, pawl_error *err)
+{
+    pawl_watch *watch = NULL;
+    pawl_code code = pawl_watch_open(&watch, c->p, id, PAWL_WATCH_MOVED, token, on_moved, m, err);
+    if (code != PAWL_OK)
+        return code;
+    bool told, stop = false;
+    do {
+        uint64_t slice_ms = left_ms < WAIT_SLICE_MS ? left_ms : WAIT_SLICE_MS;
+        told = wait_told(m, slice_ms);
+        left_ms -= slice_ms;
+        stop = c->stop && c->stop(c->stop_context);
+    } while (!told && left_ms > 0 && !stop);
+    pawl_watch_close(watch);
+    if (!m->told)
+        return pw_fail(err, PAWL_TIMEOUT, "instance %s has not moved yet", id);
+    if (m->code != PAWL_OK && err)
+        *err = m->error;
+    return m->code == PAWL_OK ? pawl_head(c->p, id, &c->result_text, err) : m->code;
+}
+
+/* Until its token is another than the one given; what pawl_head says then. */
+static pawl_code run_wait_moved(pw_cmd *c, const char *id, uint64_t left_ms, pawl_error *err)
+{
+    moved m = { .lock = PTHREAD_MUTEX_INITIALIZER, .told = false };
+    uint64_t token = pw_cmd_number(c, "token", INT64_MAX);
+    pthread_condattr_t attributes;
+    pawl_code code = pw_cmd_read(c, err);
+    if (code != PAWL_OK)
+        return code;
+    if (pthread_condattr_init(&attributes) != 0)
+        return pw_no_memory(err);
+    (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    int failed = pthread_cond_init(&m.changed, &attributes);
+    (void)pthread_condattr_destroy(&attributes);
+    if (failed)
+        return pw_fail_native(err, PAWL_NO_MEMORY, failed, "out of memory");
+    code = wait_moved(c, id, token, left_ms, &m, err);
+    (void)pthread_cond_destroy(&m.changed);
+    (void)pthread_mutex_destroy(&m.lock);
+    return code;
+}
+
 static pawl_wait_for wait_kind(pw_cmd *c)
 {
     static const char *const names[] = { [PAWL_WAIT_END] = "end", [PAWL_WAIT_SETTLED] = "settled", [PAWL_WAIT_IDLE] = "idle" };
@@ -103,15 +185,17 @@ static pawl_wait_for wait_kind(pw_cmd *c)
     while (word && at < PW_LENGTH(names) && strcmp(names[at], word) != 0)
         at++;
     if (at == PW_LENGTH(names))
-        pw_cmd_refuse(c, PAWL_INVALID, "'for' is end, settled or idle, not '%.40s'", word);
+        pw_cmd_refuse(c, PAWL_INVALID, "'for' is end, settled, idle or moved, not '%.40s'", word);
     return (pawl_wait_for)at;
 }
 
 static pawl_code run_wait(pw_cmd *c, pawl_error *err)
 {
     const char *id = pw_cmd_needed(c, "id");
-    pawl_wait_for what = wait_kind(c);
     uint64_t left_ms = pw_cmd_number(c, "timeoutMs", INT64_MAX);
+    if (pw_str_is(pw_get_text(c->request, "for"), "moved"))
+        return run_wait_moved(c, id, left_ms, err);
+    pawl_wait_for what = wait_kind(c);
     pawl_code code = pw_cmd_read(c, err);
     if (code != PAWL_OK)
         return code;
@@ -211,7 +295,7 @@ static const pw_cmd_entry entries[] = {
     { { "suspend",  PW_ROLE_OPERATOR, PW_SCOPE_INSTANCE, .changes = true }, { "id", "reason" }, run_suspend },
     { { "continue", PW_ROLE_OPERATOR, PW_SCOPE_INSTANCE, .changes = true }, { "id", "reason" }, run_continue },
     { { "delete",   PW_ROLE_ADMIN,    PW_SCOPE_INSTANCE, .changes = true }, { "id" }, run_delete },
-    { { "wait",     PW_ROLE_VIEWER,   PW_SCOPE_INSTANCE }, { "id", "for", "timeoutMs" }, run_wait },
+    { { "wait",     PW_ROLE_VIEWER,   PW_SCOPE_INSTANCE }, { "id", "for", "token", "timeoutMs" }, run_wait },
     { { "show",     PW_ROLE_VIEWER,   PW_SCOPE_INSTANCE }, { "id" }, run_show },
     { { "head",     PW_ROLE_VIEWER,   PW_SCOPE_INSTANCE }, { "id" }, run_head },
     { { "output",   PW_ROLE_VIEWER,   PW_SCOPE_INSTANCE }, { "id" }, run_output },

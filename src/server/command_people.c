@@ -79,8 +79,8 @@ static bool is_own(const pw_cmd *c, pw_value task)
         return *actor != '\0';
     if (assigned.len)
         return pw_str_is(assigned, actor);
-    if (users.count + groups.count == 0)
-        return true;
+    if (pw_is(candidates, PW_NONE))
+        return true; /* anybody's; candidates that name nobody are nobody's */
     bool own = holds(users, actor);
     for (size_t i = 0; i < c->asked.group_count && !own; i++)
         own = holds(groups, c->asked.groups[i]);

@@ -8,7 +8,10 @@
  * An arena handed to a read may have a guard set, which would jump out past a store that holds a
  * reader: so the guard is taken off for the time of the call, and a failed arena comes back as
  * PAWL_NO_MEMORY. */
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <sys/random.h>
 #include "store/store_internal.h"
 #include "base/digest.h"
 
@@ -107,6 +110,21 @@ pw_str pw_store_generation(const pw_store *store)
     return store->generation;
 }
 
+pw_str pw_store_secret(const pw_store *store)
+{
+    return store->secret;
+}
+
+pawl_code pw_store_make_secret(char out[PW_STORE_SECRET_SIZE], pawl_error *err)
+{
+    uint8_t random[(PW_STORE_SECRET_SIZE - 1) / 2];
+    if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random)
+        return pw_fail_native(err, PAWL_IO, errno, "no random numbers: %s", strerror(errno));
+    for (size_t i = 0; i < sizeof random; i++)
+        (void)snprintf(out + 2 * i, 3, "%02x", random[i]);
+    return PAWL_OK;
+}
+
 pw_str pw_store_path(const pw_store *store)
 {
     return store->path;
@@ -149,6 +167,12 @@ pawl_code pw_store_bookmark_not_open(pw_commit_item *item, const pw_bookmark_end
                          PW_ARG(item->instance), PW_ARG(pw_store_cut(end->key, 150)),
                          (unsigned long long)end->visit);
     return item->code;
+}
+
+pawl_code pw_store_bookmark_not_there(pw_commit_item *item, const pw_bookmark_change *change)
+{
+    return pw_store_bookmark_not_open(
+        item, &(pw_bookmark_end){ .visit = change->visit, .key = change->key });
 }
 
 pawl_code pw_store_no_such_call(pw_commit_item *item, const pw_call_outcome *outcome)
@@ -202,20 +226,30 @@ pawl_code pw_store_inbox_used(pw_commit_item *item)
 
 pawl_code pw_store_not_found(pawl_error *err, const char *what, pw_str name)
 {
-    return pw_fail(err, PAWL_NOT_FOUND, "no %s '" PW_FMT "'", what,
-                   PW_ARG(pw_store_cut(name, 256)));
+    static const struct {
+        const char *what;
+        pawl_reason reason;
+    } reasons[] = { { "instance", PAWL_REASON_NO_INSTANCE },
+                    { "definition", PAWL_REASON_NO_DEFINITION },
+                    { "bookmark", PAWL_REASON_NO_BOOKMARK } };
+    pawl_reason reason = PAWL_REASON_NONE;
+    for (size_t i = 0; i < PW_LENGTH(reasons); i++)
+        reason = strcmp(what, reasons[i].what) == 0 ? reasons[i].reason : reason;
+    return pw_fail_reason(err, PAWL_NOT_FOUND, reason, "no %s '" PW_FMT "'", what,
+                          PW_ARG(pw_store_cut(name, 256)));
 }
 
 pawl_code pw_store_no_version(pawl_error *err, pw_str name, pw_str version)
 {
-    return pw_fail(err, PAWL_NOT_FOUND, "definition '" PW_FMT "' has no version '" PW_FMT "'",
-                   PW_ARG(pw_store_cut(name, 100)), PW_ARG(pw_store_cut(version, 100)));
+    return pw_fail_reason(err, PAWL_NOT_FOUND, PAWL_REASON_NO_DEFINITION,
+                          "definition '" PW_FMT "' has no version '" PW_FMT "'",
+                          PW_ARG(pw_store_cut(name, 100)), PW_ARG(pw_store_cut(version, 100)));
 }
 
 pawl_code pw_store_definition_conflict(pawl_error *err, const pw_definition *definition)
 {
-    return pw_fail(
-        err, PAWL_CONFLICT,
+    return pw_fail_reason(
+        err, PAWL_CONFLICT, PAWL_REASON_VERSION_EXISTS,
         "definition '" PW_FMT "/" PW_FMT "' has a version " PW_FMT
         " with other content: published versions never change, so raise document.version",
         PW_ARG(pw_store_cut(definition->namespace_, 100)),
@@ -469,11 +503,14 @@ pawl_code pw_store_definition_list(pw_store *store, const pw_definition_filter *
         return pw_fail(err, PAWL_INVALID,
                        "'" PW_FMT "' is no cursor of a list: take it from the page before",
                        PW_ARG(pw_store_cut(filter->after, 100)));
+    pawl_code code = pw_store_check_namespaces(filter->namespaces, filter->namespace_count, err);
+    if (code != PAWL_OK)
+        return code;
     pw_arena_call call = pw_store_read_enter(arena);
     *next = (pw_str){ "", 0 };
     /* one more than asked for tells whether there is a next page */
-    pawl_code code = store->ops->definition_list(store, filter, &behind, filter->limit + 1, out,
-                                                 count, arena, err);
+    code = store->ops->definition_list(store, filter, &behind, filter->limit + 1, out, count, arena,
+                                       err);
     if (code == PAWL_OK && *count > filter->limit) {
         *count = filter->limit;
         const pw_definition *last = &(*out)[*count - 1].definition;
@@ -502,6 +539,14 @@ static pawl_code check_rows(pw_commit_item *item)
     for (size_t i = 0; i < t->bookmark_count; i++) {
         if (!pw_store_fits(t->bookmarks[i].key, 1, PW_KEY_MAX) || t->bookmarks[i].visit > INT64_MAX)
             return refuse(item, "a bookmark's key must have 1 to 1024 bytes and no NUL");
+    }
+    for (size_t i = 0; i < t->bookmark_change_count; i++) {
+        const pw_bookmark_change *change = &t->bookmark_changes[i];
+        if (change->visit > INT64_MAX)
+            return refuse(item, "a visit is beyond 63 bits");
+        if (!pw_store_fits(change->assigned_to, 0, PW_PERSON_MAX) ||
+            !pw_store_fits(change->claimed_by, 0, PW_PERSON_MAX))
+            return refuse(item, "a person's name must have at most 512 bytes and no NUL");
     }
     for (size_t i = 0; i < t->bookmark_end_count; i++) {
         if (t->bookmark_ends[i].visit > INT64_MAX)
@@ -582,14 +627,17 @@ static pawl_code check_item(pw_commit_item *item)
         return refuse(item, "the status is none");
     if (item->actor.len > 0 && !pw_store_fits(item->actor, 1, 512))
         return refuse(item, "an actor's name must have at most 512 bytes and no NUL");
+    if (!pw_store_fits(item->correlation, 0, 512))
+        return refuse(item, "a correlation id must have at most 512 bytes and no NUL");
     if (item->create) {
         const pw_instance_new *n = item->create;
         if (!pw_store_fits(n->business_key, 0, PW_BUSINESS_KEY_MAX))
             return refuse(item, "a business key must have at most 512 bytes and no NUL");
         if (!pw_store_fits(n->correlation, 0, 512) || !pw_store_fits(n->parent, 0, PW_ID_MAX) ||
-            !pw_store_fits(n->input_digest, 0, 128))
-            return refuse(
-                item, "its correlation id (512 bytes), parent (128) or digest (128) is too long");
+            !pw_store_fits(n->input_digest, 0, 128) || !pw_store_fits(n->trace, 0, 512))
+            return refuse(item,
+                          "its correlation id (512 bytes), trace (512), parent (128) or digest "
+                          "(128) is too long");
     }
     if (item->inbox.key.ptr && (!pw_store_fits(item->inbox.key, 1, PW_KEY_MAX) ||
                                 (!item->inbox.stored && !pw_store_fits(item->inbox.kind, 1, 64))))
@@ -617,62 +665,6 @@ pawl_code pw_store_instance_get(pw_store *store, pw_str id, bool with_state, pw_
     pw_arena_call call = pw_store_read_enter(arena);
     pawl_code code = store->ops->instance_get(store, id, with_state, out, arena, err);
     return pw_store_read_leave(call, code, err);
-}
-
-/* A cursor is the place of the last row given: "1-<created_ms>-<id>". The 1 is its format. */
-static bool cursor_parse(int64_t *created_ms, pw_str *id, pw_str cursor)
-{
-    if (!pw_str_starts(cursor, PW_LIT("1-")))
-        return false;
-    size_t at = 2;
-    bool negative = at < cursor.len && cursor.ptr[at] == '-';
-    if (negative)
-        at++;
-    size_t digits = 0;
-    int64_t ms = 0;
-    for (; at < cursor.len && cursor.ptr[at] >= '0' && cursor.ptr[at] <= '9'; at++) {
-        if (++digits > 18)
-            return false;
-        ms = ms * 10 + (cursor.ptr[at] - '0');
-    }
-    if (digits == 0 || at + 1 >= cursor.len || cursor.ptr[at] != '-')
-        return false;
-    *created_ms = negative ? -ms : ms;
-    *id = (pw_str){ cursor.ptr + at + 1, cursor.len - at - 1 };
-    return true;
-}
-
-pawl_code pw_store_instance_list(pw_store *store, const pw_instance_filter *filter,
-                                 pw_instance_row **out, size_t *count, pw_str *next,
-                                 pw_arena *arena, pawl_error *err)
-{
-    if (filter->limit < 1 || filter->limit > PW_PAGE_MAX)
-        return pw_fail(err, PAWL_INVALID, "a page has 1 to %u rows, not %u", PW_PAGE_MAX,
-                       filter->limit);
-    int64_t created_ms = INT64_MAX;
-    pw_str id = { "", 0 };
-    if (filter->after.len > 0 && !cursor_parse(&created_ms, &id, filter->after))
-        return pw_fail(err, PAWL_INVALID, "'" PW_FMT "' is not the \"next\" of a page before",
-                       PW_ARG(pw_store_cut(filter->after, 100)));
-    pw_arena_call call = pw_store_read_enter(arena);
-    pw_instance_row *rows = NULL;
-    size_t got = 0;
-    /* One more than asked tells whether there is a next page. */
-    pawl_code code = store->ops->instance_list(store, filter, created_ms, id, filter->limit + 1,
-                                               &rows, &got, arena, err);
-    pw_str cursor = { "", 0 };
-    if (code == PAWL_OK && got > filter->limit) {
-        got = filter->limit;
-        cursor = pw_arena_printf(arena, "1-%lld-" PW_FMT, (long long)rows[got - 1].created_ms,
-                                 PW_ARG(rows[got - 1].id));
-    }
-    code = pw_store_read_leave(call, code, err);
-    if (code != PAWL_OK)
-        return code;
-    *out = rows;
-    *count = got;
-    *next = cursor;
-    return PAWL_OK;
 }
 
 pawl_code pw_store_due(pw_store *store, uint64_t partitions, int64_t until_ms, int64_t after_ms,
@@ -718,22 +710,6 @@ static pawl_code payload_from(void *context, pw_str instance, pw_str digest, pw_
 pw_payload_source pw_store_payloads(pw_store *store, pw_str instance)
 {
     return (pw_payload_source){ .get = payload_from, .context = store, .instance = instance };
-}
-
-pawl_code pw_store_bookmarks(pw_store *store, pw_str instance, bool open_only,
-                             pw_bookmark_row **out, size_t *count, pw_arena *arena, pawl_error *err)
-{
-    pw_arena_call call = pw_store_read_enter(arena);
-    pawl_code code = store->ops->bookmarks(store, instance, open_only, out, count, arena, err);
-    return pw_store_read_leave(call, code, err);
-}
-
-pawl_code pw_store_bookmark_by_key(pw_store *store, pw_str instance, pw_str key,
-                                   pw_bookmark_row *out, pw_arena *arena, pawl_error *err)
-{
-    pw_arena_call call = pw_store_read_enter(arena);
-    pawl_code code = store->ops->bookmark_by_key(store, instance, key, out, arena, err);
-    return pw_store_read_leave(call, code, err);
 }
 
 pawl_code pw_store_calls(pw_store *store, pw_str instance, bool pending_only, pw_call_row **out,
@@ -805,69 +781,4 @@ pawl_code pw_store_inbox_pending(pw_store *store, uint64_t partitions, uint32_t 
     pw_arena_call call = pw_store_read_enter(arena);
     pawl_code code = store->ops->inbox_pending(store, partitions, limit, out, count, arena, err);
     return pw_store_read_leave(call, code, err);
-}
-
-pw_str pw_store_secret(const pw_store *store)
-{
-    return store->generation; /* contract: of the store's owner */
-}
-
-pawl_code pw_store_instance_count(pw_store *store, const pw_instance_filter *filter, uint64_t counts[PW_STATUS_COUNT], pawl_error *err)
-{
-    (void)store, (void)filter, (void)counts;
-    return pw_fail(err, PAWL_STATE, "contract: not there yet");
-}
-
-pawl_code pw_store_instance_delete(pw_store *store, pw_str id, uint64_t token, pawl_error *err)
-{
-    (void)store, (void)id, (void)token;
-    return pw_fail(err, PAWL_STATE, "contract: not there yet");
-}
-
-pawl_code pw_store_open_bookmarks(pw_store *store, const pw_bookmark_filter *filter, pw_open_bookmark **out, size_t *count, pw_str *next, pw_arena *arena, pawl_error *err)
-{
-    (void)store, (void)filter, (void)out, (void)count, (void)next, (void)arena;
-    return pw_fail(err, PAWL_STATE, "contract: not there yet");
-}
-
-pawl_code pw_store_answers_expire(pw_store *store, int64_t before_ms, uint32_t most, uint32_t *deleted, pawl_error *err)
-{
-    (void)store, (void)before_ms, (void)most, (void)deleted;
-    return pw_fail(err, PAWL_STATE, "contract: not there yet");
-}
-
-pawl_code pw_store_principal_put(pw_store *store, const pw_principal *principal, pawl_error *err)
-{
-    (void)store, (void)principal;
-    return pw_fail(err, PAWL_STATE, "contract: not there yet");
-}
-
-pawl_code pw_store_principal_revoke(pw_store *store, pw_str id, pw_str by, int64_t now_ms, pawl_error *err)
-{
-    (void)store, (void)id, (void)by, (void)now_ms;
-    return pw_fail(err, PAWL_STATE, "contract: not there yet");
-}
-
-pawl_code pw_store_principal_get(pw_store *store, pw_str digest, pw_principal *out, pw_arena *arena, pawl_error *err)
-{
-    (void)store, (void)digest, (void)out, (void)arena;
-    return pw_fail(err, PAWL_STATE, "contract: not there yet");
-}
-
-pawl_code pw_store_principals(pw_store *store, pw_principal **out, size_t *count, pw_arena *arena, pawl_error *err)
-{
-    (void)store, (void)out, (void)count, (void)arena;
-    return pw_fail(err, PAWL_STATE, "contract: not there yet");
-}
-
-pawl_code pw_store_request_put(pw_store *store, pw_str actor, pw_str key, pw_str digest, int64_t now_ms, bool *seen, pawl_error *err)
-{
-    (void)store, (void)actor, (void)key, (void)digest, (void)now_ms, (void)seen;
-    return pw_fail(err, PAWL_STATE, "contract: not there yet");
-}
-
-pawl_code pw_store_requests_expire(pw_store *store, int64_t before_ms, uint32_t most, uint32_t *deleted, pawl_error *err)
-{
-    (void)store, (void)before_ms, (void)most, (void)deleted;
-    return pw_fail(err, PAWL_STATE, "contract: not there yet");
 }

@@ -20,6 +20,9 @@
 #define PW_NODE_ID_MAX 128u
 #define PW_LEASE_MAX_MS 86400000ull /* a day */
 #define PW_BUSINESS_KEY_MAX 512u
+#define PW_LABEL_MAX 256u  /* bytes of a label's name, and of its value */
+#define PW_LABELS_MAX 64u  /* of an instance */
+#define PW_PERSON_MAX 512u /* bytes of a person's or a group's name */
 #define PW_PAGE_MAX 1000u
 
 typedef struct pw_store pw_store;
@@ -140,6 +143,8 @@ typedef struct pw_definition_filter {
     pw_str after;            /* cursor of the page before; empty: first */
     uint32_t limit;          /* 1 to PW_PAGE_MAX */
     bool scheduled;          /* only those with a schedule */
+    const pw_str *namespaces; /* only of these; count 0: any */
+    size_t namespace_count;
 } pw_definition_filter;
 
 /* By namespace and name, within a page the newest version first. *next: cursor, empty on the last page. What it costs
@@ -163,7 +168,7 @@ typedef struct pw_instance_new { /* for the first step */
     pw_str business_key;  /* ptr NULL: none */
     pw_str input_digest;
     pw_str correlation;
-    pw_str labels;        /* JSON object; empty: none */
+    pw_str labels;        /* JSON object of strings, PW_LABELS_MAX at most; empty: none */
     pw_str parent;        /* empty: none */
     bool schedule;        /* it is the schedule of its definition */
     pw_str trace;         /* W3C traceparent; empty: none */
@@ -187,15 +192,15 @@ typedef struct pw_commit_item {
     bool used;            /* out: PAWL_CONFLICT because its command has had its effect, or is gone (inbox) */
     pawl_code code;       /* out: PAWL_OK; PAWL_BUSY: see fenced; PAWL_CONFLICT: lost the race, the instance exists already, or its command
                            * has had its effect (inbox), or the message it takes was taken before; else this item is poison: PAWL_INVALID: a row
-                           * that the store refuses; PAWL_CORRUPT: it ends a bookmark, call or subscription that is
-                           * not there, subscribes without an open bookmark for messages, or takes a message that
+                           * that the store refuses; PAWL_CORRUPT: it ends or changes a bookmark, or ends a call or subscription, that
+                           * is not there, subscribes without an open bookmark for messages, or takes a message that
                            * was not delivered. Nothing of an item that is not PAWL_OK was written, the others went on */
     pawl_error error;     /* out: if code is not PAWL_OK */
 } pw_commit_item;
 
 /* One transaction, one fsync. The guarded write of each item runs first; its other writes happen only if it won; what
  * ends comes before what begins, so a subscription may be replaced. The end of a bookmark ends all subscriptions of its
- * visit, the end of the instance all of its. An item that fails by itself (a constraint) is undone alone, with its code set. Not PAWL_OK: the outcome of all is
+ * visit, the end of the instance all of its, and all bookmarks that are open then. An item that fails by itself (a constraint) is undone alone, with its code set. Not PAWL_OK: the outcome of all is
  * unknown (PAWL_IO), or nothing was written (others). At most one item per instance in a batch. */
 PAWL_CHECK pawl_code pw_store_commit(pw_store *store, pw_commit_item *items, size_t count, pawl_error *err);
 
@@ -248,7 +253,8 @@ PAWL_CHECK pawl_code pw_store_instance_list(pw_store *store, const pw_instance_f
 PAWL_CHECK pawl_code pw_store_instance_count(pw_store *store, const pw_instance_filter *filter,
                                              uint64_t counts[PW_STATUS_COUNT], pawl_error *err);
 
-/* Deletes an instance that has ended, and everything that belongs to it, in one transaction. PAWL_NOT_FOUND; PAWL_STATE: it
+/* Deletes an instance that has ended, and everything that belongs to it, in one transaction. A message that it has taken
+ * stays taken; one that it was to get and never took is NEW again, if nobody else has it. PAWL_NOT_FOUND; PAWL_STATE: it
  * has not ended; PAWL_CONFLICT: its token is another than `token` (0: any). */
 PAWL_CHECK pawl_code pw_store_instance_delete(pw_store *store, pw_str id, uint64_t token, pawl_error *err);
 
@@ -313,7 +319,8 @@ typedef struct pw_bookmark_filter {
     const pw_str *namespaces; /* only of these; count 0: any */
     size_t namespace_count;
     pw_str person;        /* user tasks that it may do: assigned to it; or to nobody, and it or one of its groups is a
-                           * candidate, or there are no candidates. Empty: whoever may do them */
+                           * candidate, or there are no candidates ({users, groups} that names nobody is none). Empty:
+                           * whoever may do them. At most 512 bytes, as its groups */
     const pw_str *groups; /* of the person */
     size_t group_count;
     pw_str after;         /* cursor of the page before; empty: first */
@@ -375,8 +382,9 @@ PAWL_CHECK pawl_code pw_store_inbox_pending(pw_store *store, uint64_t partitions
                                             pw_inbox_row **out, size_t *count, pw_arena *arena,
                                             pawl_error *err);
 
-/* Forgets the answers of commands (rows that a step has consumed) that were stored before `before_ms`, at most `most`; never
- * a child's or a parent's. *deleted: how many. */
+/* Forgets the answers of commands (consumed rows whose key begins with "request:") that were stored before `before_ms`, at
+ * most `most`, the oldest first; never a child's or a parent's. Writes nothing if there is none. *deleted: how many. */
+#define PW_REQUEST_PREFIX "request:" /* part of the stored data */
 PAWL_CHECK pawl_code pw_store_answers_expire(pw_store *store, int64_t before_ms, uint32_t most, uint32_t *deleted,
                                              pawl_error *err);
 

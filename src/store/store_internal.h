@@ -6,6 +6,17 @@
 
 #define PW_MESSAGE_PAGE_BYTES (8u << 20) /* of bodies, after which a page of messages ends */
 
+/* A place in a list of open bookmarks: all of a bookmark that its order is made of. */
+typedef struct pw_open_place {
+    bool tasks;       /* the most urgent first, else by age: rank and due_rank are 0 then */
+    int64_t rank;     /* the priority, negated */
+    int64_t due_rank; /* due_at; INT64_MAX: none */
+    int64_t created_ms;
+    pw_str instance;
+    uint64_t visit;
+    pw_str key;
+} pw_open_place;
+
 /* The functions of store.h, without the store's prefix. Arguments are checked by store.c before. */
 typedef struct pw_store_ops {
     void (*close)(pw_store *store);
@@ -43,6 +54,10 @@ typedef struct pw_store_ops {
     pawl_code (*instance_list)(pw_store *store, const pw_instance_filter *filter,
                                int64_t created_ms, pw_str id, uint32_t limit, pw_instance_row **out,
                                size_t *count, pw_arena *arena, pawl_error *err);
+    /* *counts is zero. */
+    pawl_code (*instance_count)(pw_store *store, const pw_instance_filter *filter, uint64_t *counts,
+                                pawl_error *err);
+    pawl_code (*instance_delete)(pw_store *store, pw_str id, uint64_t token, pawl_error *err);
     pawl_code (*due)(pw_store *store, uint64_t partitions, int64_t until_ms, int64_t after_ms,
                      pw_str after_id, uint32_t limit, pw_due **out, size_t *count, pw_arena *arena,
                      pawl_error *err);
@@ -56,6 +71,11 @@ typedef struct pw_store_ops {
                            size_t *count, pw_arena *arena, pawl_error *err);
     pawl_code (*bookmark_by_key)(pw_store *store, pw_str instance, pw_str key, pw_bookmark_row *out,
                                  pw_arena *arena, pawl_error *err);
+    /* Up to `limit` behind a place, in its order. people: those of pw_store_who; 0: whoever. */
+    pawl_code (*open_bookmarks)(pw_store *store, const pw_bookmark_filter *filter,
+                                const pw_open_place *behind, const pw_str *people,
+                                size_t people_count, uint32_t limit, pw_open_bookmark **out,
+                                size_t *count, pw_arena *arena, pawl_error *err);
     pawl_code (*calls)(pw_store *store, pw_str instance, bool pending_only, pw_call_row **out,
                        size_t *count, pw_arena *arena, pawl_error *err);
     /* Behind (step, ordinal). */
@@ -71,6 +91,19 @@ typedef struct pw_store_ops {
                                pw_inbox_row **out, size_t *count, pw_arena *arena, pawl_error *err);
     pawl_code (*inbox_return)(pw_store *store, pw_str target, pw_str key, const pw_inbox_row *reply,
                               pawl_error *err);
+    pawl_code (*answers_expire)(pw_store *store, int64_t before_ms, uint32_t most,
+                                uint32_t *deleted, pawl_error *err);
+    pawl_code (*principal_put)(pw_store *store, const pw_principal *principal, pawl_error *err);
+    pawl_code (*principal_revoke)(pw_store *store, pw_str id, pw_str by, int64_t now_ms,
+                                  pawl_error *err);
+    pawl_code (*principal_get)(pw_store *store, pw_str digest, pw_principal *out, pw_arena *arena,
+                               pawl_error *err);
+    pawl_code (*principals)(pw_store *store, pw_principal **out, size_t *count, pw_arena *arena,
+                            pawl_error *err);
+    pawl_code (*request_put)(pw_store *store, pw_str actor, pw_str key, pw_str digest,
+                             int64_t now_ms, bool *seen, pawl_error *err);
+    pawl_code (*requests_expire)(pw_store *store, int64_t before_ms, uint32_t most,
+                                 uint32_t *deleted, pawl_error *err);
     pawl_code (*messages_put)(pw_store *store, pw_message_row *rows, size_t count, pawl_error *err);
     pawl_code (*messages_new)(pw_store *store, uint64_t after, uint32_t limit, pw_message_row **out,
                               size_t *count, pw_arena *arena, pawl_error *err);
@@ -127,6 +160,7 @@ pawl_code pw_store_lost_race(pw_commit_item *item,
                              bool create); /* sets the item's code, returns it */
 /* The same for rows that its state says are there, and are not: PAWL_CORRUPT. */
 pawl_code pw_store_bookmark_not_open(pw_commit_item *item, const pw_bookmark_end *end);
+pawl_code pw_store_bookmark_not_there(pw_commit_item *item, const pw_bookmark_change *change);
 pawl_code pw_store_no_such_call(pw_commit_item *item, const pw_call_outcome *outcome);
 pawl_code pw_store_no_such_subscription(pw_commit_item *item, const pw_subscription_end *end);
 /* Its visit has no open bookmark for messages: PAWL_CORRUPT. */
@@ -142,6 +176,11 @@ pawl_code pw_store_not_found(pawl_error *err, const char *what, pw_str name);
 pawl_code pw_store_no_version(pawl_error *err, pw_str name, pw_str version);
 pawl_code pw_store_definition_conflict(pawl_error *err, const pw_definition *definition);
 pawl_code pw_store_inbox_conflict(pawl_error *err, const pw_inbox_row *row);
+pawl_code pw_store_not_ended(pawl_error *err, pw_str id);
+pawl_code pw_store_moved_on(pawl_error *err, pw_str id, uint64_t token);
+pawl_code pw_store_principal_conflict(pawl_error *err, pw_str id);
+pawl_code pw_store_no_token(pawl_error *err);
+pawl_code pw_store_request_conflict(pawl_error *err, pw_str key);
 pawl_code pw_store_more_matchers(pawl_error *err);
 pawl_code pw_store_no_message(pawl_error *err, uint64_t number);
 const char *pw_message_state_name(pw_message_state state); /* part of the stored data */
@@ -163,6 +202,25 @@ static inline bool pw_store_fits(pw_str s, size_t min, size_t max)
 {
     return s.len >= min && s.len <= max && (s.len == 0 || !memchr(s.ptr, '\0', s.len));
 }
+
+/* ---- labels and people, out of the JSON in which a step gives them */
+
+/* The labels of a new instance. False: `arena` has failed; what is no object of strings refuses the
+ * item. */
+bool pw_store_labels(pw_label **out, size_t *count, pw_commit_item *item, pw_arena *arena);
+/* Who may do an open user task: "u:NAME" for its assignee or, without one, its candidates, "g:NAME"
+ * for their groups, "*" if it names nobody; somebody may be there twice. Of what is no user task:
+ * 0. False: `arena` has failed. */
+bool pw_store_who(pw_str **out, size_t *count, const pw_bookmark *bookmark, pw_arena *arena);
+
+pw_open_place pw_store_place_of(const pw_open_bookmark *open, bool tasks);
+int pw_store_place_cmp(const pw_open_place *a, const pw_open_place *b);
+/* They are UTF-8. */
+pawl_code pw_store_check_namespaces(const pw_str *namespaces, size_t count, pawl_error *err);
+
+/* 32 random bytes as 64 hexadecimal digits, and NUL. */
+#define PW_STORE_SECRET_SIZE 65
+pawl_code pw_store_make_secret(char out[PW_STORE_SECRET_SIZE], pawl_error *err);
 
 /* Around a read: the guard of the arena is off, see store.c; a failed arena is PAWL_NO_MEMORY. */
 typedef struct pw_arena_call {

@@ -16,7 +16,7 @@
 #include "lang/lang.h"
 #include "store/store.h"
 
-enum { IDS_MAX = 8, COLUMNS_MAX = 200, LINES_MAX = 16, WAIT_MS = 2000 };
+enum { IDS_MAX = 8, COLUMNS_MAX = 300, LINES_MAX = 16, WAIT_MS = 2000 };
 
 static const char document[] =
     "document: { dsl: '1.0.3', namespace: fuzz, name: row, version: '1.0.0' }\n"
@@ -40,7 +40,11 @@ static const char more_rows[] =
     " SELECT id, partition, 'd', 'resume', 'ann', 1, '{\"key\":\"ok\"}' FROM instance;"
     "INSERT INTO fault (instance, step, task, visit, kind, class, attempt, decision, action, error,"
     " created_ms) SELECT id, 1, '/do/0/both', 2, 'activity-fault', 'permanent', 1, 'fault',"
-    " 'look', '{\"status\":500}', 1 FROM instance;";
+    " 'look', '{\"status\":500}', 1 FROM instance;"
+    "INSERT INTO label (instance, name, value, created_ms) SELECT id, 'n', 'v', created_ms FROM "
+    "instance;"
+    "INSERT INTO principal (id, name, digest, roles, created_ms) VALUES ('p', 'ann', 'd', '[]', "
+    "1);";
 
 /* In memory where there is such a place: thousands of stores, and no question of durability. */
 static char folders[2][32] = { "/dev/shm/pawl-fuzz-XXXXXX", "/tmp/pawl-fuzz-XXXXXX" };
@@ -276,6 +280,31 @@ static void look_at_instance(pw_store *store, pw_str id, pw_arena *arena, pawl_e
     (void)!pw_store_inbox_get(store, id, PW_LIT("d"), &inbox, arena, err);
 }
 
+static void look_at_lists(pw_store *store, pw_arena *arena, pawl_error *err)
+{
+    const pw_bookmark_filter filters[] = {
+        { .limit = 10 },
+        { .limit = 10, .person = PW_LIT("ann") },
+        { .limit = 10, .by_kind = true, .kind = PW_BOOKMARK_USER },
+        { .limit = 10, .person = PW_LIT("ann"), .instance = pw_str_of(ids[0]) },
+    };
+    pw_open_bookmark *open = NULL;
+    size_t count = 0;
+    pw_str next = { 0 };
+    for (size_t i = 0; i < PW_LENGTH(filters); i++)
+        (void)!pw_store_open_bookmarks(store, &filters[i], &open, &count, &next, arena, err);
+    const pw_label label = { PW_LIT("n"), PW_LIT("v") };
+    const pw_instance_filter labelled = { .limit = 10, .labels = &label, .label_count = 1 };
+    pw_instance_row *rows = NULL;
+    (void)!pw_store_instance_list(store, &labelled, &rows, &count, &next, arena, err);
+    uint64_t counts[PW_STATUS_COUNT];
+    (void)!pw_store_instance_count(store, &labelled, counts, err);
+    const pw_instance_filter any = { .limit = 10 };
+    (void)!pw_store_instance_count(store, &any, counts, err);
+    pw_principal *principals = NULL;
+    (void)!pw_store_principals(store, &principals, &count, arena, err);
+}
+
 static void look_at_rows(void)
 {
     pw_store *store = NULL;
@@ -301,6 +330,7 @@ static void look_at_rows(void)
     (void)!pw_store_due(store, PW_ALL_PARTITIONS, INT64_MAX, 0, PW_LIT(""), 100, &due, &count,
                         &arena, &err);
     (void)!pw_store_inbox_pending(store, PW_ALL_PARTITIONS, 100, &inbox, &count, &arena, &err);
+    look_at_lists(store, &arena, &err);
     pw_arena_done(&arena);
     pw_store_close(store);
 }

@@ -115,7 +115,7 @@ STORE_TEST(a_created_instance_is_read_back_whole)
     pw_instance_new n = order_new;
     n.business_key = S("order 'x'; DROP TABLE instance; --");
     n.correlation = S("corr-7");
-    n.labels = S("{\"a\":1}");
+    n.labels = S("{\"a\":\"1\"}");
     n.parent = S("parent-1");
     pw_transition t = transition(PW_RUNNING, 0, "{\"format\":1}");
     pw_commit_item item = item_of("i1", 0, &t, 1000);
@@ -136,7 +136,7 @@ STORE_TEST(a_created_instance_is_read_back_whole)
     EXPECT_STR(row.business_key, "order 'x'; DROP TABLE instance; --");
     EXPECT_STR(row.input_digest, "in-1");
     EXPECT_STR(row.correlation, "corr-7");
-    EXPECT_STR(row.labels, "{\"a\":1}");
+    EXPECT_STR(row.labels, "{\"a\":\"1\"}");
     EXPECT_STR(row.parent, "parent-1");
     EXPECT_INT(row.created_ms, 1000);
     EXPECT_INT(row.updated_ms, 1000);

@@ -10,12 +10,12 @@ const pw_mem_shape pw_mem_definition_row_shape =
     SHAPE(pw_definition_row, IN(pw_definition_row, definition.namespace_),
           IN(pw_definition_row, definition.name), IN(pw_definition_row, definition.version),
           IN(pw_definition_row, definition.digest));
-const pw_mem_shape pw_mem_instance_shape =
-    SHAPE(pw_instance_row, IN(pw_instance_row, id), IN(pw_instance_row, namespace_),
-          IN(pw_instance_row, name), IN(pw_instance_row, version), IN(pw_instance_row, state),
-          IN(pw_instance_row, business_key), IN(pw_instance_row, input_digest),
-          IN(pw_instance_row, correlation), IN(pw_instance_row, labels),
-          IN(pw_instance_row, parent), IN(pw_instance_row, output), IN(pw_instance_row, error));
+const pw_mem_shape pw_mem_instance_shape = SHAPE(
+    pw_instance_row, IN(pw_instance_row, id), IN(pw_instance_row, namespace_),
+    IN(pw_instance_row, name), IN(pw_instance_row, version), IN(pw_instance_row, state),
+    IN(pw_instance_row, business_key), IN(pw_instance_row, input_digest),
+    IN(pw_instance_row, correlation), IN(pw_instance_row, labels), IN(pw_instance_row, parent),
+    IN(pw_instance_row, output), IN(pw_instance_row, error), IN(pw_instance_row, trace));
 const pw_mem_shape pw_mem_step_shape =
     SHAPE(pw_step_row, IN(pw_step_row, event), IN(pw_step_row, actor), IN(pw_step_row, correlation),
           IN(pw_step_row, entries));
@@ -26,7 +26,7 @@ const pw_mem_shape pw_mem_bookmark_shape =
     SHAPE(pw_bookmark_row, IN(pw_bookmark_row, bookmark.task), IN(pw_bookmark_row, bookmark.key),
           IN(pw_bookmark_row, bookmark.assigned_to), IN(pw_bookmark_row, bookmark.candidates),
           IN(pw_bookmark_row, bookmark.message_type), IN(pw_bookmark_row, bookmark.payload),
-          IN(pw_bookmark_row, by), IN(pw_bookmark_row, digest));
+          IN(pw_bookmark_row, by), IN(pw_bookmark_row, digest), IN(pw_bookmark_row, claimed_by));
 const pw_mem_shape pw_mem_call_shape =
     SHAPE(pw_call_row, IN(pw_call_row, intent.task), IN(pw_call_row, intent.kind),
           IN(pw_call_row, intent.endpoint), IN(pw_call_row, intent.method),
@@ -55,6 +55,11 @@ const pw_mem_shape pw_mem_subscription_shape =
           IN(pw_subscription_row, subscription.matcher.type),
           IN(pw_subscription_row, subscription.matcher.parts),
           IN(pw_subscription_row, subscription.hash));
+
+const pw_mem_shape pw_mem_principal_shape =
+    SHAPE(pw_principal, IN(pw_principal, id), IN(pw_principal, name), IN(pw_principal, digest),
+          IN(pw_principal, roles), IN(pw_principal, groups), IN(pw_principal, note),
+          IN(pw_principal, created_by), IN(pw_principal, revoked_by));
 
 static pw_str *text_of(const pw_mem_shape *kind, void *row, size_t i)
 {
@@ -104,8 +109,8 @@ void pw_mem_row_copy(const pw_mem_shape *kind, void *to, const void *from, pw_ar
 
 void pw_mem_instance_free(pw_mem_instance *in)
 {
-    pw_mem_list *all[] = { &in->row,    &in->steps,  &in->payloads,      &in->branches,
-                           &in->bookmarks, &in->calls, &in->outbox, &in->faults,
+    pw_mem_list *all[] = { &in->row,           &in->steps,     &in->payloads, &in->branches,
+                           &in->bookmarks,     &in->calls,     &in->outbox,   &in->faults,
                            &in->subscriptions, &in->deliveries };
     for (size_t i = 0; i < PW_LENGTH(all); i++) {
         for (size_t j = 0; j < all[i]->count; j++)
@@ -216,7 +221,8 @@ void pw_mem_undo(pw_memory *m, size_t mark)
 void pw_mem_keep(pw_memory *m)
 {
     for (size_t i = 0; i < m->change_count; i++)
-        pw_free(m->changes[i].old);
+        if (m->changes[i].old)
+            pw_mem_item_free(m, m->changes[i].list, m->changes[i].old);
     m->change_count = 0;
 }
 

@@ -17,7 +17,7 @@
  *
  * Each of these gives false when memory ran out; the item's own verdict is in item->code. */
 
-static void refuse(pw_commit_item *item, const char *what, pw_str key)
+void pw_mem_refuse(pw_commit_item *item, const char *what, pw_str key)
 {
     item->code = pw_fail(
         &item->error, PAWL_INVALID, "instance '" PW_FMT "': refused by the store: %s '%.*s'",
@@ -55,9 +55,13 @@ static bool create_instance(pw_memory *m, pw_commit_item *item, pw_mem_instance 
     pw_definition key = { .namespace_ = n->namespace_, .name = n->name, .version = n->version };
     (void)pw_mem_find(&m->definitions, pw_mem_compare_definition, &key, &found);
     if (!found) {
-        refuse(item, "there is no such definition", n->name);
+        pw_mem_refuse(item, "there is no such definition", n->name);
         return true;
     }
+    if (!pw_mem_labels_good(item))
+        return false;
+    if (item->code != PAWL_OK)
+        return true;
     pw_instance_row row = { .id = item->instance,
                             .namespace_ = n->namespace_,
                             .name = n->name,
@@ -68,6 +72,7 @@ static bool create_instance(pw_memory *m, pw_commit_item *item, pw_mem_instance 
                             .labels = n->labels,
                             .parent = n->parent,
                             .schedule = n->schedule,
+                            .trace = n->trace,
                             .created_ms = item->now_ms };
     apply_transition(&row, item);
     pw_mem_instance *in = pw_zalloc(sizeof *in);
@@ -106,7 +111,8 @@ static bool put_step(pw_memory *m, pw_mem_instance *in, const pw_commit_item *it
                         .nonce = item->nonce,
                         .event = pw_str_of(pw_event_name(item->event)),
                         .actor = item->actor.len ? item->actor : PW_LIT("system"),
-                        .correlation = pw_mem_row_of(in)->correlation,
+                        .correlation = item->correlation.len ? item->correlation
+                                                             : pw_mem_row_of(in)->correlation,
                         .at_ms = item->now_ms,
                         .entries = entries.len ? entries : PW_LIT("[]") };
     return pw_mem_put(m, &in->steps, in->steps.count, pw_mem_row_new(&pw_mem_step_shape, &row));
@@ -140,44 +146,6 @@ static bool end_branches(pw_memory *m, pw_mem_instance *in, uint64_t fork)
     while (good && at-- > from)
         good = pw_mem_remove(m, &in->branches, at);
     return good;
-}
-
-static bool put_bookmark(pw_memory *m, pw_mem_instance *in, pw_commit_item *item,
-                         const pw_bookmark *b)
-{
-    bool found = false;
-    size_t at = pw_mem_find(&in->bookmarks, pw_mem_compare_bookmark, b, &found);
-    if (found) {
-        refuse(item, "this visit has the bookmark already:", b->key);
-        return true;
-    }
-    pw_bookmark_row row = {
-        .bookmark = *b, .open = true, .created_ms = item->now_ms, .ended_ms = -1
-    };
-    if (row.bookmark.due_at < 0)
-        row.bookmark.due_at = -1;
-    return pw_mem_put(m, &in->bookmarks, at, pw_mem_row_new(&pw_mem_bookmark_shape, &row));
-}
-
-static bool end_bookmark(pw_memory *m, pw_mem_instance *in, pw_commit_item *item,
-                         const pw_bookmark_end *end)
-{
-    bool found = false;
-    pw_bookmark key = { .visit = end->visit, .key = end->key };
-    size_t at = pw_mem_find(&in->bookmarks, pw_mem_compare_bookmark, &key, &found);
-    if (!found || !((const pw_bookmark_row *)in->bookmarks.items[at])->open) {
-        (void)pw_store_bookmark_not_open(item, end);
-        return true;
-    }
-    pw_bookmark_row row = *(const pw_bookmark_row *)in->bookmarks.items[at];
-    row.open = false;
-    row.consumed = end->consumed;
-    row.ended_ms = item->now_ms;
-    row.by = end->by;
-    row.digest = end->digest;
-    if (!pw_mem_replace(m, &in->bookmarks, at, pw_mem_row_new(&pw_mem_bookmark_shape, &row)))
-        return false;
-    return row.bookmark.kind != PW_BOOKMARK_MESSAGE || pw_mem_subscriptions_end(m, in, end->visit);
 }
 
 static bool end_call(pw_memory *m, pw_mem_instance *in, pw_commit_item *item,
@@ -233,7 +201,7 @@ static bool put_outbox(pw_memory *m, pw_mem_instance *in, pw_commit_item *item,
     PW_ASSERT(good); /* checked at entry */
     size_t at = pw_mem_find(&in->outbox, pw_mem_compare_outbox, &place, &found);
     if (found) {
-        refuse(item, "this step has the event already:", event->id);
+        pw_mem_refuse(item, "this step has the event already:", event->id);
         return true;
     }
     pw_outbox_row row = { .instance = item->instance,
@@ -314,9 +282,13 @@ static bool write_item(pw_memory *m, pw_commit_item *item)
     for (size_t i = 0; good && i < t->branch_count; i++)
         good = put_branch(m, in, &t->branches[i]);
     for (size_t i = 0; good && item->code == PAWL_OK && i < t->bookmark_count; i++)
-        good = put_bookmark(m, in, item, &t->bookmarks[i]);
+        good = pw_mem_bookmark_put(m, in, item, &t->bookmarks[i]);
+    for (size_t i = 0; good && item->code == PAWL_OK && i < t->bookmark_change_count; i++)
+        good = pw_mem_bookmark_change(m, in, item, &t->bookmark_changes[i]);
     for (size_t i = 0; good && item->code == PAWL_OK && i < t->bookmark_end_count; i++)
-        good = end_bookmark(m, in, item, &t->bookmark_ends[i]);
+        good = pw_mem_bookmark_end(m, in, item, &t->bookmark_ends[i]);
+    if (good && item->code == PAWL_OK && pw_status_ended(t->status))
+        good = pw_mem_bookmarks_end_all(m, in, item);
     for (size_t i = 0; good && item->code == PAWL_OK && i < t->subscription_count; i++)
         good = pw_mem_subscription_put(m, in, item, &t->subscriptions[i]);
     for (size_t i = 0; good && item->code == PAWL_OK && i < t->outcome_count; i++)
@@ -546,7 +518,7 @@ static void data_free(pw_memory *m)
 {
     pw_mem_list *all[] = { &m->definitions,   &m->instances,    &m->inbox,           &m->messages,
                            &m->message_names, &m->message_keys, &m->message_keys_of, &m->matchers,
-                           &m->subscriptions, &m->deliveries };
+                           &m->subscriptions, &m->deliveries,   &m->principals,      &m->requests };
     for (size_t i = 0; i < PW_LENGTH(all); i++) {
         for (size_t j = 0; j < all[i]->count; j++)
             pw_mem_item_free(m, all[i], all[i]->items[j]);
@@ -595,12 +567,15 @@ static const pw_store_ops memory_ops = {
     .commit = memory_commit,
     .instance_get = pw_memory_instance_get,
     .instance_list = pw_memory_instance_list,
+    .instance_count = pw_memory_instance_count,
+    .instance_delete = pw_memory_instance_delete,
     .due = pw_memory_due,
     .next_due = pw_memory_next_due,
     .steps = pw_memory_steps,
     .payload_get = pw_memory_payload_get,
     .bookmarks = pw_memory_bookmarks,
     .bookmark_by_key = pw_memory_bookmark_by_key,
+    .open_bookmarks = pw_memory_open_bookmarks,
     .calls = pw_memory_calls,
     .outbox = pw_memory_outbox,
     .faults = pw_memory_faults,
@@ -608,6 +583,13 @@ static const pw_store_ops memory_ops = {
     .inbox_get = pw_memory_inbox_get,
     .inbox_pending = pw_memory_inbox_pending,
     .inbox_return = memory_inbox_return,
+    .answers_expire = pw_memory_answers_expire,
+    .principal_put = pw_memory_principal_put,
+    .principal_revoke = pw_memory_principal_revoke,
+    .principal_get = pw_memory_principal_get,
+    .principals = pw_memory_principals,
+    .request_put = pw_memory_request_put,
+    .requests_expire = pw_memory_requests_expire,
     .messages_put = pw_memory_messages_put,
     .messages_new = pw_memory_messages_new,
     .messages_kept = pw_memory_messages_kept,
@@ -642,22 +624,29 @@ static pw_mem_handle *new_handle(pw_memory *m)
     h->base.ops = &memory_ops;
     h->base.path = (pw_str){ "", 0 };
     h->base.generation = pw_str_of(m->generation);
+    h->base.secret = pw_str_of(m->secret);
     h->data = m;
     return h;
 }
 
 pawl_code pw_memory_open(pw_store **out, pawl_error *err)
 {
+    char secret[PW_STORE_SECRET_SIZE];
+    pawl_code code = pw_store_make_secret(secret, err);
+    if (code != PAWL_OK)
+        return code;
     pw_memory *m = pw_zalloc(sizeof *m);
-    pw_mem_handle *h = m ? new_handle(m) : NULL;
+    if (!m)
+        return pw_no_memory(err);
+    memcpy(m->secret, secret, sizeof m->secret);
+    /* Always the same: nothing outlives it that could be confused, and a simulation repeats itself.
+     */
+    memcpy(m->generation, "00000000000000000000000000000000", sizeof m->generation);
+    pw_mem_handle *h = new_handle(m);
     if (!h) {
         pw_free(m);
         return pw_no_memory(err);
     }
-    /* Always the same: nothing outlives it that could be confused, and a simulation repeats itself.
-     */
-    memcpy(m->generation, "00000000000000000000000000000000", sizeof m->generation);
-    h->base.generation = pw_str_of(m->generation);
     pthread_mutex_init(&m->lock, NULL);
     m->now_ms = system_clock_ms;
     m->handles = 1;

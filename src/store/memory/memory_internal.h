@@ -1,5 +1,6 @@
 /* memory_internal.h - the memory store's rows, lists and transactions (lists.c), its nodes and
- * partitions (lease.c), its messages (messages.c), its reads (read.c, reading.h). */
+ * partitions (lease.c), its instances (instances.c), bookmarks (bookmarks.c), tokens and requests
+ * (identity.c), messages (messages.c), its reads (read.c, reading.h). */
 #ifndef PW_MEMORY_INTERNAL_H
 #define PW_MEMORY_INTERNAL_H
 
@@ -39,6 +40,7 @@ extern const pw_mem_shape pw_mem_inbox_shape;
 extern const pw_mem_shape pw_mem_message_shape;
 extern const pw_mem_shape pw_mem_matcher_shape;
 extern const pw_mem_shape pw_mem_subscription_shape;
+extern const pw_mem_shape pw_mem_principal_shape;
 
 /* A copy of the row with its texts behind it, in one block; NULL: out of memory. */
 void *pw_mem_row_new(const pw_mem_shape *kind, const void *from);
@@ -84,7 +86,7 @@ typedef struct pw_mem_partition {
 
 /* The data, of one handle or several. */
 typedef struct pw_memory {
-    char generation[33];
+    char generation[33], secret[PW_STORE_SECRET_SIZE];
     pthread_mutex_t lock; /* of all that follows, and of the handles' parts */
     size_t handles;
     bool shared; /* there was a second handle once */
@@ -103,6 +105,8 @@ typedef struct pw_memory {
     pw_mem_list matchers;        /* by digest */
     pw_mem_list subscriptions;   /* by (hash, instance, visit, ordinal) */
     pw_mem_list deliveries;      /* by (number, instance, visit) */
+    pw_mem_list principals;      /* in the order in which they came */
+    pw_mem_list requests;        /* by (actor, key) */
     pw_mem_change *changes;      /* of the transaction */
     size_t change_count, change_room;
     pw_store_counts counts;
@@ -170,6 +174,8 @@ bool pw_mem_subscriptions_end(pw_memory *m, pw_mem_instance *in, uint64_t visit)
 bool pw_mem_subscriptions_end_all(pw_memory *m, pw_mem_instance *in);
 bool pw_mem_delivery_take(pw_memory *m, pw_mem_instance *in, pw_commit_item *item,
                           const pw_message_taken *taken);
+/* The deliveries of an instance that goes: what it took stays taken, what waits is given back. */
+bool pw_mem_deliveries_forget(pw_memory *m, pw_mem_instance *in);
 
 pawl_code pw_memory_messages_put(pw_store *base, pw_message_row *rows, size_t count,
                                  pawl_error *err);
@@ -214,6 +220,9 @@ pawl_code pw_memory_messages_expire(pw_store *base, int64_t now_ms, uint32_t mos
 
 /* ---- memory.c */
 
+/* The item is poison. */
+void pw_mem_refuse(pw_commit_item *item, const char *what, pw_str key);
+
 /* A transaction of its own: takes the lock if PAWL_OK; the end gives it back, and keeps what was
  * changed if `code` is PAWL_OK. */
 pawl_code pw_mem_begin(pw_store *base, pawl_error *err);
@@ -233,6 +242,55 @@ pawl_code pw_memory_partitions_give(pw_store *base, pw_str node, uint64_t given,
 pawl_code pw_memory_partition_node(pw_store *base, uint32_t partition, pw_str *out, pw_arena *arena,
                                    pawl_error *err);
 
+/* ---- instances.c */
+
+/* False: out of memory; the verdict is in item->code. */
+bool pw_mem_labels_good(pw_commit_item *item);
+pawl_code pw_memory_instance_get(pw_store *base, pw_str id, bool with_state, pw_instance_row *out,
+                                 pw_arena *arena, pawl_error *err);
+pawl_code pw_memory_instance_list(pw_store *base, const pw_instance_filter *filter,
+                                  int64_t created_ms, pw_str id, uint32_t limit,
+                                  pw_instance_row **out, size_t *count, pw_arena *arena,
+                                  pawl_error *err);
+pawl_code pw_memory_instance_count(pw_store *base, const pw_instance_filter *filter,
+                                   uint64_t *counts, pawl_error *err);
+pawl_code pw_memory_instance_delete(pw_store *base, pw_str id, uint64_t token, pawl_error *err);
+
+/* ---- bookmarks.c: rows of a step; false: out of memory; the verdict is in item->code */
+
+bool pw_mem_bookmark_put(pw_memory *m, pw_mem_instance *in, pw_commit_item *item,
+                         const pw_bookmark *b);
+bool pw_mem_bookmark_change(pw_memory *m, pw_mem_instance *in, pw_commit_item *item,
+                            const pw_bookmark_change *change);
+bool pw_mem_bookmark_end(pw_memory *m, pw_mem_instance *in, pw_commit_item *item,
+                         const pw_bookmark_end *end);
+bool pw_mem_bookmarks_end_all(pw_memory *m, pw_mem_instance *in, const pw_commit_item *item);
+
+pawl_code pw_memory_bookmarks(pw_store *base, pw_str id, bool open_only, pw_bookmark_row **out,
+                              size_t *count, pw_arena *arena, pawl_error *err);
+pawl_code pw_memory_bookmark_by_key(pw_store *base, pw_str id, pw_str key, pw_bookmark_row *out,
+                                    pw_arena *arena, pawl_error *err);
+pawl_code pw_memory_open_bookmarks(pw_store *base, const pw_bookmark_filter *filter,
+                                   const pw_open_place *behind, const pw_str *people,
+                                   size_t people_count, uint32_t limit, pw_open_bookmark **out,
+                                   size_t *count, pw_arena *arena, pawl_error *err);
+
+/* ---- identity.c */
+
+pawl_code pw_memory_principal_put(pw_store *base, const pw_principal *principal, pawl_error *err);
+pawl_code pw_memory_principal_revoke(pw_store *base, pw_str id, pw_str by, int64_t now_ms,
+                                     pawl_error *err);
+pawl_code pw_memory_principal_get(pw_store *base, pw_str digest, pw_principal *out, pw_arena *arena,
+                                  pawl_error *err);
+pawl_code pw_memory_principals(pw_store *base, pw_principal **out, size_t *count, pw_arena *arena,
+                               pawl_error *err);
+pawl_code pw_memory_request_put(pw_store *base, pw_str actor, pw_str key, pw_str digest,
+                                int64_t now_ms, bool *seen, pawl_error *err);
+pawl_code pw_memory_requests_expire(pw_store *base, int64_t before_ms, uint32_t most,
+                                    uint32_t *deleted, pawl_error *err);
+pawl_code pw_memory_answers_expire(pw_store *base, int64_t before_ms, uint32_t most,
+                                   uint32_t *deleted, pawl_error *err);
+
 /* ---- read.c */
 
 pawl_code pw_memory_definition_get(pw_store *base, pw_str namespace_, pw_str name, pw_str version,
@@ -244,12 +302,6 @@ pawl_code pw_memory_definition_list(pw_store *base, const pw_definition_filter *
                                     const pw_definition *behind, uint32_t limit,
                                     pw_definition_row **out, size_t *count, pw_arena *arena,
                                     pawl_error *err);
-pawl_code pw_memory_instance_get(pw_store *base, pw_str id, bool with_state, pw_instance_row *out,
-                                 pw_arena *arena, pawl_error *err);
-pawl_code pw_memory_instance_list(pw_store *base, const pw_instance_filter *filter,
-                                  int64_t created_ms, pw_str id, uint32_t limit,
-                                  pw_instance_row **out, size_t *count, pw_arena *arena,
-                                  pawl_error *err);
 pawl_code pw_memory_due(pw_store *base, uint64_t partitions, int64_t until_ms, int64_t after_ms,
                         pw_str after_id, uint32_t limit, pw_due **out, size_t *count,
                         pw_arena *arena, pawl_error *err);
@@ -259,10 +311,6 @@ pawl_code pw_memory_steps(pw_store *base, pw_str id, uint64_t from, uint32_t lim
                           pw_step_row **out, size_t *count, pw_arena *arena, pawl_error *err);
 pawl_code pw_memory_payload_get(pw_store *base, pw_str id, pw_str digest, pw_str *out,
                                 pw_arena *arena, pawl_error *err);
-pawl_code pw_memory_bookmarks(pw_store *base, pw_str id, bool open_only, pw_bookmark_row **out,
-                              size_t *count, pw_arena *arena, pawl_error *err);
-pawl_code pw_memory_bookmark_by_key(pw_store *base, pw_str id, pw_str key, pw_bookmark_row *out,
-                                    pw_arena *arena, pawl_error *err);
 pawl_code pw_memory_calls(pw_store *base, pw_str id, bool pending_only, pw_call_row **out,
                           size_t *count, pw_arena *arena, pawl_error *err);
 pawl_code pw_memory_outbox(pw_store *base, pw_str id, int64_t step, int64_t ordinal, uint32_t limit,

@@ -529,6 +529,40 @@ pawl_code pw_memory_deliveries_give_back(pw_store *base, const pw_delivery_back 
 
 /* ---- what goes */
 
+/* An instance without an id, which none is, has taken it. */
+static bool note_taken(pw_memory *m, uint64_t number)
+{
+    const delivery nobody = { .instance = { "", 0 }, .number = number, .step = 1 };
+    bool found = false;
+    size_t at = pw_mem_find(&m->deliveries, compare_delivery, &nobody, &found);
+    return found || pw_mem_put(m, &m->deliveries, at, pw_mem_row_new(&delivery_shape, &nobody));
+}
+
+static const delivery *delivery_of(const pw_memory *m, size_t at, pw_str instance)
+{
+    const delivery *d = m->deliveries.items[at];
+    return pw_str_eq(d->instance, instance) ? d : NULL;
+}
+
+bool pw_mem_deliveries_forget(pw_memory *m, pw_mem_instance *in)
+{
+    pw_str id = pw_mem_row_of(in)->id;
+    const delivery *d;
+    bool good = true;
+    for (size_t i = 0; good && i < m->deliveries.count; i++)
+        if ((d = delivery_of(m, i, id)) != NULL && d->step > 0)
+            good = note_taken(m, d->number);
+    for (size_t i = m->deliveries.count; good && i-- > 0;) {
+        if (!(d = delivery_of(m, i, id)))
+            continue;
+        uint64_t number = d->number;
+        good = (!d->waits || settle(m, in, i, 0)) && pw_mem_remove(m, &m->deliveries, i) &&
+               (lives(m, number) || known_message(m, number)->state != PW_MESSAGE_DELIVERED ||
+                move(m, number, PW_MESSAGE_NEW));
+    }
+    return good;
+}
+
 /* With its keys, and what is known of who had it. */
 static bool forget(pw_memory *m, size_t message)
 {

@@ -57,87 +57,13 @@ pawl_code pw_memory_definition_list(pw_store *base, const pw_definition_filter *
         const pw_definition *d = m->definitions.items[i];
         if ((filter->namespace_.len > 0 && !pw_str_eq(d->namespace_, filter->namespace_)) ||
             (filter->name.len > 0 && !pw_str_eq(d->name, filter->name)) ||
-            (filter->scheduled && !d->scheduled))
+            (filter->scheduled && !d->scheduled) ||
+            !one_of(filter->namespaces, filter->namespace_count, d->namespace_))
             continue;
         pw_definition_row row = { .definition = *d, .living = living_of(m, d) };
         row.definition.document = (pw_str){ "", 0 };
         (void)add(&r, &row);
     }
-    return give(m, &r, out, count, err);
-}
-
-static pw_str branches_of(const pw_mem_instance *in, pw_arena *arena)
-{
-    pw_buf buf;
-    pw_buf_init(&buf, 0);
-    for (size_t i = 0; i < in->branches.count; i++) {
-        const pw_branch_row *row = in->branches.items[i];
-        pw_buf_printf(&buf, "%c[%llu,%u,", i == 0 ? '[' : ',', (unsigned long long)row->fork,
-                      row->number);
-        pw_buf_str(&buf, row->state);
-        pw_buf_char(&buf, ']');
-    }
-    if (in->branches.count)
-        pw_buf_char(&buf, ']');
-    pw_str text = { "", 0 };
-    if (buf.failed)
-        (void)pw_arena_fail(arena, false);
-    else if (buf.len)
-        text = pw_arena_str(arena, pw_buf_view(&buf));
-    pw_buf_done(&buf);
-    return text;
-}
-
-pawl_code pw_memory_instance_get(pw_store *base, pw_str id, bool with_state, pw_instance_row *out,
-                                 pw_arena *arena, pawl_error *err)
-{
-    pw_memory *m = pw_memory_of(base);
-    pthread_mutex_lock(&m->lock);
-    const pw_mem_instance *in = pw_mem_instance_of(m, id);
-    pw_instance_row row;
-    if (in) {
-        row = *pw_mem_row_of(in);
-        if (with_state)
-            row.branches = branches_of(in, arena);
-        else
-            row.state = (pw_str){ "", 0 };
-    }
-    return give_one(m, &pw_mem_instance_shape, out, in ? &row : NULL, "instance", id, arena, err);
-}
-
-static int newest_first(const void *a, const void *b)
-{
-    const pw_instance_row *x = a, *y = b;
-    if (x->created_ms != y->created_ms)
-        return x->created_ms > y->created_ms ? -1 : 1;
-    return pw_str_cmp(y->id, x->id);
-}
-
-pawl_code pw_memory_instance_list(pw_store *base, const pw_instance_filter *filter,
-                                  int64_t created_ms, pw_str id, uint32_t limit,
-                                  pw_instance_row **out, size_t *count, pw_arena *arena,
-                                  pawl_error *err)
-{
-    pw_memory *m = pw_memory_of(base);
-    rows r = { .shape = &pw_mem_instance_shape, .arena = arena };
-    pw_instance_row place = { .created_ms = created_ms, .id = id };
-    pthread_mutex_lock(&m->lock);
-    for (size_t i = 0; i < m->instances.count; i++) {
-        pw_instance_row row = *pw_mem_row_of(m->instances.items[i]);
-        if (row.schedule != filter->schedules ||
-            (filter->by_status && row.status != filter->status) ||
-            (filter->living && pw_status_ended(row.status)) ||
-            (filter->parent.len > 0 && !pw_str_eq(row.parent, filter->parent)) ||
-            (filter->namespace_.len > 0 && !pw_str_eq(row.namespace_, filter->namespace_)) ||
-            (filter->name.len > 0 && !pw_str_eq(row.name, filter->name)) ||
-            newest_first(&place, &row) >= 0)
-            continue;
-        row.state = (pw_str){ "", 0 };
-        (void)add(&r, &row);
-    }
-    if (r.count > 1)
-        qsort(r.items, r.count, sizeof(pw_instance_row), newest_first);
-    r.count = r.count > limit ? limit : r.count;
     return give(m, &r, out, count, err);
 }
 
@@ -219,36 +145,6 @@ pawl_code pw_memory_payload_get(pw_store *base, pw_str id, pw_str digest, pw_str
     if (code == PAWL_OK)
         *out = row.text;
     return code;
-}
-
-pawl_code pw_memory_bookmarks(pw_store *base, pw_str id, bool open_only, pw_bookmark_row **out,
-                              size_t *count, pw_arena *arena, pawl_error *err)
-{
-    pw_memory *m = pw_memory_of(base);
-    rows r = { .shape = &pw_mem_bookmark_shape, .arena = arena };
-    pthread_mutex_lock(&m->lock);
-    const pw_mem_instance *in = pw_mem_instance_of(m, id);
-    for (size_t i = 0; in && i < in->bookmarks.count; i++) {
-        const pw_bookmark_row *row = in->bookmarks.items[i];
-        if (row->open || !open_only)
-            (void)add(&r, row);
-    }
-    return give(m, &r, out, count, err);
-}
-
-pawl_code pw_memory_bookmark_by_key(pw_store *base, pw_str id, pw_str key, pw_bookmark_row *out,
-                                    pw_arena *arena, pawl_error *err)
-{
-    pw_memory *m = pw_memory_of(base);
-    pthread_mutex_lock(&m->lock);
-    const pw_mem_instance *in = pw_mem_instance_of(m, id);
-    const pw_bookmark_row *newest = NULL;
-    for (size_t i = 0; in && i < in->bookmarks.count; i++) {
-        const pw_bookmark_row *row = in->bookmarks.items[i];
-        if (pw_str_eq(row->bookmark.key, key))
-            newest = row; /* they are in the order of visits */
-    }
-    return give_one(m, &pw_mem_bookmark_shape, out, newest, "bookmark", key, arena, err);
 }
 
 static int by_visit(const void *a, const void *b)

@@ -51,6 +51,15 @@ static inline pawl_code give_one(pw_memory *m, const pw_mem_shape *kind, void *o
     return arena->failed ? pw_no_memory(err) : PAWL_OK;
 }
 
+/* None are all. */
+static inline bool one_of(const pw_str *texts, size_t count, pw_str text)
+{
+    bool found = count == 0;
+    for (size_t i = 0; i < count && !found; i++)
+        found = pw_str_eq(texts[i], text);
+    return found;
+}
+
 static inline bool among(uint64_t partitions, pw_str instance)
 {
     return partitions >> pw_store_partition(instance) & 1;

@@ -182,11 +182,13 @@ static int create_instance(pw_sqlite *store, const pw_commit_item *item, int *ch
     pw_bind_int(&q, 17, PW_STATE_FORMAT);
     pw_bind_text(&q, 18, t->state_text);
     pw_bind_int(&q, 19, n->schedule);
+    pw_bind_optional(&q, 20, n->trace);
     return pw_sqlite_write(store, &q, changes);
 }
 
+/* *open: how many bookmarks it has, if it ends. */
 static int save_instance(pw_sqlite *store, const pw_commit_item *item, pw_sqlite_sql sql,
-                         int *changes)
+                         int *changes, size_t *open)
 {
     const pw_transition *t = item->transition;
     pw_query q = pw_query_begin(&store->writer, sql);
@@ -204,15 +206,16 @@ static int save_instance(pw_sqlite *store, const pw_commit_item *item, pw_sqlite
     }
     if (sql != PW_SQLITE_SQL_INSTANCE_END)
         return pw_sqlite_write(store, &q, changes);
-    int64_t listens = 0;
+    int64_t has = 0;
     bool saved = false;
-    int rc = pw_sqlite_write_returning(store, &q, &listens, &saved);
+    int rc = pw_sqlite_write_returning(store, &q, &has, &saved);
     *changes = saved ? 1 : 0;
-    return rc == SQLITE_OK && listens ? pw_sqlite_subscriptions_end_all(store, item) : rc;
+    *open = (size_t)(has / 2);
+    return rc == SQLITE_OK && has % 2 ? pw_sqlite_subscriptions_end_all(store, item) : rc;
 }
 
 /* The write that decides who was first. */
-static int guarded_write(pw_sqlite *store, pw_commit_item *item)
+static int guarded_write(pw_sqlite *store, pw_commit_item *item, size_t *open)
 {
     int changes = 0, rc = SQLITE_OK;
     if (item->create) {
@@ -220,12 +223,12 @@ static int guarded_write(pw_sqlite *store, pw_commit_item *item)
     } else {
         const pw_transition *t = item->transition;
         if (t->output.len == 0 && t->error.len == 0)
-            rc = save_instance(store, item, PW_SQLITE_SQL_INSTANCE_SAVE_SAME, &changes);
+            rc = save_instance(store, item, PW_SQLITE_SQL_INSTANCE_SAVE_SAME, &changes, open);
         if (rc == SQLITE_OK && changes == 0)
             rc = save_instance(store, item,
                                pw_status_ended(t->status) ? PW_SQLITE_SQL_INSTANCE_END
                                                           : PW_SQLITE_SQL_INSTANCE_SAVE,
-                               &changes);
+                               &changes, open);
     }
     if (rc == SQLITE_OK && changes == 0)
         (void)pw_store_lost_race(item, item->create != NULL);
@@ -244,6 +247,7 @@ static int put_step(pw_sqlite *store, const pw_commit_item *item)
     pw_bind_text(&q, 6, entries.len ? entries : PW_LIT("[]"));
     pw_bind_int(&q, 7, (int64_t)item->epoch);
     pw_bind_int(&q, 8, (int64_t)item->nonce);
+    pw_bind_optional(&q, 9, item->correlation);
     return pw_sqlite_write(store, &q, NULL);
 }
 
@@ -272,45 +276,6 @@ static int end_branches(pw_sqlite *store, const pw_commit_item *item, uint64_t f
     pw_bind_text(&q, 1, item->instance);
     pw_bind_int(&q, 2, (int64_t)fork);
     return pw_sqlite_write(store, &q, NULL);
-}
-
-static int put_bookmark(pw_sqlite *store, const pw_commit_item *item, const pw_bookmark *b)
-{
-    pw_query q = pw_query_begin(&store->writer, PW_SQLITE_SQL_BOOKMARK_PUT);
-    pw_bind_text(&q, 1, item->instance);
-    pw_bind_int(&q, 2, (int64_t)b->visit);
-    pw_bind_text(&q, 3, b->key);
-    pw_bind_text(&q, 4, pw_str_of(pw_bookmark_kind_name(b->kind)));
-    pw_bind_text(&q, 5, b->task);
-    pw_bind_optional(&q, 6, b->assigned_to);
-    pw_bind_optional(&q, 7, b->candidates);
-    pw_bind_optional(&q, 8, b->message_type);
-    if (b->due_at >= 0)
-        pw_bind_int(&q, 9, b->due_at);
-    else
-        pw_bind_null(&q, 9);
-    pw_bind_optional(&q, 10, b->payload);
-    pw_bind_int(&q, 11, item->now_ms);
-    return pw_sqlite_write(store, &q, NULL);
-}
-
-static int end_bookmark(pw_sqlite *store, pw_commit_item *item, const pw_bookmark_end *end)
-{
-    int64_t for_messages = 0;
-    bool ended = false;
-    pw_query q = pw_query_begin(&store->writer, PW_SQLITE_SQL_BOOKMARK_END);
-    pw_bind_text(&q, 1, item->instance);
-    pw_bind_int(&q, 2, (int64_t)end->visit);
-    pw_bind_text(&q, 3, end->key);
-    pw_bind_int(&q, 4, item->now_ms);
-    pw_bind_int(&q, 5, end->consumed ? 1 : 0);
-    pw_bind_optional(&q, 6, end->by);
-    pw_bind_optional(&q, 7, end->digest);
-    int rc = pw_sqlite_write_returning(store, &q, &for_messages, &ended);
-    if (rc == SQLITE_OK && !ended)
-        (void)pw_store_bookmark_not_open(item, end);
-    return rc == SQLITE_OK && for_messages ? pw_sqlite_subscriptions_end(store, item, end->visit)
-                                           : rc;
 }
 
 static int put_call(pw_sqlite *store, const pw_commit_item *item, const pw_call_intent *c)
@@ -445,11 +410,14 @@ static int put_message(pw_sqlite *store, const pw_commit_item *item, const pw_in
     return put_inbox(store, &row, NULL); /* there already: it was sent before */
 }
 
-/* Everything else of an item that has won. Stops at the first failure or verdict. */
-static int write_rows(pw_sqlite *store, pw_commit_item *item)
+/* Everything else of an item that has won, whose instance had so many bookmarks open. Stops at the
+ * first failure or verdict. */
+static int write_rows(pw_sqlite *store, pw_commit_item *item, size_t open)
 {
     const pw_transition *t = item->transition;
     int rc = put_step(store, item);
+    if (rc == SQLITE_OK && item->create && item->create->labels.len > 0)
+        rc = pw_sqlite_labels_put(store, item);
     for (size_t i = 0; rc == SQLITE_OK && i < t->payload_count; i++)
         rc = put_payload(store, item, &t->payloads[i]);
     for (size_t i = 0; rc == SQLITE_OK && i < t->fork_end_count; i++)
@@ -462,9 +430,15 @@ static int write_rows(pw_sqlite *store, pw_commit_item *item)
     for (size_t i = 0; rc == SQLITE_OK && item->code == PAWL_OK && i < t->taken_count; i++)
         rc = pw_sqlite_delivery_take(store, item, &t->taken[i]);
     for (size_t i = 0; rc == SQLITE_OK && item->code == PAWL_OK && i < t->bookmark_count; i++)
-        rc = put_bookmark(store, item, &t->bookmarks[i]);
+        rc = pw_sqlite_bookmark_put(store, item, &t->bookmarks[i]);
+    for (size_t i = 0; rc == SQLITE_OK && item->code == PAWL_OK && i < t->bookmark_change_count;
+         i++)
+        rc = pw_sqlite_bookmark_change(store, item, &t->bookmark_changes[i]);
     for (size_t i = 0; rc == SQLITE_OK && item->code == PAWL_OK && i < t->bookmark_end_count; i++)
-        rc = end_bookmark(store, item, &t->bookmark_ends[i]);
+        rc = pw_sqlite_bookmark_end(store, item, &t->bookmark_ends[i]);
+    if (rc == SQLITE_OK && item->code == PAWL_OK && pw_status_ended(t->status) &&
+        open + t->bookmark_count > t->bookmark_end_count)
+        rc = pw_sqlite_bookmarks_end_all(store, item);
     for (size_t i = 0; rc == SQLITE_OK && item->code == PAWL_OK && i < t->subscription_count; i++)
         rc = pw_sqlite_subscription_put(store, item, &t->subscriptions[i]);
     /* Outcomes first: a retry in the same step makes the row of the failed call pending again. */
@@ -490,11 +464,12 @@ static int write_item(pw_sqlite *store, pw_commit_item *item, bool *dirty)
 {
     *dirty = false;
     item->code = PAWL_OK;
-    int rc = guarded_write(store, item);
+    size_t open = 0;
+    int rc = guarded_write(store, item, &open);
     if (rc == SQLITE_OK && item->code == PAWL_OK) {
         PW_FAULT("store-after-update");
         *dirty = true;
-        rc = write_rows(store, item);
+        rc = write_rows(store, item, open);
     }
     if (rc != SQLITE_OK && pw_sqlite_is_row_failure(rc)) {
         item->code = pw_sqlite_fail(&store->writer, rc, "commit", &item->error);

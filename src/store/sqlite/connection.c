@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "store/sqlite/sqlite_internal.h"
+#include "base/json.h"
 
 /* ---- errors */
 
@@ -238,6 +239,24 @@ void pw_bind_optional(pw_query *query, int at, pw_str text)
         pw_bind_text(query, at, text);
     else
         pw_bind_null(query, at);
+}
+
+void pw_write_array(pw_buf *buf, const pw_str *texts, size_t count)
+{
+    pw_buf_init(buf, 0);
+    for (size_t i = 0; i < count; i++) {
+        pw_buf_char(buf, i == 0 ? '[' : ',');
+        pw_json_write_string(buf, texts[i]);
+    }
+    if (count > 0)
+        pw_buf_char(buf, ']');
+}
+
+void pw_bind_buf(pw_query *query, int at, const pw_buf *buf)
+{
+    if (buf->failed && query->rc == SQLITE_OK)
+        query->rc = SQLITE_NOMEM;
+    pw_bind_optional(query, at, pw_buf_view(buf));
 }
 
 void pw_bind_int(pw_query *query, int at, int64_t n)

@@ -25,7 +25,7 @@ UPDATE message SET state = ?2 WHERE number = ?1;
 -- Given back by all that had it: new again, to be routed once more.
 -- ?1 number
 UPDATE message SET state = 'new'
-WHERE number = ?1 AND state = 'delivered' AND NOT EXISTS
+WHERE number = ?1 AND state = 'delivered' AND taken = 0 AND NOT EXISTS
       (SELECT 1 FROM delivery WHERE number = ?1 AND (consumed_step IS NULL OR consumed_step > 0));
 
 -- name: delivery_route

@@ -13,7 +13,6 @@
 #include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -215,18 +214,20 @@ static pawl_code apply_migration(pw_connection *connection, int version, pawl_er
     return rc == SQLITE_OK ? PAWL_OK : pw_sqlite_fail(connection, rc, "migrate", err);
 }
 
-/* The row that makes idempotency keys of this store different from those of any other. */
-static pawl_code make_generation(pw_connection *connection, pawl_error *err)
+/* The row that makes idempotency keys and the tokens of jobs of this store different from those of
+ * any other. */
+static pawl_code make_info(pw_connection *connection, pawl_error *err)
 {
-    uint8_t random[16];
-    if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random)
-        return pw_fail_native(err, PAWL_IO, errno, "no random numbers: %s", strerror(errno));
-    char text[2 * sizeof random + 1];
-    for (size_t i = 0; i < sizeof random; i++)
-        (void)snprintf(text + 2 * i, 3, "%02x", random[i]);
+    char generation[PW_STORE_SECRET_SIZE], secret[PW_STORE_SECRET_SIZE];
+    pawl_code code = pw_store_make_secret(generation, err);
+    if (code == PAWL_OK)
+        code = pw_store_make_secret(secret, err);
+    if (code != PAWL_OK)
+        return code;
     pw_query query = pw_query_begin(connection, PW_SQLITE_SQL_INFO_PUT);
-    pw_bind_text(&query, 1, pw_str_of(text));
+    pw_bind_text(&query, 1, (pw_str){ generation, 32 });
     pw_bind_int(&query, 2, pw_sqlite_now_ms());
+    pw_bind_text(&query, 3, pw_str_of(secret));
     (void)pw_query_row(&query);
     int rc = pw_query_end(&query);
     return rc == SQLITE_OK ? PAWL_OK : pw_sqlite_fail(connection, rc, "migrate", err);
@@ -244,7 +245,7 @@ static pawl_code migrate(pw_connection *connection, int version, pawl_error *err
     for (int next = version + 1; code == PAWL_OK && next <= PW_SCHEMA_VERSION; next++)
         code = apply_migration(connection, next, err);
     if (code == PAWL_OK && version == 0)
-        code = make_generation(connection, err);
+        code = make_info(connection, err);
     if (code == PAWL_OK)
         code = pw_connection_exec(connection, finish, err);
     PW_FAULT("store-in-migration");
@@ -264,16 +265,25 @@ static pawl_code older(const pw_connection *connection, int version, pawl_error 
                    connection->shown, version, PW_SCHEMA_VERSION);
 }
 
-static pawl_code read_generation(pw_sqlite *store, pw_connection *connection, pawl_error *err)
+/* The text at this column, NUL-terminated; empty: it is none that fits. */
+static pw_str info_text(const pw_query *query, int at, char *out, size_t size)
+{
+    size_t len = (size_t)sqlite3_column_bytes(query->statement, at);
+    if (len == 0 || len >= size)
+        return (pw_str){ "", 0 };
+    memcpy(out, sqlite3_column_blob(query->statement, at), len);
+    out[len] = '\0';
+    return (pw_str){ out, len };
+}
+
+static pawl_code read_info(pw_sqlite *store, pw_connection *connection, pawl_error *err)
 {
     pw_query query = pw_query_begin(connection, PW_SQLITE_SQL_INFO_GET);
-    bool found = pw_query_row(&query);
-    int len = found ? sqlite3_column_bytes(query.statement, 0) : 0;
-    bool good = len > 0 && (size_t)len < sizeof store->generation;
-    if (good) {
-        memcpy(store->generation, sqlite3_column_blob(query.statement, 0), (size_t)len);
-        store->generation[len] = '\0';
-        store->base.generation = (pw_str){ store->generation, (size_t)len };
+    bool good = false;
+    if (pw_query_row(&query)) {
+        store->base.generation = info_text(&query, 0, store->generation, sizeof store->generation);
+        store->base.secret = info_text(&query, 1, store->secret, sizeof store->secret);
+        good = store->base.generation.len > 0 && store->base.secret.len > 0;
     }
     int rc = pw_query_end(&query);
     if (rc != SQLITE_OK)
@@ -357,7 +367,7 @@ static pawl_code open_writer(pw_sqlite *store, bool create, int *from, pawl_erro
     if (code == PAWL_OK)
         code = pw_connection_prepare_all(writer, err);
     if (code == PAWL_OK)
-        code = read_generation(store, writer, err);
+        code = read_info(store, writer, err);
     if (code != PAWL_OK)
         pw_connection_close(writer);
     else if (from)
@@ -490,12 +500,15 @@ static const pw_store_ops sqlite_ops = {
     .commit = pw_sqlite_commit,
     .instance_get = pw_sqlite_instance_get,
     .instance_list = pw_sqlite_instance_list,
+    .instance_count = pw_sqlite_instance_count,
+    .instance_delete = pw_sqlite_instance_delete,
     .due = pw_sqlite_due,
     .next_due = pw_sqlite_next_due,
     .steps = pw_sqlite_steps,
     .payload_get = pw_sqlite_payload_get,
     .bookmarks = pw_sqlite_bookmarks,
     .bookmark_by_key = pw_sqlite_bookmark_by_key,
+    .open_bookmarks = pw_sqlite_open_bookmarks,
     .calls = pw_sqlite_calls,
     .outbox = pw_sqlite_outbox,
     .faults = pw_sqlite_faults,
@@ -503,6 +516,13 @@ static const pw_store_ops sqlite_ops = {
     .inbox_get = pw_sqlite_inbox_get,
     .inbox_pending = pw_sqlite_inbox_pending,
     .inbox_return = pw_sqlite_inbox_return,
+    .answers_expire = pw_sqlite_answers_expire,
+    .principal_put = pw_sqlite_principal_put,
+    .principal_revoke = pw_sqlite_principal_revoke,
+    .principal_get = pw_sqlite_principal_get,
+    .principals = pw_sqlite_principals,
+    .request_put = pw_sqlite_request_put,
+    .requests_expire = pw_sqlite_requests_expire,
     .messages_put = pw_sqlite_messages_put,
     .messages_new = pw_sqlite_messages_new,
     .messages_kept = pw_sqlite_messages_kept,
@@ -604,7 +624,7 @@ static pawl_code look_into(pw_sqlite *store, pw_connection *connection, pawl_err
     if (code == PAWL_OK)
         code = pw_connection_prepare_all(connection, err);
     if (code == PAWL_OK)
-        code = read_generation(store, connection, err);
+        code = read_info(store, connection, err);
     return code;
 }
 

@@ -87,6 +87,9 @@ pawl_code pw_sqlite_definition_list(pw_store *base, const pw_definition_filter *
     pw_bind_optional(&r.query, 5, filter->namespace_);
     pw_bind_optional(&r.query, 6, filter->name);
     pw_bind_int(&r.query, 7, filter->scheduled);
+    pw_buf namespaces;
+    pw_write_array(&namespaces, filter->namespaces, filter->namespace_count);
+    pw_bind_buf(&r.query, 8, &namespaces);
     rows list = { .size = sizeof(pw_definition_row) };
     while (next(&r)) {
         pw_definition_row *row = add(&r, &list);
@@ -104,108 +107,13 @@ pawl_code pw_sqlite_definition_list(pw_store *base, const pw_definition_filter *
         d->scheduled = integer(&r, 8) != 0;
     }
     code = read_end(&r);
+    pw_buf_done(&namespaces);
     *out = list.items;
     *count = list.count;
     return code;
 }
 
 /* ---- instances */
-
-static void read_instance(reading *r, pw_instance_row *row)
-{
-    static const char table[] = "instance";
-    row->id = text(r, 0);
-    row->namespace_ = text(r, 1);
-    row->name = text(r, 2);
-    row->version = text(r, 3);
-    pw_str status = text(r, 4);
-    if (!pw_status_parse(&row->status, status))
-        bad_row(r, table, row->id, "its status is none that this program knows");
-    row->token = natural(r, 5, table, row->id, "its token is negative");
-    row->business_key = text(r, 6);
-    row->input_digest = text(r, 7);
-    row->correlation = text(r, 8);
-    row->labels = text(r, 9);
-    row->parent = text(r, 10);
-    row->schedule = integer(r, 11) != 0;
-    row->created_ms = integer(r, 12);
-    row->updated_ms = integer(r, 13);
-    row->ended_ms = pw_column_int(&r->query, 14, -1);
-    row->wake_at = pw_column_int(&r->query, 15, PW_WAKE_NEVER);
-    if (row->wake_at < 0 && row->wake_at != PW_WAKE_NEVER)
-        bad_row(r, table, row->id, "its wake_at is negative");
-    row->output = text(r, 16);
-    row->error = text(r, 17);
-    row->state = text(r, 18);
-}
-
-pawl_code pw_sqlite_instance_get(pw_store *base, pw_str id, bool with_state, pw_instance_row *out,
-                                 pw_arena *arena, pawl_error *err)
-{
-    reading r;
-    pawl_code code = read_begin(&r, base, PW_SQLITE_SQL_INSTANCE_GET, arena, err);
-    if (code != PAWL_OK)
-        return code;
-    pw_bind_text(&r.query, 1, id);
-    pw_bind_int(&r.query, 2, with_state);
-    pw_instance_row row = { .token = 0 };
-    bool found = next(&r);
-    if (found) {
-        read_instance(&r, &row);
-        row.branches = text(&r, 19);
-    }
-    code = read_end(&r);
-    if (code == PAWL_OK && !found)
-        return pw_store_not_found(err, "instance", id);
-    if (code == PAWL_OK)
-        *out = row;
-    return code;
-}
-
-pawl_code pw_sqlite_instance_list(pw_store *base, const pw_instance_filter *filter,
-                                  int64_t created_ms, pw_str id, uint32_t limit,
-                                  pw_instance_row **out, size_t *count, pw_arena *arena,
-                                  pawl_error *err)
-{
-    static const pw_sqlite_sql which[2][2] = {
-        { PW_SQLITE_SQL_INSTANCE_LIST, PW_SQLITE_SQL_INSTANCE_LIST_NAME },
-        { PW_SQLITE_SQL_INSTANCE_LIST_STATUS, PW_SQLITE_SQL_INSTANCE_LIST_STATUS_NAME },
-    };
-    bool few = filter->schedules || filter->parent.len > 0; /* status and name need no index */
-    pw_sqlite_sql sql = filter->parent.len > 0 ? PW_SQLITE_SQL_INSTANCE_LIST_PARENT
-                        : filter->schedules    ? PW_SQLITE_SQL_INSTANCE_LIST_SCHEDULES
-                                               : which[filter->by_status][filter->name.len > 0];
-    reading r;
-    pawl_code code = read_begin(&r, base, sql, arena, err);
-    if (code != PAWL_OK)
-        return code;
-    pw_bind_int(&r.query, 1, created_ms);
-    pw_bind_text(&r.query, 2, id);
-    pw_bind_int(&r.query, 3, limit);
-    pw_bind_optional(&r.query, 4, filter->namespace_);
-    pw_bind_int(&r.query, 5, filter->living);
-    int at = 6;
-    if (filter->by_status)
-        pw_bind_text(&r.query, at++, pw_str_of(pw_status_name(filter->status)));
-    else if (few)
-        pw_bind_null(&r.query, at++);
-    if (filter->name.len > 0 || few)
-        pw_bind_optional(&r.query, at, filter->name);
-    if (filter->parent.len > 0) {
-        pw_bind_text(&r.query, 8, filter->parent);
-        pw_bind_int(&r.query, 9, filter->schedules);
-    }
-    rows list = { .size = sizeof(pw_instance_row) };
-    while (next(&r)) {
-        pw_instance_row *row = add(&r, &list);
-        if (row)
-            read_instance(&r, row);
-    }
-    code = read_end(&r);
-    *out = list.items;
-    *count = list.count;
-    return code;
-}
 
 pawl_code pw_sqlite_due(pw_store *base, uint64_t partitions, int64_t until_ms, int64_t after_ms,
                         pw_str after_id, uint32_t limit, pw_due **out, size_t *count,
@@ -282,39 +190,6 @@ pawl_code pw_sqlite_steps(pw_store *base, pw_str instance, uint64_t from, uint32
 
 /* ---- what an instance has open */
 
-static bool bookmark_kind_parse(pw_bookmark_kind *out, pw_str name)
-{
-    for (unsigned kind = PW_BOOKMARK_USER; kind <= PW_BOOKMARK_CHILD; kind++) {
-        if (pw_str_is(name, pw_bookmark_kind_name((pw_bookmark_kind)kind))) {
-            *out = (pw_bookmark_kind)kind;
-            return true;
-        }
-    }
-    return false;
-}
-
-static void read_bookmark(reading *r, pw_str instance, pw_bookmark_row *row)
-{
-    static const char table[] = "bookmark";
-    pw_bookmark *b = &row->bookmark;
-    if (!bookmark_kind_parse(&b->kind, text(r, 0)))
-        bad_row(r, table, instance, "its kind is none that this program knows");
-    b->task = text(r, 1);
-    b->visit = natural(r, 2, table, instance, "its visit is negative");
-    b->key = text(r, 3);
-    b->assigned_to = text(r, 4);
-    b->candidates = text(r, 5);
-    b->message_type = text(r, 6);
-    b->due_at = pw_column_int(&r->query, 7, -1);
-    b->payload = text(r, 8);
-    row->created_ms = integer(r, 9);
-    row->ended_ms = pw_column_int(&r->query, 10, -1);
-    row->open = row->ended_ms == -1;
-    row->consumed = integer(r, 11) != 0;
-    row->by = text(r, 12);
-    row->digest = text(r, 13);
-}
-
 pawl_code pw_sqlite_payload_get(pw_store *base, pw_str instance, pw_str digest, pw_str *out,
                                 pw_arena *arena, pawl_error *err)
 {
@@ -331,49 +206,6 @@ pawl_code pw_sqlite_payload_get(pw_store *base, pw_str instance, pw_str digest, 
         return pw_store_not_found(err, "payload", digest);
     if (code == PAWL_OK)
         *out = value;
-    return code;
-}
-
-pawl_code pw_sqlite_bookmarks(pw_store *base, pw_str instance, bool open_only,
-                              pw_bookmark_row **out, size_t *count, pw_arena *arena,
-                              pawl_error *err)
-{
-    reading r;
-    pawl_code code = read_begin(
-        &r, base, open_only ? PW_SQLITE_SQL_BOOKMARKS_OPEN : PW_SQLITE_SQL_BOOKMARKS, arena, err);
-    if (code != PAWL_OK)
-        return code;
-    pw_bind_text(&r.query, 1, instance);
-    rows list = { .size = sizeof(pw_bookmark_row) };
-    while (next(&r)) {
-        pw_bookmark_row *row = add(&r, &list);
-        if (row)
-            read_bookmark(&r, instance, row);
-    }
-    code = read_end(&r);
-    *out = list.items;
-    *count = list.count;
-    return code;
-}
-
-pawl_code pw_sqlite_bookmark_by_key(pw_store *base, pw_str instance, pw_str key,
-                                    pw_bookmark_row *out, pw_arena *arena, pawl_error *err)
-{
-    reading r;
-    pawl_code code = read_begin(&r, base, PW_SQLITE_SQL_BOOKMARK_BY_KEY, arena, err);
-    if (code != PAWL_OK)
-        return code;
-    pw_bind_text(&r.query, 1, instance);
-    pw_bind_text(&r.query, 2, key);
-    pw_bookmark_row row = { .open = false };
-    bool found = next(&r);
-    if (found)
-        read_bookmark(&r, instance, &row);
-    code = read_end(&r);
-    if (code == PAWL_OK && !found)
-        return pw_store_not_found(err, "bookmark", key);
-    if (code == PAWL_OK)
-        *out = row;
     return code;
 }
 

@@ -1,7 +1,7 @@
 -- What readers run: one statement a call, so that no read transaction outlives it.
 
 -- name: info_get
-SELECT generation FROM store_info;
+SELECT generation, secret FROM store_info;
 
 -- name: definition_get
 -- ?1 namespace  ?2 name  ?3 version
@@ -16,7 +16,7 @@ WHERE name = ?2 AND (?1 IS NULL OR namespace = ?1) ORDER BY namespace, version;
 
 -- name: definition_list
 -- Schedules are not counted. Behind (?1 namespace, ?2 name, ?3 version); ?4 limit
--- ?5 namespace, NULL: any  ?6 name, NULL: any  ?7 only those with a schedule
+-- ?5 namespace, NULL: any  ?6 name, NULL: any  ?7 only those with a schedule  ?8 namespaces, a JSON array, NULL: any
 SELECT d.namespace, d.name, d.version, d.digest, d.level, d.created_ms, d.status, coalesce(l.living, 0),
        d.scheduled
 FROM definition AS d
@@ -27,72 +27,8 @@ LEFT JOIN (SELECT namespace, name, version, count(*) AS living FROM instance
 ON l.namespace = d.namespace AND l.name = d.name AND l.version = d.version
 WHERE (d.namespace, d.name, d.version) > (?1, ?2, ?3)
 AND (?5 IS NULL OR d.namespace = ?5) AND (?6 IS NULL OR d.name = ?6) AND (NOT ?7 OR d.scheduled = 1)
+AND (?8 IS NULL OR d.namespace IN (SELECT value FROM json_each(?8)))
 ORDER BY d.namespace, d.name, d.version LIMIT ?4;
-
--- name: instance_get
--- The branches in the same statement: the state of one step and the branches of another do not fit.
--- ?1 id  ?2 with state
-SELECT id, namespace, name, version, status, token, business_key, input_digest, correlation, labels,
-       parent, schedule, created_ms, updated_ms, ended_ms, wake_at, output, error,
-       CASE WHEN ?2 THEN state END,
-       CASE WHEN ?2 THEN (SELECT '[' || group_concat('[' || fork || ',' || number || ',' || state || ']') || ']'
-                          FROM (SELECT fork, number, state FROM branch WHERE instance = ?1
-                                ORDER BY fork, number)) END
-FROM instance WHERE id = ?1;
-
--- name: instance_list
--- Newest first, behind (?1 created, ?2 id); ?3 limit  ?4 namespace, NULL: any  ?5 only what has not ended
-SELECT id, namespace, name, version, status, token, business_key, input_digest, correlation, labels,
-       parent, schedule, created_ms, updated_ms, ended_ms, wake_at, output, error, NULL
-FROM instance
-WHERE schedule = 0 AND (created_ms, id) < (?1, ?2)
-      AND (?4 IS NULL OR namespace = ?4) AND (NOT ?5 OR ended_ms IS NULL)
-ORDER BY created_ms DESC, id DESC LIMIT ?3;
-
--- name: instance_list_status
--- ... ?6 status
-SELECT id, namespace, name, version, status, token, business_key, input_digest, correlation, labels,
-       parent, schedule, created_ms, updated_ms, ended_ms, wake_at, output, error, NULL
-FROM instance
-WHERE schedule = 0 AND status = ?6 AND (created_ms, id) < (?1, ?2)
-      AND (?4 IS NULL OR namespace = ?4) AND (NOT ?5 OR ended_ms IS NULL)
-ORDER BY created_ms DESC, id DESC LIMIT ?3;
-
--- name: instance_list_name
--- ... ?6 name
-SELECT id, namespace, name, version, status, token, business_key, input_digest, correlation, labels,
-       parent, schedule, created_ms, updated_ms, ended_ms, wake_at, output, error, NULL
-FROM instance
-WHERE schedule = 0 AND name = ?6 AND (created_ms, id) < (?1, ?2)
-      AND (?4 IS NULL OR namespace = ?4) AND (NOT ?5 OR ended_ms IS NULL)
-ORDER BY created_ms DESC, id DESC LIMIT ?3;
-
--- name: instance_list_status_name
--- ... ?6 status  ?7 name, which has no index of its own together with the status
-SELECT id, namespace, name, version, status, token, business_key, input_digest, correlation, labels,
-       parent, schedule, created_ms, updated_ms, ended_ms, wake_at, output, error, NULL
-FROM instance
-WHERE schedule = 0 AND status = ?6 AND name = ?7 AND (created_ms, id) < (?1, ?2)
-      AND (?4 IS NULL OR namespace = ?4) AND (NOT ?5 OR ended_ms IS NULL)
-ORDER BY created_ms DESC, id DESC LIMIT ?3;
-
--- name: instance_list_schedules
--- ... ?6 status, NULL: any  ?7 name, NULL: any
-SELECT id, namespace, name, version, status, token, business_key, input_digest, correlation, labels,
-       parent, schedule, created_ms, updated_ms, ended_ms, wake_at, output, error, NULL
-FROM instance
-WHERE schedule = 1 AND (?6 IS NULL OR status = ?6) AND (?7 IS NULL OR name = ?7) AND (created_ms, id) < (?1, ?2)
-      AND (?4 IS NULL OR namespace = ?4) AND (NOT ?5 OR ended_ms IS NULL)
-ORDER BY created_ms DESC, id DESC LIMIT ?3;
-
--- name: instance_list_parent
--- ... ?6 status, NULL: any  ?7 name, NULL: any  ?8 parent  ?9 schedules
-SELECT id, namespace, name, version, status, token, business_key, input_digest, correlation, labels,
-       parent, schedule, created_ms, updated_ms, ended_ms, wake_at, output, error, NULL
-FROM instance
-WHERE parent = ?8 AND schedule = ?9 AND (?6 IS NULL OR status = ?6) AND (?7 IS NULL OR name = ?7) AND (created_ms, id) < (?1, ?2)
-      AND (?4 IS NULL OR namespace = ?4) AND (NOT ?5 OR ended_ms IS NULL)
-ORDER BY created_ms DESC, id DESC LIMIT ?3;
 
 -- name: due
 -- ?1 until  ?2 after wake_at  ?3 after id  ?4 limit  ?5 mask: bit n is partition n
@@ -115,26 +51,6 @@ WHERE step.instance = ?1 AND step.sequence >= ?2 ORDER BY step.sequence LIMIT ?3
 -- name: payload_get
 -- ?1 instance  ?2 digest
 SELECT value FROM payload WHERE instance = ?1 AND digest = ?2;
-
--- name: bookmarks
--- ?1 instance
-SELECT kind, task, visit, key, assigned_to, candidates, message_type, due_at, payload,
-       created_ms, ended_ms, consumed, ended_by, digest
-FROM bookmark WHERE instance = ?1 ORDER BY visit, key;
-
--- name: bookmarks_open
--- ?1 instance
-SELECT kind, task, visit, key, assigned_to, candidates, message_type, due_at, payload,
-       created_ms, ended_ms, consumed, ended_by, digest
-FROM bookmark INDEXED BY bookmark_open
-WHERE instance = ?1 AND ended_ms IS NULL ORDER BY visit, key;
-
--- name: bookmark_by_key
--- ?1 instance  ?2 key
-SELECT kind, task, visit, key, assigned_to, candidates, message_type, due_at, payload,
-       created_ms, ended_ms, consumed, ended_by, digest
-FROM bookmark INDEXED BY bookmark_by_key
-WHERE instance = ?1 AND key = ?2 ORDER BY visit DESC LIMIT 1;
 
 -- name: calls
 -- ?1 instance

@@ -1,7 +1,7 @@
 /* sqlite_internal.h - the SQLite store's parts: connections (connection.c), opening and the schema
  * (open.c), the owner's lock (lock.c), committing (commit.c), nodes and partitions (lease.c),
- * checkpoints (checkpoint.c), reading (read.c, reading.h), messages (messages.c,
- * read_messages.c). */
+ * checkpoints (checkpoint.c), reading (read.c, reading.h), instances (instances.c), bookmarks
+ * (bookmarks.c), tokens and requests (identity.c), messages (messages.c, read_messages.c). */
 #ifndef PW_SQLITE_INTERNAL_H
 #define PW_SQLITE_INTERNAL_H
 
@@ -62,6 +62,9 @@ typedef struct pw_query {
 pw_query pw_query_begin(pw_connection *connection, pw_sqlite_sql sql);
 void pw_bind_text(pw_query *query, int at, pw_str text);     /* borrowed until pw_query_end */
 void pw_bind_optional(pw_query *query, int at, pw_str text); /* empty: NULL */
+/* A JSON array of texts; nothing of none. */
+void pw_write_array(pw_buf *buf, const pw_str *texts, size_t count);
+void pw_bind_buf(pw_query *query, int at, const pw_buf *buf); /* empty: NULL */
 void pw_bind_int(pw_query *query, int at, int64_t n);
 void pw_bind_null(pw_query *query, int at);
 bool pw_query_row(pw_query *query); /* true: a row is there; false: done, or failed */
@@ -92,7 +95,7 @@ typedef struct pw_sqlite {
     pw_store_mode mode;
     bool immutable;
     int lock_fd; /* -1: not owner */
-    char generation[40];
+    char generation[40], secret[PW_STORE_SECRET_SIZE];
 
     pthread_mutex_t write_lock; /* over writer, broken and epochs */
     pw_connection writer;
@@ -155,6 +158,12 @@ pawl_code pw_sqlite_definition_status(pw_store *base, pw_str namespace_, pw_str 
 pawl_code pw_sqlite_inbox_put(pw_store *base, const pw_inbox_row *row, pawl_error *err);
 pawl_code pw_sqlite_inbox_return(pw_store *base, pw_str target, pw_str key,
                                  const pw_inbox_row *reply, pawl_error *err);
+/* instances.c, bookmarks.c: rows of a step; an SQLite code, and the verdict in item->code */
+int pw_sqlite_labels_put(pw_sqlite *store, pw_commit_item *item);
+int pw_sqlite_bookmark_put(pw_sqlite *store, const pw_commit_item *item, const pw_bookmark *b);
+int pw_sqlite_bookmark_change(pw_sqlite *store, pw_commit_item *item, const pw_bookmark_change *to);
+int pw_sqlite_bookmark_end(pw_sqlite *store, pw_commit_item *item, const pw_bookmark_end *end);
+int pw_sqlite_bookmarks_end_all(pw_sqlite *store, const pw_commit_item *item);
 /* messages.c: rows of a step; an SQLite code, and the verdict in item->code */
 int pw_sqlite_subscription_put(pw_sqlite *store, pw_commit_item *item, const pw_subscription *s);
 int pw_sqlite_subscription_end(pw_sqlite *store, pw_commit_item *item,
@@ -214,6 +223,40 @@ pawl_code pw_sqlite_partitions_take(pw_store *base, pw_str node, uint64_t wanted
                                     pw_partitions *out, pawl_error *err);
 pawl_code pw_sqlite_partitions_give(pw_store *base, pw_str node, uint64_t given, bool leaving,
                                     pawl_error *err);
+/* instances.c */
+pawl_code pw_sqlite_instance_get(pw_store *base, pw_str id, bool with_state, pw_instance_row *out,
+                                 pw_arena *arena, pawl_error *err);
+pawl_code pw_sqlite_instance_list(pw_store *base, const pw_instance_filter *filter,
+                                  int64_t created_ms, pw_str id, uint32_t limit,
+                                  pw_instance_row **out, size_t *count, pw_arena *arena,
+                                  pawl_error *err);
+pawl_code pw_sqlite_instance_count(pw_store *base, const pw_instance_filter *filter,
+                                   uint64_t *counts, pawl_error *err);
+pawl_code pw_sqlite_instance_delete(pw_store *base, pw_str id, uint64_t token, pawl_error *err);
+/* bookmarks.c */
+pawl_code pw_sqlite_bookmarks(pw_store *base, pw_str instance, bool open_only,
+                              pw_bookmark_row **out, size_t *count, pw_arena *arena,
+                              pawl_error *err);
+pawl_code pw_sqlite_bookmark_by_key(pw_store *base, pw_str instance, pw_str key,
+                                    pw_bookmark_row *out, pw_arena *arena, pawl_error *err);
+pawl_code pw_sqlite_open_bookmarks(pw_store *base, const pw_bookmark_filter *filter,
+                                   const pw_open_place *behind, const pw_str *people,
+                                   size_t people_count, uint32_t limit, pw_open_bookmark **out,
+                                   size_t *count, pw_arena *arena, pawl_error *err);
+/* identity.c */
+pawl_code pw_sqlite_principal_put(pw_store *base, const pw_principal *principal, pawl_error *err);
+pawl_code pw_sqlite_principal_revoke(pw_store *base, pw_str id, pw_str by, int64_t now_ms,
+                                     pawl_error *err);
+pawl_code pw_sqlite_principal_get(pw_store *base, pw_str digest, pw_principal *out, pw_arena *arena,
+                                  pawl_error *err);
+pawl_code pw_sqlite_principals(pw_store *base, pw_principal **out, size_t *count, pw_arena *arena,
+                               pawl_error *err);
+pawl_code pw_sqlite_request_put(pw_store *base, pw_str actor, pw_str key, pw_str digest,
+                                int64_t now_ms, bool *seen, pawl_error *err);
+pawl_code pw_sqlite_requests_expire(pw_store *base, int64_t before_ms, uint32_t most,
+                                    uint32_t *deleted, pawl_error *err);
+pawl_code pw_sqlite_answers_expire(pw_store *base, int64_t before_ms, uint32_t most,
+                                   uint32_t *deleted, pawl_error *err);
 /* read.c */
 pawl_code pw_sqlite_partition_node(pw_store *base, uint32_t partition, pw_str *out, pw_arena *arena,
                                    pawl_error *err);
@@ -226,12 +269,6 @@ pawl_code pw_sqlite_definition_list(pw_store *base, const pw_definition_filter *
                                     const pw_definition *behind, uint32_t limit,
                                     pw_definition_row **out, size_t *count, pw_arena *arena,
                                     pawl_error *err);
-pawl_code pw_sqlite_instance_get(pw_store *base, pw_str id, bool with_state, pw_instance_row *out,
-                                 pw_arena *arena, pawl_error *err);
-pawl_code pw_sqlite_instance_list(pw_store *base, const pw_instance_filter *filter,
-                                  int64_t created_ms, pw_str id, uint32_t limit,
-                                  pw_instance_row **out, size_t *count, pw_arena *arena,
-                                  pawl_error *err);
 pawl_code pw_sqlite_due(pw_store *base, uint64_t partitions, int64_t until_ms, int64_t after_ms,
                         pw_str after_id, uint32_t limit, pw_due **out, size_t *count,
                         pw_arena *arena, pawl_error *err);
@@ -241,11 +278,6 @@ pawl_code pw_sqlite_steps(pw_store *base, pw_str instance, uint64_t from, uint32
                           pw_step_row **out, size_t *count, pw_arena *arena, pawl_error *err);
 pawl_code pw_sqlite_payload_get(pw_store *base, pw_str instance, pw_str digest, pw_str *out,
                                 pw_arena *arena, pawl_error *err);
-pawl_code pw_sqlite_bookmarks(pw_store *base, pw_str instance, bool open_only,
-                              pw_bookmark_row **out, size_t *count, pw_arena *arena,
-                              pawl_error *err);
-pawl_code pw_sqlite_bookmark_by_key(pw_store *base, pw_str instance, pw_str key,
-                                    pw_bookmark_row *out, pw_arena *arena, pawl_error *err);
 pawl_code pw_sqlite_calls(pw_store *base, pw_str instance, bool pending_only, pw_call_row **out,
                           size_t *count, pw_arena *arena, pawl_error *err);
 pawl_code pw_sqlite_outbox(pw_store *base, pw_str instance, int64_t step, int64_t ordinal,

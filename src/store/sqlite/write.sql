@@ -23,11 +23,11 @@ RELEASE item;
 -- The guarded write of a first step. No row changed: the id is there already.
 -- ?1 id  ?2 partition  ?3 namespace  ?4 name  ?5 version  ?6 status  ?7 now  ?8 ended  ?9 wake_at
 -- ?10 business key  ?11 input digest  ?12 correlation  ?13 labels  ?14 parent  ?15 output  ?16 error
--- ?17 state format  ?18 state  ?19 schedule
+-- ?17 state format  ?18 state  ?19 schedule  ?20 trace
 INSERT INTO instance (id, partition, namespace, name, version, status, token, created_ms, updated_ms,
                       ended_ms, wake_at, business_key, input_digest, correlation, labels, parent,
-                      output, error, state_format, state, schedule)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, 1, ?7, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)
+                      output, error, state_format, state, schedule, trace)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, 1, ?7, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)
 ON CONFLICT (id) DO NOTHING;
 
 -- name: instance_save_same
@@ -48,17 +48,20 @@ UPDATE instance SET token = ?2 + 1, updated_ms = ?3, state_format = ?4, state = 
 WHERE id = ?1 AND token = ?2;
 
 -- name: instance_end
--- The same for a step that ends it; the row tells whether it had subscriptions, which end with it.
+-- The same for a step that ends it. The row tells what has to end with it: twice the number of open bookmarks,
+-- and 1 for subscriptions.
 -- ?1 ... ?10 as above
 UPDATE instance SET token = ?2 + 1, updated_ms = ?3, state_format = ?4, state = ?5, status = ?6,
                     wake_at = ?7, ended_ms = ?8, output = ?9, error = ?10
 WHERE id = ?1 AND token = ?2
-RETURNING EXISTS (SELECT 1 FROM subscription WHERE instance = ?1);
+RETURNING 2 * (SELECT count(*) FROM bookmark INDEXED BY bookmark_open WHERE instance = ?1 AND ended_ms IS NULL)
+          + EXISTS (SELECT 1 FROM subscription WHERE instance = ?1);
 
 -- name: step_put
 -- ?1 instance  ?2 sequence  ?3 event  ?4 now  ?5 actor  ?6 entries  ?7 epoch  ?8 nonce
-INSERT INTO step (instance, sequence, event, at_ms, actor, entries, epoch, nonce)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8);
+-- ?9 correlation, NULL: the instance's
+INSERT INTO step (instance, sequence, event, at_ms, actor, entries, epoch, nonce, correlation)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9);
 
 -- name: payload_put
 -- No row changed: it is there, and the same, for it is named by its content.
@@ -74,20 +77,6 @@ ON CONFLICT (instance, fork, number) DO UPDATE SET state = excluded.state;
 -- name: branches_end
 -- ?1 instance  ?2 fork
 DELETE FROM branch WHERE instance = ?1 AND fork = ?2;
-
--- name: bookmark_put
--- ?1 instance  ?2 visit  ?3 key  ?4 kind  ?5 task  ?6 assigned to  ?7 candidates  ?8 message type
--- ?9 due  ?10 payload  ?11 now
-INSERT INTO bookmark (instance, visit, key, kind, task, assigned_to, candidates, message_type, due_at,
-                      payload, created_ms)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11);
-
--- name: bookmark_end
--- No row: it is not open. The row tells whether it waited for messages.
--- ?1 instance  ?2 visit  ?3 key  ?4 now  ?5 consumed  ?6 by  ?7 digest
-UPDATE bookmark SET ended_ms = ?4, consumed = ?5, ended_by = ?6, digest = ?7
-WHERE instance = ?1 AND visit = ?2 AND key = ?3 AND ended_ms IS NULL
-RETURNING kind = 'external-message';
 
 -- name: call_put
 -- The same request again, by a retry, is the same row: pending once more, for the newest visit.
@@ -169,8 +158,8 @@ WHERE namespace = ?1 AND name = ?2 AND version = ?3 AND status <> 'draft';
 INSERT INTO migration (version, applied_ms, program) VALUES (?1, ?2, ?3);
 
 -- name: info_put
--- ?1 generation  ?2 now
-INSERT INTO store_info (one, generation, created_ms) VALUES (1, ?1, ?2);
+-- ?1 generation  ?2 now  ?3 secret
+INSERT INTO store_info (one, generation, created_ms, secret) VALUES (1, ?1, ?2, ?3);
 
 -- name: node_put
 -- The node that beats or takes; a store in one file has one owner.

@@ -64,6 +64,33 @@ TEST(id, of_time_sorts_by_time_and_carries_it)
     EXPECT(strcmp(first, second) < 0);
 }
 
+TEST(digest, signatures_are_those_of_rfc_4231)
+{
+    static const struct {
+        const char *secret;
+        size_t secret_length; /* of secret, repeated */
+        const char *text, *hex;
+    } cases[] = {
+        { "\x0b", 20, "Hi There", "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7" },
+        { "Jefe", 4, "what do ya want for nothing?",
+          "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843" },
+        { "\xaa", 131, "Test Using Larger Than Block-Size Key - Hash Key First",
+          "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54" },
+    };
+    for (size_t i = 0; i < PW_LENGTH(cases); i++) {
+        char secret[160], hex[PW_DIGEST_HEX_SIZE];
+        for (size_t at = 0; at < cases[i].secret_length; at++)
+            secret[at] = cases[i].secret[at % strlen(cases[i].secret)];
+        pw_digest digest = pw_digest_signed((pw_str){ secret, cases[i].secret_length },
+                                            pw_str_of(cases[i].text));
+        pw_digest_hex(hex, &digest);
+        EXPECT_TEXT(hex, cases[i].hex);
+    }
+    EXPECT(pw_digest_same("abc", "abc", 3));
+    EXPECT(!pw_digest_same("abc", "abd", 3));
+    EXPECT(pw_digest_same("abc", "abd", 2));
+}
+
 TEST(hash, is_stable_and_tells_lengths_and_seeds_apart)
 {
     static const char text[] = "abcdefghijklmnop";

@@ -290,6 +290,51 @@ TEST(http, a_key_named_by_the_request_is_the_only_one)
     close_all(f);
 }
 
+static const char trace[] = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+
+TEST(http, correlation_and_trace_are_sent)
+{
+    fixture *f = open_all();
+    pw_http_call *call = to(f, "POST", "/");
+    call->correlation = PW_LIT("order-7");
+    call->trace = pw_str_of(trace);
+    EXPECT_INT(send(f, call)->status, 404);
+    const service_request *request = service_request_at(f->service, 0);
+    EXPECT_TEXT(service_header(f->service, request, "X-Correlation-ID"), "order-7");
+    EXPECT_TEXT(service_header(f->service, request, "traceparent"), trace);
+    close_all(f);
+}
+
+TEST(http, correlation_and_trace_of_the_request_itself_go_before)
+{
+    fixture *f = open_all();
+    pw_http_call *call = to(f, "POST", "/");
+    call->correlation = PW_LIT("ours");
+    call->trace = pw_str_of(trace);
+    add_header(call, PW_LIT("x-correlation-id"), PW_LIT("theirs"));
+    add_header(call, PW_LIT("Traceparent"), PW_LIT("their trace"));
+    EXPECT_INT(send(f, call)->status, 404);
+    const service_request *request = service_request_at(f->service, 0);
+    EXPECT_INT(service_header_count(request, "X-Correlation-ID"), 1);
+    EXPECT_TEXT(service_header(f->service, request, "X-Correlation-ID"), "theirs");
+    EXPECT_INT(service_header_count(request, "traceparent"), 1);
+    EXPECT_TEXT(service_header(f->service, request, "traceparent"), "their trace");
+    close_all(f);
+}
+
+TEST(http, a_correlation_that_no_header_can_carry_is_left_out)
+{
+    fixture *f = open_all();
+    pw_http_call *call = to(f, "POST", "/");
+    call->correlation = PW_LIT("two\r\nX-Lines: 1");
+    EXPECT_INT(send(f, call)->status, 404);
+    const service_request *request = service_request_at(f->service, 0);
+    EXPECT(service_header(f->service, request, "X-Correlation-ID") == NULL);
+    EXPECT(service_header(f->service, request, "X-Lines") == NULL);
+    EXPECT(service_header(f->service, request, "traceparent") == NULL);
+    close_all(f);
+}
+
 TEST(http, methods_send_what_they_should)
 {
     static const struct {

@@ -360,7 +360,7 @@ TEST(engine, a_function_registered_later_is_called_then)
     char *text = NULL;
     EXPECT_OK(pawl_wait(f.p, late, PAWL_WAIT_SETTLED, WAIT_MS, &text, &f.err), f.err);
     EXPECT_ASK(text, "[.waits[] | [.kind, .reason]]",
-               "[[\"activity\",\"the function 'gate' is not registered in this process\"]]");
+               "[[\"activity\",\"no worker polls for 'gate'\"]]");
     pawl_free(text);
     gate_open(&f.gate, UINT_MAX);
     EXPECT_OK(pawl_register(f.p, &f.activities[0], &f.err), f.err);
@@ -376,21 +376,33 @@ TEST(engine, a_function_registered_later_is_called_then)
     fixture_done(&f);
 }
 
-TEST(engine, a_function_that_nobody_registered_is_refused_at_deploy)
+typedef struct warnings {
+    int count;
+    char last[512];
+} warnings;
+
+static void count_warning(void *context, const pawl_finding *finding)
+{
+    warnings *w = context;
+    w->count++;
+    (void)snprintf(w->last, sizeof w->last, "%d %s %d %s %s", finding->is_error, finding->code, finding->line,
+                   finding->pointer, finding->message);
+}
+
+TEST(engine, a_function_that_nobody_registered_is_for_workers_and_deploy_says_so)
 {
     fixture f;
+    warnings w = { 0 };
     fixture_init(&f, "memory:");
     fixture_open(&f);
     static const char text[] = "document: {dsl: 1.0.0, namespace: test, name: x, version: 1.0.0}\n"
                                "do:\n"
                                "  - one: {call: echo, with: {}}\n"
                                "  - two: {call: unknown, with: {}}\n";
-    EXPECT_INT(pawl_deploy(f.p, text, sizeof text - 1, NULL, NULL, NULL, &f.err), PAWL_INVALID);
-    EXPECT_CONTAINS(f.err.message, "line 4, column ");
-    EXPECT_CONTAINS(f.err.message, "function 'unknown' is not registered in this process, and this "
-                                   "release has no workers");
-    const pawl_start_options options = { .struct_size = sizeof options, .name = "x" };
-    EXPECT_INT(pawl_start(f.p, &options, NULL, NULL, &f.err), PAWL_NOT_FOUND);
+    EXPECT_OK(pawl_deploy(f.p, text, sizeof text - 1, count_warning, &w, NULL, &f.err), f.err);
+    EXPECT_INT(w.count, 1);
+    EXPECT_TEXT(w.last, "0 function-not-registered 4 /do/1/two function 'unknown' is not registered in this "
+                        "process: workers must poll for it");
     fixture_done(&f);
 }
 

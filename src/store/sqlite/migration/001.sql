@@ -20,6 +20,7 @@ CREATE TABLE migration (
 CREATE TABLE store_info (
     one INTEGER NOT NULL PRIMARY KEY CHECK (one = 1),
     generation TEXT NOT NULL CHECK (length(generation) = 32), -- changed when a backup is restored
+    secret TEXT NOT NULL CHECK (length(secret) = 64), -- signs the tokens of jobs; never shown
     created_ms INTEGER NOT NULL
 ) STRICT;
 
@@ -70,6 +71,7 @@ CREATE TABLE instance (
     labels TEXT,
     parent TEXT CHECK (length(parent) BETWEEN 1 AND 128),
     schedule INTEGER NOT NULL DEFAULT 0 CHECK (schedule IN (0, 1)), -- it is the schedule of its definition
+    trace TEXT CHECK (length(trace) BETWEEN 1 AND 512), -- W3C traceparent of its start
     output TEXT,
     error TEXT,
     state_format INTEGER NOT NULL CHECK (state_format >= 1),
@@ -80,10 +82,23 @@ CREATE TABLE instance (
 ) STRICT;
 CREATE INDEX instance_wake ON instance (wake_at, id, partition) WHERE wake_at IS NOT NULL;
 CREATE INDEX instance_created ON instance (created_ms, id);
-CREATE INDEX instance_status ON instance (status, created_ms, id);
+CREATE INDEX instance_status ON instance (status, created_ms, id, schedule, namespace); -- counts need no more
 CREATE INDEX instance_name ON instance (name, created_ms, id);
 CREATE INDEX instance_parent ON instance (parent, created_ms, id) WHERE parent IS NOT NULL;
 CREATE INDEX instance_schedule ON instance (created_ms, id) WHERE schedule = 1;
+CREATE INDEX instance_business_key ON instance (business_key, created_ms, id) WHERE business_key IS NOT NULL;
+-- Whoever gives none has its own id, which needs no index.
+CREATE INDEX instance_correlation ON instance (correlation, created_ms, id) WHERE correlation <> id;
+
+-- What `labels` says, to find instances by it.
+CREATE TABLE label (
+    instance TEXT NOT NULL REFERENCES instance (id) ON DELETE CASCADE,
+    name TEXT NOT NULL CHECK (length(name) BETWEEN 1 AND 256),
+    value TEXT NOT NULL CHECK (length(value) <= 256),
+    created_ms INTEGER NOT NULL, -- the instance's
+    PRIMARY KEY (instance, name)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX label_value ON label (name, value, created_ms, instance);
 
 -- The audit trail: rows are added, never changed, and go only together with their instance.
 CREATE TABLE step (
@@ -148,6 +163,7 @@ CREATE TABLE bookmark (
     candidates TEXT,
     message_type TEXT, -- for people: what a message is looked at by is in subscription
     due_at INTEGER,
+    priority INTEGER NOT NULL DEFAULT 0, -- of a person's task: higher goes first
     payload TEXT,
     claimed_by TEXT,
     claimed_until INTEGER,
@@ -156,11 +172,33 @@ CREATE TABLE bookmark (
     consumed INTEGER NOT NULL DEFAULT 0 CHECK (consumed IN (0, 1)),
     ended_by TEXT,
     digest TEXT,
+    -- the order of tasks, rising: the most urgent first, what is due before what never is
+    rank INTEGER NOT NULL GENERATED ALWAYS AS (-priority) VIRTUAL,
+    due_rank INTEGER NOT NULL GENERATED ALWAYS AS (coalesce(due_at, 9223372036854775807)) VIRTUAL,
     PRIMARY KEY (instance, visit, key),
-    CHECK (ended_ms IS NOT NULL OR consumed = 0)
+    CHECK (ended_ms IS NOT NULL OR consumed = 0),
+    CHECK (claimed_by IS NOT NULL OR claimed_until IS NULL)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX bookmark_by_key ON bookmark (instance, key, visit);
 CREATE INDEX bookmark_open ON bookmark (instance, visit, key) WHERE ended_ms IS NULL;
+CREATE INDEX bookmark_kind ON bookmark (kind, created_ms, instance, visit, key) WHERE ended_ms IS NULL;
+CREATE INDEX bookmark_task ON bookmark (rank, due_rank, created_ms, instance, visit, key)
+WHERE ended_ms IS NULL AND kind = 'user-action';
+
+-- Who may do an open task of a person's, in the order of tasks: 'u:' and its assignee; of one without an assignee 'u:' and each
+-- candidate, 'g:' and each group; '*' if there is nobody of these.
+CREATE TABLE bookmark_person (
+    who TEXT NOT NULL,
+    rank INTEGER NOT NULL,
+    due_rank INTEGER NOT NULL,
+    created_ms INTEGER NOT NULL,
+    instance TEXT NOT NULL,
+    visit INTEGER NOT NULL,
+    key TEXT NOT NULL,
+    PRIMARY KEY (who, rank, due_rank, created_ms, instance, visit, key),
+    FOREIGN KEY (instance, visit, key) REFERENCES bookmark ON DELETE CASCADE
+) STRICT, WITHOUT ROWID;
+CREATE INDEX bookmark_person_of ON bookmark_person (instance, visit, key); -- for its end, and the foreign key
 
 CREATE TABLE external_call (
     instance TEXT NOT NULL REFERENCES instance (id) ON DELETE CASCADE,
@@ -261,6 +299,8 @@ CREATE TABLE inbox (
     PRIMARY KEY (target, dedupe_key)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX inbox_pending ON inbox (created_ms, target, dedupe_key, partition) WHERE consumed_step IS NULL;
+CREATE INDEX inbox_answer ON inbox (created_ms) -- of requests with a key, which are forgotten some day
+WHERE consumed_step IS NOT NULL AND substr(dedupe_key, 1, 8) = 'request:';
 
 -- A CloudEvent that came in, numbered in the order of arrival.
 CREATE TABLE message (
@@ -273,6 +313,7 @@ CREATE TABLE message (
     received_ms INTEGER NOT NULL,
     expires_ms INTEGER NOT NULL,
     nonce INTEGER NOT NULL, -- random, of who put it
+    taken INTEGER NOT NULL DEFAULT 0 CHECK (taken IN (0, 1)), -- by an instance that was deleted since
     body TEXT NOT NULL,
     UNIQUE (source, id)
 ) STRICT;
@@ -357,11 +398,28 @@ INSERT INTO partition (number)
 WITH RECURSIVE n (number) AS (SELECT 0 UNION ALL SELECT number + 1 FROM n WHERE number < 63)
 SELECT number FROM n;
 
+-- A token and whom it stands for.
 CREATE TABLE principal (
-    name TEXT NOT NULL PRIMARY KEY CHECK (length(name) BETWEEN 1 AND 512),
-    kind TEXT NOT NULL CHECK (kind IN ('user', 'group', 'service')),
-    roles TEXT NOT NULL, -- JSON array
-    secret_digest TEXT, -- never the secret
+    id TEXT NOT NULL PRIMARY KEY CHECK (length(id) BETWEEN 1 AND 128), -- the token's, public
+    name TEXT NOT NULL CHECK (length(name) BETWEEN 1 AND 512), -- the identity's; it may have several tokens
+    digest TEXT NOT NULL UNIQUE CHECK (length(digest) BETWEEN 1 AND 128), -- of the secret, which is nowhere
+    roles TEXT NOT NULL, -- JSON array of {"role", "namespace"}
+    group_names TEXT, -- JSON array
+    note TEXT,
+    created_by TEXT,
     created_ms INTEGER NOT NULL,
-    disabled_ms INTEGER
+    expires_ms INTEGER,
+    revoked_ms INTEGER,
+    revoked_by TEXT
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX principal_name ON principal (name, created_ms, id);
+
+-- Commands of no instance that were asked for under a key, until they are forgotten.
+CREATE TABLE request (
+    actor TEXT NOT NULL CHECK (length(actor) <= 512),
+    key TEXT NOT NULL CHECK (length(key) BETWEEN 1 AND 1024),
+    digest TEXT NOT NULL CHECK (length(digest) BETWEEN 1 AND 128),
+    created_ms INTEGER NOT NULL,
+    PRIMARY KEY (actor, key)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX request_created ON request (created_ms);
