@@ -272,7 +272,8 @@ static void put(pawl_config *config, pw_setting *fresh)
     *fresh = (pw_setting){ 0 };
 }
 
-/* A value that stays is not touched: texts that were given out last as long as the configuration. */
+/* A value that stays is not touched: texts that were given out last as long as the configuration.
+ */
 static void replace(pawl_config *config, pw_setting *fresh)
 {
     pw_setting *old = pw_config_find(config, fresh->key, pw_str_of(fresh->function));

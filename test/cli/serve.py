@@ -8,12 +8,13 @@ import http.server
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
 import threading
 
-from harness import PAWL, Skip, case, main, until
+from harness import PAWL, ROOT, Skip, case, main, until
 from web import Client
 
 ASK = """document: {dsl: 1.0.3, namespace: t, name: ask, version: 1.0.0}
@@ -143,6 +144,7 @@ def _(room):
     room.pawl("serve", "--db", "s.db", "--listen", "0.0.0.0:0").exits(2).complains("0.0.0.0", "nsecure")
     served = Served(room, "--insecure", listen="0.0.0.0:0")
     Client("127.0.0.1", served.port).get("/health/live").gives(200)
+    served.says("insecure: whoever reaches it may do everything with the store")
     served.stop()
 
 
@@ -295,6 +297,20 @@ def _(room):
     served = Served(room, env={**manager.env, "WATCHDOG_USEC": "1000", "WATCHDOG_PID": "1"})
     served.stop()
     assert [manager.next(), manager.next()] == ["READY=1", "STOPPING=1"]
+
+
+@case("the unit of systemd is one, and its command is one of ours")
+def _(room):
+    with open(os.path.join(ROOT, "dist", "pawl.service"), encoding="utf-8") as file:
+        unit = file.read()
+    words = re.search(r"^ExecStart=/usr/bin/pawl (.*)$", unit, re.MULTILINE).group(1).split()
+    assert words == ["serve", "--config", "/etc/pawl/pawl.yaml", "--db", "sqlite:/var/lib/pawl/pawl.db"], words
+    words[0], words[2] = "config", os.path.join(ROOT, "dist", "pawl.yaml")
+    room.pawl(*words).exits(0).silent()
+    if not shutil.which("systemd-analyze"):
+        raise Skip("systemd-analyze is not installed")
+    room.file("pawl.service", unit.replace("/usr/bin/pawl", "/bin/true"))
+    room.finish(room.start("verify", "--man=no", "./pawl.service", program="systemd-analyze")).exits(0).silent()
 
 
 # ---- stopping
