@@ -185,6 +185,7 @@ typedef struct cli_session {
     bool never_own;  /* only by the owner's socket */
     bool create;
     bool long_lived; /* others will want to send commands: say so when they cannot */
+    uint64_t job_lease_ms; /* if we come to own it; 0: the default */
     void (*on_step)(void *context, const char *entries);
     void *on_step_context;
     pw_value findings; /* that came with the last answer; PW_NONE: none */
