@@ -213,7 +213,8 @@ uint64_t session_slice_ms(const cli_session *session);
 void session_drain(cli_session *session);
 
 /* A command that asks one thing and prints the answer, as JSON or by `print`. */
-int cli_ask(cli_app *cli, bool look, pw_value request, void (*print)(cli_app *cli, pw_value answer));
+typedef enum cli_way { CLI_LOOK, CLI_CHANGE, CLI_CREATE } cli_way; /* the last makes the store if there is none */
+int cli_ask(cli_app *cli, cli_way way, pw_value request, void (*print)(cli_app *cli, pw_value answer));
 /* How to see the page behind, if there is one. */
 void cli_say_more(cli_app *cli, pw_value page);
 

@@ -424,9 +424,10 @@ void session_drain(cli_session *session)
 
 /* ---- one question */
 
-int cli_ask(cli_app *cli, bool look, pw_value request, void (*print)(cli_app *cli, pw_value answer))
+int cli_ask(cli_app *cli, cli_way way, pw_value request,
+            void (*print)(cli_app *cli, pw_value answer))
 {
-    cli_session session = { .cli = cli, .look = look };
+    cli_session session = { .cli = cli, .look = way == CLI_LOOK, .create = way == CLI_CREATE };
     int code = session_open(&session);
     if (code != EXIT_DONE)
         return code;
