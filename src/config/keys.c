@@ -34,6 +34,9 @@ static bool split_function(pw_str path, pw_str *name, pw_str *member)
         return false;
     *name = (pw_str){ path.ptr + from, (size_t)(colon - path.ptr) - from };
     *member = (pw_str){ colon + 1, path.len - from - name->len - 1 };
+    for (size_t i = 0; i < name->len; i++)
+        if ((unsigned char)name->ptr[i] < ' ' || name->ptr[i] == 0x7f)
+            return false;
     return name->len > 0 && name->len <= FUNCTION_NAME_MAX && pw_utf8_valid(*name);
 }
 

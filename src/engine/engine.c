@@ -203,15 +203,15 @@ static pawl_code read_options(pawl_options *out, const pawl_options *given, pawl
     if (out->expression_memory > EXPRESSION_MEMORY_MAX)
         return pw_fail(err, PAWL_INVALID, "options: expression_memory must be at most %d, not %llu",
                        EXPRESSION_MEMORY_MAX, (unsigned long long)out->expression_memory);
+    if (out->job_lease_ms > JOB_LEASE_MAX_MS)
+        return pw_fail(err, PAWL_INVALID, "options: job_lease_ms must be at most %d, not %llu",
+                       JOB_LEASE_MAX_MS, (unsigned long long)out->job_lease_ms);
     if (out->check_ms > CHECK_MAX_MS)
         return pw_fail(err, PAWL_INVALID, "options: check_ms must be at most %d, a day, not %llu", CHECK_MAX_MS,
                        (unsigned long long)out->check_ms);
     if (out->timer_batch > TIMER_BATCH_MAX)
         return pw_fail(err, PAWL_INVALID, "options: timer_batch must be at most %d, not %u", TIMER_BATCH_MAX,
                        out->timer_batch);
-    if (out->job_lease_ms > JOB_LEASE_MAX_MS)
-        return pw_fail(err, PAWL_INVALID, "options: job_lease_ms must be at most %d, not %llu",
-                       JOB_LEASE_MAX_MS, (unsigned long long)out->job_lease_ms);
     if (out->activity_count > 0 && !out->activities)
         return pw_fail(err, PAWL_INVALID, "options: activity_count is %zu but activities is NULL",
                        out->activity_count);

@@ -6,6 +6,7 @@
 #ifndef PW_EXPR_H
 #define PW_EXPR_H
 
+#include "base/schema.h"
 #include "base/value.h"
 
 #define PW_EXPR_LEVEL                                                                              \
@@ -68,6 +69,13 @@ PAWL_CHECK pawl_code pw_expr_run(pw_expr_machine *machine, const pw_expr *expr,
 /* The DSL's reading: the first output, or null if there is none. Stops after the first. */
 PAWL_CHECK pawl_code pw_expr_first(pw_value *out, pw_expr_machine *machine, const pw_expr *expr,
                                    const pw_expr_input *input, pw_arena *arena, pawl_error *err);
+
+/* Whether some part of `text` matches the pattern: `test` of the language, with the limits of one evaluation.
+ * PAWL_EXPRESSION: it is no pattern, or takes too much. */
+PAWL_CHECK pawl_code pw_expr_test(bool *found, pw_expr_machine *machine, pw_str pattern, pw_str text,
+                                  pawl_error *err);
+/* Patterns of JSON Schemas by the same; they cost what they cost here. */
+pw_schema_settings pw_expr_schema_settings(pw_expr_machine *machine);
 
 /* Fuel spent by the last evaluation: a repeatable count of its work. */
 uint64_t pw_expr_fuel_spent(const pw_expr_machine *machine);

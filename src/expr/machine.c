@@ -44,6 +44,8 @@ void pw_expr_machine_free(pw_expr_machine *m)
     pw_free(m->steps);
     pw_buf_done(&m->text);
     pw_regex_cache_free(m->regexes);
+    if (m->tester)
+        pw_arena_done(&m->tests);
     pw_free(m);
 }
 

@@ -211,6 +211,8 @@ struct pw_expr_machine {
     pw_buf text;          /* scratch */
     char thrown_text[30]; /* of an error that is not a string, cut */
     pw_regex_cache *regexes;
+    pw_arena tests;        /* of pw_expr_test: holds: */
+    const pw_expr *tester; /* NULL: not yet */
 };
 
 /* ---- for everything that runs in a machine */

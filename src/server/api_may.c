@@ -142,6 +142,8 @@ static bool place_name(pw_call *call, pw_value *request, pw_str *name)
     if (found.count == 0)
         return no_definition(call, *name);
     *name = pw_arena_printf(call->arena, PW_FMT "/" PW_FMT, PW_ARG(namespace_), PW_ARG(*name));
+    if (!name->ptr)
+        return pw_call_no_memory(call);
     *request = pw_with(call->arena, *request, PW_LIT("name"), pw_string_ref(*name));
     return true;
 }

@@ -60,30 +60,6 @@ bool pw_api_run(pw_call *call)
     return pw_call_execute(call, call->route->command) && answer_ok(call, call->route->status);
 }
 
-/* The command as it travels between processes. What would wait is parked, like everything else. */
-bool pw_api_command(pw_call *call)
-{
-    pw_value name = pw_get_lit(call->body, "command");
-    if (!pw_is(name, PW_STRING))
-        return pw_problem_http(&call->problem, PW_PROBLEM_BAD_BODY, "'command' must be a command's name, as a string");
-    pw_str text = pw_arena_str(call->arena, pw_text(name));
-    if (!text.ptr)
-        return pw_call_no_memory(call);
-    if (!pw_call_authorise(call, text.ptr))
-        return false;
-    bool polls = pw_str_is(text, "poll");
-    if (polls || pw_str_is(text, "wait")) {
-        pw_value request = pw_object_end(&call->members);
-        return polls ? pw_wait_poll(call, request) : pw_wait_command(call, request);
-    }
-    if (!pw_call_carry_out(call))
-        return false;
-    if (call->about->scope == PW_SCOPE_INSTANCE)
-        pw_call_put_token(call, pw_json_member(call->ok, "token"));
-    pw_call_answer_json(call, 200, pw_str_of(call->answer));
-    return true;
-}
-
 /* ---- the server itself */
 
 bool pw_api_live(pw_call *call)
@@ -214,10 +190,7 @@ bool pw_api_start(pw_call *call)
         return pw_call_no_memory(call);
     pw_call_put_correlation(call, id); /* without another it is the instance's own */
     pw_call_put_location(call, "/v1/instances", &id, 1);
-    if (call->waits)
-        return pw_wait_start(call, id, call->ok, existed);
-    pw_call_answer_json(call, existed ? 200 : 201, call->ok);
-    return true;
+    return pw_wait_start(call, id, call->ok, existed);
 }
 
 /* The three that look at an instance, and may wait before they do. */
@@ -278,26 +251,24 @@ bool pw_api_poll(pw_call *call)
 enum { MANY_MAX = 100 };
 
 /* Each as if it had come alone; one that is refused does not keep the others. */
-bool pw_api_many(pw_call *call)
+static bool answer_many(pw_call *call, const char *command, pw_value items)
 {
     pw_buf all;
-    if (!pw_is(call->body, PW_ARRAY))
-        return pw_api_run(call);
-    if (call->body.count == 0 || call->body.count > MANY_MAX)
+    if (items.count == 0 || items.count > MANY_MAX)
         return pw_problem_http(&call->problem, PW_PROBLEM_BAD_BODY, "an array must have 1 to %d items", MANY_MAX);
     if (call->idempotency_key.ptr)
         return pw_problem_http(&call->problem, PW_PROBLEM_BAD_HEADER,
                                "Idempotency-Key is of one request, not of several; a job's token is enough to repeat it");
-    for (uint32_t i = 0; i < call->body.count; i++)
-        if (!pw_is(pw_item(call->body, i), PW_OBJECT))
+    for (uint32_t i = 0; i < items.count; i++)
+        if (!pw_is(pw_item(items, i), PW_OBJECT))
             return pw_problem_http(&call->problem, PW_PROBLEM_BAD_BODY, "item %u of the array must be an object", i + 1);
     pw_buf_init(&all, 0);
-    pw_buf_char(&all, '[');
-    for (uint32_t i = 0; i < call->body.count; i++) {
+    pw_buf_text(&all, call->as_command ? "{\"ok\":[" : "[");
+    for (uint32_t i = 0; i < items.count; i++) {
         call->members = (pw_object_builder){ .arena = call->arena };
         call->problem = (pw_problem){ 0 };
         pw_buf_text(&all, i ? ",{" : "{");
-        if (pw_call_take_members(call, pw_item(call->body, i)) && pw_call_execute(call, call->route->command)) {
+        if (pw_call_take_members(call, pw_item(items, i)) && pw_call_execute(call, command)) {
             pw_buf_text(&all, "\"ok\":");
             pw_buf_str(&all, call->ok);
         } else {
@@ -306,9 +277,14 @@ bool pw_api_many(pw_call *call)
         }
         pw_buf_char(&all, '}');
     }
-    pw_buf_char(&all, ']');
+    pw_buf_text(&all, call->as_command ? "]}" : "]");
     call->problem = (pw_problem){ 0 };
     return pw_call_answer_buf(call, 200, &all);
+}
+
+bool pw_api_many(pw_call *call)
+{
+    return pw_is(call->body, PW_ARRAY) ? answer_many(call, call->route->command, call->body) : pw_api_run(call);
 }
 
 bool pw_api_token_create(pw_call *call)
@@ -318,5 +294,35 @@ bool pw_api_token_create(pw_call *call)
     pw_str id = member_text(call->ok, "id");
     pw_call_put_location(call, "/v1/tokens", &id, 1);
     pw_call_answer_json(call, 201, call->ok);
+    return true;
+}
+
+/* ---- commands */
+
+/* The command as it travels between processes. What would wait is parked, like everything else. */
+bool pw_api_command(pw_call *call)
+{
+    pw_value name = pw_get_lit(call->body, "command");
+    if (!pw_is(name, PW_STRING))
+        return pw_problem_http(&call->problem, PW_PROBLEM_BAD_BODY, "'command' must be a command's name, as a string");
+    pw_str text = pw_arena_str(call->arena, pw_text(name));
+    if (!text.ptr)
+        return pw_call_no_memory(call);
+    const pw_command_about *about = pw_command_find(text);
+    pw_value jobs = pw_get_lit(call->body, "jobs");
+    if (about && about->scope == PW_SCOPE_JOB && pw_is(jobs, PW_ARRAY))
+        return answer_many(call, about->name, jobs);
+    if (!pw_call_authorise(call, text.ptr))
+        return false;
+    bool polls = pw_str_is(text, "poll");
+    if (polls || pw_str_is(text, "wait")) {
+        pw_value request = pw_object_end(&call->members);
+        return polls ? pw_wait_poll(call, request) : pw_wait_command(call, request);
+    }
+    if (!pw_call_carry_out(call))
+        return false;
+    if (call->about->scope == PW_SCOPE_INSTANCE)
+        pw_call_put_token(call, pw_json_member(call->ok, "token"));
+    pw_call_answer_json(call, 200, pw_str_of(call->answer));
     return true;
 }

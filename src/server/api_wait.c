@@ -32,7 +32,7 @@ struct waiting {
     bool as_command;
     /* start */
     pw_str started;
-    bool existed;
+    bool existed, waited;
     /* show */
     uint64_t known;       /* token of If-None-Match; 0: none */
     bool any_known;
@@ -117,7 +117,7 @@ static bool look_or_park(pw_call *call, waiting *w)
 typedef struct place {
     uint64_t token;
     bool ended;
-    pw_str status; /* in the call's arena */
+    pw_str head; /* as pawl_head gives it, in the call's arena */
 } place;
 
 static bool find_place(pw_call *call, waiting *w, place *out)
@@ -128,13 +128,13 @@ static bool find_place(pw_call *call, waiting *w, place *out)
     if (pawl_head(call->api->p, w->id, &head, &err) != PAWL_OK)
         return pw_problem_of(&call->problem, &err);
     pw_str token = pw_json_member(pw_str_of(head), "token"), status = pw_json_member(pw_str_of(head), "status");
-    *out = (place){ .status = pw_arena_str(call->arena, status) };
+    *out = (place){ .head = pw_arena_str(call->arena, pw_str_of(head)) };
     for (size_t i = 0; i < token.len && token.ptr[i] >= '0' && token.ptr[i] <= '9'; i++)
         out->token = 10 * out->token + (uint64_t)(token.ptr[i] - '0');
     for (size_t i = 0; i < PW_LENGTH(ends); i++)
         out->ended = out->ended || (status.len > 2 && pw_str_is((pw_str){ status.ptr + 1, status.len - 2 }, ends[i]));
     pawl_free(head);
-    return out->status.ptr ? true : pw_call_no_memory(call);
+    return out->head.ptr ? true : pw_call_no_memory(call);
 }
 
 static void put_token(pw_call *call, uint64_t token)
@@ -146,20 +146,35 @@ static void put_token(pw_call *call, uint64_t token)
 
 /* ---- start */
 
-/* What start answered, and where the instance is: with its output or error once it has ended. */
+/* Members of one object behind those of another; what both have is the first one's. */
+static void add_others(pw_buf *buf, pw_str object, pw_str first, pw_value parsed)
+{
+    const pw_member *members = pw_members(parsed);
+    for (uint32_t i = 0; i < parsed.count; i++) {
+        char name[64];
+        (void)snprintf(name, sizeof name, PW_FMT, PW_ARG(members[i].key));
+        if (pw_json_member(first, name).ptr)
+            continue;
+        pw_buf_printf(buf, ",\"%s\":", name);
+        pw_buf_str(buf, pw_json_member(object, name));
+    }
+}
+
+/* What start answered, and what the instance is by now: with its output or error, if it was waited for and has ended. */
 static bool answer_started(pw_call *call, waiting *w, const place *at)
 {
+    static const char *const members[] = { "output", "error" };
     pawl_error err;
     char *shown = NULL;
+    pw_value head = { 0 };
     pw_buf buf;
-    if (at->ended && pawl_show(call->api->p, w->id, &shown, &err) != PAWL_OK)
+    if (pw_json_parse(&head, at->head, NULL, call->arena, &err) != PAWL_OK)
+        return pw_problem_of(&call->problem, &err);
+    if (at->ended && w->waited && pawl_show(call->api->p, w->id, &shown, &err) != PAWL_OK)
         return pw_problem_of(&call->problem, &err);
     pw_buf_init(&buf, 0);
     pw_buf_add(&buf, w->started.ptr, w->started.len - 1); /* '}' */
-    pw_buf_text(&buf, ",\"status\":");
-    pw_buf_str(&buf, at->status);
-    pw_buf_printf(&buf, ",\"token\":%llu", (unsigned long long)at->token);
-    static const char *const members[] = { "output", "error" };
+    add_others(&buf, at->head, w->started, head);
     for (size_t i = 0; shown && i < PW_LENGTH(members); i++) {
         pw_str member = pw_json_member(pw_str_of(shown), members[i]);
         if (!member.ptr)
@@ -170,7 +185,7 @@ static bool answer_started(pw_call *call, waiting *w, const place *at)
     pw_buf_char(&buf, '}');
     put_token(call, at->token);
     pawl_free(shown);
-    return pw_call_answer_buf(call, !at->ended ? 202 : w->existed ? 200 : 201, &buf);
+    return pw_call_answer_buf(call, w->waited && !at->ended ? 202 : w->existed ? 200 : 201, &buf);
 }
 
 static look look_started(pw_call *call, waiting *w)
@@ -189,6 +204,7 @@ bool pw_wait_start(pw_call *call, pw_str id, pw_str started, bool existed)
     waiting *w = new_waiting(call, id, look_started);
     if (w) {
         w->existed = existed;
+        w->waited = call->waits;
         w->started = pw_arena_str(pw_exchange_arena(call->exchange), started);
         if (!w->started.ptr)
             return pw_call_no_memory(call);

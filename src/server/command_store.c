@@ -23,12 +23,17 @@ static pawl_code run_state(pw_cmd *c, pawl_error *err)
         code = pw_cmd_result(c, &counts, err);
     pawl_free(c->result_text);
     c->result_text = NULL;
+    pawl_error trouble = { .code = PAWL_OK };
+    pw_value degraded = { 0 };
+    if (pawl_health(c->p, &trouble) != PAWL_OK)
+        degraded = pw_string(&c->arena, pw_str_of(trouble.message));
     pw_value path = options.namespaces ? (pw_value){ 0 } : pw_string_ref(pw_str_of(pawl_store(c->p)));
     c->result = pw_object_of(&c->arena,
                              (pw_member[]){ { PW_LIT("version"), pw_string_ref(pw_str_of(pawl_version())) },
                                             { PW_LIT("store"), path },
-                                            { PW_LIT("instances"), counts } },
-                             3);
+                                            { PW_LIT("instances"), counts },
+                                            { PW_LIT("degraded"), degraded } },
+                             4);
     return code;
 }
 

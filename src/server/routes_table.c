@@ -95,7 +95,7 @@ const pw_route pw_routes[] = {
 
     { PW_GET, "/v1/instances", "list", 200, pw_api_run, "listInstances", "instances", "Instances, the newest first",
       instances, PW_BODY_NONE, NULL, "InstancePage" },
-    { PW_POST, "/v1/instances", "start", 201, pw_api_start, "start", "instances", "Start an instance; 200 if the business key or Idempotency-Key finds one",
+    { PW_POST, "/v1/instances", "start", 201, pw_api_start, "start", "instances", "Start an instance; 200 if the business key finds one, 202 if it has not ended in the time to wait",
       started, PW_BODY_NEEDED, "Start", "Started", .also_status = "200|202" },
     { PW_GET, "/v1/instances/count", "count", 200, pw_api_run, "countInstances", "instances", "How many there are of each status",
       counted, PW_BODY_NONE, NULL, "Counts" },

@@ -23,7 +23,7 @@ bool pw_store_who(pw_str **out, size_t *count, const pw_bookmark *bookmark, pw_a
     bool assigned = bookmark->assigned_to.len > 0;
     if (!assigned && bookmark->candidates.len > 0 &&
         pw_json_parse(&candidates, bookmark->candidates, NULL, arena, NULL) == PAWL_NO_MEMORY)
-        return false;
+        return pw_arena_fail(arena, false) != NULL; /* what the parser used, perhaps */
     pw_value users = pw_get_lit(candidates, "users"), groups = pw_get_lit(candidates, "groups");
     size_t user_count = pw_is(users, PW_ARRAY) ? users.count : 0,
            group_count = pw_is(groups, PW_ARRAY) ? groups.count : 0;

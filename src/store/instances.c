@@ -38,7 +38,7 @@ bool pw_store_labels(pw_label **out, size_t *count, pw_commit_item *item, pw_are
     pw_value labels;
     pawl_code code = pw_json_parse(&labels, text, NULL, arena, NULL);
     if (code == PAWL_NO_MEMORY)
-        return false;
+        return pw_arena_fail(arena, false) != NULL; /* what the parser used, perhaps */
     if (code != PAWL_OK || !pw_is(labels, PW_OBJECT))
         return refuse_labels(item, no_object);
     if (labels.count > PW_LABELS_MAX)

@@ -265,7 +265,6 @@ static pawl_code delete_instance(pw_sqlite *store, pw_str id, uint64_t token, pa
         return pw_store_not_ended(err, id);
     if (rc == SQLITE_OK)
         rc = delete_all(store, id, messages);
-    PW_FAULT("store-after-delete");
     return rc == SQLITE_OK ? PAWL_OK : pw_sqlite_write_failed(store, rc, "delete an instance", err);
 }
 

@@ -48,6 +48,8 @@ TEST(config, json_is_read_strictly_with_lines)
         { "{\"Jobs\":{\"Functions\":{\"mail\":5}}}", "f:1: Jobs:Functions:mail: " },
         { "{\"Jobs\":{\"Functions\":{\"\":{\"Rate\":1}}}}", "f:1: Jobs:Functions::Rate: there is no such key" },
         { "{\"Jobs\":{\"Functions\":{\"a\":{\"Rat\":1}}}}", "f:1: Jobs:Functions:a:Rat: there is no such key; did you mean 'Jobs:Functions:a:Rate'?" },
+        { "{\"Jobs\":{\"Functions\":{\"a\\u0000b\":{\"Rate\":1}}}}", "there is no such key" },
+        { "{\"Jobs\":{\"Functions\":{\"a\\nb\":{\"Rate\":1}}}}", "there is no such key" },
         { "{\"\":1}", "f:1: " },
         { "{\"Server\":{\"Listen\":[\"a:1\",2]}}", "this is a list" },
         { "{\"Server\":{\"Listen\":[\"a:1,b:2\"]}}", "this is a list" },

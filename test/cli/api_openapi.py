@@ -1,0 +1,193 @@
+#!/usr/bin/env python3
+"""The OpenAPI document: it is one, and every operation of it answers as it says."""
+import re
+
+from harness import case, main, until
+from openapi import answer_problems, follow, operations, problems
+from web import serve
+
+ASK = """
+document: { dsl: '1.0.3', namespace: t, name: ask, version: '1.0.0' }
+do:
+  - ask:
+      call: userTask
+      with:
+        title: Yes or no?
+        priority: 3
+        due: PT1H
+        candidates: { users: [ ada ], groups: [ painters ] }
+        form: { schema: { type: object, properties: { yes: { type: boolean } }, required: [ yes ] } }
+        data: { n: 1 }
+"""
+WORK = """
+document: { dsl: '1.0.3', namespace: t, name: work, version: '1.0.0' }
+do: [ { work: { call: paint, with: { colour: red } } } ]
+"""
+HEAR = """
+document: { dsl: '1.0.3', namespace: t, name: hear, version: '1.0.0' }
+do: [ { hear: { listen: { to: { one: { with: { type: com.example.order } } } } } } ]
+"""
+OFTEN = """
+document: { dsl: '1.0.3', namespace: t, name: often, version: '1.0.0' }
+schedule: { every: { hours: 1 } }
+do: [ { a: { set: { x: 1 } } } ]
+"""
+NAP = """
+document: { dsl: '1.0.3', namespace: t, name: nap, version: '1.0.0' }
+do: [ { sleep: { wait: PT1H } } ]
+"""
+EVENT = {"specversion": "1.0", "id": "1", "source": "/shop", "type": "com.example.order", "data": {"n": 1}}
+
+
+class Checked:
+    """Calls operations by name and holds their answers against the document."""
+
+    def __init__(self, web):
+        self.web = web
+        self.document = web.get("/v1/openapi.json").gives(200).json
+        self.operations = operations(self.document)
+        self.called = set()
+
+    def call(self, operation_name, status, body=None, query="", kind=None, headers=None, **values):
+        method, path, operation = self.operations[operation_name]
+        path = re.sub(r"\{([^}]+)\}", lambda found: values[found.group(1)], path)
+        answer = self.web.ask(method, path + query, body, kind=kind, headers=headers).gives(status)
+        assert str(status) in operation["responses"] or status >= 400, f"{operation_name}: the document knows no {status}"
+        found = answer_problems(self.document, operation, answer)
+        assert not found, f"{operation_name}: " + "\n".join(found) + "\n" + answer.told()
+        if body is not None and not isinstance(body, str) and "application/json" in operation["requestBody"]["content"] and status < 400:
+            found = problems(self.document, operation["requestBody"]["content"]["application/json"]["schema"], body)
+            assert not found, f"{operation_name}: what it took is not what the document says: {found}"
+        if status < 400:
+            self.called.add(operation_name)
+        return answer
+
+
+@case("the document is OpenAPI 3.1, whole, and knows each operation by one name")
+def _(room):
+    web = serve(room)
+    document = web.get("/v1/openapi.json").gives(200).json
+    assert document["openapi"] == "3.1.0" and document["info"]["version"] and document["security"] == [{"token": []}]
+    count = sum(len(methods) for methods in document["paths"].values())
+    assert len(operations(document)) == count > 40, count
+    used = set()
+
+    def look(at):
+        if isinstance(at, dict):
+            if "$ref" in at:
+                used.add(at["$ref"])
+                follow(document, at["$ref"])
+            for value in at.values():
+                look(value)
+        elif isinstance(at, list):
+            for value in at:
+                look(value)
+
+    look(document)
+    known = {f"#/components/{kind}/{name}" for kind in ("schemas", "parameters", "responses") for name in document["components"][kind]}
+    assert used == known, f"used and not there, or there and not used: {used ^ known}"
+    for name, (_, path, operation) in operations(document).items():
+        for part in re.findall(r"\{([^}]+)\}", path):
+            assert {"name": part, "in": "path", "required": True, "schema": {"type": "string"}} in operation["parameters"], name
+        assert operation["summary"] and operation["tags"] and operation["description"], name
+        assert operation["responses"]["default"] == {"$ref": "#/components/responses/Problem"}, name
+        assert (operation.get("security") == []) == path.startswith("/health/"), name
+
+
+@case("every operation is called, and answers as the document says")
+def _(room):
+    web = serve(room)
+    c = Checked(web)
+    c.call("live", 200)
+    c.call("ready", 200)
+    assert isinstance(c.call("openapi", 200).json, dict)
+    c.call("command", 200, {"command": "ping"})
+    c.call("command", 404, {"command": "show", "id": "none"})
+
+    for text in (ASK, WORK, HEAR, OFTEN, NAP):
+        c.call("deploy", 201, text, kind="application/yaml")
+    c.call("deploy", 200, ASK, kind="application/yaml")
+    c.call("deploy", 422, "x: 1", kind="application/yaml")
+    c.call("validate", 200, "x: 1", kind="application/yaml", query="?portable=true")
+    of_ask = {"namespace": "t", "name": "ask", "version": "1.0.0"}
+    for query in ("", "?format=mermaid", "?format=dot"):
+        c.call("drawDocument", 200, ASK, kind="application/yaml", query=query)
+        c.call("getGraph", 200, query=query, **of_ask)
+    assert c.call("listDefinitions", 200, query="?limit=2").json["next"]
+    for accept in ("application/json", "application/yaml", "text/plain"):
+        c.call("getNewestDefinition", 200, headers={"Accept": accept}, **of_ask)
+        c.call("getDefinition", 200, headers={"Accept": accept}, **of_ask)
+    c.call("setStatus", 200, {"status": "published"}, **of_ask)
+
+    one = c.call("start", 201, {"name": "t/ask", "version": "1.0.0", "input": {"a": 1}, "key": "k", "labels": {"team": "a"}}).json["id"]
+    c.call("start", 200, {"name": "t/ask", "version": "1.0.0", "input": {"a": 1}, "key": "k"})
+    c.call("start", 202, {"name": "t/ask", "input": {"a": 1}}, query="?wait=1ms")
+    c.call("start", 409, {"name": "t/ask", "input": {"a": 2}, "key": "k"})
+    c.call("start", 201, {"name": "t/ask", "startAt": "2999-01-01T00:00:00Z"})
+    c.call("start", 201, {"name": "t/hear"})
+    tag = until(lambda: (lambda a: a.json["status"] == "waiting" and a.headers["ETag"])(c.call("getInstance", 200, id=one)), "a task")
+    c.call("getInstance", 304, headers={"If-None-Match": tag}, id=one)
+    c.call("cancel", 412, headers={"If-Match": '"99"'}, id=one)
+    c.call("listInstances", 200, query="?limit=1")
+    c.call("countInstances", 200)
+    c.call("getState", 200)
+    c.call("getLog", 200, query="?limit=1", id=one)
+    c.call("listSchedules", 200)
+
+    key = c.call("listBookmarksOf", 200, instance=one).json["bookmarks"][0]["key"]
+    at = {"id": one, "key": key}
+    c.call("listBookmarks", 200, query="?limit=1")
+    assert c.call("getBookmark", 200, **at).json["form"]["schema"]["required"] == ["yes"]
+    c.call("claimBookmark", 200, {"leaseMs": 60000}, **at)
+    c.call("releaseBookmark", 200, **at)
+    assert len(c.call("listTasks", 200, query="?person=ada").json["bookmarks"]) >= 1
+    c.call("getTask", 200, **at)
+    c.call("claimTask", 200, {}, **at)
+    c.call("releaseTask", 200, **at)
+    c.call("commentTask", 200, {"text": "why?"}, **at)
+    c.call("delegateTask", 200, {"to": "bob"}, **at)
+    c.call("completeTask", 422, {"data": {"yes": "perhaps"}}, **at)
+    c.call("completeTask", 200, {"data": {"yes": True}}, **at)
+    c.call("getBookmark", 200, **at)
+    c.call("getInstance", 200, query="?wait=30s", id=one)
+    c.call("getOutput", 200, id=one)
+    c.call("getLog", 200, id=one)
+    nap = c.call("start", 201, {"name": "t/nap"}).json["id"]
+    wake = until(lambda: c.call("listBookmarksOf", 200, instance=nap).json["bookmarks"], "a timer")[0]["key"]
+    c.call("resume", 200, {}, id=nap, key=wake)
+
+    c.call("publish", 200, EVENT, kind="application/cloudevents+json")
+    c.call("publish", 200, [EVENT, {**EVENT, "id": "2"}], kind="application/cloudevents-batch+json", query="?ttlMs=60000")
+
+    for _ in range(3):
+        c.call("start", 201, {"name": "t/work"})
+    c.call("limitJobs", 200, {"function": "paint", "maxConcurrent": 10, "rate": 100.5})
+    polled = []
+    while len(polled) < 3:
+        polled += c.call("pollJobs", 200, {"functions": ["paint"], "max": 3, "waitMs": 30000, "leaseMs": 60000, "worker": "me"}).json["jobs"]
+    tokens = [job["token"] for job in polled]
+    c.call("heartbeatJob", 200, {"token": tokens[0], "leaseMs": 60000, "progress": 1})
+    c.call("heartbeatJob", 200, [{"token": tokens[0]}, {"token": "none"}])
+    c.call("listJobs", 200, query="?function=paint")
+    c.call("completeJob", 200, {"token": tokens[0], "result": {"done": True}})
+    c.call("completeJob", 200, [{"token": tokens[0], "result": 2}, {"token": tokens[1]}])
+    c.call("failJob", 200, {"token": tokens[2], "status": 500, "title": "no", "detail": "none", "retryable": True, "retryAfterMs": 1})
+    c.call("failJob", 200, [{"token": tokens[2]}])
+
+    nap = c.call("start", 201, {"name": "t/nap"}).json["id"]
+    c.call("suspend", 200, {"reason": "look"}, id=nap)
+    c.call("continue", 200, id=nap)
+    c.call("deleteInstance", 409, id=nap)
+    c.call("cancel", 200, {"reason": "no more"}, id=nap)
+    c.call("deleteInstance", 204, id=nap)
+
+    made = c.call("createToken", 201, {"name": "ci", "roles": [{"role": "viewer", "namespace": "t"}], "ofGroups": ["painters"], "note": "for a test",
+                                       "expiresAt": "2999-01-01T00:00:00Z"}).json
+    c.call("listTokens", 200)
+    c.call("revokeToken", 204, tokenId=made["id"])
+    c.call("listTokens", 200)
+    assert c.called == set(c.operations), f"not called: {set(c.operations) - c.called}"
+
+
+if __name__ == "__main__":
+    main()
