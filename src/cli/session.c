@@ -261,8 +261,9 @@ pawl_code session_call(cli_session *session, pw_value request, pw_value *out, pa
     return code;
 }
 
-/* What was found only where the definition is published, such as a function that nobody has. */
-static bool say_findings(cli_session *session, const char *path)
+/* What was found only where the definition is published: errors, or functions that nobody there
+ * has, which may be right. Other warnings have been said when the file was checked. */
+static bool say_findings(cli_session *session, const char *path, bool errors)
 {
     pw_value findings = session->findings;
     uint32_t count = pw_is(findings, PW_ARRAY) && !session->cli->json ? findings.count : 0;
@@ -272,10 +273,13 @@ static bool say_findings(cli_session *session, const char *path)
         int64_t line = 0, column = 0;
         (void)pw_integer(pw_get_lit(finding, "line"), &line);
         (void)pw_integer(pw_get_lit(finding, "column"), &column);
-        if (!pw_truthy(pw_get_lit(finding, "error")))
-            continue; /* a warning has been said when the file was checked */
-        cli_note("%s:%lld:%lld: " PW_FMT, path, (long long)(line > 0 ? line : 1),
-                 (long long)(column > 0 ? column : 1), PW_ARG(pw_get_text(finding, "message")));
+        bool error = pw_truthy(pw_get_lit(finding, "error"));
+        if (error != errors ||
+            (!error && !pw_str_is(pw_get_text(finding, "code"), "function-not-registered")))
+            continue;
+        cli_note("%s:%lld:%lld: %s" PW_FMT, path, (long long)(line > 0 ? line : 1),
+                 (long long)(column > 0 ? column : 1),
+                 error ? "" : "warning: ", PW_ARG(pw_get_text(finding, "message")));
         said = true;
     }
     return said;
@@ -292,9 +296,12 @@ int session_deploy(cli_session *session, const char *path, pw_str text, pw_value
                                     { PW_LIT("text"), pw_string_ref(text) } },
                      2);
     pawl_code code = session_call(session, request, out, &err);
-    if (code == PAWL_OK)
+    if (code == PAWL_OK) {
+        if (pw_is(pw_get_lit(*out, "created"), PW_TRUE))
+            (void)say_findings(session, name, false);
         return EXIT_DONE;
-    if (code == PAWL_INVALID && say_findings(session, name))
+    }
+    if (code == PAWL_INVALID && say_findings(session, name, true))
         return EXIT_USAGE;
     (void)pw_error_context(&err, code, "%s", name);
     return cli_fail_error(cli, &err);

@@ -116,8 +116,8 @@ def _(room):
 @case("over a server a person sees and does what is its own, and no more")
 def _(room):
     server = serve(room, "--auth", db="s.db")
-    secret = {name: room.pawl("token", "create", name, "--role", "viewer@shop", *groups, *DB).exits(0).out.strip() for name, groups in (
-        ("ada", ("--group", "sales")), ("bob", ("--group", "sales")), ("eve", ()))}
+    secret = {name: room.pawl("token", "create", name, "--role", "worker@shop" if name == "will" else "viewer@shop", *groups, *DB).exits(0).out.strip() for name, groups in (
+        ("ada", ("--group", "sales")), ("bob", ("--group", "sales")), ("eve", ()), ("will", ()))}
     deployed(room)
     one, own = start(room, "ask", n=1), start(room, "own")
 
@@ -134,7 +134,7 @@ def _(room):
     room.pawl("complete", one, "approve", "--data", '{"approved": true}', *where("ada")).exits(0).prints(f"{one} approve is completed\n")
     output = room.pawl("show", one, "--json", *DB).exits(0).json()["output"]
     assert output["approved"] is True and output["completedBy"] == "ada", output
-    room.pawl("tasks", "--person", "ada", *where("eve")).exits(2)
+    room.pawl("tasks", "--person", "ada", *where("will")).exits(2).complains("needs the role viewer")
     room.pawl("tasks", "--group", "sales", *where("eve")).exits(2).complains("--group")
 
 
