@@ -653,5 +653,6 @@ void sim_finish(void)
     push_to_the_end(healed_ns);
     while (sim_services_busy())
         sim_sleep(SIM_S);
+    sim_workers_stop();
     close_all();
 }
