@@ -51,6 +51,7 @@ ENGINE = ['unit/engine_api', 'unit/engine_run', 'unit/engine_failure', 'unit/eng
 FUZZ = ['fuzz/state', 'fuzz/row', 'alloc']
 CRASH = ['crash/power', 'crash/points']
 ORDER = {
+    'base': ['unit/base/schema', 'unit/expr-patterns'] + UNIT,
     'policy': UNIT + ENGINE,
     'engine': ENGINE + ['unit/engine_leases'] + CRASH,
     'core': UNIT + ENGINE + FUZZ + ['crash/points'],
