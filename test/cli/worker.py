@@ -329,6 +329,17 @@ def _(room):
         os.kill(int(file.read()), signal.SIGKILL)
 
 
+@case("the command inherits its three standard streams, and nothing else that is open")
+def _(room):
+    server = serve(room)
+    server.deploy(ONE)
+    command = script(room, "ls -l /proc/$$/fd > list\ngrep -cE 'socket|pipe|pidfd|pawl.db' list\n")
+    for where in (["--server", url(server)], ["--db", "pawl.db"]):
+        identity, = start(room, server)
+        room.pawl("worker", "work", "--jobs", "1", *where, "--", command).exits(0)
+        assert at_end(room, server, identity)["output"] == 3
+
+
 @case("a command that cannot be run, and other words that are wrong, are bad usage")
 def _(room):
     room.file("plain", "no program")
