@@ -1,15 +1,15 @@
 /* jobs.c - the shards' side of the board: see jobs.h and drivers/workers.h.
  *
- *     commit ──► ticket put ──► a poll wants it ──► shard reads the state ──► given, leased
- *                                    '── unsure ──► "attempt lost" is committed ──► the next
- * attempt, given lease over ──► "attempt lost" is committed ──► the next attempt is put deadline
- * ──► a failure (408) is committed
+ *     commit --> ticket put --> a poll wants it --> the shard reads the state --> given, leased
+ *                                 '-- unsure: "attempt lost" is committed, the next one is given
+ *     lease over --> "attempt lost" is committed --> the next attempt is put
+ *     deadline over --> a failure (408) is committed
  *
  * The committed state says that an attempt is wanted; the board only knows where it is just now. So
- * a ticket that the board should not have is found out when it is asked for, and one that it should
- * have when the instance is looked at again. Whatever was handed out before this process had the
- * partition is unsure: somebody may be at it, who has one lease to say so. Nothing here may fail
- * after a commit: the memory for a ticket is got before. */
+ * a ticket that should not be there is found out when it is asked for, and one that should be there
+ * when the instance is looked at again. What another process may have handed out is unsure: who is
+ * at it has one lease to say so. Nothing here may fail after a commit: the memory for a ticket is
+ * got before. */
 #include "engine/engine.h"
 #include "base/json.h"
 

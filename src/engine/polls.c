@@ -1,8 +1,7 @@
 /* polls.c - what workers ask for, and what there is for them: the polls of the API on the board.
  *
- *     pawl_poll_open --> WAITING --board: on_poll--> TELLING (on_jobs runs) --> TOLD -->
- * pawl_poll_close
- *                           '--- pawl_poll_close: withdrawn from the board -----------------^
+ *     open --> WAITING --on_poll--> TELLING: on_jobs runs --> TOLD --close--> freed
+ *                 '-- close: withdrawn from the board -----------------------^
  *
  * on_jobs is called once, on the thread that had the last job for it: a shard's, or the board's
  * when its time is over. It may close its own poll, which is then freed when it has returned. */

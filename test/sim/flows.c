@@ -61,10 +61,12 @@ static void put_call(writer *w)
 
 static void put_function(writer *w)
 {
+    size_t which = draw(sim_activity_count + sim_job_count);
     pw_buf_printf(&w->out,
                   "\"call\":\"%s\",\"with\":{\"n\":\"${ .n }\"},"
                   "\"output\":{\"as\":\"${ $input + {made: .weight} }\"}",
-                  sim_activities[draw(sim_activity_count)].name);
+                  which < sim_activity_count ? sim_activities[which].name
+                                             : sim_jobs[which - sim_activity_count]);
 }
 
 static void put_person(writer *w)

@@ -14,6 +14,7 @@ typedef struct visit {
     bool begun, ended, faulted, consumed, works;
     uint32_t lost;     /* attempts that were declared lost */
     uint64_t handed;   /* attempts that were handed out, as bits */
+    uint64_t answered; /* attempts that workers have answered, as bits */
     char *key, *input; /* of its attempts; NULL: none yet */
 } visit;
 
@@ -125,7 +126,7 @@ static void on_visit(account *a, uint32_t alias, pw_str type, uint64_t number)
         IS(type, "task.skipped"))
         v->ended = true;
     v->faulted = IS(type, "task.faulted");
-    if (IS(type, "attempt.lost"))
+    if (IS(type, "attempt.lost") || IS(type, "attempt.failed"))
         v->lost++;
     if (IS(type, "bookmark.consumed")) {
         if (v->consumed)
@@ -133,6 +134,18 @@ static void on_visit(account *a, uint32_t alias, pw_str type, uint64_t number)
                           (unsigned long long)number);
         v->consumed = true;
     }
+}
+
+/* A worker's answer is taken: of the attempt that is wanted, and the first. */
+static void on_answer(account *a, uint32_t alias, pw_value entry, uint64_t number)
+{
+    visit *v = visit_of(a, number);
+    int64_t attempt = 0;
+    if (!pw_integer(pw_get_lit(entry, "attempt"), &attempt) || attempt < 1 || attempt > 63 ||
+        (uint64_t)attempt != v->lost + 1ull || v->answered >> attempt & 1)
+        sim_violation("i%u: an answer to attempt %lld of visit %llu is taken", alias,
+                      (long long)attempt, (unsigned long long)number);
+    v->answered |= 1ull << attempt;
 }
 
 static void on_entry(account *a, uint32_t alias, pw_value entry, bool ended)
@@ -155,6 +168,8 @@ static void on_entry(account *a, uint32_t alias, pw_value entry, bool ended)
         a->entry.suspended++;
     if (of_task && number > 0)
         on_visit(a, alias, type, (uint64_t)number);
+    if (of_task && IS(type, "job.answered"))
+        on_answer(a, alias, entry, (uint64_t)number);
     if (of_task && pw_get_text(entry, "function").len && IS(type, "task.started"))
         visit_of(a, (uint64_t)number)->works = true;
 }
@@ -382,6 +397,16 @@ void sim_ledger_attempt(pw_str instance, uint64_t number, uint32_t attempt, pw_s
         v->key = sim_copy(key);
         v->input = sim_copy(input);
     }
+}
+
+sim_answer sim_ledger_answer(pw_str instance, uint64_t number, uint32_t attempt)
+{
+    account *a = &accounts[sim_alias(instance) - 1];
+    const visit *v = visit_of(a, number);
+    bool taken = v->answered >> attempt & 1;
+    return (sim_answer){ .wanted = v->begun && v->works && !v->ended && !taken &&
+                                   attempt == v->lost + 1 && !pw_status_ended(a->entry.status),
+                         .times = taken };
 }
 
 void sim_ledger_reported(const char *json)

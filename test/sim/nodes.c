@@ -134,6 +134,7 @@ static void live(void *context)
     node->complete = sim_healed || sim_chance(SIM_CHAOS, 800);
     options.activity_count = sim_activity_count - !node->complete;
     options.on_step = on_step;
+    options.job_lease_ms = 1000u << sim_below(SIM_CHAOS, 5);
     pawl_error err = { .code = PAWL_OK };
     pawl *engine = NULL;
     char name[16];
@@ -388,6 +389,7 @@ void sim_run(const sim_case *c, sim_result *out)
     }
     raise_the_dead(true);
     sim_users_start(sim_settings.users, sim_settings.instances);
+    sim_workers_start(1 + (uint32_t)sim_below(SIM_CASE, 3));
     (void)sim_spawn(NULL, "chaos", chaos, NULL);
     sim_loop();
     out->simulated_ms = sim_now_ns / SIM_MS;

@@ -34,7 +34,7 @@
     X(CLOCKS, "clock", "clocks drift and jump")                                                    \
     X(STORE, "store", "the store is slow, fails, and leaves outcomes unknown")                     \
     X(HTTP, "http", "services are slow, fail, answer late or not at all")                          \
-    X(WORK, "activities", "activities fail, or do not return in time")                             \
+    X(WORK, "activities", "activities fail, or do not return in time; workers die")                             \
     X(USERS, "users", "users repeat, contradict, cancel, suspend")                                 \
     X(INBOX, "inbox", "commands also come as rows of the inbox")
 
@@ -103,6 +103,7 @@ typedef enum sim_stream {
     SIM_STORE_CHANCE,
     SIM_SERVICE,
     SIM_ACTIVITY,
+    SIM_WORKER,
     SIM_USER, /* and the next SIM_USERS_MAX */
     SIM_STREAMS = SIM_USER + SIM_USERS_MAX + 1
 } sim_stream;
@@ -212,6 +213,13 @@ void sim_users_start(uint32_t count, uint32_t instances);
 bool sim_users_done(void);
 void sim_finish(void); /* after the faults: brings everything to its end, or finds that it cannot */
 
+/* ---- workers (workers.c) */
+
+extern const char *const sim_jobs[]; /* functions that only they have */
+extern const size_t sim_job_count;
+void sim_workers_start(uint32_t count);
+void sim_workers_stop(void); /* until all have gone home */
+
 /* ---- the ledger (ledger.c): what was committed, checked as it is committed */
 
 uint32_t sim_alias(pw_str instance); /* a small number from 1, for the history and as an index */
@@ -222,6 +230,11 @@ void sim_ledger_returned(pw_str target, pw_str key); /* a row that can have no e
 void sim_ledger_request(pw_str instance, pw_str key, pw_str request);
 void sim_ledger_attempt(pw_str instance, uint64_t visit, uint32_t attempt, pw_str key,
                         pw_str input);
+typedef struct sim_answer {
+    bool wanted;    /* an answer to this attempt has an effect */
+    uint32_t times; /* steps that have taken one */
+} sim_answer;
+sim_answer sim_ledger_answer(pw_str instance, uint64_t visit, uint32_t attempt);
 void sim_ledger_reported(const char *json); /* on_step */
 
 typedef struct sim_entry { /* of one instance */

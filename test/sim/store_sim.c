@@ -403,6 +403,39 @@ WRITE(messages_expire, "an expiry",
       (pw_store * base, int64_t now_ms, uint32_t most, uint32_t *deleted, pawl_error *err),
       (s->real, now_ms, most, deleted, err))
 
+READ(instance_count,
+     (pw_store * base, const pw_instance_filter *filter, uint64_t *counts, pawl_error *err),
+     (of(base)->real, filter, counts, err))
+WRITE(instance_delete, "a deletion", (pw_store * base, pw_str id, uint64_t token, pawl_error *err),
+      (s->real, id, token, err))
+READ(open_bookmarks,
+     (pw_store * base, const pw_bookmark_filter *filter, const pw_open_place *behind,
+      const pw_str *people, size_t people_count, uint32_t limit, pw_open_bookmark **out,
+      size_t *count, pw_arena *arena, pawl_error *err),
+     (of(base)->real, filter, behind, people, people_count, limit, out, count, arena, err))
+WRITE(answers_expire, "answers expire",
+      (pw_store * base, int64_t before_ms, uint32_t most, uint32_t *deleted, pawl_error *err),
+      (s->real, before_ms, most, deleted, err))
+WRITE(principal_put, "an identity is put",
+      (pw_store * base, const pw_principal *principal, pawl_error *err),
+      (s->real, principal, err))
+WRITE(principal_revoke, "an identity is revoked",
+      (pw_store * base, pw_str id, pw_str by, int64_t now_ms, pawl_error *err),
+      (s->real, id, by, now_ms, err))
+READ(principal_get,
+     (pw_store * base, pw_str digest, pw_principal *out, pw_arena *arena, pawl_error *err),
+     (of(base)->real, digest, out, arena, err))
+READ(principals,
+     (pw_store * base, pw_principal **out, size_t *count, pw_arena *arena, pawl_error *err),
+     (of(base)->real, out, count, arena, err))
+WRITE(request_put, "a request",
+      (pw_store * base, pw_str actor, pw_str key, pw_str digest, int64_t now_ms, bool *seen,
+       pawl_error *err),
+      (s->real, actor, key, digest, now_ms, seen, err))
+WRITE(requests_expire, "requests expire",
+      (pw_store * base, int64_t before_ms, uint32_t most, uint32_t *deleted, pawl_error *err),
+      (s->real, before_ms, most, deleted, err))
+
 /* The ledger hears of what can never begin. */
 static pawl_code node_inbox_return(pw_store *base, pw_str target, pw_str key,
                                    const pw_inbox_row *reply, pawl_error *err)
@@ -578,6 +611,16 @@ static const pw_store_ops node_ops = {
     .commit = node_commit,
     .instance_get = node_instance_get,
     .instance_list = node_instance_list,
+    .instance_count = node_instance_count,
+    .instance_delete = node_instance_delete,
+    .open_bookmarks = node_open_bookmarks,
+    .answers_expire = node_answers_expire,
+    .principal_put = node_principal_put,
+    .principal_revoke = node_principal_revoke,
+    .principal_get = node_principal_get,
+    .principals = node_principals,
+    .request_put = node_request_put,
+    .requests_expire = node_requests_expire,
     .due = node_due,
     .next_due = node_next_due,
     .steps = node_steps,
@@ -637,6 +680,7 @@ pw_store *sim_store_of(sim_node *node)
     PW_ASSERT(code == PAWL_OK);
     s->base.ops = &node_ops;
     s->base.generation = sim_store->generation;
+    s->base.secret = sim_store->secret;
     s->base.path = sim_store->path;
     s->node = node;
     return &s->base;

@@ -835,4 +835,115 @@ TEST(leases, nothing_is_lost_or_done_twice_while_nodes_come_and_go)
     cluster_done(&c);
 }
 
+/* ------------------------------------------------------------------ jobs */
+
+/* Up to `max` jobs of the node; their tokens, and how many. */
+static unsigned take_jobs(cluster *c, unsigned i, uint32_t max, uint64_t wait_ms, char tokens[][128])
+{
+    static const char *const functions[] = { "pack" };
+    const pawl_poll_options options = { .struct_size = sizeof options,
+                                        .functions = functions,
+                                        .function_count = 1,
+                                        .max = max,
+                                        .wait_ms = wait_ms };
+    fixture *f = &c->nodes[i];
+    char *jobs = NULL;
+    EXPECT_OK(pawl_jobs_poll(f->p, &options, &jobs, &f->err), f->err);
+    unsigned count = (unsigned)strtoul(ask(jobs, ".jobs | length"), NULL, 10);
+    for (unsigned n = 0; n < count; n++) {
+        char question[64];
+        (void)snprintf(question, sizeof question, ".jobs[%u].token", n);
+        (void)snprintf(tokens[n], 128, "%s", ask(jobs, question) + 1);
+        tokens[n][strlen(tokens[n]) - 1] = '\0';
+    }
+    pawl_free(jobs);
+    return count;
+}
+
+/* "ready unsure leased" of a node. */
+static const char *jobs_of(cluster *c, unsigned i)
+{
+    fixture *f = &c->nodes[i];
+    char *text = NULL;
+    EXPECT_OK(pawl_jobs(f->p, NULL, &text, &f->err), f->err);
+    const char *counts = ask(text, "[.functions[] | .ready, .unsure, .leased]");
+    pawl_free(text);
+    return counts;
+}
+
+TEST(leases, jobs_go_with_their_partitions_and_their_workers_stay_with_them)
+{
+    enum { JOBS = 64 };
+    static cluster c;
+    static char tokens[JOBS][128];
+    cluster_init(&c, LEASE_MS);
+    node_open(&c, 0);
+    deploy(&c.nodes[0], "packing", "  - pack: {call: pack, with: {}}");
+    for (unsigned n = 0; n < JOBS; n++)
+        pawl_free(start(&c.nodes[0], "packing", NULL));
+    EXPECT_INT(take_jobs(&c, 0, JOBS, WAIT_MS, tokens), JOBS);
+    EXPECT_TEXT(jobs_of(&c, 0), "[0,0,64]");
+    node_open(&c, 1);
+    rounds(&c);
+    EXPECT_INT(held(&c, 0), 32);
+    EXPECT_INT(held(&c, 1), 32);
+    EXPECT_OK(pawl_drain(c.nodes[1].p, WAIT_MS, &c.nodes[1].err), c.nodes[1].err);
+    unsigned moved = 0;
+    for (unsigned n = 0; n < JOBS; n++) {
+        char id[PW_ID_SIZE] = "";
+        memcpy(id, tokens[n], PW_ID_LENGTH);
+        fixture *owner = &c.nodes[owner_of(&c, id)], *other = &c.nodes[1 - owner_of(&c, id)];
+        char *told = NULL;
+        moved += owner == &c.nodes[1];
+        EXPECT_INT(pawl_job_complete(other->p, tokens[n], "1", NULL, NULL, &other->err), PAWL_BUSY);
+        EXPECT_INT(pawl_job_heartbeat(other->p, tokens[n], 0, NULL, NULL, &other->err), PAWL_BUSY);
+        EXPECT_OK(pawl_job_heartbeat(owner->p, tokens[n], 0, NULL, &told, &owner->err), owner->err);
+        EXPECT_ASK(told, ".cancelled", "false");
+        pawl_free(told);
+        EXPECT_OK(pawl_job_complete(owner->p, tokens[n], "1", NULL, &told, &owner->err), owner->err);
+        EXPECT_TEXT(told, "{\"repeated\":false}");
+        pawl_free(told);
+        char *text = finish(owner, id);
+        EXPECT_ASK(text, "[.status, .token]", "[\"completed\",2]");
+        pawl_free(text);
+    }
+    EXPECT(moved > 0 && moved < JOBS);
+    cluster_done(&c);
+}
+
+TEST(leases, jobs_of_a_node_that_died_are_handed_out_again_after_a_lease_as_the_next_attempt)
+{
+    enum { JOBS = 20 };
+    static cluster c;
+    static char before[JOBS][128], after[JOBS][128];
+    char *ids[JOBS];
+    cluster_init(&c, LEASE_MS);
+    for (unsigned i = 0; i < 2; i++)
+        c.nodes[i].options.job_lease_ms = 200;
+    node_open(&c, 0);
+    deploy(&c.nodes[0], "packing", "  - pack: {call: pack, with: {}}");
+    for (unsigned n = 0; n < JOBS; n++)
+        ids[n] = start(&c.nodes[0], "packing", NULL);
+    EXPECT_INT(take_jobs(&c, 0, JOBS, WAIT_MS, before), JOBS);
+    cut_off(&c, 0);
+    node_open(&c, 1);
+    round_of(&c, 1);
+    EXPECT_INT(held(&c, 1), 64);
+    unsigned taken = 0;
+    while (taken < JOBS)
+        taken += take_jobs(&c, 1, JOBS - taken, 1000, after + taken);
+    fixture *f = &c.nodes[1];
+    for (unsigned n = 0; n < JOBS; n++)
+        EXPECT_INT(pawl_job_complete(f->p, before[n], "1", NULL, NULL, &f->err), PAWL_LOST);
+    for (unsigned n = 0; n < JOBS; n++)
+        EXPECT_OK(pawl_job_complete(f->p, after[n], "2", NULL, NULL, &f->err), f->err);
+    for (unsigned n = 0; n < JOBS; n++) {
+        char *text = finish(f, ids[n]);
+        EXPECT_ASK(text, "[.status, .output, .token]", "[\"completed\",2,3]");
+        pawl_free(text);
+        pawl_free(ids[n]);
+    }
+    cluster_done(&c);
+}
+
 TEST_MAIN()
