@@ -40,7 +40,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 # The tests that could notice, the quickest first; a name ends a stage when what follows is built only
 # if it is needed. The crash tests come last, and only for what could lose a commit.
 UNIT = ['unit/policy', 'unit/core-step', 'unit/core-catch', 'unit/core-fork', 'unit/core-branches',
-        'unit/core-child', 'unit/core-listen', 'unit/core-match', 'unit/core-restart', 'unit/core-rule',
+        'unit/core-child', 'unit/core-data', 'unit/core-listen', 'unit/core-match', 'unit/core-restart', 'unit/core-rule',
         'unit/core-payload', 'unit/core-people', 'unit/core-resume', 'unit/core-lifecycle', 'unit/core-loose', 'unit/lang-good', 'unit/lang-examples',
         'store/parts']
 STORE = ['store/conformance', 'store/conformance_rows', 'store/conformance_bookmarks', 'store/conformance_messages', 'store/conformance_listeners',
@@ -51,6 +51,7 @@ ENGINE = ['unit/engine_api', 'unit/engine_run', 'unit/engine_failure', 'unit/eng
 FUZZ = ['fuzz/state', 'fuzz/row', 'alloc']
 CRASH = ['crash/power', 'crash/points']
 ORDER = {
+    'base': ['unit/base/schema', 'unit/expr-patterns'] + UNIT,
     'policy': UNIT + ENGINE,
     'engine': ENGINE + ['unit/engine_leases'] + CRASH,
     'core': UNIT + ENGINE + FUZZ + ['crash/points'],
