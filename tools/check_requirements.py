@@ -17,7 +17,7 @@ def names(root):
     found = set()
     for path in (root / 'test').rglob('*.c'):
         for suite, sentence in SENTENCE.findall(path.read_text(encoding='utf-8')):
-            sentence = sentence.replace('_', ' ')
+            suite, sentence = suite.replace('_', ' '), sentence.replace('_', ' ')
             for one in [suite] if suite else ['sqlite', 'memory']:
                 found.add(f'{one}: {sentence}')
     for path in (root / 'test').rglob('*.py'):

@@ -119,10 +119,11 @@ typedef struct pawl_request {
                                      * assignee or candidate, and of claims only its own. 0: anything: an administrator,
                                      * or a program that checks itself */
     const char *idempotency_key;    /* the same key again within 24 hours, for the same instance: the first answer, and no
-                                     * second effect; with another request PAWL_CONFLICT (idempotency-key-reused) */
+                                     * second effect; with another request PAWL_CONFLICT (idempotency-key-reused). What was
+                                     * refused, or changed nothing, is not remembered. At most 256 bytes */
     uint64_t if_token;              /* not 0: PAWL_CONFLICT (stale-token) if the instance has another */
     const char *correlation;        /* of this request, for its step in the log; NULL: the instance's */
-    const char *trace;              /* W3C traceparent; a start keeps it for calls and events; NULL: none */
+    const char *trace;              /* W3C traceparent; a start keeps it for calls and events; NULL, or none: none */
 } pawl_request;
 
 /* ------------------------------------------------------------------ activities */
@@ -707,9 +708,8 @@ PAWL_API PAWL_CHECK pawl_code pawl_eval(const char *expression, const char *inpu
 /* ------------------------------------------------------------------ other processes */
 
 /* Executes one command given as JSON, and answers as JSON; the form in which commands travel
- * between processes. {"command":"deploy|start|resume|cancel|suspend|continue|wait|show|list|log|status|
- * definition|definitions|ping", ...}
- * gives {"ok":...} or {"error":{"code","message"}}. Never fails but for PAWL_NO_MEMORY. */
+ * between processes. {"command":NAME, ...} gives {"ok":...} or {"error":{"code","reason","message"}}; the commands are in
+ * doc/embedding.md. Never fails but for PAWL_NO_MEMORY. */
 PAWL_API PAWL_CHECK pawl_code pawl_command(pawl *p, const char *request, char **answer,
                                            pawl_error *err);
 

@@ -76,8 +76,8 @@ static pw_str pointer(walk *w, const place *at)
     longjmp(w->end, 1);
 }
 
-static void write_problem(walk *w, const place *at, const place *rule, const char *format,
-                          va_list args)
+static void PW_PRINTF(4, 0) write_problem(walk *w, const place *at, const place *rule,
+                                          const char *format, va_list args)
 {
     char text[480];
     int len = vsnprintf(text, sizeof text, format, args);
@@ -417,7 +417,7 @@ static bool check_map(walk *w, pw_value v, shape s, const place *rule)
         if (names && !are_names(w, members[i].value, step))
             return false;
         if (!names && !is_schema(members[i].value))
-            return pw_schema_fail(w, step, step, "must be a schema: an object, true or false");
+            return pw_schema_fail(w, step, step, "must be an object, true or false");
         if (s == SHAPE_PATTERN_MAP && !is_pattern(w, members[i].key, step))
             return false;
     }
@@ -431,7 +431,7 @@ static bool check_list(walk *w, pw_value v, const place *rule)
     for (uint32_t i = 0; i < v.count; i++)
         if (!is_schema(pw_item(v, i)))
             return pw_schema_fail(w, ITEM(rule, i), ITEM(rule, i),
-                                  "must be a schema: an object, true or false");
+                                  "must be an object, true or false");
     return true;
 }
 
@@ -465,7 +465,7 @@ static bool check_keyword(walk *w, shape s, pw_value v, const place *rule, check
     switch (s) {
     case SHAPE_SCHEMA:
         return is_schema(v) ||
-               pw_schema_fail(w, rule, rule, "must be a schema: an object, true or false");
+               pw_schema_fail(w, rule, rule, "must be an object, true or false");
     case SHAPE_ITEMS:
         return is_schema(v) || check_list(w, v, rule);
     case SHAPE_SCHEMAS:
@@ -543,7 +543,7 @@ pawl_code pw_schema_check(pw_schema_problem *out, pw_value schema,
     if (setjmp(w.end))
         return w.code;
     if (!is_schema(schema)) {
-        (void)pw_schema_fail(&w, NULL, NULL, "must be a schema: an object, true or false");
+        (void)pw_schema_fail(&w, NULL, NULL, "must be an object, true or false");
         return PAWL_INVALID;
     }
     add_target(&w, &c, schema, (pw_str){ 0 });

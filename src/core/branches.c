@@ -77,13 +77,18 @@ static uint64_t hash_of(pw_str key)
     return pw_hash64(0, key.ptr, key.len);
 }
 
+static bool is_active(const pw_frame *frame)
+{
+    return frame->phase == PHASE_CALL || frame->phase == PHASE_WORK;
+}
+
 static void add_frame(pw_rest *to, const pw_frame *frame)
 {
     pw_rest one = nothing;
     one.wake_ms = pw_frame_wake(frame);
     if (frame->phase == PHASE_READY)
         one.ready = 1;
-    bool active = frame->phase == PHASE_CALL || frame->phase == PHASE_WORK;
+    bool active = is_active(frame);
     one.active = active;
     one.hears = frame->phase == PHASE_LISTEN && !pw_schedule_is_deaf(frame);
     if (active || frame->phase == PHASE_CHILD || pw_listen_is_open(frame))
@@ -209,16 +214,16 @@ static const pw_frame *find_below(const pw_node *node, unsigned height, uint64_t
         if (height > 0)
             found = find_below(node->kids[i], height - 1, visit);
         else if (slot->kind == SLOT_OPEN && slot->rest.low <= visit && visit <= slot->rest.high)
-            found = pw_frames_find(slot->frame, visit);
+            found = pw_frames_active(slot->frame, visit);
     }
     return found;
 }
 
-const pw_frame *pw_frames_find(const pw_frame *top, uint64_t visit)
+const pw_frame *pw_frames_active(const pw_frame *top, uint64_t visit)
 {
     for (const pw_frame *frame = top; frame;
          frame = pw_frame_walk((pw_frame *)(uintptr_t)frame, top)) {
-        if (frame->visit == visit)
+        if (frame->visit == visit && is_active(frame))
             return frame;
         const pw_frame *resting =
             frame->branches ? find_below(frame->branches, height_of(frame), visit) : NULL;

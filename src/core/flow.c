@@ -201,6 +201,11 @@ static void complete(pw_step *step, pw_value output)
         pw_flow_raise_within(step, root, step->thrown);
         return;
     }
+    if (!root->schedule &&
+        !pw_data_fits(step, root, step->program->schemas.output, output, "output")) {
+        pw_flow_raise_within(step, root, step->thrown);
+        return;
+    }
     step->output = output;
     PW_RECORD(step, "instance.completed", NULL, { PW_LIT("output"), output });
     pw_record_lifecycle(step, PW_LIFE_COMPLETED, output);
@@ -397,6 +402,25 @@ static void child_done(pw_step *step, pw_frame *scope, const pw_task *task, pw_v
         list_done(step, scope, output);
 }
 
+bool pw_flow_shape(pw_step *step, pw_frame *frame, const pw_template *output_as,
+                   const pw_template *export_as, const pw_schemas *schemas, pw_value *output)
+{
+    pw_value raw = *output, context = { 0 };
+    if (output_as && !pw_eval_template(step, frame, output_as, raw, (pw_value){ 0 }, output))
+        return false;
+    if (schemas && !pw_data_fits(step, frame, schemas->output, *output, "output"))
+        return false;
+    if (export_as && !pw_eval_template(step, frame, export_as, *output, *output, &context))
+        return false;
+    if (schemas &&
+        !pw_data_fits(step, frame, schemas->export_,
+                      export_as ? context : pw_fork_context(step, frame), "context"))
+        return false;
+    if (export_as)
+        pw_fork_export(step, frame, context);
+    return true;
+}
+
 void pw_flow_finish(pw_step *step, pw_frame *frame, pw_value output)
 {
     pw_flow_finish_then(step, frame, output, frame->task->then);
@@ -405,21 +429,11 @@ void pw_flow_finish(pw_step *step, pw_frame *frame, pw_value output)
 void pw_flow_finish_then(pw_step *step, pw_frame *frame, pw_value output, pw_flow then)
 {
     const pw_task *task = frame->task;
-    pw_value raw = output;
     if (pw_listen_is_open(frame))
         pw_listen_close(step, frame, true);
-    if (task->output_as &&
-        !pw_eval_template(step, frame, task->output_as, raw, (pw_value){ 0 }, &output)) {
+    if (!pw_flow_shape(step, frame, task->output_as, task->export_as, task->schemas, &output)) {
         pw_flow_raise(step, frame, step->thrown);
         return;
-    }
-    if (task->export_as) {
-        pw_value context;
-        if (!pw_eval_template(step, frame, task->export_as, output, output, &context)) {
-            pw_flow_raise(step, frame, step->thrown);
-            return;
-        }
-        pw_fork_export(step, frame, context);
     }
     pw_fork_branch_ends(step, frame);
     bool outside = task->kind == PW_TASK_HTTP || task->kind == PW_TASK_ACTIVITY ||

@@ -693,18 +693,10 @@ pawl_code pw_listen_message(pw_step *step, pw_frame *frame, uint64_t number, pw_
 void pw_listen_item_done(pw_step *step, pw_frame *frame, pw_value output)
 {
     const pw_task *task = frame->task;
-    pw_value context;
-    if (task->as.listen.output_as && !pw_eval_template(step, frame, task->as.listen.output_as,
-                                                       output, (pw_value){ 0 }, &output)) {
+    if (!pw_flow_shape(step, frame, task->as.listen.output_as, task->as.listen.export_as,
+                       &task->as.listen.schemas, &output)) {
         pw_flow_raise(step, frame, step->thrown);
         return;
-    }
-    if (task->as.listen.export_as) {
-        if (!pw_eval_template(step, frame, task->as.listen.export_as, output, output, &context)) {
-            pw_flow_raise(step, frame, step->thrown);
-            return;
-        }
-        pw_fork_export(step, frame, context);
     }
     set_arg(step, frame, "m", (pw_value){ 0 });
     if (keeps_outputs(frame))

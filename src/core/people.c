@@ -11,6 +11,7 @@
  *     ca  candidates, {users, groups}
  *     by  who has claimed it, un: until when (absent: until it is released)
  *     pr  priority
+ *     fs  the schema of the answer, if it was computed
  *     du  when it is due, od: when it is overdue, ti: the title, for those who are told */
 #include "base/json.h"
 #include "core/step.h"
@@ -144,6 +145,28 @@ static bool number_of(pw_step *step, pw_frame *frame, pw_value priority, int64_t
     return false;
 }
 
+/* The schema of the answer, if the definition does not have it. */
+static bool form_of(pw_step *step, pw_frame *frame, pw_value form, pw_value *out)
+{
+    *out = (pw_value){ 0 };
+    pw_value schema = pw_get_lit(form, "schema");
+    if (!pw_is(frame->task->as.user.form, PW_NONE) || is_absent(schema))
+        return true;
+    const pw_schema_settings settings = pw_expr_schema_settings(step->machine);
+    pw_schema_problem problem;
+    pawl_error err;
+    pawl_code code = pw_schema_check(&problem, schema, &settings, step->arena, &err);
+    *out = schema;
+    if (code == PAWL_OK)
+        return true;
+    if (code != PAWL_INVALID)
+        pw_step_abort(step, code, "out of memory");
+    pw_str words = pw_schema_words(&problem, "it", step->arena);
+    step->thrown = pw_problem(step, frame, "validation", 400, "'form.schema' is no JSON Schema",
+                              PW_FMT, PW_ARG(words));
+    return false;
+}
+
 static void open_bookmark(pw_step *step, const pw_frame *frame, pw_value with)
 {
     pw_value candidates = arg(frame, "ca");
@@ -167,14 +190,15 @@ static void open_bookmark(pw_step *step, const pw_frame *frame, pw_value with)
 void pw_user_begin(pw_step *step, pw_frame *frame)
 {
     const pw_template *tmpl = frame->task->as.user.with;
-    pw_value with = pw_object_of(step->arena, NULL, 0), candidates;
+    pw_value with = pw_object_of(step->arena, NULL, 0), candidates, form;
     int64_t due, overdue, priority;
     if ((tmpl &&
          !pw_eval_template(step, frame, tmpl, frame->input, (pw_value){ 0 }, &with)) ||
         !due_of(step, frame, pw_get_lit(with, "due"), &due) ||
         !overdue_of(step, frame, pw_get_lit(with, "overdueAfter"), due, &overdue) ||
         !candidates_of(step, frame, pw_get_lit(with, "candidates"), &candidates) ||
-        !number_of(step, frame, pw_get_lit(with, "priority"), &priority)) {
+        !number_of(step, frame, pw_get_lit(with, "priority"), &priority) ||
+        !form_of(step, frame, pw_get_lit(with, "form"), &form)) {
         pw_flow_raise(step, frame, step->thrown);
         return;
     }
@@ -183,6 +207,7 @@ void pw_user_begin(pw_step *step, pw_frame *frame)
         { PW_LIT("as"), pw_str_value(as_text(step, pw_get_lit(with, "assignedTo"))) },
         { PW_LIT("ca"), candidates },
         { PW_LIT("pr"), priority ? pw_int(priority) : (pw_value){ 0 } },
+        { PW_LIT("fs"), form },
         { PW_LIT("du"), late ? pw_int(due) : (pw_value){ 0 } },
         { PW_LIT("od"), late ? pw_int(overdue) : (pw_value){ 0 } },
         { PW_LIT("ti"), late ? pw_get_lit(with, "title") : (pw_value){ 0 } },
@@ -368,6 +393,24 @@ static pw_value output_of(pw_step *step, pw_value submitted)
                    pw_moment_value(step->arena, step->event->now_ms));
 }
 
+/* The answer must fit its form, and what becomes of it the schema of the task's output: who answers is told, rather
+ * than the task fail. True: it does not, *words say why. */
+static bool answer_is_wrong(pw_step *step, pw_frame *frame, pw_value submitted, pw_value output,
+                            pw_str *words)
+{
+    const pw_task *task = frame->task;
+    pw_value form = pw_is(task->as.user.form, PW_NONE) ? arg(frame, "fs") : task->as.user.form;
+    if (pw_data_problem(step, form, submitted, "the answer", words))
+        return true;
+    if (!task->schemas || pw_is(task->schemas->output, PW_NONE))
+        return false;
+    size_t literals = step->literals.count;
+    bool shaped = !task->output_as || pw_eval_template(step, frame, task->output_as, output,
+                                                       (pw_value){ 0 }, &output);
+    step->literals.count = literals; /* it is done again when the task ends */
+    return shaped && pw_data_problem(step, task->schemas->output, output, "the output", words);
+}
+
 pw_verdict pw_user_answer(pw_step *step, pw_frame *frame)
 {
     const pw_event *event = step->event;
@@ -378,6 +421,9 @@ pw_verdict pw_user_answer(pw_step *step, pw_frame *frame)
         return is_claimed(step, frame, claimer);
     pw_value submitted = pw_copy(step->arena, event->payload);
     pw_value output = output_of(step, submitted);
+    pw_str words;
+    if (answer_is_wrong(step, frame, submitted, output, &words))
+        return pw_refused(step, PAWL_INVALID, PAWL_REASON_BAD_ANSWER, PW_FMT, PW_ARG(words));
     pw_bookmark_consume(step, frame);
     PW_RECORD(step, "bookmark.consumed", frame, { PW_LIT("key"), pw_string_ref(frame->key) },
               { PW_LIT("by"), pw_string_ref(pw_event_actor(step)) },

@@ -209,6 +209,11 @@ typedef struct pw_pair_template {
     const pw_template *value;
 } pw_pair_template;
 
+/* JSON Schemas of what comes in and goes out, checked; PW_NONE: none. */
+typedef struct pw_schemas {
+    pw_value input, output, export_;
+} pw_schemas;
+
 struct pw_task {
     pw_task_kind kind;
     uint32_t index;      /* in program->tasks */
@@ -221,6 +226,7 @@ struct pw_task {
     const pw_expr *condition;      /* if; NULL: always */
     const pw_template *input_from; /* NULL: unchanged; a string in class E is an EXPR */
     const pw_template *output_as, *export_as;
+    const pw_schemas *schemas;     /* NULL: none */
     pw_delay timeout;
     pw_flow then;
 
@@ -270,6 +276,7 @@ struct pw_task {
         } http;                    /* HTTP */
         struct {
             const pw_template *with; /* NULL: {}; members as in the manual */
+            pw_value form;           /* form.schema, if it is constant; PW_NONE: none, or computed */
         } user;                    /* USER */
         struct {
             pw_str name;
@@ -284,6 +291,7 @@ struct pw_task {
             pw_str item, at;       /* names, for the log */
             pw_list body;          /* foreach.do */
             const pw_template *output_as, *export_as; /* of foreach */
+            pw_schemas schemas;    /* the same */
         } listen;                  /* LISTEN */
         struct {
             pw_str namespace_, name;
@@ -306,6 +314,7 @@ struct pw_program {
     pw_value document;       /* as read */
     pw_str error_base;       /* what error types of ours begin with, in this document's spelling */
     const pw_template *input_from, *output_as;
+    pw_schemas schemas;      /* of input and output */
     pw_delay timeout;
     pw_lifecycle lifecycle;
     const pw_task **tasks;   /* by index */

@@ -711,9 +711,8 @@ bool pw_state_cut(const pw_state *state)
 bool pw_state_wants(const pw_state *state, uint64_t visit, uint32_t attempt)
 {
     const pw_frame *frame =
-        pw_status_ended(state->status) ? NULL : pw_frames_find(state->root, visit);
-    return frame && (frame->phase == PHASE_CALL || frame->phase == PHASE_WORK) &&
-           frame->attempt == attempt;
+        pw_status_ended(state->status) ? NULL : pw_frames_active(state->root, visit);
+    return frame && frame->attempt == attempt;
 }
 
 typedef struct work_list {
@@ -737,7 +736,7 @@ bool pw_state_work_of(pw_work *out, const pw_state *state, const pw_program *pro
 {
     (void)program;
     const pw_frame *frame =
-        pw_status_ended(state->status) ? NULL : pw_frames_find(state->root, visit);
+        pw_status_ended(state->status) ? NULL : pw_frames_active(state->root, visit);
     if (!frame || frame->phase != PHASE_WORK)
         return false;
     *out = pw_call_work_of(frame, arena);

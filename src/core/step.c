@@ -38,15 +38,20 @@ static pw_frame *find_visit(pw_step *step, uint64_t visit, pw_phase phase)
 
 /* ------------------------------------------------------------------ events */
 
-/* What the workflow begins with; until then it is pending. */
+static void tell_of_start(pw_step *step)
+{
+    pw_state *state = step->state;
+    state->started_ms = state->root->started_ms = step->event->now_ms;
+    PW_RECORD(step, "instance.started", NULL, { PW_LIT("input"), state->input },
+              { PW_LIT("parent"), pw_str_value(state->parent) });
+    pw_record_lifecycle(step, PW_LIFE_STARTED, (pw_value){ 0 });
+}
+
 void pw_step_begin(pw_step *step)
 {
     pw_state *state = step->state;
     pw_frame *root = state->root;
-    state->started_ms = root->started_ms = step->event->now_ms;
-    PW_RECORD(step, "instance.started", NULL, { PW_LIT("input"), state->input },
-              { PW_LIT("parent"), pw_str_value(state->parent) });
-    pw_record_lifecycle(step, PW_LIFE_STARTED, (pw_value){ 0 });
+    tell_of_start(step);
     if (root->schedule) { /* timeout and input.from are of what it starts */
         pw_flow_start_list(step, root, root->input);
         return;
@@ -88,6 +93,16 @@ static pw_verdict start(pw_step *step)
     if (event->parent.len) {
         state->parent = pw_arena_str(step->arena, event->parent);
         state->parent_visit = event->parent_visit;
+    }
+    bool fits = event->schedule || pw_data_fits(step, root, step->program->schemas.input,
+                                                state->input, "input");
+    if (!fits && !event->unheard)
+        return pw_refused(step, PAWL_INVALID, PAWL_REASON_NONE, PW_FMT,
+                          PW_ARG(pw_get_text(step->thrown, "detail")));
+    if (!fits) {
+        tell_of_start(step);
+        pw_flow_raise_within(step, root, step->thrown);
+        return pw_done();
     }
     if (event->start_at_ms <= event->now_ms) {
         pw_step_begin(step);

@@ -171,6 +171,9 @@ pw_frame *pw_flow_spawn(pw_step *step, pw_frame *parent, const pw_task *task, pw
 void pw_flow_run(pw_step *step); /* until nothing is ready, or the budget is spent */
 void pw_flow_enqueue(pw_step *step, pw_frame *frame);
 void pw_flow_start_list(pw_step *step, pw_frame *frame, pw_value data); /* its list by its phase */
+/* What a raw output becomes, with `as`, export and their schemas; false: step->thrown. */
+bool pw_flow_shape(pw_step *step, pw_frame *frame, const pw_template *output_as,
+                   const pw_template *export_as, const pw_schemas *schemas, pw_value *output);
 void pw_flow_finish(pw_step *step, pw_frame *frame, pw_value output);   /* raw output */
 void pw_flow_finish_then(pw_step *step, pw_frame *frame, pw_value output, pw_flow then);
 void pw_flow_raise(pw_step *step, pw_frame *frame,
@@ -237,8 +240,8 @@ void pw_branches_wake(pw_step *step, pw_frame *fork, const pw_search *want);
 pw_frame *pw_step_walk(pw_step *step, pw_frame *frame, const pw_frame *top, pw_search want);
 /* A branch is no child any more. PW_NONE: it has no output. */
 void pw_branches_ended(pw_step *step, pw_frame *fork, uint32_t at, pw_value output);
-/* The frame of this visit, wherever it rests; NULL: there is none that has a call, work, a child or a listen. */
-const pw_frame *pw_frames_find(const pw_frame *top, uint64_t visit);
+/* The one of this visit that has a call or work, wherever it rests; NULL: none. */
+const pw_frame *pw_frames_active(const pw_frame *top, uint64_t visit);
 pw_value pw_branches_outputs(pw_step *step, const pw_frame *fork);
 void pw_branches_drop(pw_step *step, pw_frame *fork); /* the fork has ended */
 /* The end of a step: children of wide forks go to rest; then what is new there is written. */
@@ -342,6 +345,14 @@ bool pw_eval_template(pw_step *step, pw_frame *frame, const pw_template *tmpl, p
                       pw_value output, pw_value *out);
 bool pw_eval_true(pw_step *step, pw_frame *frame, const pw_expr *expr, pw_value dot, bool *out);
 bool pw_eval_delay(pw_step *step, pw_frame *frame, const pw_delay *delay, pw_duration *out);
+
+/* ---- data.c: schemas; a schema that is PW_NONE lets everything through */
+/* Whether something does not fit; *words say what. `whole`: how to call the data. */
+bool pw_data_problem(pw_step *step, pw_value schema, pw_value data, const char *whole,
+                     pw_str *words);
+/* False: they do not fit, and step->thrown is the error. `what`: "input" */
+bool pw_data_fits(pw_step *step, const pw_frame *frame, pw_value schema, pw_value data,
+                  const char *what);
 
 /* ---- problem.c */
 pw_value pw_problem(pw_step *step, const pw_frame *frame, const char *suffix, int status,

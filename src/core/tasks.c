@@ -262,6 +262,10 @@ static bool prepare(pw_step *step, pw_frame *frame)
         }
         frame->timeout_ms = pw_duration_after(step->event->now_ms, timeout);
     }
+    if (task->schemas && !pw_data_fits(step, frame, task->schemas->input, frame->raw, "input")) {
+        pw_flow_raise(step, frame, step->thrown);
+        return false;
+    }
     if (!task->input_from) {
         frame->raw = (pw_value){ 0 }; /* the same as input */
         return true;

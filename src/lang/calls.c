@@ -263,17 +263,17 @@ static void check_candidates(pw_load *load, const pw_node *node, const pw_path *
     check_names(load, node, path, "groups");
 }
 
-static void check_form(pw_load *load, const pw_node *node, const pw_path *path)
+/* The schema of the answer; PW_NONE: there is none, or it is known only when the task begins. */
+static pw_value compile_form(pw_load *load, const pw_node *node, const pw_path *path)
 {
     static const pw_rule rules[] = { { "schema", NULL } };
-    if (!node || pw_lang_may_compute(load, node))
-        return;
-    if (!pw_lang_is_map(load, node, path))
-        return;
+    if (!node || pw_lang_may_compute(load, node) || !pw_lang_is_map(load, node, path))
+        return (pw_value){ 0 };
     pw_lang_members(load, node, path, rules, PW_LENGTH(rules));
     const pw_node *schema = pw_lang_get(node, "schema");
-    if (schema && !pw_lang_may_compute(load, schema))
-        (void)pw_lang_is_map(load, schema, PW_STEP(path, "schema"));
+    if (!schema || schema->expressive || load->loose)
+        return (pw_value){ 0 };
+    return pw_lang_schema(load, schema, PW_STEP(path, "schema"));
 }
 
 /* An instant, or a duration from when the task begins. */
@@ -307,7 +307,7 @@ static void compile_user(pw_load *load, pw_task *task, const pw_node *node, cons
         (void)pw_lang_string(load, pw_lang_get(with, texts[i]), PW_STEP(step, texts[i]), &text);
     }
     check_candidates(load, pw_lang_get(with, "candidates"), PW_STEP(step, "candidates"));
-    check_form(load, pw_lang_get(with, "form"), PW_STEP(step, "form"));
+    task->as.user.form = compile_form(load, pw_lang_get(with, "form"), PW_STEP(step, "form"));
     check_due(load, pw_lang_get(with, "due"), PW_STEP(step, "due"), &place);
     const pw_node *overdue = pw_lang_get(with, "overdueAfter");
     (void)pw_lang_duration(load, overdue, PW_STEP(step, "overdueAfter"), &place);

@@ -168,23 +168,7 @@ static void check_unused(pw_load *load)
     }
 }
 
-/* ---- input, output, evaluate */
-
-static const pw_template *transform(pw_load *load, const pw_node *root, const char *member,
-                                    const char *inner, const pw_place *place)
-{
-    const pw_node *outer = pw_lang_get(root, member);
-    const pw_path *step = PW_STEP(NULL, member);
-    if (!pw_lang_is_map(load, outer, step))
-        return NULL;
-    pw_rule rules[] = { { inner, NULL }, { "schema", NULL } };
-    pw_lang_members(load, outer, step, rules, PW_LENGTH(rules));
-    const pw_node *schema = pw_lang_key(outer, "schema");
-    if (schema)
-        pw_lang_not_yet(load, schema, PW_STEP(step, "schema"),
-                        strcmp(member, "input") == 0 ? "input.schema" : "output.schema");
-    return pw_lang_transform(load, pw_lang_get(outer, inner), PW_STEP(step, inner), place);
-}
+/* ---- evaluate */
 
 static void check_evaluate(pw_load *load, const pw_node *root)
 {
@@ -306,13 +290,15 @@ void pw_lang_document(pw_load *load)
     collect(load, &load->timeouts, use, &timeouts, "timeouts", "timeout");
 
     pw_place place = { .arguments = PW_ARGS_WORKFLOW, .what = "the workflow's 'input.from'" };
-    program->input_from = transform(load, root, "input", "from", &place);
+    program->input_from =
+        pw_lang_shaped(load, root, NULL, "input", "from", &place, &program->schemas.input);
     place.what = "the workflow's 'timeout'";
     program->timeout =
         pw_lang_timeout(load, pw_lang_get(root, "timeout"), PW_STEP(NULL, "timeout"), &place);
     place.arguments = PW_ARGS_WORKFLOW_END;
     place.what = "the workflow's 'output.as'";
-    program->output_as = transform(load, root, "output", "as", &place);
+    program->output_as =
+        pw_lang_shaped(load, root, NULL, "output", "as", &place, &program->schemas.output);
 
     compile_functions(load, pw_lang_get(use, "functions"), &functions);
     pw_nest nest = { 0 };

@@ -296,9 +296,19 @@ pw_flow pw_lang_flow(pw_load *load, const pw_node *node, const pw_path *path, co
 bool pw_lang_variable(pw_load *load, const pw_node *node, const pw_path *path, const char *fallback,
                       const pw_nest *nest, uint32_t *slots, pw_scope *scope);
 
-/* `member`.`inner` of a task or a foreach: input.from, output.as, export.as. */
+/* `member`.`inner` of a document, a task or a foreach: input.from, output.as, export.as; *schema: `member`.schema, if
+ * there is one. */
 const pw_template *pw_lang_shaped(pw_load *load, const pw_node *node, const pw_path *path,
-                                  const char *member, const char *inner, const pw_place *place);
+                                  const char *member, const char *inner, const pw_place *place,
+                                  pw_value *schema);
+
+/* ---- schemas.c: each gives PW_NONE where there is none, or it is wrong */
+
+/* A JSON Schema as it stands there, checked. */
+pw_value pw_lang_schema(pw_load *load, const pw_node *node, const pw_path *path);
+/* `schema` of `outer`: {format, document}; `what`: "input". */
+pw_value pw_lang_data_schema(pw_load *load, const pw_node *outer, const pw_path *path,
+                             const char *what);
 
 /* ---- listen.c */
 

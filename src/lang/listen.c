@@ -366,10 +366,12 @@ static void compile_foreach(pw_load *load, pw_task *task, const pw_node *node, c
     task->as.listen.body =
         pw_lang_list(load, pw_lang_get(node, "do"), PW_STEP(path, "do"), &inner, false);
     pw_place place = { .scope = &at, .arguments = PW_ARGS_INSIDE, .what = "'output.as'" };
-    task->as.listen.output_as = pw_lang_shaped(load, node, path, "output", "as", &place);
+    task->as.listen.output_as = pw_lang_shaped(load, node, path, "output", "as", &place,
+                                               &task->as.listen.schemas.output);
     place.arguments = PW_ARGS_EXPORT;
     place.what = "'export.as'";
-    task->as.listen.export_as = pw_lang_shaped(load, node, path, "export", "as", &place);
+    task->as.listen.export_as = pw_lang_shaped(load, node, path, "export", "as", &place,
+                                               &task->as.listen.schemas.export_);
 }
 
 void pw_lang_listen_task(pw_load *load, pw_task *task, const pw_node *node, const pw_path *path,

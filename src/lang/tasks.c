@@ -480,7 +480,8 @@ static void report_no_kind(pw_load *load, const pw_task *task, const pw_node *no
 /* ---- what all tasks share */
 
 const pw_template *pw_lang_shaped(pw_load *load, const pw_node *node, const pw_path *path,
-                                  const char *member, const char *inner, const pw_place *place)
+                                  const char *member, const char *inner, const pw_place *place,
+                                  pw_value *schema)
 {
     const pw_node *outer = pw_lang_get(node, member);
     const pw_path *step = PW_STEP(path, member);
@@ -488,12 +489,19 @@ const pw_template *pw_lang_shaped(pw_load *load, const pw_node *node, const pw_p
         return NULL;
     pw_rule rules[] = { { inner, NULL }, { "schema", NULL } };
     pw_lang_members(load, outer, step, rules, PW_LENGTH(rules));
-    const pw_node *schema = pw_lang_key(outer, "schema");
-    if (schema) {
-        pw_str what = pw_arena_printf(&load->scratch, "%s.schema", member);
-        pw_lang_not_yet(load, schema, PW_STEP(step, "schema"), what.ptr);
-    }
+    *schema = pw_lang_data_schema(load, outer, step, member);
     return pw_lang_transform(load, pw_lang_get(outer, inner), PW_STEP(step, inner), place);
+}
+
+/* NULL if there is none of them: most tasks have none. */
+static const pw_schemas *kept_schemas(pw_load *load, const pw_schemas *schemas)
+{
+    if (pw_is(schemas->input, PW_NONE) && pw_is(schemas->output, PW_NONE) &&
+        pw_is(schemas->export_, PW_NONE))
+        return NULL;
+    pw_schemas *kept = PW_NEW(load->arena, pw_schemas);
+    *kept = *schemas;
+    return kept;
 }
 
 static void compile_common(pw_load *load, pw_task *task, const pw_node *node, const pw_path *path,
@@ -501,17 +509,19 @@ static void compile_common(pw_load *load, pw_task *task, const pw_node *node, co
 {
     pw_place place = { .scope = nest->scope, .arguments = PW_ARGS_BEFORE, .what = "'if'" };
     task->condition = pw_lang_condition(load, pw_lang_get(node, "if"), PW_STEP(path, "if"), &place);
+    pw_schemas schemas = { 0 };
     place.what = "'input.from'";
-    task->input_from = pw_lang_shaped(load, node, path, "input", "from", &place);
+    task->input_from = pw_lang_shaped(load, node, path, "input", "from", &place, &schemas.input);
     place.what = "'timeout'";
     task->timeout =
         pw_lang_timeout(load, pw_lang_get(node, "timeout"), PW_STEP(path, "timeout"), &place);
     place.arguments = PW_ARGS_INSIDE;
     place.what = "'output.as'";
-    task->output_as = pw_lang_shaped(load, node, path, "output", "as", &place);
+    task->output_as = pw_lang_shaped(load, node, path, "output", "as", &place, &schemas.output);
     place.arguments = PW_ARGS_EXPORT;
     place.what = "'export.as'";
-    task->export_as = pw_lang_shaped(load, node, path, "export", "as", &place);
+    task->export_as = pw_lang_shaped(load, node, path, "export", "as", &place, &schemas.export_);
+    task->schemas = kept_schemas(load, &schemas);
     task->then = pw_lang_flow(load, pw_lang_get(node, "then"), PW_STEP(path, "then"), nest->list);
     pw_lang_metadata(load, pw_lang_get(node, "metadata"), PW_STEP(path, "metadata"),
                      task->kind == PW_TASK_RUN        ? PW_METADATA_OF_RUN

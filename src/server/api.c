@@ -1,7 +1,8 @@
 /* api.c - a request becomes a command, its answer the response.
  *
- * A turn of an exchange runs on a thread of the listener with an arena of its own, which is gone when the turn is over:
- * what a parked exchange needs is copied (api_wait.c). Everything that is not done ends in one problem document, here. */
+ * A turn of an exchange runs on a thread of the listener with an arena of its own, which is gone
+ * when the turn is over: what a parked exchange needs is copied (api_wait.c). Everything that is
+ * not done ends in one problem document, here. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
@@ -87,7 +88,8 @@ void pw_call_answer_problem(pw_call *call)
     }
     if (problem->status == 401)
         (void)pw_exchange_put(call->exchange, "WWW-Authenticate", PW_LIT("Bearer realm=\"pawl\""));
-    pw_str text = pw_problem_text(problem, pw_exchange_path(call->exchange), call->findings, call->as_command, call->arena);
+    pw_str text = pw_problem_text(problem, pw_exchange_path(call->exchange), call->findings,
+                                  call->as_command, call->arena);
     if (text.ptr)
         pw_call_answer(call, problem->status, "application/problem+json", text);
     else
@@ -102,7 +104,8 @@ static bool allowed(pw_call *call)
     if (allow.ptr)
         (void)pw_exchange_put(call->exchange, "Allow", allow);
     if (pw_exchange_method(call->exchange) != PW_OPTIONS)
-        return pw_problem_http(&call->problem, PW_PROBLEM_METHOD, "'" PW_FMT "' is no method of this path",
+        return pw_problem_http(&call->problem, PW_PROBLEM_METHOD,
+                               "'" PW_FMT "' is no method of this path",
                                PW_ARG(pw_exchange_method_name(call->exchange)));
     pw_call_answer(call, 204, NULL, (pw_str){ 0 });
     return true;
@@ -112,14 +115,16 @@ static bool identify(pw_call *call)
 {
     pw_exchange *exchange = call->exchange;
     if (call->api->authenticate)
-        return pw_identity_of_header(&call->identity, call->api->p, pw_exchange_header(exchange, "Authorization"),
-                                     call->arena, &call->problem);
+        return pw_identity_of_header(&call->identity, call->api->p,
+                                     pw_exchange_header(exchange, "Authorization"), call->arena,
+                                     &call->problem);
     call->identity = pw_identity_anonymous(call->arena);
-    if (pw_origin_allowed(pw_exchange_header(exchange, "Host"), pw_exchange_header(exchange, "Origin"),
-                          call->api->local_only))
+    if (pw_origin_allowed(pw_exchange_header(exchange, "Host"),
+                          pw_exchange_header(exchange, "Origin"), call->api->local_only))
         return true;
     return pw_problem_http(&call->problem, PW_PROBLEM_ORIGIN,
-                           "this server asks nobody who he is, and so takes no requests by way of another host's page or name");
+                           "this server asks nobody who he is, and so takes no requests by way of "
+                           "another host's page or name");
 }
 
 static bool run(pw_call *call)
@@ -127,7 +132,8 @@ static bool run(pw_call *call)
     pw_exchange *exchange = call->exchange;
     if (!pw_call_headers(call))
         return false;
-    if (!pw_route_find(&call->at, pw_exchange_method(exchange), pw_exchange_path(exchange), call->arena, &call->problem))
+    if (!pw_route_find(&call->at, pw_exchange_method(exchange), pw_exchange_path(exchange),
+                       call->arena, &call->problem))
         return false;
     call->route = call->at.route;
     if (!call->route)
@@ -135,7 +141,8 @@ static bool run(pw_call *call)
     call->as_command = call->route->run == pw_api_command;
     if (!call->route->open && !identify(call))
         return false;
-    return pw_call_path(call) && pw_call_query(call) && pw_call_body(call) && call->route->run(call);
+    return pw_call_path(call) && pw_call_query(call) && pw_call_body(call) &&
+           call->route->run(call);
 }
 
 void pw_api_handle(void *context, pw_exchange *exchange, pw_turn turn)
@@ -180,8 +187,10 @@ static pawl_code prepare(pw_api *api, pawl_error *err)
     api->local_only = !api->authenticate && loopback;
     if (!api->authenticate && !loopback && !pawl_config_flag(api->config, "Server:Insecure"))
         return pw_fail(err, PAWL_INVALID,
-                       "'%s' is reached from other machines, and without Server:Authentication whoever reaches it may do "
-                       "everything: set it, listen on 127.0.0.1, or say Server:Insecure", listen);
+                       "'%s' is reached from other machines, and without Server:Authentication "
+                       "whoever reaches it may do "
+                       "everything: set it, listen on 127.0.0.1, or say Server:Insecure",
+                       listen);
     if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random)
         return pw_fail(err, PAWL_IO, "the system gives no random bytes");
     for (size_t i = 0; i < sizeof random; i++)

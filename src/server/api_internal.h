@@ -15,16 +15,16 @@ struct pw_api {
     pawl *p;
     const pawl_config *config;
     bool authenticate;
-    bool local_only;      /* no authentication, and nothing but loopback is listened on */
-    char prefix[17];      /* of request ids, different in every process */
-    char *openapi;        /* the document */
+    bool local_only; /* no authentication, and nothing but loopback is listened on */
+    char prefix[17]; /* of request ids, different in every process */
+    char *openapi;   /* the document */
     _Atomic bool stopping;
 };
 
 typedef struct pw_call {
     pw_api *api;
     pw_exchange *exchange;
-    pw_arena *arena;             /* of this turn */
+    pw_arena *arena; /* of this turn */
     pw_matched at;
     const pw_route *route;
     pw_identity identity;
@@ -35,14 +35,14 @@ typedef struct pw_call {
     bool waits;
     uint64_t wait_ms;
     pw_str idempotency_key, correlation, traceparent; /* ptr NULL: none */
-    uint64_t if_token;           /* 0: none */
+    uint64_t if_token;                                /* 0: none */
     /* what came of it */
     const pw_command_about *about;
-    char *answer;                /* of the command, whole; to pawl_free() */
-    pw_str ok, findings;         /* in it */
+    char *answer;        /* of the command, whole; to pawl_free() */
+    pw_str ok, findings; /* in it */
     pw_problem problem;
-    bool as_command;             /* POST /v1/commands: a problem has "error" too */
-    bool correlated;             /* X-Correlation-ID of the answer is set */
+    bool as_command; /* POST /v1/commands: a problem has "error" too */
+    bool correlated; /* X-Correlation-ID of the answer is set */
 } pw_call;
 
 /* ---- api_request.c. All return false with the call's problem set. */
@@ -64,9 +64,10 @@ bool pw_call_carry_out(pw_call *call);
 
 /* ---- api.c */
 void pw_call_answer(pw_call *call, unsigned status, const char *type, pw_str body);
-void pw_call_answer_json(pw_call *call, unsigned status, pw_str json); /* with a line feed behind it */
+void pw_call_answer_json(pw_call *call, unsigned status,
+                         pw_str json); /* with a line feed behind it */
 bool pw_call_answer_buf(pw_call *call, unsigned status, pw_buf *json); /* and pw_buf_done() */
-void pw_call_put_token(pw_call *call, pw_str token);                   /* as ETag; ptr NULL or no number: none */
+void pw_call_put_token(pw_call *call, pw_str token); /* as ETag; ptr NULL or no number: none */
 void pw_call_put_correlation(pw_call *call, pw_str id);
 void pw_call_put_request_id(pw_call *call); /* unless there is another correlation */
 void pw_call_put_location(pw_call *call, const char *prefix, const pw_str *segments, size_t count);
@@ -74,7 +75,8 @@ bool pw_call_no_memory(pw_call *call);
 void pw_call_answer_problem(pw_call *call);
 
 /* ---- api_wait.c */
-/* Answers now, or once the instance has ended or the time is over. `started`: what start answered. */
+/* Answers now, or once the instance has ended or the time is over. `started`: what start answered.
+ */
 bool pw_wait_start(pw_call *call, pw_str id, pw_str started, bool existed);
 bool pw_wait_show(pw_call *call, pw_str id);
 bool pw_wait_output(pw_call *call, pw_str id);
@@ -105,7 +107,8 @@ bool pw_api_many(pw_call *call);
 bool pw_api_token_create(pw_call *call);
 
 /* ---- cloudevents.c */
-/* The body as one CloudEvent or an array of them, by the HTTP protocol binding of CloudEvents 1.0. */
+/* The body as one CloudEvent or an array of them, by the HTTP protocol binding of CloudEvents 1.0.
+ */
 bool pw_cloudevents(pw_call *call, pw_value *out);
 
 /* ---- openapi.c */

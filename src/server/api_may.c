@@ -1,26 +1,31 @@
-/* api_may.c - whether an identity may ask a command, what it is restricted to, and carrying the command out.
+/* api_may.c - whether an identity may ask a command, what it is restricted to, and carrying the
+ * command out.
  *
- * pw_command_about says which role is needed, and where: the namespace is found by the member that names the instance,
- * the definition or the job. What lies in a namespace in which the identity has no role is answered as if it were not
- * there. */
+ * pw_command_about says which role is needed, and where: the namespace is found by the member that
+ * names the instance, the definition or the job. What lies in a namespace in which the identity has
+ * no role is answered as if it were not there. */
 #include <stdio.h>
 #include "server/api_internal.h"
 
 static bool role_missing(pw_call *call, pw_role role, pw_str namespace_)
 {
     if (!namespace_.ptr)
-        return pw_problem_http(&call->problem, PW_PROBLEM_NO_ROLE, "'%s' needs the role %s in every namespace ('*')", call->about->name,
+        return pw_problem_http(&call->problem, PW_PROBLEM_NO_ROLE,
+                               "'%s' needs the role %s in every namespace ('*')", call->about->name,
                                pw_role_name(role));
-    return pw_problem_http(&call->problem, PW_PROBLEM_NO_ROLE, "'%s' needs the role %s in the namespace '" PW_FMT "'",
+    return pw_problem_http(&call->problem, PW_PROBLEM_NO_ROLE,
+                           "'%s' needs the role %s in the namespace '" PW_FMT "'",
                            call->about->name, pw_role_name(role), PW_ARG(namespace_));
 }
 
 static bool role_missing_anywhere(pw_call *call, pw_role role)
 {
-    return pw_problem_http(&call->problem, PW_PROBLEM_NO_ROLE, "'%s' needs the role %s", call->about->name, pw_role_name(role));
+    return pw_problem_http(&call->problem, PW_PROBLEM_NO_ROLE, "'%s' needs the role %s",
+                           call->about->name, pw_role_name(role));
 }
 
-/* The role there, or, where a command knows what is one's own, any role and the restriction to that. */
+/* The role there, or, where a command knows what is one's own, any role and the restriction to
+ * that. */
 static bool may_in(pw_call *call, pw_str namespace_)
 {
     const pw_command_about *about = call->about;
@@ -37,7 +42,8 @@ static bool may_in(pw_call *call, pw_str namespace_)
 static bool no_instance(pw_call *call, pw_str id)
 {
     pawl_error err;
-    (void)pw_fail_reason(&err, PAWL_NOT_FOUND, PAWL_REASON_NO_INSTANCE, "no instance '" PW_FMT "'", PW_ARG(id));
+    (void)pw_fail_reason(&err, PAWL_NOT_FOUND, PAWL_REASON_NO_INSTANCE, "no instance '" PW_FMT "'",
+                         PW_ARG(id));
     return pw_problem_of(&call->problem, &err);
 }
 
@@ -52,7 +58,9 @@ static bool find_head(pw_call *call, pw_str id, char **found)
     if (memchr(terminated.ptr, '\0', id.len))
         return true;
     pawl_code code = pawl_head(call->api->p, terminated.ptr, found, &err);
-    return code == PAWL_OK || code == PAWL_NOT_FOUND || code == PAWL_INVALID ? true : pw_problem_of(&call->problem, &err);
+    return code == PAWL_OK || code == PAWL_NOT_FOUND || code == PAWL_INVALID
+               ? true
+               : pw_problem_of(&call->problem, &err);
 }
 
 /* A string of ours, out of its quotes; names and ids need no escapes. */
@@ -84,7 +92,8 @@ static bool may_instance(pw_call *call, pw_value request)
 {
     pw_str id = pw_get_text(request, "id"), namespace_;
     if (!id.len)
-        return pw_problem_http(&call->problem, PW_PROBLEM_BAD_BODY, "'id' is missing: the instance's, as a string");
+        return pw_problem_http(&call->problem, PW_PROBLEM_BAD_BODY,
+                               "'id' is missing: the instance's, as a string");
     if (!namespace_of(call, id, true, &namespace_))
         return false;
     return namespace_.ptr ? may_in(call, namespace_) : no_instance(call, id);
@@ -103,7 +112,8 @@ static bool may_job(pw_call *call, pw_value request)
     if (!pw_identity_may_somewhere(&call->identity, call->about->role))
         return role_missing_anywhere(call, call->about->role);
     pawl_error err;
-    (void)pw_fail_reason(&err, PAWL_INVALID, PAWL_REASON_BAD_TOKEN, "that is no token of a job here");
+    (void)pw_fail_reason(&err, PAWL_INVALID, PAWL_REASON_BAD_TOKEN,
+                         "that is no token of a job here");
     return pw_problem_of(&call->problem, &err);
 }
 
@@ -112,17 +122,22 @@ static bool may_job(pw_call *call, pw_value request)
 static bool no_definition(pw_call *call, pw_str name)
 {
     pawl_error err;
-    (void)pw_fail_reason(&err, PAWL_NOT_FOUND, PAWL_REASON_NO_DEFINITION, "no definition '" PW_FMT "'", PW_ARG(name));
+    (void)pw_fail_reason(&err, PAWL_NOT_FOUND, PAWL_REASON_NO_DEFINITION,
+                         "no definition '" PW_FMT "'", PW_ARG(name));
     return pw_problem_of(&call->problem, &err);
 }
 
-/* A name without a namespace means the one among those of the identity, and so is written with it from here on. */
+/* A name without a namespace means the one among those of the identity, and so is written with it
+ * from here on. */
 static bool place_name(pw_call *call, pw_value *request, pw_str *name)
 {
-    pw_value visible = pw_identity_namespaces(&call->identity, PW_ROLE_ANY, call->arena), page = { 0 };
-    const pawl_definitions_options options = { .struct_size = sizeof options,
-                                               .name = pw_arena_str(call->arena, *name).ptr,
-                                               .namespaces = pw_json_text(call->arena, visible, PW_JSON_COMPACT).ptr };
+    pw_value visible = pw_identity_namespaces(&call->identity, PW_ROLE_ANY, call->arena),
+             page = { 0 };
+    const pawl_definitions_options options = {
+        .struct_size = sizeof options,
+        .name = pw_arena_str(call->arena, *name).ptr,
+        .namespaces = pw_json_text(call->arena, visible, PW_JSON_COMPACT).ptr
+    };
     pawl_error err;
     char *text = NULL;
     if (!options.name || !options.namespaces)
@@ -137,8 +152,9 @@ static bool place_name(pw_call *call, pw_value *request, pw_str *name)
     pw_str namespace_ = pw_get_text(pw_item(found, 0), "namespace");
     for (uint32_t i = 1; i < found.count; i++)
         if (!pw_str_eq(namespace_, pw_get_text(pw_item(found, i), "namespace")))
-            return pw_problem_http(&call->problem, PW_PROBLEM_BAD_REQUEST,
-                                   "'" PW_FMT "' is in more than one namespace: write namespace/name", PW_ARG(*name));
+            return pw_problem_http(
+                &call->problem, PW_PROBLEM_BAD_REQUEST,
+                "'" PW_FMT "' is in more than one namespace: write namespace/name", PW_ARG(*name));
     if (found.count == 0)
         return no_definition(call, *name);
     *name = pw_arena_printf(call->arena, PW_FMT "/" PW_FMT, PW_ARG(namespace_), PW_ARG(*name));
@@ -152,14 +168,17 @@ static bool may_definition(pw_call *call, pw_value *request)
 {
     pw_str name = pw_get_text(*request, "name");
     pw_role role = call->about->role;
-    if (!name.len && !pw_identity_may_somewhere(&call->identity, role)) /* a document that is given, or a mistake */
+    if (!name.len && !pw_identity_may_somewhere(&call->identity,
+                                                role)) /* a document that is given, or a mistake */
         return role_missing_anywhere(call, role);
     if (!name.len || pw_identity_may(&call->identity, role, (pw_str){ 0 }))
         return true;
     if (!memchr(name.ptr, '/', name.len) && !place_name(call, request, &name))
         return false;
-    pw_str namespace_ = { name.ptr, (size_t)((const char *)memchr(name.ptr, '/', name.len) - name.ptr) };
-    return pw_identity_may(&call->identity, PW_ROLE_ANY, namespace_) ? may_in(call, namespace_) : no_definition(call, name);
+    pw_str namespace_ = { name.ptr,
+                          (size_t)((const char *)memchr(name.ptr, '/', name.len) - name.ptr) };
+    return pw_identity_may(&call->identity, PW_ROLE_ANY, namespace_) ? may_in(call, namespace_)
+                                                                     : no_definition(call, name);
 }
 
 /* ---- lists */
@@ -189,7 +208,8 @@ static pw_value common(pw_call *call, pw_value wanted, pw_value allowed)
 /* Whose tasks are looked at: one's own need no more than a role. */
 static bool of_others(pw_value request)
 {
-    return pw_find(request, PW_LIT("person")) || pw_find(request, PW_LIT("inGroups")) || pw_find(request, PW_LIT("everybody"));
+    return pw_find(request, PW_LIT("person")) || pw_find(request, PW_LIT("inGroups")) ||
+           pw_find(request, PW_LIT("everybody"));
 }
 
 static bool may_list(pw_call *call, pw_value *request)
@@ -199,8 +219,10 @@ static bool may_list(pw_call *call, pw_value *request)
     pw_role role = own ? PW_ROLE_ANY : about->role;
     if (!pw_identity_may_somewhere(&call->identity, role))
         return role_missing_anywhere(call, role);
-    pw_value wanted = call->namespaces.count ? pw_array_end(&call->namespaces) : pw_get_lit(*request, "namespaces");
-    pw_value left = common(call, wanted, pw_identity_namespaces(&call->identity, role, call->arena));
+    pw_value wanted = call->namespaces.count ? pw_array_end(&call->namespaces)
+                                             : pw_get_lit(*request, "namespaces");
+    pw_value left =
+        common(call, wanted, pw_identity_namespaces(&call->identity, role, call->arena));
     *request = pw_without(call->arena, *request, PW_LIT("namespaces"));
     if (pw_is(left, PW_ARRAY))
         pw_call_member(call, "namespaces", left);
@@ -215,7 +237,9 @@ static bool may(pw_call *call, pw_value *request)
 {
     switch (call->about->scope) {
     case PW_SCOPE_NONE:
-        return pw_identity_may_somewhere(&call->identity, call->about->role) ? true : role_missing_anywhere(call, call->about->role);
+        return pw_identity_may_somewhere(&call->identity, call->about->role)
+                   ? true
+                   : role_missing_anywhere(call, call->about->role);
     case PW_SCOPE_INSTANCE:
         return may_instance(call, *request);
     case PW_SCOPE_DEFINITION:
@@ -225,9 +249,9 @@ static bool may(pw_call *call, pw_value *request)
     case PW_SCOPE_LIST:
         return may_list(call, request);
     case PW_SCOPE_STORE:
-        return pw_identity_may(&call->identity, call->about->role, (pw_str){ 0 }) ?
-                   true :
-                   role_missing(call, call->about->role, (pw_str){ 0 });
+        return pw_identity_may(&call->identity, call->about->role, (pw_str){ 0 })
+                   ? true
+                   : role_missing(call, call->about->role, (pw_str){ 0 });
     }
     return false;
 }
@@ -250,8 +274,10 @@ bool pw_call_authorise(pw_call *call, const char *command)
     if (!call->about)
         return pw_problem_http(&call->problem, PW_PROBLEM_BAD_BODY, "no command '%.80s'", command);
     if (call->if_token && (call->about->scope != PW_SCOPE_INSTANCE || !call->about->changes))
-        return pw_problem_http(&call->problem, PW_PROBLEM_BAD_HEADER, "If-Match means nothing here: '%s' changes no instance that is there",
-                               call->about->name);
+        return pw_problem_http(
+            &call->problem, PW_PROBLEM_BAD_HEADER,
+            "If-Match means nothing here: '%s' changes no instance that is there",
+            call->about->name);
     pw_value request = pw_object_end(&call->members);
     call->members = (pw_object_builder){ .arena = call->arena };
     if (!may(call, &request))
@@ -274,7 +300,8 @@ static void tell_token(pw_call *call, pw_value request)
 {
     bool race = call->problem.status == 409 || call->problem.status == 412;
     char *head = NULL;
-    if (!race || call->about->scope != PW_SCOPE_INSTANCE || !find_head(call, pw_get_text(request, "id"), &head) || !head)
+    if (!race || call->about->scope != PW_SCOPE_INSTANCE ||
+        !find_head(call, pw_get_text(request, "id"), &head) || !head)
         return;
     pw_str token = pw_json_member(pw_str_of(head), "token");
     for (size_t i = 0; i < token.len && token.ptr[i] >= '0' && token.ptr[i] <= '9'; i++)
@@ -302,6 +329,9 @@ bool pw_call_carry_out(pw_call *call)
         return true;
     if (pw_json_parse(&error, pw_json_member(answer, "error"), NULL, call->arena, &err) != PAWL_OK)
         return pw_problem_of(&call->problem, &err);
+    if (call->findings.ptr && pw_str_is(pw_get_text(error, "code"), pawl_code_name(PAWL_INVALID)))
+        return pw_problem_http(&call->problem, PW_PROBLEM_DOCUMENT, PW_FMT,
+                               PW_ARG(pw_get_text(error, "message")));
     (void)pw_problem_told(&call->problem, error);
     tell_token(call, request);
     return false;

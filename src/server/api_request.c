@@ -1,6 +1,6 @@
-/* api_request.c - what was asked over HTTP becomes a command: its members from path, query, headers and body; who asks from
- * the token; what it is restricted to from the roles. Whatever is not known is refused: a misspelt filter must not list
- * everything. */
+/* api_request.c - what was asked over HTTP becomes a command: its members from path, query, headers
+ * and body; who asks from the token; what it is restricted to from the roles. Whatever is not known
+ * is refused: a misspelt filter must not list everything. */
 #include <stdio.h>
 #include "server/api_internal.h"
 #include "base/moment.h"
@@ -29,7 +29,8 @@ static bool word_header(pw_call *call, const char *name, pw_str *out)
     *out = pw_exchange_header(call->exchange, name);
     if (!out->ptr || (out->len && out->len <= HEADER_TEXT_MAX && printable(*out)))
         return true;
-    return pw_problem_http(&call->problem, PW_PROBLEM_BAD_HEADER, "%s must be 1 to %d printable characters without spaces", name,
+    return pw_problem_http(&call->problem, PW_PROBLEM_BAD_HEADER,
+                           "%s must be 1 to %d printable characters without spaces", name,
                            HEADER_TEXT_MAX);
 }
 
@@ -66,7 +67,8 @@ static bool if_match(pw_call *call)
     if (!header.ptr || pw_str_is(header, "*"))
         return true;
     uint64_t token = 0;
-    bool quoted = header.len > 2 && header.len < 22 && header.ptr[0] == '"' && header.ptr[header.len - 1] == '"';
+    bool quoted = header.len > 2 && header.len < 22 && header.ptr[0] == '"' &&
+                  header.ptr[header.len - 1] == '"';
     for (size_t i = 1; quoted && i + 1 < header.len; i++) {
         quoted = header.ptr[i] >= '0' && header.ptr[i] <= '9';
         token = 10 * token + (uint64_t)(header.ptr[i] - '0');
@@ -74,8 +76,9 @@ static bool if_match(pw_call *call)
     call->if_token = token;
     if (quoted && token > 0 && token <= INT64_MAX)
         return true;
-    return pw_problem_http(&call->problem, PW_PROBLEM_BAD_HEADER,
-                           "If-Match must be one ETag as this server gives them: a token in quotes, like \"7\"");
+    return pw_problem_http(
+        &call->problem, PW_PROBLEM_BAD_HEADER,
+        "If-Match must be one ETag as this server gives them: a token in quotes, like \"7\"");
 }
 
 bool pw_call_headers(pw_call *call)
@@ -90,8 +93,9 @@ bool pw_call_headers(pw_call *call)
     if (!call->traceparent.ptr)
         return true;
     if (!is_traceparent(call->traceparent))
-        return pw_problem_http(&call->problem, PW_PROBLEM_BAD_HEADER,
-                               "traceparent is not of the form 00-TRACE-SPAN-FLAGS (W3C Trace Context)");
+        return pw_problem_http(
+            &call->problem, PW_PROBLEM_BAD_HEADER,
+            "traceparent is not of the form 00-TRACE-SPAN-FLAGS (W3C Trace Context)");
     (void)pw_exchange_put(call->exchange, "traceparent", call->traceparent);
     return true;
 }
@@ -107,8 +111,10 @@ bool pw_call_path(pw_call *call)
             namespace_ = value;
         } else if (namespace_.ptr && pw_str_is(name, "name")) {
             if (memchr(namespace_.ptr, '/', namespace_.len) || memchr(value.ptr, '/', value.len))
-                return pw_problem_http(&call->problem, PW_PROBLEM_NO_ROUTE, "no namespace and no name has a '/'");
-            pw_str both = pw_arena_printf(call->arena, PW_FMT "/" PW_FMT, PW_ARG(namespace_), PW_ARG(value));
+                return pw_problem_http(&call->problem, PW_PROBLEM_NO_ROUTE,
+                                       "no namespace and no name has a '/'");
+            pw_str both =
+                pw_arena_printf(call->arena, PW_FMT "/" PW_FMT, PW_ARG(namespace_), PW_ARG(value));
             pw_object_add(&call->members, name, pw_string_ref(both));
         } else {
             pw_object_add(&call->members, name, pw_string_ref(value));
@@ -131,12 +137,14 @@ static bool refuse_parameter(pw_call *call, pw_str name)
     if (near)
         return pw_problem_http(&call->problem, PW_PROBLEM_UNKNOWN_PARAMETER,
                                "this path knows no parameter '%s'; did you mean '%s'?", text, near);
-    return pw_problem_http(&call->problem, PW_PROBLEM_UNKNOWN_PARAMETER, "this path knows no parameter '%s'", text);
+    return pw_problem_http(&call->problem, PW_PROBLEM_UNKNOWN_PARAMETER,
+                           "this path knows no parameter '%s'", text);
 }
 
 static bool bad_parameter(pw_call *call, const pw_query *q, const char *wanted)
 {
-    return pw_problem_http(&call->problem, PW_PROBLEM_BAD_PARAMETER, "'%s' must be %s", q->name, wanted);
+    return pw_problem_http(&call->problem, PW_PROBLEM_BAD_PARAMETER, "'%s' must be %s", q->name,
+                           wanted);
 }
 
 /* Whether text is one of "a|b|c". */
@@ -175,7 +183,8 @@ static bool take_label(pw_call *call, const pw_query *q, pw_str text, pw_value *
     pw_str name = { text.ptr, (size_t)(equals - text.ptr) };
     pw_str value = { equals + 1, text.len - name.len - 1 };
     if (pw_find(*labels, name))
-        return pw_problem_http(&call->problem, PW_PROBLEM_BAD_PARAMETER, "the label '" PW_FMT "' is given twice", PW_ARG(name));
+        return pw_problem_http(&call->problem, PW_PROBLEM_BAD_PARAMETER,
+                               "the label '" PW_FMT "' is given twice", PW_ARG(name));
     *labels = pw_with(call->arena, *labels, name, pw_string_ref(value));
     return true;
 }
@@ -203,11 +212,14 @@ static bool take_parameter(pw_call *call, const pw_query *q, pw_str text, collec
 {
     size_t at = (size_t)(q - call->route->query);
     pw_value *one = &all->one[at];
-    bool repeatable = q->kind == PW_QUERY_LABEL || q->kind == PW_QUERY_LIST || q->kind == PW_QUERY_NAMESPACES;
+    bool repeatable =
+        q->kind == PW_QUERY_LABEL || q->kind == PW_QUERY_LIST || q->kind == PW_QUERY_NAMESPACES;
     if (!repeatable && (!pw_is(*one, PW_NONE) || (q->kind == PW_QUERY_WAIT && call->waits)))
-        return pw_problem_http(&call->problem, PW_PROBLEM_BAD_PARAMETER, "'%s' is given twice", q->name);
+        return pw_problem_http(&call->problem, PW_PROBLEM_BAD_PARAMETER, "'%s' is given twice",
+                               q->name);
     if (q->values && !one_of(text, q->values))
-        return pw_problem_http(&call->problem, PW_PROBLEM_BAD_PARAMETER, "'%s' must be one of %s, not '%.*s'", q->name, q->values,
+        return pw_problem_http(&call->problem, PW_PROBLEM_BAD_PARAMETER,
+                               "'%s' must be one of %s, not '%.*s'", q->name, q->values,
                                (int)(text.len < 80 ? text.len : 80), text.ptr);
     switch (q->kind) {
     case PW_QUERY_TEXT:
@@ -242,7 +254,8 @@ bool pw_call_query(pw_call *call)
         name = pw_percent_decoded(call->arena, name, true);
         value = pw_percent_decoded(call->arena, value, true);
         if (!name.ptr || !value.ptr)
-            return pw_problem_http(&call->problem, PW_PROBLEM_BAD_PARAMETER, "the query is not percent-encoded UTF-8");
+            return pw_problem_http(&call->problem, PW_PROBLEM_BAD_PARAMETER,
+                                   "the query is not percent-encoded UTF-8");
         const pw_query *q = call->route->query;
         while (q && q->name && !pw_str_is(name, q->name))
             q++;
@@ -263,12 +276,14 @@ bool pw_call_query(pw_call *call)
 
 static bool refuse_member(pw_call *call, pw_str name)
 {
-    return pw_problem_http(&call->problem, PW_PROBLEM_BAD_BODY, "'" PW_FMT "' cannot be said in the body: %s", PW_ARG(name),
-                           pw_str_is(name, "idempotencyKey") ? "send the header Idempotency-Key" :
-                           pw_str_is(name, "ifToken")        ? "send the header If-Match" :
-                           pw_str_is(name, "correlation")    ? "send the header X-Correlation-ID" :
-                           pw_str_is(name, "traceparent")    ? "send the header traceparent" :
-                                                               "it comes from the path, or from who asks");
+    return pw_problem_http(&call->problem, PW_PROBLEM_BAD_BODY,
+                           "'" PW_FMT "' cannot be said in the body: %s", PW_ARG(name),
+                           pw_str_is(name, "idempotencyKey") ? "send the header Idempotency-Key"
+                           : pw_str_is(name, "ifToken")      ? "send the header If-Match"
+                           : pw_str_is(name, "correlation")  ? "send the header X-Correlation-ID"
+                           : pw_str_is(name, "traceparent")
+                               ? "send the header traceparent"
+                               : "it comes from the path, or from who asks");
 }
 
 /* Of lists it is what is looked for, not what the request is known by. */
@@ -305,20 +320,24 @@ pw_str pw_call_media_type(pw_call *call)
     if (!lower)
         return (pw_str){ 0 };
     for (size_t i = 0; i < n; i++)
-        lower[i] = type.ptr[i] >= 'A' && type.ptr[i] <= 'Z' ? (char)(type.ptr[i] + 32) : type.ptr[i];
+        lower[i] =
+            type.ptr[i] >= 'A' && type.ptr[i] <= 'Z' ? (char)(type.ptr[i] + 32) : type.ptr[i];
     lower[n] = '\0';
     return (pw_str){ lower, n };
 }
 
 static bool take_document(pw_call *call)
 {
-    static const char types[] = "application/yaml|application/x-yaml|text/yaml|text/x-yaml|text/plain|application/json";
+    static const char types[] =
+        "application/yaml|application/x-yaml|text/yaml|text/x-yaml|text/plain|application/json";
     pw_str body = pw_exchange_body(call->exchange);
     if (body.len == 0)
-        return pw_problem_http(&call->problem, PW_PROBLEM_BAD_BODY, "the body is missing: the workflow document");
+        return pw_problem_http(&call->problem, PW_PROBLEM_BAD_BODY,
+                               "the body is missing: the workflow document");
     if (!one_of(pw_call_media_type(call), types))
-        return pw_problem_http(&call->problem, PW_PROBLEM_MEDIA_TYPE,
-                               "send the workflow document as application/yaml or application/json");
+        return pw_problem_http(
+            &call->problem, PW_PROBLEM_MEDIA_TYPE,
+            "send the workflow document as application/yaml or application/json");
     if (!pw_utf8_valid(body))
         return pw_problem_http(&call->problem, PW_PROBLEM_BAD_BODY, "the document is not UTF-8");
     pw_call_member(call, "text", pw_string_ref(body));
@@ -333,8 +352,10 @@ static bool take_json(pw_call *call)
     if (body.len == 0 && optional)
         return true;
     if (!pw_str_is(pw_call_media_type(call), "application/json"))
-        return pw_problem_http(&call->problem, PW_PROBLEM_MEDIA_TYPE, "send the body as application/json");
-    pawl_code code = pw_json_parse(&call->body, body, &(pw_json_limits){ .bytes = SIZE_MAX }, call->arena, &err);
+        return pw_problem_http(&call->problem, PW_PROBLEM_MEDIA_TYPE,
+                               "send the body as application/json");
+    pawl_code code =
+        pw_json_parse(&call->body, body, &(pw_json_limits){ .bytes = SIZE_MAX }, call->arena, &err);
     if (code == PAWL_INVALID)
         return pw_problem_http(&call->problem, PW_PROBLEM_BAD_BODY, "%s", err.message);
     if (code != PAWL_OK)
@@ -342,8 +363,8 @@ static bool take_json(pw_call *call)
     if (call->route->body == PW_BODY_MANY && pw_is(call->body, PW_ARRAY))
         return true;
     if (!pw_is(call->body, PW_OBJECT))
-        return pw_problem_http(&call->problem, PW_PROBLEM_BAD_BODY, "the body must be a JSON object, not %s",
-                               pw_type_name(call->body));
+        return pw_problem_http(&call->problem, PW_PROBLEM_BAD_BODY,
+                               "the body must be a JSON object, not %s", pw_type_name(call->body));
     return pw_call_take_members(call, call->body);
 }
 
@@ -352,7 +373,8 @@ bool pw_call_body(pw_call *call)
     switch (call->route->body) {
     case PW_BODY_NONE:
         if (pw_exchange_body(call->exchange).len)
-            return pw_problem_http(&call->problem, PW_PROBLEM_BAD_BODY, "a body means nothing here");
+            return pw_problem_http(&call->problem, PW_PROBLEM_BAD_BODY,
+                                   "a body means nothing here");
         return true;
     case PW_BODY_MEMBERS:
     case PW_BODY_NEEDED:

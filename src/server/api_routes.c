@@ -1,4 +1,5 @@
-/* api_routes.c - what is particular to a route: how the answer of its command is given over HTTP. */
+/* api_routes.c - what is particular to a route: how the answer of its command is given over HTTP.
+ */
 #include <stdio.h>
 #include "server/api_internal.h"
 
@@ -18,7 +19,8 @@ static pw_str member_text(pw_str object, const char *name)
 /* The link to the next page: the same query, from "next" on. */
 static void put_next(pw_call *call)
 {
-    pw_str next = pw_json_member(call->ok, "next"), rest = pw_exchange_query(call->exchange), name, value;
+    pw_str next = pw_json_member(call->ok, "next"), rest = pw_exchange_query(call->exchange), name,
+           value;
     pw_buf link;
     if (!next.ptr || next.len < 3 || next.ptr[0] != '"')
         return;
@@ -101,21 +103,10 @@ static bool answer_with_findings(pw_call *call, unsigned status, pw_str object)
     return pw_call_answer_buf(call, status, &buf);
 }
 
-/* What findings tell is a problem of the document, not of the request. */
-static bool document_refused(pw_call *call)
-{
-    if (!call->findings.ptr || call->problem.as != PAWL_INVALID)
-        return false;
-    char detail[sizeof call->problem.detail];
-    memcpy(detail, call->problem.detail, sizeof detail);
-    call->problem = (pw_problem){ 0 };
-    return pw_problem_http(&call->problem, PW_PROBLEM_DOCUMENT, "%s", detail);
-}
-
 bool pw_api_deploy(pw_call *call)
 {
     if (!pw_call_execute(call, call->route->command))
-        return document_refused(call);
+        return false;
     const pw_str segments[] = { member_text(call->ok, "namespace"), member_text(call->ok, "name"),
                                 member_text(call->ok, "version") };
     bool created = pw_str_is(pw_json_member(call->ok, "created"), "true");
@@ -127,9 +118,8 @@ bool pw_api_validate(pw_call *call)
 {
     if (pw_call_execute(call, call->route->command))
         return answer_with_findings(call, 200, PW_LIT("{\"valid\":true}"));
-    if (!call->findings.ptr)
-        return false;
-    return answer_with_findings(call, 200, PW_LIT("{\"valid\":false}"));
+    return call->findings.ptr ? answer_with_findings(call, 200, PW_LIT("{\"valid\":false}"))
+                              : false;
 }
 
 /* The text of a member "text", which needs its escapes undone. */
@@ -137,7 +127,8 @@ static bool answer_text(pw_call *call, const char *member, const char *type)
 {
     pw_value text = { 0 };
     pawl_error err;
-    if (pw_json_parse(&text, pw_json_member(call->ok, member), &(pw_json_limits){ .bytes = SIZE_MAX }, call->arena, &err) != PAWL_OK)
+    if (pw_json_parse(&text, pw_json_member(call->ok, member),
+                      &(pw_json_limits){ .bytes = SIZE_MAX }, call->arena, &err) != PAWL_OK)
         return pw_problem_of(&call->problem, &err);
     pw_call_answer(call, 200, type, pw_text(text));
     return true;
@@ -150,7 +141,7 @@ bool pw_api_graph(pw_call *call)
         if (pw_str_is(name, "format"))
             format = value;
     if (!pw_call_execute(call, call->route->command))
-        return document_refused(call);
+        return false;
     if (pw_str_is(format, "mermaid"))
         return answer_text(call, "text", "text/vnd.mermaid; charset=utf-8");
     if (pw_str_is(format, "dot"))
@@ -245,7 +236,8 @@ bool pw_api_events(pw_call *call)
 
 bool pw_api_poll(pw_call *call)
 {
-    return pw_call_authorise(call, call->route->command) && pw_wait_poll(call, pw_object_end(&call->members));
+    return pw_call_authorise(call, call->route->command) &&
+           pw_wait_poll(call, pw_object_end(&call->members));
 }
 
 enum { MANY_MAX = 100 };
@@ -255,13 +247,16 @@ static bool answer_many(pw_call *call, const char *command, pw_value items)
 {
     pw_buf all;
     if (items.count == 0 || items.count > MANY_MAX)
-        return pw_problem_http(&call->problem, PW_PROBLEM_BAD_BODY, "an array must have 1 to %d items", MANY_MAX);
+        return pw_problem_http(&call->problem, PW_PROBLEM_BAD_BODY,
+                               "an array must have 1 to %d items", MANY_MAX);
     if (call->idempotency_key.ptr)
         return pw_problem_http(&call->problem, PW_PROBLEM_BAD_HEADER,
-                               "Idempotency-Key is of one request, not of several; a job's token is enough to repeat it");
+                               "Idempotency-Key is of one request, not of several; a job's token "
+                               "is enough to repeat it");
     for (uint32_t i = 0; i < items.count; i++)
         if (!pw_is(pw_item(items, i), PW_OBJECT))
-            return pw_problem_http(&call->problem, PW_PROBLEM_BAD_BODY, "item %u of the array must be an object", i + 1);
+            return pw_problem_http(&call->problem, PW_PROBLEM_BAD_BODY,
+                                   "item %u of the array must be an object", i + 1);
     pw_buf_init(&all, 0);
     pw_buf_text(&all, call->as_command ? "{\"ok\":[" : "[");
     for (uint32_t i = 0; i < items.count; i++) {
@@ -284,7 +279,8 @@ static bool answer_many(pw_call *call, const char *command, pw_value items)
 
 bool pw_api_many(pw_call *call)
 {
-    return pw_is(call->body, PW_ARRAY) ? answer_many(call, call->route->command, call->body) : pw_api_run(call);
+    return pw_is(call->body, PW_ARRAY) ? answer_many(call, call->route->command, call->body)
+                                       : pw_api_run(call);
 }
 
 bool pw_api_token_create(pw_call *call)
@@ -304,7 +300,8 @@ bool pw_api_command(pw_call *call)
 {
     pw_value name = pw_get_lit(call->body, "command");
     if (!pw_is(name, PW_STRING))
-        return pw_problem_http(&call->problem, PW_PROBLEM_BAD_BODY, "'command' must be a command's name, as a string");
+        return pw_problem_http(&call->problem, PW_PROBLEM_BAD_BODY,
+                               "'command' must be a command's name, as a string");
     pw_str text = pw_arena_str(call->arena, pw_text(name));
     if (!text.ptr)
         return pw_call_no_memory(call);

@@ -1,15 +1,16 @@
-/* api_wait.c - answers that come later. A call that has to wait leaves what it needs in the arena of its exchange, opens a
- * watch or a poll, and parks: no thread waits. Whatever wakes it, it closes the watch, looks again, and answers or parks
- * again. It looks before it watches, and what it watches for is relative to what it saw, so nothing is missed between the
- * two. When the time is over, or the server stops, it answers with what is there. */
+/* api_wait.c - answers that come later. A call that has to wait leaves what it needs in the arena
+ * of its exchange, opens a watch or a poll, and parks: no thread waits. Whatever wakes it, it
+ * closes the watch, looks again, and answers or parks again. It looks before it watches, and what
+ * it watches for is relative to what it saw, so nothing is missed between the two. When the time is
+ * over, or the server stops, it answers with what is there. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 #include "server/api_internal.h"
 
 enum {
-    LOOK_AGAIN_MS = 250,     /* where children count, whose steps are not the instance's */
-    POLL_GRACE_MS = 2000,    /* a poll ends itself; this is for when it does not */
+    LOOK_AGAIN_MS = 250,  /* where children count, whose steps are not the instance's */
+    POLL_GRACE_MS = 2000, /* a poll ends itself; this is for when it does not */
     LEASE_MAX_MS = 3600000,
     FUNCTIONS_MAX = 100,
     JOBS_MAX = 100,
@@ -23,18 +24,18 @@ struct waiting {
     pw_exchange *exchange;
     const char *id;
     pawl_watch_for what;
-    uint64_t token;       /* that the last look saw; of PAWL_WATCH_MOVED */
-    uint64_t until_ms;    /* monotonic */
-    uint64_t again_ms;    /* look again after this, whatever happens; 0: never */
-    bool last;            /* the next look answers */
+    uint64_t token;    /* that the last look saw; of PAWL_WATCH_MOVED */
+    uint64_t until_ms; /* monotonic */
+    uint64_t again_ms; /* look again after this, whatever happens; 0: never */
+    bool last;         /* the next look answers */
     pawl_watch *watch;
-    pawl_code watched;    /* what the watch said, once it is closed */
+    pawl_code watched; /* what the watch said, once it is closed */
     bool as_command;
     /* start */
     pw_str started;
     bool existed, waited;
     /* show */
-    uint64_t known;       /* token of If-None-Match; 0: none */
+    uint64_t known; /* token of If-None-Match; 0: none */
     bool any_known;
     /* log */
     uint64_t from;
@@ -87,7 +88,8 @@ static bool park(pw_call *call, waiting *w)
     uint64_t now = now_ms(), left = w->until_ms > now ? w->until_ms - now : 0;
     w->watched = PAWL_OK;
     *pw_exchange_own(w->exchange) = w;
-    if (pawl_watch_open(&w->watch, call->api->p, w->id, w->what, w->token, there, w, &err) != PAWL_OK)
+    if (pawl_watch_open(&w->watch, call->api->p, w->id, w->what, w->token, there, w, &err) !=
+        PAWL_OK)
         return pw_problem_of(&call->problem, &err);
     pw_call_put_request_id(call);
     pw_exchange_park(w->exchange, w->again_ms && w->again_ms < left ? w->again_ms : left);
@@ -127,12 +129,14 @@ static bool find_place(pw_call *call, waiting *w, place *out)
     char *head = NULL;
     if (pawl_head(call->api->p, w->id, &head, &err) != PAWL_OK)
         return pw_problem_of(&call->problem, &err);
-    pw_str token = pw_json_member(pw_str_of(head), "token"), status = pw_json_member(pw_str_of(head), "status");
+    pw_str token = pw_json_member(pw_str_of(head), "token"),
+           status = pw_json_member(pw_str_of(head), "status");
     *out = (place){ .head = pw_arena_str(call->arena, pw_str_of(head)) };
     for (size_t i = 0; i < token.len && token.ptr[i] >= '0' && token.ptr[i] <= '9'; i++)
         out->token = 10 * out->token + (uint64_t)(token.ptr[i] - '0');
     for (size_t i = 0; i < PW_LENGTH(ends); i++)
-        out->ended = out->ended || (status.len > 2 && pw_str_is((pw_str){ status.ptr + 1, status.len - 2 }, ends[i]));
+        out->ended = out->ended || (status.len > 2 &&
+                                    pw_str_is((pw_str){ status.ptr + 1, status.len - 2 }, ends[i]));
     pawl_free(head);
     return out->head.ptr ? true : pw_call_no_memory(call);
 }
@@ -160,7 +164,8 @@ static void add_others(pw_buf *buf, pw_str object, pw_str first, pw_value parsed
     }
 }
 
-/* What start answered, and what the instance is by now: with its output or error, if it was waited for and has ended. */
+/* What start answered, and what the instance is by now: with its output or error, if it was waited
+ * for and has ended. */
 static bool answer_started(pw_call *call, waiting *w, const place *at)
 {
     static const char *const members[] = { "output", "error" };
@@ -324,7 +329,8 @@ bool pw_wait_log(pw_call *call, pw_str id, pw_value request)
     (void)pw_integer(pw_get_lit(request, "from"), &from);
     (void)pw_integer(pw_get_lit(request, "limit"), &limit);
     if (limit > 1000)
-        return pw_problem_http(&call->problem, PW_PROBLEM_BAD_PARAMETER, "'limit' must be 1 to 1000");
+        return pw_problem_http(&call->problem, PW_PROBLEM_BAD_PARAMETER,
+                               "'limit' must be 1 to 1000");
     if (w) {
         w->from = from > 0 ? (uint64_t)from : 1;
         w->limit = (uint32_t)limit;
@@ -422,7 +428,8 @@ static bool bad_member(pw_call *call, const char *name, const char *wanted)
     return pw_problem_http(&call->problem, PW_PROBLEM_BAD_BODY, "'%s' must be %s", name, wanted);
 }
 
-static bool number_of(pw_call *call, pw_value request, const char *name, uint64_t most, uint64_t *out)
+static bool number_of(pw_call *call, pw_value request, const char *name, uint64_t most,
+                      uint64_t *out)
 {
     int64_t n = 0;
     pw_value v = pw_get_lit(request, name);
@@ -430,7 +437,8 @@ static bool number_of(pw_call *call, pw_value request, const char *name, uint64_
     if (pw_is(v, PW_NONE) || pw_is(v, PW_NULL))
         return true;
     if (!pw_integer(v, &n) || n < 0 || (uint64_t)n > most)
-        return pw_problem_http(&call->problem, PW_PROBLEM_BAD_BODY, "'%s' must be a whole number from 0 to %llu", name,
+        return pw_problem_http(&call->problem, PW_PROBLEM_BAD_BODY,
+                               "'%s' must be a whole number from 0 to %llu", name,
                                (unsigned long long)most);
     *out = (uint64_t)n;
     return true;
@@ -469,18 +477,22 @@ static bool worker_of(pw_call *call, pw_value request, pawl_poll_options *out)
 
 static bool poll_options(pw_call *call, pw_value request, pawl_poll_options *out)
 {
-    static const char *const known[] = { "functions", "max", "waitMs", "leaseMs", "worker", "namespaces" };
+    static const char *const known[] = { "functions", "max",    "waitMs",
+                                         "leaseMs",   "worker", "namespaces" };
     const pw_member *members = pw_members(request);
     uint64_t max = 0, most = pawl_config_duration_ms(call->api->config, "Server:MaxWait");
     *out = (pawl_poll_options){ .struct_size = sizeof *out };
     for (uint32_t i = 0; i < request.count; i++) {
-        bool knows = pw_command_request_member(members[i].key) || pw_str_is(members[i].key, "command");
+        bool knows =
+            pw_command_request_member(members[i].key) || pw_str_is(members[i].key, "command");
         for (size_t k = 0; k < PW_LENGTH(known) && !knows; k++)
             knows = pw_str_is(members[i].key, known[k]);
         if (!knows)
-            return pw_problem_http(&call->problem, PW_PROBLEM_BAD_BODY, "'poll' knows no member '" PW_FMT "'", PW_ARG(members[i].key));
+            return pw_problem_http(&call->problem, PW_PROBLEM_BAD_BODY,
+                                   "'poll' knows no member '" PW_FMT "'", PW_ARG(members[i].key));
     }
-    if (!functions_of(call, request, out) || !worker_of(call, request, out) || !number_of(call, request, "max", JOBS_MAX, &max) ||
+    if (!functions_of(call, request, out) || !worker_of(call, request, out) ||
+        !number_of(call, request, "max", JOBS_MAX, &max) ||
         !number_of(call, request, "waitMs", INT64_MAX, &out->wait_ms) ||
         !number_of(call, request, "leaseMs", LEASE_MAX_MS, &out->lease_ms))
         return false;

@@ -1,5 +1,5 @@
-/* auth.c - tokens of requests become identities, roles an answer to "may it". Token texts go nowhere but to
- * pawl_authenticate(), which compares hashes: not into messages, logs or answers. */
+/* auth.c - tokens of requests become identities, roles an answer to "may it". Token texts go
+ * nowhere but to pawl_authenticate(), which compares hashes: not into messages, logs or answers. */
 #include "server/auth.h"
 
 enum { TOKEN_MAX = 200 };
@@ -23,13 +23,17 @@ static bool bearer(pw_str header, pw_str *token)
     return token->len > 0;
 }
 
-bool pw_identity_of_header(pw_identity *out, pawl *p, pw_str header, pw_arena *arena, pw_problem *problem)
+bool pw_identity_of_header(pw_identity *out, pawl *p, pw_str header, pw_arena *arena,
+                           pw_problem *problem)
 {
     pw_str token;
     if (!header.ptr)
-        return pw_problem_http(problem, PW_PROBLEM_NO_TOKEN, "this server wants to know who asks: the header Authorization is missing");
+        return pw_problem_http(
+            problem, PW_PROBLEM_NO_TOKEN,
+            "this server wants to know who asks: the header Authorization is missing");
     if (!bearer(header, &token))
-        return pw_problem_http(problem, PW_PROBLEM_NO_TOKEN, "the header Authorization is not of the form 'Bearer TOKEN'");
+        return pw_problem_http(problem, PW_PROBLEM_NO_TOKEN,
+                               "the header Authorization is not of the form 'Bearer TOKEN'");
     if (token.len > TOKEN_MAX || memchr(token.ptr, '\0', token.len))
         return pw_problem_http(problem, PW_PROBLEM_NO_TOKEN, "the token is not valid");
     char text[TOKEN_MAX + 1];
@@ -43,7 +47,8 @@ bool pw_identity_of_header(pw_identity *out, pawl *p, pw_str header, pw_arena *a
         code = pw_json_parse(&identity, pw_str_of(told), NULL, arena, &err);
     pawl_free(told);
     if (code == PAWL_DENIED)
-        return pw_problem_http(problem, PW_PROBLEM_NO_TOKEN, "the token is not valid: it is unknown, revoked or expired");
+        return pw_problem_http(problem, PW_PROBLEM_NO_TOKEN,
+                               "the token is not valid: it is unknown, revoked or expired");
     if (code != PAWL_OK)
         return pw_problem_of(problem, &err);
     *out = (pw_identity){ .name = pw_get_text(identity, "name"),
@@ -54,18 +59,20 @@ bool pw_identity_of_header(pw_identity *out, pawl *p, pw_str header, pw_arena *a
 
 pw_identity pw_identity_anonymous(pw_arena *arena)
 {
-    pw_value admin = pw_object_of(arena,
-                                  (pw_member[]){ { PW_LIT("role"), pw_string_ref(PW_LIT("admin")) },
-                                                 { PW_LIT("namespace"), pw_string_ref(PW_LIT("*")) } },
-                                  2);
+    pw_value admin =
+        pw_object_of(arena,
+                     (pw_member[]){ { PW_LIT("role"), pw_string_ref(PW_LIT("admin")) },
+                                    { PW_LIT("namespace"), pw_string_ref(PW_LIT("*")) } },
+                     2);
     return (pw_identity){ .name = PW_LIT("anonymous"), .roles = pw_array(arena, &admin, 1) };
 }
 
 /* ---- may it */
 
-static const char *const role_names[] = { [PW_ROLE_ANY] = "any",         [PW_ROLE_VIEWER] = "viewer",
-                                          [PW_ROLE_WORKER] = "worker",   [PW_ROLE_STARTER] = "starter",
-                                          [PW_ROLE_OPERATOR] = "operator", [PW_ROLE_ADMIN] = "admin" };
+static const char *const role_names[] = {
+    [PW_ROLE_ANY] = "any",         [PW_ROLE_VIEWER] = "viewer",     [PW_ROLE_WORKER] = "worker",
+    [PW_ROLE_STARTER] = "starter", [PW_ROLE_OPERATOR] = "operator", [PW_ROLE_ADMIN] = "admin"
+};
 
 const char *pw_role_name(pw_role role)
 {
@@ -79,9 +86,10 @@ static unsigned included(pw_str name)
         [PW_ROLE_VIEWER] = PW_BIT(PW_ROLE_VIEWER),
         [PW_ROLE_WORKER] = PW_BIT(PW_ROLE_WORKER),
         [PW_ROLE_STARTER] = PW_BIT(PW_ROLE_STARTER) | PW_BIT(PW_ROLE_VIEWER),
-        [PW_ROLE_OPERATOR] = PW_BIT(PW_ROLE_OPERATOR) | PW_BIT(PW_ROLE_STARTER) | PW_BIT(PW_ROLE_VIEWER),
-        [PW_ROLE_ADMIN] = PW_BIT(PW_ROLE_ADMIN) | PW_BIT(PW_ROLE_OPERATOR) | PW_BIT(PW_ROLE_STARTER) |
-                          PW_BIT(PW_ROLE_VIEWER) | PW_BIT(PW_ROLE_WORKER),
+        [PW_ROLE_OPERATOR] =
+            PW_BIT(PW_ROLE_OPERATOR) | PW_BIT(PW_ROLE_STARTER) | PW_BIT(PW_ROLE_VIEWER),
+        [PW_ROLE_ADMIN] = PW_BIT(PW_ROLE_ADMIN) | PW_BIT(PW_ROLE_OPERATOR) |
+                          PW_BIT(PW_ROLE_STARTER) | PW_BIT(PW_ROLE_VIEWER) | PW_BIT(PW_ROLE_WORKER),
     };
     for (size_t r = PW_ROLE_VIEWER; r < PW_LENGTH(masks); r++)
         if (pw_str_is(name, role_names[r]))

@@ -1,6 +1,7 @@
-/* cloudevents.c - CloudEvents 1.0 as they travel by HTTP (the protocol's HTTP binding): structured (the event is the body),
- * batched (an array of them), and binary (attributes are headers, the body is the data). What makes an event valid is said
- * by pawl_publish(); here it is only put together. */
+/* cloudevents.c - CloudEvents 1.0 as they travel by HTTP (the protocol's HTTP binding): structured
+ * (the event is the body), batched (an array of them), and binary (attributes are headers, the body
+ * is the data). What makes an event valid is said by pawl_publish(); here it is only put together.
+ */
 #include "server/api_internal.h"
 
 enum { ATTRIBUTES_MAX = 100 };
@@ -30,7 +31,8 @@ static bool has_prefix(pw_str text, const char *prefix)
 static void refuse(binary *b, pw_str name, const char *why)
 {
     b->failed = true;
-    (void)pw_problem_http(&b->call->problem, PW_PROBLEM_BAD_HEADER, "the header " PW_FMT " %s", PW_ARG(name), why);
+    (void)pw_problem_http(&b->call->problem, PW_PROBLEM_BAD_HEADER, "the header " PW_FMT " %s",
+                          PW_ARG(name), why);
 }
 
 /* "a \"b\"" without its quotes and backslashes. */
@@ -110,12 +112,13 @@ static bool is_text_type(pw_str type)
            (type.len > 4 && pw_str_is((pw_str){ type.ptr + type.len - 4, 4 }, "+xml"));
 }
 
-/* JSON is the data itself, other text a string, anything else base 64. Without a type it is JSON, as the specification has
- * it. */
+/* JSON is the data itself, other text a string, anything else base 64. Without a type it is JSON,
+ * as the specification has it. */
 static bool take_data(binary *b, pw_str type)
 {
     pw_call *call = b->call;
-    pw_str body = pw_exchange_body(call->exchange), whole = pw_exchange_header(call->exchange, "Content-Type");
+    pw_str body = pw_exchange_body(call->exchange),
+           whole = pw_exchange_header(call->exchange, "Content-Type");
     pawl_error err;
     pw_value data = { 0 };
     if (whole.ptr && whole.len)
@@ -128,9 +131,11 @@ static bool take_data(binary *b, pw_str type)
                       text ? pw_string_ref(body) : base64(call->arena, body));
         return true;
     }
-    pawl_code code = pw_json_parse(&data, body, &(pw_json_limits){ .bytes = SIZE_MAX }, call->arena, &err);
+    pawl_code code =
+        pw_json_parse(&data, body, &(pw_json_limits){ .bytes = SIZE_MAX }, call->arena, &err);
     if (code == PAWL_INVALID)
-        return pw_problem_http(&call->problem, PW_PROBLEM_BAD_BODY, "the data of the event: %s", err.message);
+        return pw_problem_http(&call->problem, PW_PROBLEM_BAD_BODY, "the data of the event: %s",
+                               err.message);
     if (code != PAWL_OK)
         return pw_problem_of(&call->problem, &err);
     pw_object_add(&b->event, PW_LIT("data"), data);
@@ -152,7 +157,8 @@ static bool read_binary(pw_call *call, pw_str type, pw_value *out)
 static bool read_json(pw_call *call, bool object, bool array, pw_value *out)
 {
     pawl_error err;
-    pawl_code code = pw_json_parse(out, pw_exchange_body(call->exchange), &(pw_json_limits){ .bytes = SIZE_MAX }, call->arena, &err);
+    pawl_code code = pw_json_parse(out, pw_exchange_body(call->exchange),
+                                   &(pw_json_limits){ .bytes = SIZE_MAX }, call->arena, &err);
     if (code == PAWL_INVALID)
         return pw_problem_http(&call->problem, PW_PROBLEM_BAD_BODY, "%s", err.message);
     if (code != PAWL_OK)
@@ -160,7 +166,9 @@ static bool read_json(pw_call *call, bool object, bool array, pw_value *out)
     if ((object && pw_is(*out, PW_OBJECT)) || (array && pw_is(*out, PW_ARRAY)))
         return true;
     return pw_problem_http(&call->problem, PW_PROBLEM_BAD_BODY, "the body must be %s, not %s",
-                           object && array ? "a CloudEvent or an array of them" : object ? "one CloudEvent" : "an array of CloudEvents",
+                           object && array ? "a CloudEvent or an array of them"
+                           : object        ? "one CloudEvent"
+                                           : "an array of CloudEvents",
                            pw_type_name(*out));
 }
 
@@ -172,12 +180,14 @@ bool pw_cloudevents(pw_call *call, pw_value *out)
     if (pw_str_is(type, "application/cloudevents-batch+json"))
         return read_json(call, false, true, out);
     if (has_prefix(type, "application/cloudevents"))
-        return pw_problem_http(&call->problem, PW_PROBLEM_MEDIA_TYPE, "of the formats of CloudEvents this server reads JSON alone");
+        return pw_problem_http(&call->problem, PW_PROBLEM_MEDIA_TYPE,
+                               "of the formats of CloudEvents this server reads JSON alone");
     if (pw_exchange_header(call->exchange, "ce-specversion").ptr)
         return read_binary(call, type, out);
     if (pw_str_is(type, "application/json"))
         return read_json(call, true, true, out);
     return pw_problem_http(&call->problem, PW_PROBLEM_MEDIA_TYPE,
-                           "send a CloudEvent as application/cloudevents+json, a batch as application/cloudevents-batch+json, or one in "
+                           "send a CloudEvent as application/cloudevents+json, a batch as "
+                           "application/cloudevents-batch+json, or one in "
                            "binary form, with its attributes as headers ce-...");
 }

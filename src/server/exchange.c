@@ -41,6 +41,14 @@ pw_str pw_exchange_query(const pw_exchange *exchange)
     return exchange->query;
 }
 
+/* libmicrohttpd leaves white space behind a value. */
+static pw_str value_of(const char *value, size_t len)
+{
+    while (len > 0 && (value[len - 1] == ' ' || value[len - 1] == '\t'))
+        len--;
+    return (pw_str){ value ? value : "", len };
+}
+
 /* libmicrohttpd does not touch a request's headers while its connection is suspended, so a worker
  * may read them. */
 pw_str pw_exchange_header(const pw_exchange *exchange, const char *name)
@@ -50,7 +58,7 @@ pw_str pw_exchange_header(const pw_exchange *exchange, const char *name)
     if (MHD_lookup_connection_value_n(exchange->connection->mhd, MHD_HEADER_KIND, name,
                                       strlen(name), &value, &len) != MHD_YES)
         return (pw_str){ NULL, 0 };
-    return (pw_str){ value ? value : "", len };
+    return value_of(value, len);
 }
 
 typedef struct each_header {
@@ -63,7 +71,7 @@ static enum MHD_Result tell_header(void *context, enum MHD_ValueKind kind, const
 {
     const each_header *e = context;
     (void)kind;
-    e->each(e->context, (pw_str){ name, name_len }, (pw_str){ value ? value : "", value_len });
+    e->each(e->context, (pw_str){ name, name_len }, value_of(value, value_len));
     return MHD_YES;
 }
 

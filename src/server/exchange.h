@@ -64,8 +64,8 @@ typedef struct pw_listener_options { /* zero means default */
     uint32_t connections;        /* at once; 0: 20000; more are refused. The descriptor limit is raised as far as allowed */
     uint32_t per_address;        /* of them from one address; 0: no limit */
     size_t body_max;             /* bytes; 0: 16 MiB; more: 413 */
-    size_t header_max;           /* bytes of request line and headers, and 64 more for each header, cookie and
-                                  * parameter of the query; 0: 8 KiB; more: 431. Every connection takes this and 2 KiB */
+    size_t header_max;           /* bytes of request line and headers, and 64 more for each header and cookie;
+                                  * 0: 8 KiB; more: 431. Every connection takes this and 2 KiB */
     size_t bodies_max;           /* bytes of bodies held at once by all; 0: 256 MiB; more: 503 */
     uint64_t idle_ms;            /* a connection without a request, or a request that does not go on; 0: 30000 */
     uint64_t request_ms;         /* from the first byte of a request to its last; 0: 60000 */

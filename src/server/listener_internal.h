@@ -87,6 +87,7 @@ typedef struct pw_connection {
     pw_address *address;        /* NULL: not counted */
     uint64_t active_ms;         /* last seen to receive, or to send after a pause */
     uint64_t begun_ms;          /* the request that is being read */
+    uint64_t ended_ms;          /* the client sends no more since; 0: it may */
     uint64_t due_ms; /* when it is looked at: at the latest when its time is over, maybe before */
     size_t at;       /* in the heap */
     char peer[PW_HTTP_PEER_SIZE];
@@ -218,6 +219,7 @@ void *pw_http_loop(void *listener);
 void pw_http_wake_loop(pw_listener *listener);
 void pw_http_schedule(
     pw_connection *connection); /* after its phase or its exchange's state has changed */
+bool pw_http_unheard(const pw_connection *connection); /* it has sent something, and we nothing */
 void pw_http_cut(pw_connection *connection); /* libmicrohttpd sees the end and closes it */
 void pw_http_connection_free(pw_connection *connection);
 /* For a client that libmicrohttpd has not answered: "400 Bad Request", "Header: value\r\n". As far

@@ -8,6 +8,7 @@
  * connection costs nothing there. */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/tcp.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
@@ -26,6 +27,7 @@ enum {
     ACCEPTS = 64,          /* of one socket in one round */
     ACCEPT_PAUSE_MS = 100, /* when the system has no room for one more */
     LINGER_MS = 2000,
+    ENDED_MS = 20, /* for what has come before the client's end */
     LINGER_READ = 1 << 16,
     LINGER_READS = 16, /* at one event */
     BUCKETS = 4096,
@@ -122,21 +124,23 @@ static void heap_remove(pw_listener *l, pw_connection *c)
     heap_down(l, last);
 }
 
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
 /* When the connection's time is over. */
 static uint64_t over_ms(const pw_connection *c)
 {
     const pw_listener_options *o = &c->listener->options;
-    uint64_t silent = c->active_ms + o->idle_ms, slow = c->begun_ms + o->request_ms;
-    switch ((pw_phase)c->phase) {
-    case PHASE_IDLE:
-    case PHASE_SENDING:
-        return silent;
-    case PHASE_READING:
-        return silent < slow ? silent : slow;
-    case PHASE_WORKING:
+    uint64_t over = c->active_ms + o->idle_ms;
+    if (c->phase == PHASE_WORKING)
         return pw_exchange_parked(c->exchange);
-    }
-    return UINT64_MAX;
+    if (c->phase == PHASE_READING)
+        over = earlier(over, c->begun_ms + o->request_ms);
+    if (c->phase != PHASE_SENDING && c->ended_ms)
+        over = earlier(over, c->ended_ms + ENDED_MS);
+    return over;
 }
 
 void pw_http_schedule(pw_connection *c)
@@ -166,6 +170,25 @@ void pw_http_cut(pw_connection *c)
     (void)shutdown(c->fd, SHUT_RDWR);
 }
 
+/* By the kernel's count: what libmicrohttpd read at once has left no other trace. The end of the
+ * client's sending counts as one byte there. */
+bool pw_http_unheard(const pw_connection *c)
+{
+    struct tcp_info info = { 0 };
+    socklen_t len = sizeof info;
+    return !c->asked && getsockopt(c->fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0 &&
+           len >= offsetof(struct tcp_info, tcpi_bytes_sent) + sizeof info.tcpi_bytes_sent &&
+           info.tcpi_bytes_received > 1 && info.tcpi_bytes_sent == 0;
+}
+
+/* Data is there that libmicrohttpd has not read: behind a request, an edge may be that of its own
+ * data. */
+static bool unread(const pw_connection *c)
+{
+    int bytes = 0;
+    return ioctl(c->fd, FIONREAD, &bytes) == 0 && bytes > 0;
+}
+
 static void count_timed_out(pw_listener *l)
 {
     (void)pthread_mutex_lock(&l->lock);
@@ -175,23 +198,22 @@ static void count_timed_out(pw_listener *l)
 
 static void time_is_over(pw_listener *l, pw_connection *c)
 {
-    switch ((pw_phase)c->phase) {
-    case PHASE_READING:
-        pw_http_tell(l, c->fd, "408 Request Timeout", "");
-        count_timed_out(l);
-        pw_http_cut(c);
-        break;
-    case PHASE_SENDING:
-        count_timed_out(l);
-        pw_http_cut(c);
-        break;
-    case PHASE_IDLE:
-        pw_http_cut(c);
-        break;
-    case PHASE_WORKING:
+    if (c->phase == PHASE_WORKING) {
         pw_exchange_late(c->exchange, l->now_ms);
-        break;
+        return;
     }
+    bool reading = c->phase == PHASE_READING || (c->phase == PHASE_IDLE && pw_http_unheard(c));
+    bool ended = c->phase != PHASE_SENDING && c->ended_ms;
+    if (ended && (c->share->due || unread(c))) { /* there is more of it to look at */
+        c->ended_ms = l->now_ms;
+        pw_http_schedule(c);
+        return;
+    }
+    if (reading)
+        pw_http_tell(l, c->fd, ended ? "400 Bad Request" : "408 Request Timeout", "");
+    if (!ended && (reading || c->phase == PHASE_SENDING))
+        count_timed_out(l);
+    pw_http_cut(c);
 }
 
 static void look_at_times(pw_listener *l)
@@ -428,18 +450,16 @@ static void accept_from(pw_listener *l, int from)
 
 /* ---- events */
 
-/* Data is there that libmicrohttpd has not read: an edge may be an old one. */
-static bool unread(const pw_connection *c)
-{
-    int bytes = 0;
-    return ioctl(c->fd, FIONREAD, &bytes) == 0 && bytes > 0;
-}
-
 static void connection_moved(pw_listener *l, pw_connection *c, uint32_t events)
 {
     c->active_ms = l->now_ms;
     if (c->phase == PHASE_WORKING && events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))
         pw_exchange_lost(c->exchange);
+    if (events & EPOLLRDHUP &&
+        !c->ended_ms) { /* libmicrohttpd would wait for the rest of a first line */
+        c->ended_ms = l->now_ms;
+        pw_http_schedule(c);
+    }
     if (c->phase == PHASE_IDLE && events & EPOLLIN && unread(c)) {
         c->phase = PHASE_READING;
         c->begun_ms = l->now_ms;

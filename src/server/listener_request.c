@@ -16,8 +16,6 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <linux/tcp.h>
-#include <netinet/in.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -36,7 +34,7 @@ static const struct {
     bool retry;
 } refusals[PW_REFUSALS] = {
     [PW_REFUSE_TARGET] = { 400, "\"title\":\"Bad Request\",\"status\":400,\"detail\":\"the request's target is not a path\"", false },
-    [PW_REFUSE_HEADER] = { 400, "\"title\":\"Bad Request\",\"status\":400,\"detail\":\"a header's name is malformed\"", false },
+    [PW_REFUSE_HEADER] = { 400, "\"title\":\"Bad Request\",\"status\":400,\"detail\":\"a header is malformed\"", false },
     [PW_REFUSE_HOST] = { 400, "\"title\":\"Bad Request\",\"status\":400,\"detail\":\"there must be one Host header\"", false },
     [PW_REFUSE_FRAMING] = { 400, "\"title\":\"Bad Request\",\"status\":400,\"detail\":\"it is not clear where the body ends\"", false },
     [PW_REFUSE_BODY] = { 413, "\"title\":\"Content Too Large\",\"status\":413,\"detail\":\"the body is larger than the limit\"", false },
@@ -62,6 +60,7 @@ static pw_connection *connection_of(struct MHD_Connection *mhd)
 typedef struct survey { /* of a request's headers */
     size_t count, hosts, lengths, codings;
     uint64_t length;
+    const char *end; /* of the last value */
     bool malformed, chunked, expects, expects_other;
 } survey;
 
@@ -91,6 +90,7 @@ static enum MHD_Result survey_header(void *context, enum MHD_ValueKind kind, con
     pw_str key = { name, name_len }, text = { value ? value : "", value_len };
     (void)kind;
     s->count++;
+    s->end = value ? value + value_len : name + name_len + 1;
     s->malformed = s->malformed || name_len == 0;
     for (size_t i = 0; i < name_len; i++)
         if ((unsigned char)name[i] <= ' ' || (unsigned char)name[i] >= 0x7f)
@@ -110,6 +110,21 @@ static enum MHD_Result survey_header(void *context, enum MHD_ValueKind kind, con
     return MHD_YES;
 }
 
+/* Behind the last header comes an empty line, all of it ends of lines, which libmicrohttpd has made
+ * NUL. It takes a line that begins with a colon for an empty one, and joins lines that go on in the
+ * next only to lose them. */
+static bool ends_well(const survey *s, const char *head, size_t size)
+{
+    if (s->count == 0)
+        return true;
+    if (s->end < head || s->end > head + size || head + size - s->end > 4)
+        return false;
+    for (const char *at = s->end; at < head + size; at++)
+        if (*at)
+            return false;
+    return true;
+}
+
 static bool bodies_are_full(pw_listener *l, uint64_t length)
 {
     (void)pthread_mutex_lock(&l->lock);
@@ -118,23 +133,23 @@ static bool bodies_are_full(pw_listener *l, uint64_t length)
     return full;
 }
 
-/* Whether the request is refused by its headers. */
+/* Whether the request is refused by its headers, whose text begins with the method. */
 static pw_refusal judge(pw_listener *l, const pw_exchange *x, struct MHD_Connection *mhd,
-                        const char *version, bool *has_body)
+                        const char *head, const char *version, bool *has_body)
 {
     survey s = { 0 };
+    bool old = strcmp(version, "HTTP/1.0") == 0;
     (void)MHD_get_connection_values_n(mhd, MHD_HEADER_KIND, survey_header, &s);
-    int others =
-        MHD_get_connection_values_n(mhd, MHD_COOKIE_KIND | MHD_GET_ARGUMENT_KIND, NULL, NULL);
+    int cookies = MHD_get_connection_values_n(mhd, MHD_COOKIE_KIND, NULL, NULL);
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
     size_t size = info ? info->header_size : 0;
     *has_body = s.codings > 0 || (s.lengths > 0 && s.length > 0);
-    if (size + (s.count + (size_t)(others > 0 ? others : 0)) * HEADER_COST > l->options.header_max)
+    if (size + (s.count + (size_t)(cookies > 0 ? cookies : 0)) * HEADER_COST >
+        l->options.header_max)
         return PW_REFUSE_HEADERS;
-    if (s.malformed)
+    if (s.malformed || !ends_well(&s, head, size))
         return PW_REFUSE_HEADER;
-    bool old = strcmp(version, "HTTP/1.0") == 0;
     if (s.hosts > 1 || (s.hosts == 0 && !old))
         return PW_REFUSE_HOST;
     if (s.lengths > 1 || s.codings > 1 || (s.lengths && s.codings) || (s.codings && old))
@@ -194,7 +209,8 @@ static enum MHD_Result send_answer(pw_exchange *x, struct MHD_Connection *mhd)
         return MHD_queue_response(mhd, refusals[PW_REFUSE_MEMORY].status,
                                   l->refusals[PW_REFUSE_MEMORY]);
     x->answer = NULL;
-    if (l->draining)
+    if (l->draining ||
+        x->gone) /* who has gone is not asked for more that it may have sent before */
         (void)MHD_add_response_header(answer, MHD_HTTP_HEADER_CONNECTION, "close");
     enum MHD_Result queued = MHD_queue_response(mhd, x->status, answer);
     MHD_destroy_response(answer); /* libmicrohttpd has it now */
@@ -202,6 +218,16 @@ static enum MHD_Result send_answer(pw_exchange *x, struct MHD_Connection *mhd)
 }
 
 /* ---- what libmicrohttpd calls */
+
+/* libmicrohttpd goes on to cut the query into parameters, each of which takes memory of the
+ * connection, and goes wrong when that is used up. The text is in its buffer of the request, and we
+ * have a copy: so the query ends where it begins. */
+static void end_query(const char *target)
+{
+    const char *mark = target ? strchr(target, '?') : NULL;
+    if (mark && mark[1])
+        *(char *)(uintptr_t)(mark + 1) = '\0';
+}
 
 static void *on_target(void *context, const char *target, struct MHD_Connection *mhd)
 {
@@ -214,6 +240,7 @@ static void *on_target(void *context, const char *target, struct MHD_Connection 
     PW_ASSERT(!c->exchange);
     c->asked = true;
     c->exchange = pw_exchange_new(c, target);
+    end_query(target);
     return c->exchange;
 }
 
@@ -223,7 +250,7 @@ static enum MHD_Result on_headers(pw_exchange *x, struct MHD_Connection *mhd, co
     bool has_body = false;
     x->method = method_of(method);
     x->method_name = pw_str_of(method);
-    pw_refusal refusal = judge(x->listener, x, mhd, version, &has_body);
+    pw_refusal refusal = judge(x->listener, x, mhd, method, version, &has_body);
     if (refusal != PW_REFUSE_NOT) {
         x->connection->unread = has_body;
         return refuse(x->connection, mhd, refusal);
@@ -237,7 +264,10 @@ static enum MHD_Result on_body(pw_exchange *x, const char *bytes, size_t len)
     if (x->refusal == PW_REFUSE_NOT && pw_exchange_more_body(x, bytes, len))
         return MHD_YES;
     x->dropped += len;
-    return x->dropped <= x->listener->options.body_max ? MHD_YES : MHD_NO;
+    if (x->dropped <= x->listener->options.body_max)
+        return MHD_YES;
+    x->connection->cut = true;
+    return MHD_NO;
 }
 
 static enum MHD_Result on_whole(pw_exchange *x, struct MHD_Connection *mhd)
@@ -248,6 +278,8 @@ static enum MHD_Result on_whole(pw_exchange *x, struct MHD_Connection *mhd)
         return refuse(x->connection, mhd, x->refusal);
     MHD_suspend_connection(mhd);
     pw_exchange_begin(x);
+    if (x->connection->ended_ms) /* before it was whole here */
+        pw_exchange_lost(x);
     change_phase(x->connection, PHASE_WORKING);
     return MHD_YES;
 }
@@ -286,22 +318,14 @@ static void on_completed(void *context, struct MHD_Connection *mhd, void **own,
         pw_http_cut(c);
 }
 
-/* The client has sent something, and we nothing. */
-static bool unheard(int fd)
-{
-    struct tcp_info info = { 0 };
-    socklen_t len = sizeof info;
-    return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0 &&
-           len >= offsetof(struct tcp_info, tcpi_bytes_sent) + sizeof info.tcpi_bytes_sent &&
-           info.tcpi_bytes_received > 0 && info.tcpi_bytes_sent == 0;
-}
-
 /* Before libmicrohttpd closes the socket. It has no word for a first line that is no request line,
  * and a client that still sends would lose what we said. */
 static void say_goodbye(pw_listener *l, const pw_connection *c)
 {
     int unread = 0;
-    if (!c->asked && !c->cut && unheard(c->fd))
+    if (c->cut)
+        return;
+    if (pw_http_unheard(c))
         pw_http_tell(l, c->fd, "400 Bad Request", "");
     if (ioctl(c->fd, FIONREAD, &unread) != 0 || (unread == 0 && !c->unread))
         return;

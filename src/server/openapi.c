@@ -1,5 +1,6 @@
-/* openapi.c - the OpenAPI 3.1 document: made of the table of routes, the table of commands (who may), and the schemas of
- * openapi/components.json. So it cannot tell of a route that is not there, or leave one out. */
+/* openapi.c - the OpenAPI 3.1 document: made of the table of routes, the table of commands (who
+ * may), and the schemas of openapi/components.json. So it cannot tell of a route that is not there,
+ * or leave one out. */
 #include "server/api_internal.h"
 
 extern const char pw_openapi_components[];
@@ -62,7 +63,10 @@ static void write_path_parameters(pw_buf *out, const char *path)
 {
     for (const char *open = strchr(path, '{'); open; open = strchr(open + 1, '{')) {
         int length = (int)(strchr(open, '}') - open) - 1;
-        pw_buf_printf(out, "{\"name\":\"%.*s\",\"in\":\"path\",\"required\":true,\"schema\":{\"type\":\"string\"}},", length, open + 1);
+        pw_buf_printf(out,
+                      "{\"name\":\"%.*s\",\"in\":\"path\",\"required\":true,\"schema\":{\"type\":"
+                      "\"string\"}},",
+                      length, open + 1);
     }
 }
 
@@ -104,8 +108,9 @@ static void write_ref(pw_buf *out, const char *schema)
 
 static void write_json_body(pw_buf *out, const pw_route *route)
 {
-    pw_buf_printf(out, ",\"requestBody\":{\"required\":%s,\"content\":{\"application/json\":{\"schema\":",
-                  route->body == PW_BODY_MEMBERS ? "false" : "true");
+    pw_buf_printf(
+        out, ",\"requestBody\":{\"required\":%s,\"content\":{\"application/json\":{\"schema\":",
+        route->body == PW_BODY_MEMBERS ? "false" : "true");
     if (route->body == PW_BODY_MANY) {
         pw_buf_text(out, "{\"oneOf\":[");
         write_ref(out, route->body_schema);
@@ -129,13 +134,17 @@ static void write_body(pw_buf *out, const pw_route *route)
         write_json_body(out, route);
         return;
     case PW_BODY_DOCUMENT:
-        pw_buf_text(out, ",\"requestBody\":{\"required\":true,\"content\":{\"application/yaml\":{\"schema\":{\"type\":\"string\"}},"
+        pw_buf_text(out, ",\"requestBody\":{\"required\":true,\"content\":{\"application/"
+                         "yaml\":{\"schema\":{\"type\":\"string\"}},"
                          "\"application/json\":{\"schema\":{\"type\":\"object\"}}}}");
         return;
     case PW_BODY_EVENTS:
-        pw_buf_text(out, ",\"requestBody\":{\"required\":true,\"content\":{\"application/cloudevents+json\":{\"schema\":");
+        pw_buf_text(out, ",\"requestBody\":{\"required\":true,\"content\":{\"application/"
+                         "cloudevents+json\":{\"schema\":");
         write_ref(out, "CloudEvent");
-        pw_buf_text(out, "},\"application/cloudevents-batch+json\":{\"schema\":{\"type\":\"array\",\"items\":");
+        pw_buf_text(
+            out,
+            "},\"application/cloudevents-batch+json\":{\"schema\":{\"type\":\"array\",\"items\":");
         write_ref(out, "CloudEvent");
         pw_buf_text(out, "}}}}");
         return;
@@ -158,7 +167,8 @@ static void write_content(pw_buf *out, const pw_route *route)
     if (route->body == PW_BODY_MANY) {
         pw_buf_text(out, "{\"oneOf\":[");
         write_ref(out, route->answer_schema);
-        pw_buf_text(out, ",{\"type\":\"array\",\"items\":{\"type\":\"object\",\"properties\":{\"ok\":");
+        pw_buf_text(out,
+                    ",{\"type\":\"array\",\"items\":{\"type\":\"object\",\"properties\":{\"ok\":");
         write_ref(out, route->answer_schema);
         pw_buf_text(out, ",\"error\":");
         write_ref(out, "Error");
@@ -202,7 +212,9 @@ static void write_answers(pw_buf *out, const pw_route *route)
     write_answer(out, route, route->status);
     pw_str rest = pw_str_of(route->also_status);
     for (size_t at = 0; at + 3 <= rest.len; at += 4)
-        write_answer(out, route, (unsigned)(100 * (rest.ptr[at] - '0') + 10 * (rest.ptr[at + 1] - '0') + rest.ptr[at + 2] - '0'));
+        write_answer(out, route,
+                     (unsigned)(100 * (rest.ptr[at] - '0') + 10 * (rest.ptr[at + 1] - '0') +
+                                rest.ptr[at + 2] - '0'));
     pw_buf_text(out, "\"default\":{\"$ref\":\"#/components/responses/Problem\"}}");
 }
 
@@ -223,8 +235,10 @@ static void write_who(pw_buf *out, const pw_route *route, const pw_command_about
     else if (!about)
         pw_buf_text(out, ",\"description\":\"Needs what the command needs.\"");
     else
-        pw_buf_printf(out, ",\"description\":\"Needs %s%s %s.%s\"", about->role == PW_ROLE_ANY ? "any role" : "the role ",
-                      about->role == PW_ROLE_ANY ? "" : pw_role_name(about->role), where[about->scope],
+        pw_buf_printf(out, ",\"description\":\"Needs %s%s %s.%s\"",
+                      about->role == PW_ROLE_ANY ? "any role" : "the role ",
+                      about->role == PW_ROLE_ANY ? "" : pw_role_name(about->role),
+                      where[about->scope],
                       about->own ? " Any role there is enough for what is one's own." : "");
 }
 
@@ -232,10 +246,14 @@ static void write_who(pw_buf *out, const pw_route *route, const pw_command_about
 
 static void write_operation(pw_buf *out, const pw_route *route)
 {
-    static const char *const methods[] = { [PW_GET] = "get", [PW_HEAD] = "head", [PW_POST] = "post", [PW_PUT] = "put",
-                                           [PW_PATCH] = "patch", [PW_DELETE] = "delete", [PW_OPTIONS] = "options" };
-    const pw_command_about *about = route->command ? pw_command_find(pw_str_of(route->command)) : NULL;
-    pw_buf_printf(out, "\"%s\":{\"operationId\":\"%s\",\"tags\":[\"%s\"],", methods[route->method], route->operation, route->tag);
+    static const char *const methods[] = {
+        [PW_GET] = "get",     [PW_HEAD] = "head",     [PW_POST] = "post",      [PW_PUT] = "put",
+        [PW_PATCH] = "patch", [PW_DELETE] = "delete", [PW_OPTIONS] = "options"
+    };
+    const pw_command_about *about =
+        route->command ? pw_command_find(pw_str_of(route->command)) : NULL;
+    pw_buf_printf(out, "\"%s\":{\"operationId\":\"%s\",\"tags\":[\"%s\"],", methods[route->method],
+                  route->operation, route->tag);
     text(out, "summary", route->summary);
     write_who(out, route, about);
     write_parameters(out, route, about);
@@ -269,9 +287,12 @@ char *pw_openapi(void)
 {
     pw_buf out;
     pw_buf_init(&out, 0);
-    pw_buf_printf(&out, "{\"openapi\":\"3.1.0\",\"info\":{\"title\":\"Pawl\",\"version\":\"%s\",", pawl_version());
-    text(&out, "summary", "Durable workflows: definitions, instances, people, messages and workers.");
-    pw_buf_text(&out, ",\"license\":{\"name\":\"Apache-2.0\",\"identifier\":\"Apache-2.0\"}},\"servers\":[{\"url\":\"/\"}],"
+    pw_buf_printf(&out, "{\"openapi\":\"3.1.0\",\"info\":{\"title\":\"Pawl\",\"version\":\"%s\",",
+                  pawl_version());
+    text(&out, "summary",
+         "Durable workflows: definitions, instances, people, messages and workers.");
+    pw_buf_text(&out, ",\"license\":{\"name\":\"Apache-2.0\",\"identifier\":\"Apache-2.0\"}},"
+                      "\"servers\":[{\"url\":\"/\"}],"
                       "\"security\":[{\"token\":[]}],\"paths\":{");
     for (const pw_route *route = pw_routes; route->path; route++)
         if (is_first(route))
@@ -287,7 +308,8 @@ char *pw_openapi(void)
 PAWL_API pawl_code pawl_server_openapi(char **out, pawl_error *err)
 {
     if (!out)
-        return pw_fail(err, PAWL_INVALID, "pawl_server_openapi needs somewhere to put the document");
+        return pw_fail(err, PAWL_INVALID,
+                       "pawl_server_openapi needs somewhere to put the document");
     char *document = pw_openapi();
     if (!document)
         return pw_no_memory(err);

@@ -1,5 +1,5 @@
-/* problem.c - errors as problem documents. Every code, reason and problem of HTTP has one status, one code and one advice,
- * in tables; nothing else in the server chooses a status for an error. */
+/* problem.c - errors as problem documents. Every code, reason and problem of HTTP has one status,
+ * one code and one advice, in tables; nothing else in the server chooses a status for an error. */
 #include <stdio.h>
 #include "server/problem.h"
 
@@ -13,7 +13,8 @@ typedef struct http_row {
 } http_row;
 
 static const http_row http_rows[] = {
-#define HTTP_ROW(name, status, code, as, action) [PW_PROBLEM_##name] = { status, code, PAWL_##as, action },
+#define HTTP_ROW(name, status, code, as, action)                                                   \
+    [PW_PROBLEM_##name] = { status, code, PAWL_##as, action },
     PW_HTTP_PROBLEMS(HTTP_ROW)
 #undef HTTP_ROW
 };
@@ -73,7 +74,9 @@ bool pw_problem_http(pw_problem *problem, pw_http_problem kind, const char *form
     if (problem->status)
         return false;
     const http_row *row = &http_rows[kind];
-    *problem = (pw_problem){ .status = row->status, .code = row->code, .action = row->action, .as = row->as };
+    *problem = (pw_problem){
+        .status = row->status, .code = row->code, .action = row->action, .as = row->as
+    };
     va_list arguments;
     va_start(arguments, format);
     (void)vsnprintf(problem->detail, sizeof problem->detail, format, arguments);
@@ -154,7 +157,8 @@ void pw_problem_error(const pw_problem *problem, pw_buf *buf)
     pw_buf_char(buf, '}');
 }
 
-pw_str pw_problem_text(const pw_problem *problem, pw_str path, pw_str findings, bool as_command, pw_arena *arena)
+pw_str pw_problem_text(const pw_problem *problem, pw_str path, pw_str findings, bool as_command,
+                       pw_arena *arena)
 {
     pw_buf buf;
     pw_buf_init(&buf, 0);

@@ -1,4 +1,5 @@
-/* routes.c - which route a request is for, and the text of URLs. The table itself is in routes_table.c. */
+/* routes.c - which route a request is for, and the text of URLs. The table itself is in
+ * routes_table.c. */
 #include "server/routes.h"
 
 /* ---- text of URLs */
@@ -41,7 +42,8 @@ pw_str pw_percent_decoded(pw_arena *arena, pw_str text, bool plus)
 
 void pw_percent_encode(pw_buf *buf, pw_str text)
 {
-    static const char unreserved[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
+    static const char unreserved[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
     for (size_t at = 0; at < text.len; at++) {
         if (text.ptr[at] && strchr(unreserved, text.ptr[at]))
             pw_buf_char(buf, text.ptr[at]);
@@ -53,7 +55,9 @@ void pw_percent_encode(pw_buf *buf, pw_str text)
 /* What is before `end`; *rest becomes what is behind it. */
 static pw_str cut(pw_str *rest, char end)
 {
-    const char *at = rest->len ? memchr(rest->ptr, end, rest->len) : NULL;
+    if (rest->len == 0)
+        return *rest;
+    const char *at = memchr(rest->ptr, end, rest->len);
     pw_str piece = { rest->ptr, at ? (size_t)(at - rest->ptr) : rest->len };
     size_t behind = piece.len + (at ? 1 : 0);
     rest->ptr += behind;
@@ -106,14 +110,16 @@ static bool fits(const segments *asked, const char *path)
     if (!split(&known, pw_str_of(path)) || known.count != asked->count)
         return false;
     for (size_t i = 0; i < known.count; i++) {
-        bool same = is_value(known.at[i]) ? asked->at[i].len > 0 : pw_str_eq(known.at[i], asked->at[i]);
+        bool same =
+            is_value(known.at[i]) ? asked->at[i].len > 0 : pw_str_eq(known.at[i], asked->at[i]);
         if (!same)
             return false;
     }
     return true;
 }
 
-static bool take_values(pw_matched *out, const segments *asked, pw_arena *arena, pw_problem *problem)
+static bool take_values(pw_matched *out, const segments *asked, pw_arena *arena,
+                        pw_problem *problem)
 {
     segments known;
     (void)split(&known, pw_str_of(out->route->path));
@@ -124,14 +130,16 @@ static bool take_values(pw_matched *out, const segments *asked, pw_arena *arena,
         pw_str value = pw_percent_decoded(arena, asked->at[i], false);
         if (!value.ptr)
             return pw_problem_http(problem, PW_PROBLEM_BAD_REQUEST,
-                                   "the path is not percent-encoded UTF-8 at '" PW_FMT "'", PW_ARG(asked->at[i]));
+                                   "the path is not percent-encoded UTF-8 at '" PW_FMT "'",
+                                   PW_ARG(asked->at[i]));
         out->names[out->count] = (pw_str){ name.ptr + 1, name.len - 2 };
         out->values[out->count++] = value;
     }
     return true;
 }
 
-bool pw_route_find(pw_matched *out, pw_method method, pw_str path, pw_arena *arena, pw_problem *problem)
+bool pw_route_find(pw_matched *out, pw_method method, pw_str path, pw_arena *arena,
+                   pw_problem *problem)
 {
     pw_method wanted = method == PW_HEAD ? PW_GET : method;
     segments asked;
@@ -148,19 +156,22 @@ bool pw_route_find(pw_matched *out, pw_method method, pw_str path, pw_arena *are
     if (out->route)
         return take_values(out, &asked, arena, problem);
     if (!out->allowed)
-        return pw_problem_http(problem, PW_PROBLEM_NO_ROUTE, "there is nothing at '" PW_FMT "'", PW_ARG(path));
+        return pw_problem_http(problem, PW_PROBLEM_NO_ROUTE, "there is nothing at '" PW_FMT "'",
+                               PW_ARG(path));
     out->allowed |= PW_BIT(PW_OPTIONS);
     return true;
 }
 
 pw_str pw_route_allowed(unsigned allowed, pw_arena *arena)
 {
-    static const char *const names[] = { [PW_GET] = "GET",     [PW_HEAD] = "HEAD",     [PW_POST] = "POST",
-                                         [PW_PUT] = "PUT",     [PW_PATCH] = "PATCH",   [PW_DELETE] = "DELETE",
-                                         [PW_OPTIONS] = "OPTIONS" };
+    static const char *const names[] = {
+        [PW_GET] = "GET",     [PW_HEAD] = "HEAD",     [PW_POST] = "POST",      [PW_PUT] = "PUT",
+        [PW_PATCH] = "PATCH", [PW_DELETE] = "DELETE", [PW_OPTIONS] = "OPTIONS"
+    };
     pw_str text = { "", 0 };
     for (size_t m = 0; m < PW_LENGTH(names); m++)
         if (allowed & PW_BIT(m))
-            text = pw_arena_printf(arena, PW_FMT "%s%s", PW_ARG(text), text.len ? ", " : "", names[m]);
+            text =
+                pw_arena_printf(arena, PW_FMT "%s%s", PW_ARG(text), text.len ? ", " : "", names[m]);
     return text;
 }

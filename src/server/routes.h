@@ -1,8 +1,8 @@
-/* routes.h - every path that the server answers, in one table: the router, the checks of query and body, and the OpenAPI
- * document are made from it.
+/* routes.h - every path that the server answers, in one table: the router, the checks of query and
+ * body, and the OpenAPI document are made from it.
  *
- * A route only translates: path, query, headers and body become the members of a command (command.c), its answer becomes
- * the answer. Who may ask is said by the command. */
+ * A route only translates: path, query, headers and body become the members of a command
+ * (command.c), its answer becomes the answer. Who may ask is said by the command. */
 #ifndef PW_ROUTES_H
 #define PW_ROUTES_H
 
@@ -26,7 +26,7 @@ typedef enum pw_query_kind {
 typedef struct pw_query {
     const char *name, *member; /* of the command; NULL: the same name */
     pw_query_kind kind;
-    const char *values;  /* "a|b|c": the only ones; NULL: any */
+    const char *values; /* "a|b|c": the only ones; NULL: any */
     const char *summary;
 } pw_query;
 
@@ -44,9 +44,10 @@ typedef bool (*pw_run_fn)(struct pw_call *call);
 
 typedef struct pw_route {
     pw_method method;
-    const char *path;      /* "/v1/instances/{id}/log": {id} is the command's member; {namespace}/{name} are "name" */
-    const char *command;   /* NULL: none */
-    unsigned status;       /* of success */
+    const char *path; /* "/v1/instances/{id}/log": {id} is the command's member; {namespace}/{name}
+                         are "name" */
+    const char *command; /* NULL: none */
+    unsigned status;     /* of success */
     pw_run_fn run;
     const char *operation; /* its name in the OpenAPI document */
     const char *tag;
@@ -54,9 +55,9 @@ typedef struct pw_route {
     const pw_query *query; /* ended by a NULL name; NULL: none */
     pw_body body;
     const char *body_schema, *answer_schema; /* names below #/components/schemas; NULL: none */
-    bool open;             /* to everybody, without a token */
-    const char *also_types;  /* "a|b": the answer may be text of these types */
-    const char *also_status; /* "200|202": other statuses of success */
+    bool open;                               /* to everybody, without a token */
+    const char *also_types;                  /* "a|b": the answer may be text of these types */
+    const char *also_status;                 /* "200|202": other statuses of success */
 } pw_route;
 
 /* Ended by a NULL path. */
@@ -64,20 +65,23 @@ extern const pw_route pw_routes[];
 
 typedef struct pw_matched {
     const pw_route *route;
-    unsigned allowed; /* PW_BIT(method) of what the path knows */
-    pw_str names[PW_PATH_VALUES]; /* without braces */
+    unsigned allowed;              /* PW_BIT(method) of what the path knows */
+    pw_str names[PW_PATH_VALUES];  /* without braces */
     pw_str values[PW_PATH_VALUES]; /* decoded */
     size_t count;
 } pw_matched;
 
-/* HEAD finds the route of GET. No route but `allowed`: the path knows other methods. False: the problem says why. */
-bool pw_route_find(pw_matched *out, pw_method method, pw_str path, pw_arena *arena, pw_problem *problem);
+/* HEAD finds the route of GET. No route but `allowed`: the path knows other methods. False: the
+ * problem says why. */
+bool pw_route_find(pw_matched *out, pw_method method, pw_str path, pw_arena *arena,
+                   pw_problem *problem);
 /* "GET, HEAD, OPTIONS" */
 pw_str pw_route_allowed(unsigned allowed, pw_arena *arena);
 
 /* ---- text of URLs */
 
-/* ptr NULL: malformed, not UTF-8, with a NUL, or out of memory. `plus`: '+' is a space, as in forms. */
+/* ptr NULL: malformed, not UTF-8, with a NUL, or out of memory. `plus`: '+' is a space, as in
+ * forms. */
 pw_str pw_percent_decoded(pw_arena *arena, pw_str text, bool plus);
 /* What is unreserved stays (RFC 3986). */
 void pw_percent_encode(pw_buf *buf, pw_str text);

@@ -31,7 +31,8 @@ static pawl_code listen_on(pawl_server *server, const pawl_config *config, pawl_
     return pw_listener_open(&server->listener, &options, pw_api_handle, server->api, err);
 }
 
-PAWL_API pawl_code pawl_server_open(pawl_server **out, pawl *p, const pawl_config *config, pawl_error *err)
+PAWL_API pawl_code pawl_server_open(pawl_server **out, pawl *p, const pawl_config *config,
+                                    pawl_error *err)
 {
     if (!out || !p || !config)
         return pw_fail(err, PAWL_INVALID, "pawl_server_open needs a pawl and a configuration");

@@ -29,8 +29,7 @@ RAISE = "{raise: {error: {type: 'https://x.test/e', status: 500, %s}}}"
 
 # What is refused: by what name, and where.
 REFUSED = {
-    "input.schema": "§input: {schema: {document: {}}}\ndo: []\n",
-    "output.schema": "§output: {schema: {document: {}}}\ndo: []\n",
+    "input.schema.resource": "input: {schema: {§resource: {endpoint: http://x.test}}}\ndo: []\n",
     "use.authentications": "use: {§authentications: {}}\ndo: []\n",
     "use.catalogs": "use: {§catalogs: {}}\ndo: []\n",
     "use.extensions": "use: {§extensions: []}\ndo: []\n",
@@ -274,10 +273,10 @@ TABLE = {
         "correlate.*.expect": (YES, LISTEN % "one: {with: {type: t}, correlate: {k: {from: .x, §expect: x}}}"),
     },
     "extension": {member: (WITHIN, "use.extensions") for member in ("extend", "when", "before", "after")},
-    "externalResource": {"name": (WITHIN, "input.schema"), "endpoint": (WITHIN, "input.schema")},
-    "input": {"schema": (NO, "input.schema"), "from": (YES, "{set: {x: 1}, input: {§from: .x}}")},
-    "output": {"schema": (NO, "output.schema"), "as": (YES, "{set: {x: 1}, output: {§as: .x}}")},
-    "export": {"schema": (NO, "export.schema"), "as": (YES, "{set: {x: 1}, export: {§as: .x}}")},
+    "externalResource": {member: (WITHIN, "input.schema.resource") for member in ("name", "endpoint")},
+    "input": {"schema": (YES, "{set: {x: 1}, input: {§schema: {document: {}}}}"), "from": (YES, "{set: {x: 1}, input: {§from: .x}}")},
+    "output": {"schema": (YES, "{set: {x: 1}, output: {§schema: {document: {}}}}"), "as": (YES, "{set: {x: 1}, output: {§as: .x}}")},
+    "export": {"schema": (YES, "{set: {x: 1}, export: {§schema: {document: {}}}}"), "as": (YES, "{set: {x: 1}, export: {§as: .x}}")},
     "retryPolicy": {
         "when": (YES, RETRY % "§when: .x"),
         "exceptWhen": (YES, RETRY % "§exceptWhen: .x"),
@@ -295,7 +294,11 @@ TABLE = {
         "jitter.from": (YES, RETRY % "jitter: {§from: PT1S, to: PT2S}"),
         "jitter.to": (YES, RETRY % "jitter: {from: PT1S, §to: PT2S}"),
     },
-    "schema": {member: (WITHIN, "input.schema") for member in ("document", "resource", "format")},
+    "schema": {
+        "document": (YES, "{set: {x: 1}, input: {schema: {§document: {}}}}"),
+        "resource": (NO, "input.schema.resource"),
+        "format": (YES, "{set: {x: 1}, input: {schema: {§format: json, document: {}}}}"),
+    },
     "timeout": {"after": (YES, "{set: {x: 1}, timeout: {§after: PT1S}}")},
     "catalog": {"endpoint": (WITHIN, "use.catalogs")},
     "containerLifetime": {"cleanup": (WITHIN, "run: container"), "after": (WITHIN, "run: container")},
@@ -313,7 +316,8 @@ TABLE = {
         "export": (YES, FOREACH % "§export: {as: .x}"),
     },
 }
-REFUSED["export.schema"] = "{set: {x: 1}, export: {schema: {document: {}}}}"
+REFUSED["output.schema.resource"] = "{set: {x: 1}, output: {schema: {§resource: {endpoint: http://x.test}}}}"
+REFUSED["export.schema.resource"] = "{set: {x: 1}, export: {schema: {§resource: {endpoint: http://x.test}}}}"
 
 
 def written(text):

@@ -15,7 +15,7 @@
 /* Tasks are numbered in the order of the document, use.functions first: 0 /use/functions/greet,
  * 1 /do/0/all, 2 left, 3 ask, 4 right, 5 nap, 6 each, 7 work, 8 risky, 9 get, 10 mend, 11 hello,
  * 12 note, 13 pick, 14 stop, 15 race, 16 first, 17 second, 18 hear, 19 heard, 20 gather, 21 till,
- * 22 sub, 23 wide, 24 to 31 a to h. */
+ * 22 sub, 23 wide, 24 to 31 a to h, 32 person. */
 static const char document[] =
     "document: { dsl: '1.0.3', namespace: fuzz, name: all, version: '1.0.0' }\n"
     "use:\n"
@@ -82,7 +82,12 @@ static const char document[] =
     "          - e: { set: { n: 1 } }\n"
     "          - f: { call: http, with: { method: get, endpoint: 'http://127.0.0.1:9/' } }\n"
     "          - g: { call: echo, timeout: { after: PT1M } }\n"
-    "          - h: { if: .n != 1, call: echo }\n";
+    "          - h: { if: .n != 1, call: echo }\n"
+    "  - person:\n"
+    "      call: userTask\n"
+    "      with: { key: ok, due: PT1H, candidates: { users: [ ann ] }, form: { schema: { type: "
+    "object } } }\n"
+    "      output: { as: '${ .n }', schema: { document: { type: [ integer, 'null' ] } } }\n";
 
 static const pw_expr_limits limits = {
     .fuel = 20000, .memory = 1u << 20, .depth = 200, .outputs = 20
@@ -148,10 +153,12 @@ static void ask(const pw_state *state, pw_arena *arena, pw_event *event, uint64_
         if (pw_str_is(pw_get_text(wait, "kind"), "external-message") && visit >= 0)
             *listens = (uint64_t)visit;
     }
-    pw_work *work = NULL;
+    pw_work *work = NULL, one;
     size_t count = 0;
     FUZZ_CHECK(pw_state_work(&work, &count, state, program, &identity, &settings, arena, &err) ==
                PAWL_OK);
+    for (size_t i = 0; i < count; i++)
+        FUZZ_CHECK(pw_state_work_of(&one, state, program, work[i].visit, arena));
     pw_state *copy = NULL;
     FUZZ_CHECK(pw_state_copy(&copy, state, arena, &err) == PAWL_OK);
 }
@@ -276,7 +283,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                            PW_EVENT_DRIVE,           PW_EVENT_RESUME,
                                            PW_EVENT_ACTIVITY_RESULT, PW_EVENT_ACTIVITY_LOST,
                                            PW_EVENT_CALL_RESULT,     PW_EVENT_SUSPEND,
-                                           PW_EVENT_CONTINUE };
+                                           PW_EVENT_CONTINUE,        PW_EVENT_CLAIM,
+                                           PW_EVENT_RELEASE,         PW_EVENT_DELEGATE,
+                                           PW_EVENT_COMMENT };
     static const char *const messages[] = {
         "{\"type\":\"t\",\"id\":\"x\",\"data\":1}",
         "{\"type\":\"u\",\"id\":\"x\",\"source\":\"x\",\"data_base64\":\"AA==\"}",
@@ -298,16 +307,36 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         pw_event event = { .now_ms = 1790000000000,
                            .seed = 7,
                            .payload = pw_int(1),
+                           .reason = PW_LIT("because"),
+                           .to = PW_LIT("bob"),
                            .call = { .answered = true, .status = 200, .body = PW_LIT("[1]") } };
         uint64_t listens = 0;
         ask(state, &arena, &event, &listens);
         int64_t timer = pw_state_timer(state);
-        for (size_t i = 0; i < PW_LENGTH(kinds); i++) {
-            event.kind = kinds[i];
+        for (size_t i = 0; i < 2 * PW_LENGTH(kinds); i++) { /* of anybody, then of somebody */
+            event.kind = kinds[i / 2];
+            event.restricted = i % 2;
+            event.actor = event.restricted ? PW_LIT("ann") : PW_LIT("");
             event.now_ms = timer > 1790000000000 ? timer : 1790000000000;
+            event.until_ms = event.restricted ? event.now_ms + 1000 : -1;
+            event.retryable = event.restricted;
             step(state, &event, &kept, rows, &arena);
         }
+        event.kind = PW_EVENT_RESUME; /* a person's answer that may fit, a timer, a listen */
+        event.restricted = event.retryable = false;
+        static const char *const answers[] = {
+            "{\"n\":1}",
+            "null",
+            "{\"id\":\"x\",\"source\":\"x\",\"type\":\"t\",\"data\":1}",
+        };
+        for (size_t i = 0; i < PW_LENGTH(answers); i++) {
+            FUZZ_CHECK(pw_json_parse(&event.payload, pw_str_of(answers[i]), NULL, &arena, &err) ==
+                       PAWL_OK);
+            step(state, &event, &kept, rows, &arena);
+        }
+        event.payload = pw_int(1);
         event.kind = PW_EVENT_ACTIVITY_RESULT;
+        event.retryable = true;
         event.error = pw_object_of(&arena, (pw_member[]){ { PW_LIT("status"), pw_int(500) } }, 1);
         step(state, &event, &kept, rows, &arena);
         event.kind = PW_EVENT_CALL_RESULT;

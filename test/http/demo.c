@@ -11,6 +11,7 @@
  * that header of the request; /put?TEXT puts a header with that value. */
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +27,7 @@ static pw_exchange *held[HELD_MAX];
 static size_t held_count;
 static unsigned long turns[5]; /* that parked exchanges have had */
 static bool go;
+static sigset_t go_signal;
 
 static void answer(pw_exchange *x, unsigned status, const char *text)
 {
@@ -78,13 +80,12 @@ static void slow(pw_exchange *x)
     answer(x, 200, pw_exchange_alive(x) ? "done\n" : "done for nobody\n");
 }
 
-static void tell_go(pw_exchange *x)
+static void tell_all_go(void)
 {
     (void)pthread_mutex_lock(&lock);
     go = true;
     (void)pthread_cond_broadcast(&changed);
     (void)pthread_mutex_unlock(&lock);
-    answer(x, 200, "gone\n");
 }
 
 /* In `held` as long as it may be woken. */
@@ -162,7 +163,7 @@ static void handle(void *context, pw_exchange *x, pw_turn turn)
     else if (pw_str_is(path, "/slow"))
         slow(x);
     else if (pw_str_is(path, "/go"))
-        tell_go(x);
+        tell_all_go(), answer(x, 200, "gone\n");
     else if (pw_str_is(path, "/big"))
         big(x);
     else if (pw_str_is(path, "/header"))
@@ -281,8 +282,25 @@ static bool set_option(pw_listener_options *o, const char *text)
     return true;
 }
 
+/* SIGUSR1 is POST /go from outside: also when no requests are taken any more. */
+static void *wait_for_signal(void *context)
+{
+    int number = 0;
+    (void)context;
+    while (sigwait(&go_signal, &number) == 0)
+        tell_all_go();
+    return NULL;
+}
+
 int main(int argc, char **argv)
 {
+    pthread_t waiter;
+    (void)sigemptyset(&go_signal);
+    (void)sigaddset(&go_signal, SIGUSR1);
+    if (pthread_sigmask(SIG_BLOCK, &go_signal, NULL) ||
+        pthread_create(&waiter, NULL, wait_for_signal, NULL))
+        return 3;
+    (void)pthread_detach(waiter);
     pw_listener_options options = { .listen = argc > 1 ? argv[1] : "127.0.0.1:0" };
     for (int i = 2; i < argc; i++)
         if (!set_option(&options, argv[i])) {

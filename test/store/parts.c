@@ -88,7 +88,7 @@ TEST(parts, the_moves_of_a_status_are_these)
         "yyyyyyyyn", /* pending */
         "nyyyyyyyn", /* running */
         "nyyyyyyyn", /* waiting */
-        "nyyyyyyyn", /* suspended */
+        "yyyyyyyyn", /* suspended: back to pending, if it was to start later */
         "nyyyynyny", /* compensating */
         "nnnnnnnnn", /* completed */
         "nyyyyyyyn", /* faulted */

@@ -484,7 +484,7 @@ TEST(schema, words_name_the_place_or_the_whole)
 
 TEST(schema, what_is_no_schema_is_told_with_its_place)
 {
-    static const char a_schema[] = "must be a schema: an object, true or false";
+    static const char a_schema[] = "must be an object, true or false";
     static const struct {
         const char *schema, *at, *message;
     } cases[] = {

@@ -1,0 +1,308 @@
+/* api.c - the nth allocation fails, and all after it, for every n, through requests of the HTTP
+ * API, each by an identity that may see one namespace of two.
+ *
+ * Whatever there is no memory for, the request is answered once: as it would be with memory, or as
+ * a problem that says try again. Above all nothing of the other namespace is ever in an answer: a
+ * restriction that found no memory must not be left out. Exchanges are made here, so that the only
+ * memory that is short is that of the API and the engine. */
+#include <stdio.h>
+#include <stdlib.h>
+#include "test.h"
+#include "server/api.h"
+
+enum { NTH_MAX = 20000, CALM = 5, TURNS_MAX = 1000 };
+
+/* ---- an exchange */
+
+typedef struct request {
+    pw_method method;
+    const char *path, *query, *type, *body;
+    unsigned status; /* with memory */
+    bool hidden;     /* what is asked for lies in the other namespace */
+} request;
+
+struct pw_exchange {
+    const request *asked;
+    const char *token;
+    pw_arena arena;
+    void *own;
+    unsigned answers, status;
+    char body[65536];
+    bool parked;
+};
+
+static const char *const methods[] = { "GET",   "HEAD",   "POST",    "PUT",
+                                       "PATCH", "DELETE", "OPTIONS", "OTHER" };
+
+pw_method pw_exchange_method(const pw_exchange *x)
+{
+    return x->asked->method;
+}
+
+pw_str pw_exchange_method_name(const pw_exchange *x)
+{
+    return pw_str_of(methods[x->asked->method]);
+}
+
+pw_str pw_exchange_path(const pw_exchange *x)
+{
+    return pw_str_of(x->asked->path);
+}
+
+pw_str pw_exchange_query(const pw_exchange *x)
+{
+    return pw_str_of(x->asked->query);
+}
+
+pw_str pw_exchange_header(const pw_exchange *x, const char *name)
+{
+    if (strcmp(name, "Authorization") == 0)
+        return pw_str_of(x->token);
+    if (strcmp(name, "Content-Type") == 0 && x->asked->type)
+        return pw_str_of(x->asked->type);
+    return (pw_str){ 0 };
+}
+
+void pw_exchange_headers(const pw_exchange *x,
+                         void (*each)(void *context, pw_str name, pw_str value), void *context)
+{
+    each(context, PW_LIT("Authorization"), pw_str_of(x->token));
+}
+
+pw_str pw_exchange_body(const pw_exchange *x)
+{
+    return pw_str_of(x->asked->body);
+}
+
+pw_arena *pw_exchange_arena(pw_exchange *x)
+{
+    return &x->arena;
+}
+
+void **pw_exchange_own(pw_exchange *x)
+{
+    return &x->own;
+}
+
+uint64_t pw_exchange_number(const pw_exchange *x)
+{
+    (void)x;
+    return 7;
+}
+
+bool pw_exchange_put(pw_exchange *x, const char *name, pw_str value)
+{
+    (void)x, (void)name;
+    EXPECT(value.ptr != NULL || value.len == 0);
+    return true;
+}
+
+void pw_exchange_answer(pw_exchange *x, unsigned status, const char *type, pw_str body)
+{
+    x->answers++;
+    x->status = status;
+    x->parked = false;
+    (void)snprintf(x->body, sizeof x->body, "%.*s", (int)body.len, type ? body.ptr : "");
+}
+
+void pw_exchange_park(pw_exchange *x, uint64_t timeout_ms)
+{
+    (void)timeout_ms;
+    x->parked = true;
+}
+
+void pw_exchange_wake(pw_exchange *x)
+{
+    (void)x; /* the test asks again and again */
+}
+
+bool pw_exchange_alive(pw_exchange *x)
+{
+    (void)x;
+    return true;
+}
+
+/* ---- a store with two namespaces */
+
+typedef struct fixture {
+    pawl *p;
+    pawl_config *config;
+    pw_api *api;
+    char authorization[100];
+    char mine[32], other[32]; /* instances */
+    pawl_error err;
+} fixture;
+
+static const char workflow[] =
+    "document: { dsl: '1.0.3', namespace: %s, name: ask, version: '1.0.0' }\n"
+    "do: [ { ask: { call: userTask, with: { key: ok, title: %s } } } ]\n";
+
+static void begin(fixture *f, const char *namespace_, char id[32])
+{
+    char text[400], name[64], *started = NULL;
+    (void)snprintf(text, sizeof text, workflow, namespace_, namespace_);
+    EXPECT_OK(pawl_deploy(f->p, text, strlen(text), NULL, NULL, NULL, &f->err), f->err);
+    (void)snprintf(name, sizeof name, "%s/ask", namespace_);
+    const pawl_start_options options = { .struct_size = sizeof options, .name = name };
+    EXPECT_OK(pawl_start(f->p, &options, &started, NULL, &f->err), f->err);
+    (void)snprintf(id, 32, "%s", started);
+    pawl_free(started);
+    EXPECT_OK(pawl_wait(f->p, id, PAWL_WAIT_SETTLED, 30000, NULL, &f->err), f->err);
+}
+
+static void fixture_open(fixture *f)
+{
+    memset(f, 0, sizeof *f);
+    pawl_options options = pawl_options_default();
+    options.store = "memory:";
+    options.step_threads = 1;
+    options.activity_threads = 1;
+    EXPECT_OK(pawl_open(&f->p, &options, &f->err), f->err);
+    begin(f, "mine", f->mine);
+    begin(f, "hidden", f->other);
+    const pawl_token_options token = { .struct_size = sizeof token,
+                                       .name = "me",
+                                       .roles = "[{\"role\":\"operator\",\"namespace\":\"mine\"},"
+                                                "{\"role\":\"worker\",\"namespace\":\"mine\"}]" };
+    char *text = NULL;
+    EXPECT_OK(pawl_token_create(f->p, &token, NULL, &text, NULL, &f->err), f->err);
+    (void)snprintf(f->authorization, sizeof f->authorization, "Bearer %s", text);
+    pawl_free(text);
+    EXPECT_OK(pawl_config_new(&f->config, &f->err), f->err);
+    EXPECT_OK(
+        pawl_config_set(f->config, "Server:Authentication", "true", PAWL_CONFIG_FLAG, &f->err),
+        f->err);
+    EXPECT_OK(pw_api_new(&f->api, f->p, f->config, &f->err), f->err);
+}
+
+static void fixture_close(fixture *f)
+{
+    pw_api_free(f->api);
+    pawl_config_free(f->config);
+    pawl_close(f->p);
+}
+
+/* ---- one request */
+
+static void ask(fixture *f, const request *asked, pw_exchange *x)
+{
+    memset(x, 0, offsetof(pw_exchange, body));
+    x->body[0] = '\0';
+    x->asked = asked;
+    x->token = f->authorization;
+    pw_arena_init(&x->arena, 0);
+    pw_api_handle(f->api, x, PW_TURN_FIRST);
+    for (unsigned turn = 0; x->parked && turn < TURNS_MAX; turn++)
+        pw_api_handle(f->api, x, turn < 3 ? PW_TURN_WOKEN : PW_TURN_STOPPING);
+    pw_arena_done(&x->arena);
+}
+
+static bool is_told(const pw_exchange *x, const request *asked)
+{
+    if (x->status == asked->status)
+        return true;
+    return x->status == 503; /* no memory, here or in the engine */
+}
+
+static void check(fixture *f, const request *asked, const pw_exchange *x, unsigned nth)
+{
+    if (x->answers != 1)
+        fail_msg("allocation %u: %s: %u answers", nth, asked->path, x->answers);
+    if (!is_told(x, asked))
+        fail_msg("allocation %u: %s: %u instead of %u: %s", nth, asked->path, x->status,
+                 asked->status, x->body);
+    bool leaked = !asked->hidden && (strstr(x->body, f->other) || strstr(x->body, "hidden"));
+    if (leaked)
+        fail_msg("allocation %u: %s: what is in another namespace: %s", nth, asked->path, x->body);
+}
+
+static void every_allocation(fixture *f, const request *asked)
+{
+    static pw_exchange x;
+    unsigned calm = 0, nth = 1, refused = 0;
+    for (; calm < CALM; nth++) {
+        if (nth > NTH_MAX)
+            fail_msg("%s: allocation %u still fails", asked->path, nth);
+        uint64_t before = pw_alloc_count();
+        pw_alloc_fail_after(nth);
+        ask(f, asked, &x);
+        bool happened = pw_alloc_count() - before >= nth;
+        pw_alloc_fail_after(0);
+        check(f, asked, &x, nth);
+        refused += x.status == 503;
+        calm = happened ? 0 : calm + 1;
+    }
+    ask(f, asked, &x);
+    if (x.answers != 1 || x.status != asked->status)
+        fail_msg("%s, with memory: %u: %s", asked->path, x.status, x.body);
+    EXPECT(refused > 0);
+    printf("# %s: %u allocations\n", asked->path, nth - CALM);
+}
+
+TEST(api_alloc, a_request_without_memory_is_refused_or_done_and_never_shows_more)
+{
+    fixture f;
+    fixture_open(&f);
+    char mine[100], cancel[100], other[100], log[100], bookmarks[100], tasks[100];
+    (void)snprintf(mine, sizeof mine, "/v1/instances/%s", f.mine);
+    (void)snprintf(cancel, sizeof cancel, "/v1/instances/%s/suspend", f.mine);
+    (void)snprintf(other, sizeof other, "/v1/instances/%s", f.other);
+    (void)snprintf(log, sizeof log, "/v1/instances/%s/log", f.mine);
+    (void)snprintf(bookmarks, sizeof bookmarks, "/v1/instances/%s/bookmarks", f.mine);
+    (void)snprintf(tasks, sizeof tasks, "/v1/tasks/%s/ok/comments", f.mine);
+    static const char json[] = "application/json";
+    const request requests[] = {
+        { PW_GET, "/v1/instances", "status=waiting&name=ask", NULL, "", 200, false },
+        { PW_GET, "/v1/instances/count", "", NULL, "", 200, false },
+        { PW_GET, "/v1/definitions", "limit=10", NULL, "", 200, false },
+        { PW_GET, "/v1/bookmarks", "namespace=mine&namespace=hidden", NULL, "", 200, false },
+        { PW_GET, "/v1/tasks", "everybody=true", NULL, "", 200, false },
+        { PW_GET, mine, "wait=20s", NULL, "", 200, false },
+        { PW_GET, other, "", NULL, "", 404, true },
+        { PW_GET, log, "from=100&wait=20s", NULL, "", 200, false },
+        { PW_GET, bookmarks, "", NULL, "", 200, false },
+        { PW_POST, tasks, "", json, "{\"text\":\"why?\"}", 200, false },
+        { PW_POST, cancel, "", json, "{\"reason\":\"a look\"}", 200, false },
+        { PW_POST, "/v1/commands", "", json,
+          "{\"command\":\"list\",\"namespaces\":[\"mine\",\"hidden\"]}", 200, false },
+        { PW_POST, "/v1/commands", "", json, "{\"command\":\"definition\",\"name\":\"ask\"}", 200,
+          false },
+        { PW_POST, "/v1/jobs/poll", "", json, "{\"functions\":[\"paint\"],\"waitMs\":20000}", 200,
+          false },
+        { PW_POST, "/v1/instances", "", json, "{\"name\":\"hidden/ask\"}", 404, true },
+        { PW_POST, "/v1/definitions/validate", "", "application/yaml", "x: 1", 200, false },
+        { PW_POST, "/v1/events", "", json, "{\"specversion\":\"1.0\"}", 403, false },
+        { PW_GET, "/v1/none", "", NULL, "", 404, false },
+    };
+    for (size_t i = 0; i < PW_LENGTH(requests); i++)
+        every_allocation(&f, &requests[i]);
+    fixture_close(&f);
+}
+
+TEST(api_alloc, the_api_opens_or_says_that_there_is_no_memory)
+{
+    fixture f;
+    fixture_open(&f);
+    unsigned calm = 0, refused = 0;
+    for (unsigned nth = 1; calm < CALM; nth++) {
+        pw_api *api = NULL;
+        char *document = NULL;
+        uint64_t before = pw_alloc_count();
+        pw_alloc_fail_after(nth);
+        pawl_code code = pw_api_new(&api, f.p, f.config, &f.err),
+                  told = pawl_server_openapi(&document, &f.err);
+        bool happened = pw_alloc_count() - before >= nth;
+        pw_alloc_fail_after(0);
+        EXPECT((code == PAWL_OK) == (api != NULL) && (told == PAWL_OK) == (document != NULL));
+        EXPECT((code == PAWL_OK || code == PAWL_NO_MEMORY) &&
+               (told == PAWL_OK || told == PAWL_NO_MEMORY));
+        refused += code != PAWL_OK;
+        pw_api_free(api);
+        pawl_free(document);
+        calm = happened ? 0 : calm + 1;
+    }
+    EXPECT(refused > 0);
+    fixture_close(&f);
+}
+
+TEST_MAIN()

@@ -1,0 +1,183 @@
+#!/usr/bin/env python3
+"""The server is killed in the middle of every command that changes something, at each point that the command passes, and
+started again; the client repeats its request, as clients do. The command has its effect once."""
+import http.client
+import os
+import shutil
+import signal
+
+from harness import Skip, case, main, until
+from web import serve
+
+KEY = {"Idempotency-Key": "once"}
+HELLO = """
+document: { dsl: '1.0.3', namespace: t, name: hello, version: '1.0.0' }
+do: [ { greet: { set: { hello: "${ .who }" } } } ]
+"""
+ASK = """
+document: { dsl: '1.0.3', namespace: t, name: ask, version: '1.0.0' }
+do: [ { ask: { call: userTask, with: { key: decision, title: Yes or no? } } } ]
+"""
+HEAR = """
+document: { dsl: '1.0.3', namespace: t, name: hear, version: '1.0.0' }
+do: [ { hear: { listen: { to: { one: { with: { type: com.example.order } } } } } } ]
+"""
+WORK = """
+document: { dsl: '1.0.3', namespace: t, name: work, version: '1.0.0' }
+do: [ { work: { call: paint, with: {} } } ]
+"""
+EVENT = {"specversion": "1.0", "id": "1", "source": "/shop", "type": "com.example.order", "data": {"n": 1}}
+
+
+def ask(web):
+    web.deploy(ASK)
+    one = web.start("t/ask")["id"]
+    until(lambda: web.get("/v1/instances/" + one).json["status"] == "waiting", "a task")
+    return one
+
+
+def suspended(web):
+    one = ask(web)
+    web.post(f"/v1/instances/{one}/suspend").gives(200)
+    return one
+
+
+def ended(web):
+    one = ask(web)
+    web.post(f"/v1/instances/{one}/cancel").gives(200)
+    return one
+
+
+def hear(web):
+    web.deploy(HEAR)
+    one = web.start("t/hear")["id"]
+    until(lambda: web.get("/v1/instances/" + one).json["status"] == "waiting", "a listener")
+    return one
+
+
+def work(web):
+    web.deploy(WORK)
+    one = web.start("t/work")["id"]
+    job = web.post("/v1/jobs/poll", {"functions": ["paint"], "waitMs": 30000}).gives(200).json["jobs"][0]
+    return one, job["token"]
+
+
+def entries(web, one, kind):
+    log = web.get(f"/v1/instances/{one}/log").gives(200).json["steps"]
+    assert [step["sequence"] for step in log] == list(range(1, len(log) + 1)), log
+    return sum(entry["type"] == kind for step in log for entry in step["entries"])
+
+
+def once(path, body, kind):
+    """A command of an instance, and the log entry that it makes: there is one."""
+    return (lambda web, one: web.post(f"/v1/instances/{one}/" + path, body, headers=KEY).gives(200),
+            lambda web, one: entries(web, one, kind) == 1)
+
+
+def one_instance(web, _):
+    page = web.get("/v1/instances").gives(200).json["instances"]
+    return [one["status"] for one in page] == ["completed"]
+
+
+# command: what must be there before, the request, and whether its effect is there once
+COMMANDS = {
+    "deploy": (lambda web: None, lambda web, _: web.post("/v1/definitions", HELLO, kind="application/yaml", headers=KEY),
+               lambda web, _: len(web.get("/v1/definitions").json["definitions"]) == 1),
+    "start": (lambda web: web.deploy(HELLO), lambda web, _: web.post("/v1/instances?wait=30s", {"name": "t/hello"}, headers=KEY).gives(201), one_instance),
+    "start by key": (lambda web: web.deploy(HELLO), lambda web, _: web.post("/v1/instances?wait=30s", {"name": "t/hello", "key": "k"}), one_instance),
+    "cancel": (ask, *once("cancel", {"reason": "x"}, "instance.cancelled")),
+    "suspend": (ask, *once("suspend", {"reason": "x"}, "instance.suspended")),
+    "continue": (suspended, *once("continue", {}, "instance.continued")),
+    "resume": (ask, *once("bookmarks/decision/resume", {"data": {"n": 1}}, "bookmark.consumed")),
+    "claim": (ask, *once("bookmarks/decision/claim", {"leaseMs": 600000}, "bookmark.claimed")),
+    "comment": (ask, lambda web, one: web.post(f"/v1/tasks/{one}/decision/comments", {"text": "why?"}, headers=KEY).gives(200),
+                lambda web, one: entries(web, one, "bookmark.commented") == 1),
+    "delegate": (ask, lambda web, one: web.post(f"/v1/tasks/{one}/decision/delegate", {"to": "bob"}, headers=KEY).gives(200),
+                 lambda web, one: entries(web, one, "bookmark.delegated") == 1),
+    "complete": (ask, lambda web, one: web.post(f"/v1/tasks/{one}/decision/complete", {"data": {"n": 1}}, headers=KEY).gives(200),
+                 lambda web, one: entries(web, one, "bookmark.consumed") == 1),
+    "delete": (ended, lambda web, one: web.delete("/v1/instances/" + one, headers=KEY),
+               lambda web, one: web.get("/v1/instances/" + one).status == 404),
+    "publish": (hear, lambda web, one: web.post("/v1/events", EVENT, kind="application/cloudevents+json", headers=KEY).gives(200),
+                lambda web, one: web.get(f"/v1/instances/{one}/output?wait=30s").gives(200).json == [{"n": 1}]),
+    "complete a job": (work, lambda web, made: web.post("/v1/jobs/complete", {"token": made[1], "result": {"n": 1}}, headers=KEY).gives(200),
+                       lambda web, made: web.get(f"/v1/instances/{made[0]}/output?wait=30s").gives(200).json == {"n": 1}
+                       and entries(web, made[0], "job.answered") == 1),
+    "fail a job": (work, lambda web, made: web.post("/v1/jobs/fail", {"token": made[1], "title": "no"}, headers=KEY).gives(200),
+                   lambda web, made: web.get(f"/v1/instances/{made[0]}?wait=30s").gives(200).json["error"]["title"] == "no"),
+}
+
+
+class Store:
+    """What was there before the command, to be had again for each try."""
+
+    def __init__(self, room, prepare):
+        self.room = room
+        web = serve(room)
+        self.made = prepare(web)
+        assert web.stop().code == 0
+        os.mkdir(room.path + "/before")
+        for name in os.listdir(room.path):
+            if name.startswith("pawl.db"):
+                shutil.copy(f"{room.path}/{name}", room.path + "/before")
+
+    def fresh(self, env=None):
+        for name in os.listdir(self.room.path):
+            if name.startswith("pawl.db"):
+                os.remove(f"{self.room.path}/{name}")
+        for name in os.listdir(self.room.path + "/before"):
+            shutil.copy(f"{self.room.path}/before/{name}", self.room.path)
+        return serve(self.room, env=env)
+
+
+def kill_at_every_point(room, prepare, request, effect):
+    store = Store(room, prepare)
+    listed = room.path + "/points"
+    web = store.fresh(env={"PAWL_FAULT_LIST": listed})
+    first = request(web, store.made)
+    assert effect(web, store.made), "without a fault"
+    assert web.stop().code == 0
+    if not os.path.exists(listed):
+        raise Skip("this build has no fault points")
+    with open(listed, encoding="utf-8") as file:
+        points = sorted(set(file.read().split()))
+    killed = 0
+    for point in points:
+        for turn in range(1, 6):
+            try:
+                web = store.fresh(env={"PAWL_FAULT": f"{point}:{turn}"})
+            except AssertionError:  # it died before it listened: the point is one of opening
+                web = None
+            died = web is None
+            if web:
+                try:
+                    answer = request(web, store.made)
+                    assert answer.status == first.status, answer.told()
+                except (OSError, http.client.HTTPException):
+                    died = True
+                died = web.process.poll() is not None or died
+            if web and not died:
+                break  # the point was passed fewer times
+            killed += 1
+            again = serve(room)
+            answer = request(again, store.made)
+            assert answer.status in (first.status, 200, 404 if first.status == 204 else first.status), f"{point}:{turn}: {answer.told()}"
+            assert effect(again, store.made), f"{point}:{turn}"
+            assert again.stop().code == 0
+        if web and web.process.poll() is None:
+            web.process.send_signal(signal.SIGKILL)
+            web.process.wait()
+    assert killed >= 5, f"killed {killed} times at {points}"
+
+
+def add(name, prepare, request, effect):
+    @case(f"killed anywhere in the middle, {name} has its effect once when it is repeated")
+    def _(room):
+        kill_at_every_point(room, prepare, request, effect)
+
+
+for command, (before, asked, there) in COMMANDS.items():
+    add(command, before, asked, there)
+
+if __name__ == "__main__":
+    main()
