@@ -43,13 +43,21 @@ static void *be_worker(void *context)
         char *jobs = NULL;
         check(pawl_jobs_poll(c->p, &options, &jobs, &err), &err);
         atomic_fetch_add(&c->polls, 1);
-        for (const char *at = jobs; (at = strstr(at, "{\"token\":\"")) != NULL;) {
-            char token[128];
+        char tokens[AT_ONCE][128];
+        pawl_job_answer answers[AT_ONCE];
+        size_t count = 0;
+        for (const char *at = jobs; (at = strstr(at, "{\"token\":\"")) != NULL; count++) {
             at += 10;
-            (void)snprintf(token, sizeof token, "%.*s", (int)strcspn(at, "\""), at);
-            check(pawl_job_complete(c->p, token, LOAD_RESULT, NULL, NULL, &err), &err);
-            atomic_fetch_add(&c->jobs, 1);
+            (void)snprintf(tokens[count], sizeof tokens[count], "%.*s", (int)strcspn(at, "\""), at);
+            answers[count] = (pawl_job_answer){ .struct_size = sizeof answers[count],
+                                                .token = tokens[count],
+                                                .result = LOAD_RESULT };
         }
+        if (count)
+            check(pawl_jobs_answer(c->p, answers, count, NULL, &err), &err);
+        for (size_t i = 0; i < count; i++)
+            check(answers[i].error.code, &answers[i].error);
+        atomic_fetch_add(&c->jobs, count);
         pawl_free(jobs);
     }
     return NULL;
