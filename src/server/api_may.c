@@ -285,7 +285,8 @@ bool pw_call_authorise(pw_call *call, const char *command)
     pw_call_member(call, "command", pw_string_ref(pw_str_of(call->about->name)));
     pw_call_member(call, "actor", pw_string_ref(call->identity.name));
     pw_call_member(call, "groups", call->identity.groups);
-    pw_call_member(call, "idempotencyKey", text_or_none(call->idempotency_key));
+    if (call->about->scope != PW_SCOPE_JOB) /* a job's token and its answer are enough to know it again */
+        pw_call_member(call, "idempotencyKey", text_or_none(call->idempotency_key));
     if (call->if_token)
         pw_call_member(call, "ifToken", pw_int((int64_t)call->if_token));
     if (!pw_call_filters_correlation(pw_str_of(call->about->name)))
