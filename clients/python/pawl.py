@@ -167,9 +167,9 @@ class Client:
 
     ONCE = {"comment", "delete", "poll", "token-create"}  # what must not be sent twice, unless it has a key
 
-    def command(self, name: str, *, idempotency_key: str | None = None, if_token: int | None = None,
+    def command(self, name: str, /, *, idempotency_key: str | None = None, if_token: int | None = None,
                 correlation_id: str | None = None, **members: Any) -> Any:
-        """Any command of the server, by its name and members; what is None is left out, but for input, data and result."""
+        """Any command of doc/api.md, by its name and members; what is None is left out, but for input, data and result."""
         body = {"command": name}
         body.update((member, value) for member, value in members.items()
                     if value is not None or member in ("input", "data", "result"))
@@ -177,9 +177,8 @@ class Client:
         given = {"Idempotency-Key": idempotency_key, "If-Match": if_token and f'"{if_token}"',
                  "X-Correlation-ID": correlation_id, "Authorization": self._token and f"Bearer {self._token}"}
         headers.update((header, value) for header, value in given.items() if value)
-        wait_s = (members.get("timeoutMs") or members.get("waitMs") or 0) / 1000
-        again = name not in self.ONCE or idempotency_key is not None
-        return self._ask(json.dumps(body).encode(), headers, self.timeout + wait_s, again)
+        timeout = self.timeout + (members.get("timeoutMs") or members.get("waitMs") or 0) / 1000
+        return self._ask(json.dumps(body).encode(), headers, timeout, name not in self.ONCE or idempotency_key is not None)
 
     def _pages(self, command: str, member: str, filters: dict) -> Iterator[dict]:
         after = None
@@ -318,7 +317,7 @@ class Worker:
     def _on_signal(self, number: int, _frame: Any) -> None:
         if self._stopping.is_set():
             raise KeyboardInterrupt(f"signal {number}")
-        self._stopping.set()
+        self.stop()
 
     def _end_poll(self) -> None:
         """Ends the wait of a poll: the server gives to others what was on its way."""

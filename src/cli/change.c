@@ -97,7 +97,8 @@ static int delete (cli_app *cli)
     request_begin(cli, &request, "delete");
     request_text(&request, "id", cli->positionals[0]);
     int code = request_who(cli, &request);
-    return code == EXIT_DONE ? cli_ask(cli, false, pw_object_end(&request), print_deleted) : code;
+    return code == EXIT_DONE ? cli_ask(cli, CLI_CHANGE, pw_object_end(&request), print_deleted)
+                             : code;
 }
 
 // clang-format off

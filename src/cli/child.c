@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <linux/close_range.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -95,6 +96,7 @@ _Noreturn static void become(const child_options *options, const int theirs[3], 
     for (size_t i = 0; i < PW_LENGTH(ours); i++)
         (void)signal(ours[i], SIG_DFL);
     (void)sigprocmask(SIG_SETMASK, &none, NULL);
+    (void)close_range(3, ~0u, CLOSE_RANGE_CLOEXEC); /* libraries leave some open */
     if (dup2(theirs[IN], 0) >= 0 && dup2(theirs[OUT], 1) >= 0 && dup2(theirs[ERR], 2) >= 0)
         (void)execve(options->path, options->argv, options->env);
     int why = errno;

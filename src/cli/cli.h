@@ -185,6 +185,7 @@ typedef struct cli_session {
     bool never_own;  /* only by the owner's socket */
     bool create;
     bool long_lived; /* others will want to send commands: say so when they cannot */
+    uint64_t job_lease_ms; /* if we come to own it; 0: the default */
     void (*on_step)(void *context, const char *entries);
     void *on_step_context;
     pw_value findings; /* that came with the last answer; PW_NONE: none */
@@ -212,7 +213,8 @@ uint64_t session_slice_ms(const cli_session *session);
 void session_drain(cli_session *session);
 
 /* A command that asks one thing and prints the answer, as JSON or by `print`. */
-int cli_ask(cli_app *cli, bool look, pw_value request, void (*print)(cli_app *cli, pw_value answer));
+typedef enum cli_way { CLI_LOOK, CLI_CHANGE, CLI_CREATE } cli_way; /* the last makes the store if there is none */
+int cli_ask(cli_app *cli, cli_way way, pw_value request, void (*print)(cli_app *cli, pw_value answer));
 /* How to see the page behind, if there is one. */
 void cli_say_more(cli_app *cli, pw_value page);
 

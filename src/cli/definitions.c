@@ -59,7 +59,7 @@ static int definitions(cli_app *cli)
     request_option(cli, &request, "name");
     request_option(cli, &request, "after");
     request_add(&request, "limit", pw_int((int64_t)limit));
-    return cli_ask(cli, true, pw_object_end(&request), print_page);
+    return cli_ask(cli, CLI_LOOK, pw_object_end(&request), print_page);
 }
 
 static void print_document(cli_app *cli, pw_value found)
@@ -76,7 +76,7 @@ static int definition(cli_app *cli)
     request_begin(cli, &request, "definition");
     request_text(&request, "name", name);
     request_text(&request, "version", version);
-    return cli_ask(cli, true, pw_object_end(&request), print_document);
+    return cli_ask(cli, CLI_LOOK, pw_object_end(&request), print_document);
 }
 
 /* ---- status */
@@ -105,7 +105,7 @@ static int set_status(cli_app *cli)
     request_text(&request, "name", name);
     request_text(&request, "version", version);
     request_text(&request, "status", status);
-    return cli_ask(cli, false, pw_object_end(&request), print_status);
+    return cli_ask(cli, CLI_CHANGE, pw_object_end(&request), print_status);
 }
 
 // clang-format off

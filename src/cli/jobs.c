@@ -75,7 +75,21 @@ static int jobs(cli_app *cli)
     request_texts(cli, &request, "namespaces", "namespace");
     request_option(cli, &request, "after");
     request_add(&request, "limit", pw_int((int64_t)limit));
-    return cli_ask(cli, false, pw_object_end(&request), print_jobs);
+    cli_session session = { .cli = cli };
+    int code = session_open(&session);
+    if (code != EXIT_DONE)
+        return code;
+    session_drain(&session); /* if it is ours: what waits is found first */
+    pw_value answer;
+    pawl_error err;
+    if (session_call(&session, pw_object_end(&request), &answer, &err) != PAWL_OK)
+        code = cli_fail_error(cli, &err);
+    else if (cli->json)
+        out_json(answer, PW_JSON_COMPACT);
+    else
+        print_jobs(cli, answer);
+    session_close(&session);
+    return code;
 }
 
 // clang-format off

@@ -70,7 +70,7 @@ static int count(cli_app *cli)
     cli_request request;
     request_begin(cli, &request, "count");
     int code = filters(cli, &request);
-    return code == EXIT_DONE ? cli_ask(cli, true, pw_object_end(&request), print_count) : code;
+    return code == EXIT_DONE ? cli_ask(cli, CLI_LOOK, pw_object_end(&request), print_count) : code;
 }
 
 static int ls(cli_app *cli)
@@ -86,7 +86,7 @@ static int ls(cli_app *cli)
     request_option(cli, &request, "after");
     request_add(&request, "limit", pw_int((int64_t)limit));
     int code = filters(cli, &request);
-    return code == EXIT_DONE ? cli_ask(cli, true, pw_object_end(&request), print_page) : code;
+    return code == EXIT_DONE ? cli_ask(cli, CLI_LOOK, pw_object_end(&request), print_page) : code;
 }
 
 // clang-format off

@@ -99,7 +99,7 @@ static int ask_for_list(cli_app *cli, cli_request *request,
     request_option(cli, request, "after");
     request_texts(cli, request, "namespaces", "namespace");
     request_add(request, "limit", pw_int((int64_t)limit));
-    return cli_ask(cli, true, pw_object_end(request), print);
+    return cli_ask(cli, CLI_LOOK, pw_object_end(request), print);
 }
 
 /* A server knows who asks; a store is told. */

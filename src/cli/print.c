@@ -131,6 +131,13 @@ static void print_wait(cli_app *cli, pw_value instance, pw_value wait, void (*li
         pw_buf_text(&buf, ", function ");
         pw_buf_str(&buf, cli_safe(arena, function));
     }
+    pw_str job = pw_get_text(wait, "job"), worker = pw_get_text(wait, "worker");
+    if (job.len > 0) {
+        pw_buf_text(&buf, ", job ");
+        pw_buf_str(&buf, cli_safe(arena, job));
+        pw_buf_text(&buf, worker.len > 0 ? " by " : "");
+        pw_buf_str(&buf, cli_safe(arena, worker));
+    }
     if (pw_integer(pw_get_lit(wait, "attempt"), &attempt) && attempt > 1)
         pw_buf_printf(&buf, ", attempt %lld", (long long)attempt);
     if (pw_integer(pw_get_lit(wait, "retries"), &attempt))

@@ -407,10 +407,6 @@ static pawl_code turned_away(cli_remote *remote, long status, pw_value body, paw
                 : "the server '%s' wants to know who you are: give --token-file FILE, or set "
                   "PAWL_TOKEN; `pawl token create` at the server makes a token",
             remote->server);
-    if (status == 403)
-        return pw_fail_native(err, code, (int)status,
-                              PW_FMT "%syour token does not allow it: ask for one with the role",
-                              PW_ARG(detail), detail.len ? ": " : "");
     if (detail.len > 0)
         return pw_fail_native(err, code, (int)status, PW_FMT, PW_ARG(detail));
     if (status >= 300 && status < 400)
@@ -473,8 +469,8 @@ static pawl_code exchange(cli_remote *remote, const sending *s, char **answer, b
     *again = status == 429 || status == 503 ||
              (status >= 502 && status <= 504 && s->repeatable && !ours);
     pawl_code code = PAWL_OK;
-    if (!ours || status == 401 || status == 403) {
-        code = turned_away(remote, status, ours ? pw_get_lit(body, "error") : body, err);
+    if (!ours || status == 401) {
+        code = turned_away(remote, status, body, err);
     } else {
         *answer = pw_strdup(pw_buf_view(&remote->answer));
         code = *answer ? PAWL_OK : pw_no_memory(err);

@@ -74,7 +74,7 @@ static int schedules(cli_app *cli)
     request_option(cli, &request, "name");
     request_option(cli, &request, "after");
     request_add(&request, "limit", pw_int((int64_t)limit));
-    return cli_ask(cli, true, pw_object_end(&request), print_page);
+    return cli_ask(cli, CLI_LOOK, pw_object_end(&request), print_page);
 }
 
 // clang-format off

@@ -24,6 +24,8 @@ enum {
     LOOK_AGAIN_MS = 100,
     LOOK_AGAIN_MAX = 100, /* ten seconds: an owner that takes no commands is about to end */
     OWNERS_LOST_MAX = 10,
+    WORKERS_MS =
+        3000, /* how long a job may wait for a worker to ask before we give up waiting for one */
 };
 
 /* ---- signals */
@@ -105,6 +107,7 @@ static pawl_code try_to_own(cli_session *session, pawl_error *err)
     options.create = session->create ? 1 : 0;
     options.on_step = session->on_step;
     options.on_step_context = session->on_step_context;
+    options.job_lease_ms = session->job_lease_ms;
     options.egress_map = getenv("PAWL_EGRESS_MAP");
     options.egress_ca = getenv("PAWL_EGRESS_CA");
     pawl_code code = pawl_open(&session->p, &options, err);
@@ -258,8 +261,9 @@ pawl_code session_call(cli_session *session, pw_value request, pw_value *out, pa
     return code;
 }
 
-/* What was found only where the definition is published, such as a function that nobody has. */
-static bool say_findings(cli_session *session, const char *path)
+/* What was found only where the definition is published: errors, or functions that nobody there
+ * has, which may be right. Other warnings have been said when the file was checked. */
+static bool say_findings(cli_session *session, const char *path, bool errors)
 {
     pw_value findings = session->findings;
     uint32_t count = pw_is(findings, PW_ARRAY) && !session->cli->json ? findings.count : 0;
@@ -269,10 +273,13 @@ static bool say_findings(cli_session *session, const char *path)
         int64_t line = 0, column = 0;
         (void)pw_integer(pw_get_lit(finding, "line"), &line);
         (void)pw_integer(pw_get_lit(finding, "column"), &column);
-        if (!pw_truthy(pw_get_lit(finding, "error")))
-            continue; /* a warning has been said when the file was checked */
-        cli_note("%s:%lld:%lld: " PW_FMT, path, (long long)(line > 0 ? line : 1),
-                 (long long)(column > 0 ? column : 1), PW_ARG(pw_get_text(finding, "message")));
+        bool error = pw_truthy(pw_get_lit(finding, "error"));
+        if (error != errors ||
+            (!error && !pw_str_is(pw_get_text(finding, "code"), "function-not-registered")))
+            continue;
+        cli_note("%s:%lld:%lld: %s" PW_FMT, path, (long long)(line > 0 ? line : 1),
+                 (long long)(column > 0 ? column : 1),
+                 error ? "" : "warning: ", PW_ARG(pw_get_text(finding, "message")));
         said = true;
     }
     return said;
@@ -289,9 +296,12 @@ int session_deploy(cli_session *session, const char *path, pw_str text, pw_value
                                     { PW_LIT("text"), pw_string_ref(text) } },
                      2);
     pawl_code code = session_call(session, request, out, &err);
-    if (code == PAWL_OK)
+    if (code == PAWL_OK) {
+        if (pw_is(pw_get_lit(*out, "created"), PW_TRUE))
+            (void)say_findings(session, name, false);
         return EXIT_DONE;
-    if (code == PAWL_INVALID && say_findings(session, name))
+    }
+    if (code == PAWL_INVALID && say_findings(session, name, true))
         return EXIT_USAGE;
     (void)pw_error_context(&err, code, "%s", name);
     return cli_fail_error(cli, &err);
@@ -302,8 +312,44 @@ uint64_t session_slice_ms(const cli_session *session)
     return session->remote ? SERVER_SLICE_MS : session->p ? SLICE_MS : OWNER_SLICE_MS;
 }
 
-pawl_code session_wait(cli_session *session, pw_str id, const char *what, pw_value *out,
-                       pawl_error *err)
+/* PAWL_TIMEOUT: its token is the same still. */
+static pawl_code wait_moved(cli_session *session, pw_str id, int64_t token, uint64_t most_ms,
+                            pawl_error *err)
+{
+    cli_app *cli = session->cli;
+    cli_request request;
+    pw_value answer;
+    request_begin(cli, &request, "wait");
+    request_add(&request, "id", pw_string_ref(id));
+    request_text(&request, "for", "moved");
+    request_add(&request, "token", pw_int(token));
+    request_add(&request, "timeoutMs", pw_int((int64_t)most_ms));
+    if (session->remote)
+        remote_patient(session->remote, true);
+    return session_call(session, pw_object_end(&request), &answer, err);
+}
+
+pawl_code session_wait_moved(cli_session *session, pw_str id, int64_t token, pawl_error *err)
+{
+    cli_app *cli = session->cli;
+    if (session->remote || !session->look)
+        return wait_moved(session, id, token, session_slice_ms(session), err);
+    /* A store that is only read tells nobody when it changes. */
+    cli_request request;
+    pw_value answer;
+    pause_ms(SLICE_MS);
+    request_begin(cli, &request, "head");
+    request_add(&request, "id", pw_string_ref(id));
+    pawl_code code = session_call(session, pw_object_end(&request), &answer, err);
+    int64_t now = token;
+    if (code == PAWL_OK && pw_integer(pw_get_lit(answer, "token"), &now) && now == token)
+        return pw_fail(err, PAWL_TIMEOUT, "it has not moved");
+    return code;
+}
+
+/* Until the instance is where it shall be, or a signal came. */
+static pawl_code wait_there(cli_session *session, pw_str id, const char *what, pw_value *out,
+                            pawl_error *err)
 {
     cli_app *cli = session->cli;
     if (session->remote)
@@ -330,28 +376,49 @@ pawl_code session_wait(cli_session *session, pw_str id, const char *what, pw_val
     }
 }
 
-pawl_code session_wait_moved(cli_session *session, pw_str id, int64_t token, pawl_error *err)
+/* Jobs that some worker has, or may have soon, or that nobody asks for. */
+static void look_for_jobs(pw_value instance, bool *worked_on, bool *unwanted)
 {
-    cli_app *cli = session->cli;
-    cli_request request;
-    pw_value answer;
-    if (!session->remote) { /* a store that is only read tells nobody when it changes */
-        pause_ms(SLICE_MS);
-        request_begin(cli, &request, "head");
-        request_add(&request, "id", pw_string_ref(id));
-        pawl_code code = session_call(session, pw_object_end(&request), &answer, err);
-        int64_t now = token;
-        if (code == PAWL_OK && pw_integer(pw_get_lit(answer, "token"), &now) && now == token)
-            return pw_fail(err, PAWL_TIMEOUT, "it has not moved");
-        return code;
+    pw_value waits = pw_get_lit(instance, "waits");
+    *worked_on = *unwanted = false;
+    for (uint32_t i = 0; pw_is(waits, PW_ARRAY) && i < waits.count; i++) {
+        pw_value wait = pw_item(waits, i);
+        if (pw_get_text(wait, "job").len == 0)
+            continue;
+        if (pw_get_text(wait, "reason").len > 0)
+            *unwanted = true;
+        else
+            *worked_on = true;
     }
-    remote_patient(session->remote, true);
-    request_begin(cli, &request, "wait");
-    request_add(&request, "id", pw_string_ref(id));
-    request_text(&request, "for", "moved");
-    request_add(&request, "token", pw_int(token));
-    request_add(&request, "timeoutMs", pw_int(SERVER_SLICE_MS));
-    return session_call(session, pw_object_end(&request), &answer, err);
+}
+
+/* To the engine, an instance that waits for a worker has settled. Who waits for it wants to know
+ * how the work ends, if there is a worker. One that is between two jobs asks for the next in a
+ * moment. */
+pawl_code session_wait(cli_session *session, pw_str id, const char *what, pw_value *out,
+                       pawl_error *err)
+{
+    pw_arena_mark mark = pw_arena_at(&session->cli->arena);
+    int64_t unwanted_since = 0, unwanted_at = 0;
+    for (;;) {
+        int64_t token = 0;
+        bool worked_on, unwanted;
+        pawl_code code = wait_there(session, id, what, out, err);
+        if (code != PAWL_OK || cli_interrupted() || strcmp(what, "settled") != 0)
+            return code;
+        look_for_jobs(*out, &worked_on, &unwanted);
+        (void)pw_integer(pw_get_lit(*out, "token"), &token);
+        if (unwanted && unwanted_at != token) {
+            unwanted_at = token;
+            unwanted_since = cli_now_ms();
+        }
+        if (!worked_on && (!unwanted || cli_now_ms() - unwanted_since >= WORKERS_MS))
+            return PAWL_OK;
+        pw_arena_rewind(&session->cli->arena, mark);
+        code = wait_moved(session, id, token, SLICE_MS, err);
+        if (code != PAWL_OK && code != PAWL_TIMEOUT)
+            return code;
+    }
 }
 
 void session_drain(cli_session *session)
@@ -364,9 +431,10 @@ void session_drain(cli_session *session)
 
 /* ---- one question */
 
-int cli_ask(cli_app *cli, bool look, pw_value request, void (*print)(cli_app *cli, pw_value answer))
+int cli_ask(cli_app *cli, cli_way way, pw_value request,
+            void (*print)(cli_app *cli, pw_value answer))
 {
-    cli_session session = { .cli = cli, .look = look };
+    cli_session session = { .cli = cli, .look = way == CLI_LOOK, .create = way == CLI_CREATE };
     int code = session_open(&session);
     if (code != EXIT_DONE)
         return code;

@@ -65,7 +65,8 @@ static int create(cli_app *cli, const char *name)
             pw_string_ref(pw_moment_text(
                 &cli->arena, pw_duration_after(cli_now_ms(), (pw_duration){ .ms = lasts }))));
     code = request_who(cli, &request);
-    return code == EXIT_DONE ? cli_ask(cli, false, pw_object_end(&request), print_token) : code;
+    return code == EXIT_DONE ? cli_ask(cli, CLI_CREATE, pw_object_end(&request), print_token)
+                             : code;
 }
 
 /* ---- list and revoke */
@@ -148,7 +149,7 @@ static int token(cli_app *cli)
             return cli_fail(cli, EXIT_USAGE, "'%s' is one argument too many: pawl token list",
                             what);
         request_begin(cli, &request, "tokens");
-        return cli_ask(cli, true, pw_object_end(&request), print_tokens);
+        return cli_ask(cli, CLI_LOOK, pw_object_end(&request), print_tokens);
     }
     if (strcmp(action, "revoke") != 0)
         return cli_fail(cli, EXIT_USAGE, "create, list or revoke, not '%s'", action);
@@ -157,7 +158,8 @@ static int token(cli_app *cli)
     request_begin(cli, &request, "token-revoke");
     request_text(&request, "tokenId", what);
     int code = request_who(cli, &request);
-    return code == EXIT_DONE ? cli_ask(cli, false, pw_object_end(&request), print_revoked) : code;
+    return code == EXIT_DONE ? cli_ask(cli, CLI_CHANGE, pw_object_end(&request), print_revoked)
+                             : code;
 }
 
 // clang-format off

@@ -519,7 +519,7 @@ static int worker_run(cli_app *cli)
     const char *name = cli_value(cli, "name");
     worker w = {
         .cli = cli,
-        .session = { .cli = cli, .long_lived = true },
+        .session = { .cli = cli, .long_lived = true, .job_lease_ms = lease },
         .function = cli->positionals[0],
         .name = name ? name : pw_arena_printf(&cli->arena, "%s:%ld", host, (long)getpid()).ptr,
         .lease_ms = lease,

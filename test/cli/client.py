@@ -339,8 +339,8 @@ def _(room):
     assert found("--correlation", "c-1") == [one]
     assert found("--key", "key-2") == [two]
     assert found("--namespace", "u") == [two] and found("--namespace", "u", "--namespace", "t") == sorted([one, two])
-    room.pawl("continue", one, "--db", "s.db").exits(0)
-    room.pawl("ls", "--count", "--db", "s.db").exits(0).prints("waiting 1\ncompleted 1\ntotal 2\n")
+    room.pawl("start", "hello", "--db", "s.db").exits(0)
+    room.pawl("ls", "--count", "--db", "s.db").exits(0).prints("waiting 1\ncompleted 2\ntotal 3\n")
     assert room.pawl("ls", "--count", "--namespace", "u", "--json", "--db", "s.db").exits(0).json()["total"] == 1
     room.pawl("ls", "--count", "--status", "waiting", "--db", "s.db").exits(2).complains("contradict")
     room.pawl("ls", "--label", "customer", "--db", "s.db").exits(2).complains("NAME=VALUE")

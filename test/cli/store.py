@@ -231,15 +231,16 @@ def _(room):
     assert room.pawl("deploy", "hello.yaml", "--db", "s.db", "--json").exits(0).json()["created"] is False
 
 
-@case("a function that the program does not have is named, with its place")
+@case("a function that the program does not have is named, with its place, and is for workers")
 def _(room):
     room.file("call.yaml", "document: {dsl: 1.0.3, namespace: t, name: call, version: 1.0.0}\ndo:\n"
               "  - a: {set: {a: 1}}\n  - b: {call: frobnicate}\n")
-    for words in (["run", "call.yaml"], ["deploy", "call.yaml", "--db", "s.db"]):
-        done = room.pawl(*words).exits(2).prints("")
-        assert re.match(r"call\.yaml:4:\d+: .*frobnicate", done.err), done.told()
-    done = room.pawl("deploy", "call.yaml", "--db", "s.db", "--json").exits(2)
-    assert json.loads(done.err)["error"]["code"] == "invalid", done.told()
+    done = room.pawl("run", "call.yaml").exits(4).prints("").complains("no worker polls for 'frobnicate'")
+    assert re.match(r"call\.yaml:4:\d+: warning: .*frobnicate", done.err), done.told()
+    done = room.pawl("deploy", "call.yaml", "--db", "s.db").exits(0).prints("t/call 1.0.0 published\n")
+    assert re.match(r"call\.yaml:4:\d+: warning: .*frobnicate.*workers", done.err), done.told()
+    room.pawl("deploy", "call.yaml", "--db", "s.db").exits(0).silent()
+    room.pawl("deploy", "call.yaml", "--db", "t.db", "--json").exits(0).silent()
 
 
 @case("start, with a version, a key, and names that are not there")

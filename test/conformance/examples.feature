@@ -20,11 +20,7 @@ Feature: Examples
       | call-asyncapi-subscribe-consume-until.yaml           | call: asyncapi            |
       | call-asyncapi-subscribe-consume-while.yaml           | call: asyncapi            |
       | call-custom-function-cataloged.yaml                  | call: <URL of a function> |
-      | call-custom-function-inline.yaml                     | input.schema              |
       | call-grpc.yaml                                       | call: grpc                |
-      | call-http-query-headers-expressions.yaml             | input.schema              |
-      | call-http-query-parameters.yaml                      | input.schema              |
-      | call-http-redirect.yaml                              | input.schema              |
       | call-mcp.yaml                                        | call: mcp                 |
       | call-openapi-redirect.yaml                           | call: openapi             |
       | call-openapi.yaml                                    | call: openapi             |
@@ -41,7 +37,6 @@ Feature: Examples
       | run-return-stderr.yaml                               | run: container            |
       | run-script-with-stdin-and-arguments.yaml             | run: script               |
       | run-shell-stdin-and-arguments.yaml                   | run: shell                |
-      | star-wars-homeworld.yaml                             | input.schema              |
 
   Scenario: authentication-bearer-uri-format.yaml: runs: the service sees the token
     Given the example "authentication-bearer-uri-format.yaml"
@@ -68,6 +63,14 @@ Feature: Examples
     1
     """
 
+  Scenario: call-custom-function-inline.yaml: runs: completes with the pet
+    Given the example "call-custom-function-inline.yaml"
+    When the workflow is executed
+    Then the workflow output should have a 'id' property with value:
+    """yaml
+    69
+    """
+
   Scenario: call-http-endpoint-interpolation-shorthand.yaml: runs: completes with the pet
     Given the example "call-http-endpoint-interpolation-shorthand.yaml"
     And given the workflow input is:
@@ -90,6 +93,59 @@ Feature: Examples
     Then the workflow output should have a 'id' property with value:
     """yaml
     3
+    """
+
+  Scenario: call-http-query-headers-expressions.yaml: runs: completes with what was searched for
+    Given the example "call-http-query-headers-expressions.yaml"
+    And given the workflow input is:
+    """yaml
+    searchQuery: luke
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    count: 1
+    results: [ { name: Luke Skywalker, homeworld: "https://swapi.dev/api/planets/1/" } ]
+    """
+
+  Scenario: call-http-query-headers-expressions.yaml: refuses an input that has no search
+    Given the example "call-http-query-headers-expressions.yaml"
+    When the workflow is executed
+    Then the workflow should not start, because "the input must be an object, not null"
+
+  Scenario: call-http-query-parameters.yaml: runs: completes with what was searched for
+    Given the example "call-http-query-parameters.yaml"
+    And given the workflow input is:
+    """yaml
+    searchQuery: luke
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    count: 1
+    results: [ { name: Luke Skywalker, homeworld: "https://swapi.dev/api/planets/1/" } ]
+    """
+
+  Scenario: call-http-query-parameters.yaml: refuses a search that is no text
+    Given the example "call-http-query-parameters.yaml"
+    And given the workflow input is:
+    """yaml
+    searchQuery: 5
+    """
+    When the workflow is executed
+    Then the workflow should not start, because "'/searchQuery' must be a string, not 5"
+
+  Scenario: call-http-redirect.yaml: runs: completes with what was searched for
+    Given the example "call-http-redirect.yaml"
+    And given the workflow input is:
+    """yaml
+    searchQuery: luke
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    count: 1
+    results: [ { name: Luke Skywalker, homeworld: "https://swapi.dev/api/planets/1/" } ]
     """
 
   Scenario: conditional-task.yaml: runs: an adult may bet, for `then` of a skipped task is not followed
@@ -393,6 +449,27 @@ Feature: Examples
     Given the example "set.yaml"
     When the workflow is deployed
     Then its schedule should wait for messages
+
+  Scenario: star-wars-homeworld.yaml: runs: completes with the planet
+    Given the example "star-wars-homeworld.yaml"
+    And given the workflow input is:
+    """yaml
+    id: 1
+    """
+    When the workflow is executed
+    Then the workflow should complete with output:
+    """yaml
+    name: Tatooine
+    """
+
+  Scenario: star-wars-homeworld.yaml: refuses an id below 1
+    Given the example "star-wars-homeworld.yaml"
+    And given the workflow input is:
+    """yaml
+    id: 0
+    """
+    When the workflow is executed
+    Then the workflow should not start, because "'/id' must be at least 1, not 0"
 
   Scenario: switch-then-string.yaml: runs: a case that matches
     Given the example "switch-then-string.yaml"

@@ -111,3 +111,49 @@ Feature: People
     """yaml
     said: at last
     """
+
+  Scenario: An answer must fit the form
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: conformance, name: an-answer-must-fit-the-form, version: '1.0.0' }
+    do:
+      - ask:
+          call: userTask
+          with: { key: decide, form: { schema: { type: object, required: [ approved ], properties: { approved: { type: boolean } } } } }
+      - done: { set: { approved: '${ .approved }' } }
+    """
+    When the workflow is executed
+    Then ann should not be able to answer "decide", because "'/approved' must be a boolean, not a string", with:
+    """yaml
+    approved: 'yes'
+    """
+    And the workflow should be waiting for "decide"
+    When ann answers "decide" with:
+    """yaml
+    approved: true
+    """
+    Then the workflow should complete with output:
+    """yaml
+    approved: true
+    """
+
+  Scenario: What becomes of an answer must fit the task's output
+    Given a workflow with definition:
+    """yaml
+    document: { dsl: '1.0.3', namespace: conformance, name: what-becomes-of-an-answer-must-fit, version: '1.0.0' }
+    do:
+      - ask: { call: userTask, with: { key: number }, output: { as: .value, schema: { document: { minimum: 10 } } } }
+    """
+    When the workflow is executed
+    Then bob should not be able to answer "number", because "the output must be at least 10, not 9", with:
+    """yaml
+    9
+    """
+    When bob answers "number" with:
+    """yaml
+    10
+    """
+    Then the workflow should complete with output:
+    """yaml
+    10
+    """

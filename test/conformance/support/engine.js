@@ -118,6 +118,14 @@ class Engine {
       '--actor', actor, '--db', this.store, '--json', '--until', 'settled'))
   }
 
+  // What is said of data that nobody may submit.
+  answerRefused (key, data, actor) {
+    const done = this.pawl('resume', this.id, '--key', key, '--data', '@' + this.file('data.json', JSON.stringify(data)),
+      '--actor', actor, '--db', this.store, '--json')
+    if (done.code in STATUS && done.code !== 1) throw new Error(`pawl resume ended with ${done.code}: it was taken`)
+    return done.err
+  }
+
   // Until only a person or a message can move what listens.
   publish (events) {
     const whole = events.map((event) => ({ specversion: '1.0', id: `m${++this.published}`, source: '/conformance', ...event }))

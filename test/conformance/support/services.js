@@ -9,7 +9,7 @@ const https = require('node:https')
 
 const PLAIN = ['conformance.test']
 const SECURE = ['conformance.test', 'petstore.swagger.io', 'httpbin.org', 'fake-hospital.com',
-  'superbet-casinos.com', 'external-service.example.com', 'fake-chat-api.com', 'virtual-wf-powered-race.com']
+  'swapi.dev', 'superbet-casinos.com', 'external-service.example.com', 'fake-chat-api.com', 'virtual-wf-powered-race.com']
 
 function json (response, status, value, type = 'application/json') {
   response.writeHead(status, { 'Content-Type': type })
@@ -35,6 +35,19 @@ function petstore (request, response, url, body) {
   } else {
     json(response, 404, { code: 404, type: 'unknown', message: 'Pet not found' })
   }
+}
+
+// Who is asked for by the examples with the star wars.
+const luke = { name: 'Luke Skywalker', homeworld: 'https://swapi.dev/api/planets/1/' }
+
+function swapi (request, response, url) {
+  const search = url.searchParams.get('search')
+  const answers = {
+    '/api/people/': { count: search === 'luke' ? 1 : 0, results: search === 'luke' ? [luke] : [] },
+    '/api/people/1': luke,
+    '/api/planets/1/': { name: 'Tatooine' }
+  }
+  json(response, url.pathname in answers ? 200 : 404, answers[url.pathname] ?? { detail: 'Not found' })
 }
 
 function httpbin (request, response, url) {
@@ -114,6 +127,7 @@ function serve (counts) {
       switch (host) {
         case 'petstore.swagger.io': return petstore(request, response, url, body)
         case 'httpbin.org': return httpbin(request, response, url)
+        case 'swapi.dev': return swapi(request, response, url)
         case 'conformance.test': return conformance(request, response, url, body, counts)
         case 'fake-hospital.com': return json(response, 200, { alerted: url.pathname.split('/').pop() })
         case 'superbet-casinos.com': return json(response, 200, { accepted: true, bet: JSON.parse(body).bet })

@@ -209,6 +209,11 @@ When('{word} answers {string} with:', function (actor, key, text) {
   this.engine.answer(key, yaml(text), actor)
 })
 
+Then('{word} should not be able to answer {string}, because {string}, with:', function (actor, key, why, text) {
+  const refused = this.engine.answerRefused(key, yaml(text), actor)
+  assert.ok(refused.includes(why), refused)
+})
+
 // What a message must have, and the text does not say, is added.
 When('the event is published:', function (text) {
   this.engine.publish([yaml(text)])
@@ -230,6 +235,12 @@ Then('the workflow should be suspended', function () {
 Then('the definition should be refused, naming {string}', function (what) {
   assert.notEqual(this.refused, undefined, 'the definition was not refused')
   assert.ok(this.refused.includes(what), this.refused)
+})
+
+Then('the workflow should not start, because {string}', function (why) {
+  assert.notEqual(this.refused, undefined, 'the workflow has started')
+  assert.ok(this.refused.includes(why), this.refused)
+  assert.equal(this.engine.id, null)
 })
 
 Then(/^(\S+) should not run$/, function (name) {
