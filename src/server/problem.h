@@ -58,9 +58,6 @@ bool pw_problem_told(pw_problem *problem, pw_value error);
 pw_str pw_problem_text(const pw_problem *problem, pw_str path, pw_str findings, bool as_command,
                        pw_arena *arena);
 
-/* A member of an object that this program has written (compact, valid), as text, without parsing
- * the rest; ptr NULL: absent. */
-pw_str pw_json_member(pw_str object, const char *name);
 /* {"code","reason"?,"message"} as a command's answer has it. */
 void pw_problem_error(const pw_problem *problem, pw_buf *buf);
 #endif

@@ -111,6 +111,7 @@ def _(room):
     web.post("/v1/instances", '{"name":"t/hello"}', headers={"Content-Type": None}).problem(415, "media-type")
     web.post("/v1/definitions", HELLO, kind="application/xml").problem(415, "media-type")
     web.post("/v1/instances").problem(415, "media-type")
+    web.post("/v1/instances", '{"name":"t/hello"}', headers={"Content-Encoding": "gzip"}).problem(415, "media-type").says("gzip")
     for body, word in (("{", "JSON line 1"), ("[]", "object"), ("null", "object"), ('{"name":"x"} x', "JSON line 1"),
                        (b'{"a":"\xff"}', "UTF-8")):
         web.post("/v1/instances", body).problem(400, "bad-body").says(word)

@@ -3,6 +3,7 @@
 #include "test.h"
 #include "server/auth.h"
 #include "server/routes.h"
+#include "server/skim.h"
 
 static pw_arena arena;
 
@@ -268,19 +269,33 @@ TEST(problem, the_first_one_stays)
     EXPECT_TEXT(problem.detail, "there is no way");
 }
 
-TEST(problem, members_of_our_own_json_are_found_without_parsing_it)
+TEST(skim, members_of_our_own_json_are_found_without_parsing_it)
 {
     const pw_str object = PW_LIT("{\"a\":{\"token\":1,\"x\":[\"}\",{\"token\":2}]},\"b\\\"\":"
                                  "\"\\\\\\\"}\",\"token\":73,\"s\":\"q,\",\"next\":null}");
-    EXPECT_STR(pw_json_member(object, "token"), "73");
-    EXPECT_STR(pw_json_member(object, "a"), "{\"token\":1,\"x\":[\"}\",{\"token\":2}]}");
-    EXPECT_STR(pw_json_member(object, "s"), "\"q,\"");
-    EXPECT_STR(pw_json_member(object, "next"), "null");
-    EXPECT(pw_json_member(object, "x").ptr == NULL);
-    EXPECT(pw_json_member(PW_LIT("{}"), "a").ptr == NULL &&
-           pw_json_member(PW_LIT("[1]"), "a").ptr == NULL);
-    EXPECT(pw_json_member(PW_LIT(""), "a").ptr == NULL &&
-           pw_json_member(PW_LIT("{\"a"), "a").ptr == NULL);
+    EXPECT_STR(pw_skim(object, "token"), "73");
+    EXPECT_STR(pw_skim(object, "a"), "{\"token\":1,\"x\":[\"}\",{\"token\":2}]}");
+    EXPECT_STR(pw_skim(object, "s"), "\"q,\"");
+    EXPECT_STR(pw_skim(object, "next"), "null");
+    EXPECT(pw_skim(object, "x").ptr == NULL);
+    EXPECT(pw_skim(PW_LIT("{}"), "a").ptr == NULL && pw_skim(PW_LIT("[1]"), "a").ptr == NULL);
+    EXPECT(pw_skim(PW_LIT(""), "a").ptr == NULL && pw_skim(PW_LIT("{\"a"), "a").ptr == NULL);
+}
+
+TEST(skim, a_text_is_without_its_quotes_and_a_number_is_whole)
+{
+    const pw_str object =
+        PW_LIT("{\"a\":\"b c\",\"e\":\"\\n\",\"n\":12,\"f\":1.5,\"m\":-1,\"x\":null,"
+               "\"l\":99999999999999999999}");
+    uint64_t n = 7;
+    EXPECT_STR(pw_skim_text(object, "a"), "b c");
+    EXPECT(pw_skim_text(object, "e").ptr == NULL && pw_skim_text(object, "n").ptr == NULL);
+    EXPECT(pw_skim_text(object, "none").ptr == NULL);
+    EXPECT(pw_skim_number(object, "n", &n));
+    EXPECT_INT(n, 12);
+    static const char *const no[] = { "a", "f", "m", "x", "l", "none" };
+    for (size_t i = 0; i < PW_LENGTH(no); i++)
+        EXPECT(!pw_skim_number(object, no[i], &n));
 }
 
 int main(int argc, char **argv)
