@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 """What holds for every route: methods, paths, queries, types, bodies, headers, and problem documents."""
 import re
+import resource
+import signal
 import socket
 
-from harness import ROOT, case, main
+from harness import ROOT, case, main, until
 from openapi import operations
 from web import serve
 
@@ -219,6 +221,24 @@ def _(room):
     web = serve(room)
     assert web.get("/health/live").gives(200).json == {"status": "live"}
     assert web.get("/health/ready").gives(200).json == {"status": "ready"}
+
+
+@case("a server whose store cannot be written is not ready, says why, and is ready again when it can")
+def _(room):
+    web = serve(room)
+    web.deploy(HELLO)
+    assert web.stop().code == 0
+    none = resource.RLIM_INFINITY
+    web = serve(room, preexec_fn=lambda: signal.signal(signal.SIGXFSZ, signal.SIG_IGN))
+    resource.prlimit(web.process.pid, resource.RLIMIT_FSIZE, (65536, none))
+    big = {"name": "t/hello", "input": {"who": "x" * 100000}}
+    until(lambda: web.post("/v1/instances", big).status == 503, "a store that is full")
+    web.get("/health/ready").problem(503, "not-ready")
+    web.get("/health/live").gives(200)
+    web.get("/v1/instances").gives(200)
+    resource.prlimit(web.process.pid, resource.RLIMIT_FSIZE, (none, none))
+    until(lambda: web.get("/health/ready").status == 200, "a store that can be written")
+    web.post("/v1/instances?wait=30s", big).gives(201)
 
 
 if __name__ == "__main__":
