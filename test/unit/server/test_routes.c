@@ -171,6 +171,7 @@ TEST(origin, only_names_of_this_machine_are_loopback)
                                       "10.0.0.1",
                                       "127.0.0.1.example.org",
                                       "127.example.org",
+                                      "127.0.0.1x",
                                       "localhost.example.org",
                                       "[::]:80",
                                       "[fe80::1]",
