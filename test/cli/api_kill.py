@@ -159,6 +159,7 @@ def kill_at_every_point(room, prepare, request, effect):
                 died = web.process.poll() is not None or died
             if web and not died:
                 break  # the point was passed fewer times
+            assert room.processes[-1].wait(60) == -signal.SIGKILL
             killed += 1
             again = serve(room)
             answer = request(again, store.made)
