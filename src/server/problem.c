@@ -69,6 +69,11 @@ static unsigned status_of(pawl_code code, pawl_reason reason)
 
 /* ---- making */
 
+unsigned pw_http_problem_status(pw_http_problem kind)
+{
+    return http_rows[kind].status;
+}
+
 bool pw_problem_http(pw_problem *problem, pw_http_problem kind, const char *format, ...)
 {
     if (problem->status)

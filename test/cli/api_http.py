@@ -178,9 +178,11 @@ def _(room):
 @case("a request that is too large is refused before it is read, with the limit's name")
 def _(room):
     web = serve(room, settings={"Server:MaxBody": 2048, "Server:MaxHeader": 2048})
-    assert web.post("/v1/definitions", "x" * 2049, kind="application/yaml").status == 413
-    assert web.post("/v1/instances", '{"input":"' + "x" * 4000 + '"}').status == 413
-    assert web.get("/v1/instances", headers={"X-Much": "y" * 4000}).status == 431
+    web.post("/v1/definitions", "x" * 2049, kind="application/yaml").problem(413, "too-large")
+    web.post("/v1/instances", '{"input":"' + "x" * 4000 + '"}').problem(413, "too-large")
+    web.get("/v1/instances", headers={"X-Much": "y" * 2000}).problem(431, "header-too-large")
+    assert web.get("/v1/instances", headers={"X-Much": "y" * 20000}).status == 431
+    web.post("/v1/instances", "{}", headers={"Expect": "a miracle"}).problem(417, "expectation-failed")
     web.get("/v1/instances").gives(200)
 
 
