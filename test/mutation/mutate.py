@@ -58,6 +58,7 @@ ORDER = {
     'drivers': ['unit/workers', 'unit/engine_jobs'],
     'engine': ENGINE + ['unit/engine_leases'] + CRASH,
     'core': UNIT + ENGINE + FUZZ + ['crash/points'],
+    'server': ['unit/server/routes', 'alloc_api'],
     'store': ['store/parts'] + STORE + ENGINE + FUZZ + CRASH,
 }
 FAILED = re.compile(r'^not ok \d+ - (.*)$', re.MULTILINE)
