@@ -55,6 +55,7 @@ CRASH = ['crash/power', 'crash/points']
 ORDER = {
     'base': ['unit/base/schema', 'unit/expr-patterns'] + UNIT,
     'policy': UNIT + ENGINE,
+    'config': ['unit/config', 'fuzz/config'],
     'engine': ENGINE + ['unit/engine_leases'] + CRASH,
     'core': UNIT + ENGINE + FUZZ + ['crash/points'],
     'store': ['store/parts'] + STORE + ENGINE + FUZZ + CRASH,
