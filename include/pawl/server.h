@@ -78,8 +78,8 @@ PAWL_API PAWL_CHECK pawl_code pawl_config_reload(pawl_config *config, const pawl
 typedef struct pawl_server pawl_server;
 
 /* Serves the HTTP API of doc/api.md on what "Server:Listen" says ("127.0.0.1:8080", "[::1]:0", several with commas), until
- * it is closed. PAWL_INVALID: a bad option; authentication is missing on an address that is not loopback and
- * "Server:Insecure" is not set. PAWL_IO: cannot listen, a certificate cannot be read. `config` must outlive it. */
+ * it is closed. PAWL_INVALID: a bad option, or a certificate that cannot be read; authentication is missing on an address that is not
+ * loopback and "Server:Insecure" is not set. PAWL_IO: cannot listen. `config` must outlive it. */
 PAWL_API PAWL_CHECK pawl_code pawl_server_open(pawl_server **out, pawl *p, const pawl_config *config, pawl_error *err);
 /* "http://127.0.0.1:8080,https://..." as it listens, with the ports that it got; the server's. */
 PAWL_API const char *pawl_server_addresses(const pawl_server *server);

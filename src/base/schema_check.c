@@ -76,8 +76,8 @@ static pw_str pointer(walk *w, const place *at)
     longjmp(w->end, 1);
 }
 
-static void write_problem(walk *w, const place *at, const place *rule, const char *format,
-                          va_list args)
+static void PW_PRINTF(4, 0) write_problem(walk *w, const place *at, const place *rule,
+                                          const char *format, va_list args)
 {
     char text[480];
     int len = vsnprintf(text, sizeof text, format, args);

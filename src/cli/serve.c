@@ -191,6 +191,9 @@ static int say_ready(serving *s)
     }
     say_printf("listening at %s, store %s", addresses,
                pawl_store(s->p)[0] ? pawl_store(s->p) : "memory:");
+    if (pawl_config_flag(s->config, "Server:Insecure") &&
+        !pawl_config_flag(s->config, "Server:Authentication"))
+        say("insecure: whoever reaches it may do everything with the store");
     notify("READY=1");
     return out_end(EXIT_DONE);
 }

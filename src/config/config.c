@@ -272,16 +272,29 @@ static void put(pawl_config *config, pw_setting *fresh)
     *fresh = (pw_setting){ 0 };
 }
 
+/* A value that stays is not touched: texts that were given out last as long as the configuration.
+ */
+static void replace(pawl_config *config, pw_setting *fresh)
+{
+    pw_setting *old = pw_config_find(config, fresh->key, pw_str_of(fresh->function));
+    if (old && pw_value_equal(&old->value, &fresh->value)) {
+        char *where = old->where;
+        old->where = fresh->where;
+        fresh->where = where; /* to be released with it */
+        old->source = fresh->source;
+        return;
+    }
+    if (old)
+        old->source = PAWL_CONFIG_DEFAULT;
+    put(config, fresh);
+}
+
 void pw_config_replace(pawl_config *config, pw_setting *settings, size_t count)
 {
     while (config->count > pw_config_fixed())
         pw_setting_done(&config->settings[--config->count]);
-    for (size_t i = 0; i < count; i++) {
-        pw_setting *old = pw_config_find(config, settings[i].key, pw_str_of(settings[i].function));
-        if (old)
-            old->source = PAWL_CONFIG_DEFAULT;
-        put(config, &settings[i]);
-    }
+    for (size_t i = 0; i < count; i++)
+        replace(config, &settings[i]);
 }
 
 static pawl_code put_all(taking *t, pawl_error *err)

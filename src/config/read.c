@@ -25,6 +25,8 @@ static void add(pw_entries *entries, pw_str path, pw_given given, pw_str text, u
                           size * sizeof *entries->items);
         entries->size = size;
     }
+    if (!text.ptr) /* of a section */
+        text = (pw_str){ "", 0 };
     entries->items[entries->count++] = (pw_entry){ path, given, text, line };
 }
 

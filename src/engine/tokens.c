@@ -137,6 +137,16 @@ static pawl_code read_roles(pw_str *out, const char *text, pw_arena *arena, pawl
     return out->ptr ? PAWL_OK : pw_no_memory(err);
 }
 
+/* It will stand in logs and headers. */
+static pawl_code check_name(pw_str *out, const char *text, const char *what, pawl_error *err)
+{
+    pawl_code code = pw_text_check(out, text, what, NAME_MAX, true, err);
+    for (size_t i = 0; code == PAWL_OK && i < out->len; i++)
+        if ((unsigned char)out->ptr[i] < ' ' || out->ptr[i] == 0x7f)
+            code = pw_fail(err, PAWL_INVALID, "%s holds a control character", what);
+    return code;
+}
+
 static pawl_code read_groups(pw_str *out, const pawl_token_options *options, pw_arena *arena, pawl_error *err)
 {
     pw_array_builder list = { .arena = arena };
@@ -145,7 +155,7 @@ static pawl_code read_groups(pw_str *out, const pawl_token_options *options, pw_
     pawl_code code = PAWL_OK;
     for (size_t i = 0; i < options->group_count && code == PAWL_OK; i++) {
         pw_str group;
-        code = pw_text_check(&group, options->groups[i], "token_create: a group", NAME_MAX, true, err);
+        code = check_name(&group, options->groups[i], "token_create: a group", err);
         pw_array_add(&list, pw_string_ref(group));
     }
     if (code != PAWL_OK || options->group_count == 0)
@@ -186,7 +196,7 @@ static pawl_code make(pawl *p, fresh *out, const pawl_token_options *given, cons
     *row = (pw_principal){ .created_ms = pw_engine_now(p), .expires_ms = -1, .revoked_ms = -1 };
     pawl_code code = pw_options_take(&options, sizeof options, given, true, "pawl_token_options", err);
     if (code == PAWL_OK)
-        code = pw_text_check(&row->name, options.name, "token_create: name", NAME_MAX, true, err);
+        code = check_name(&row->name, options.name, "token_create: name", err);
     if (code == PAWL_OK)
         code = pw_text_check(&row->note, options.note, "token_create: note", NOTE_MAX, false, err);
     if (code == PAWL_OK)

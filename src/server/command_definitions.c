@@ -12,8 +12,7 @@ static pw_str document(pw_cmd *c)
     return pw_text(text);
 }
 
-/* The namespace that the document is of is one of the member's. Errors of the document are told by who
- * reads it next. */
+/* The namespace that the document is of is one of the member's. */
 static pawl_code check_namespace(pw_cmd *c, pw_str text, pawl_error *err)
 {
     pw_value allowed = pw_get_lit(c->request, "namespaces"), graph = { 0 };
@@ -21,8 +20,12 @@ static pawl_code check_namespace(pw_cmd *c, pw_str text, pawl_error *err)
     if (!pw_is(allowed, PW_ARRAY))
         return PAWL_OK;
     pawl_code code = pawl_graph(text.ptr, text.len, PAWL_GRAPH_JSON, NULL, NULL, &drawn, err);
+    if (code == PAWL_INVALID) { /* what is wrong with it is told as by a deploy that nobody restricts */
+        pawl_code told = pawl_validate(text.ptr, text.len, pw_cmd_finding, c, err);
+        return told == PAWL_OK ? code : told;
+    }
     if (code != PAWL_OK)
-        return code == PAWL_INVALID ? PAWL_OK : code;
+        return code;
     code = pw_json_parse(&graph, pw_str_of(drawn), NULL, &c->arena, err);
     pawl_free(drawn);
     if (code != PAWL_OK)

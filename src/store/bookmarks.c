@@ -20,8 +20,8 @@ bool pw_store_who(pw_str **out, size_t *count, const pw_bookmark *bookmark, pw_a
     if (bookmark->kind != PW_BOOKMARK_USER)
         return true;
     pw_value candidates = { 0 };
-    bool assigned = bookmark->assigned_to.len > 0;
-    if (!assigned && bookmark->candidates.len > 0 &&
+    bool assigned = bookmark->assigned_to.len > 0, limited = bookmark->candidates.len > 0;
+    if (!assigned && limited &&
         pw_json_parse(&candidates, bookmark->candidates, NULL, arena, NULL) == PAWL_NO_MEMORY)
         return pw_arena_fail(arena, false) != NULL; /* what the parser used, perhaps */
     pw_value users = pw_get_lit(candidates, "users"), groups = pw_get_lit(candidates, "groups");
@@ -35,7 +35,7 @@ bool pw_store_who(pw_str **out, size_t *count, const pw_bookmark *bookmark, pw_a
         good = add_who(out, count, 'u', pw_item(users, i), arena);
     for (size_t i = 0; good && i < group_count; i++)
         good = add_who(out, count, 'g', pw_item(groups, i), arena);
-    if (good && *count == 0)
+    if (good && !assigned && !limited)
         (*out)[(*count)++] = PW_LIT("*");
     return good;
 }

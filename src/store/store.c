@@ -544,8 +544,7 @@ static pawl_code check_rows(pw_commit_item *item)
         const pw_bookmark_change *change = &t->bookmark_changes[i];
         if (change->visit > INT64_MAX)
             return refuse(item, "a visit is beyond 63 bits");
-        if (!pw_store_fits(change->assigned_to, 0, PW_PERSON_MAX) ||
-            !pw_store_fits(change->claimed_by, 0, PW_PERSON_MAX))
+        if (!pw_store_fits(change->claimed_by, 0, PW_PERSON_MAX))
             return refuse(item, "a person's name must have at most 512 bytes and no NUL");
     }
     for (size_t i = 0; i < t->bookmark_end_count; i++) {

@@ -319,8 +319,8 @@ typedef struct pw_bookmark_filter {
     const pw_str *namespaces; /* only of these; count 0: any */
     size_t namespace_count;
     pw_str person;        /* user tasks that it may do: assigned to it; or to nobody, and it or one of its groups is a
-                           * candidate, or there are no candidates ({users, groups} that names nobody is none). Empty:
-                           * whoever may do them. At most 512 bytes, as its groups */
+                           * candidate, or candidates were not given. Empty: whoever may do them. At most 512
+                           * bytes, as its groups */
     const pw_str *groups; /* of the person */
     size_t group_count;
     pw_str after;         /* cursor of the page before; empty: first */

@@ -23,6 +23,7 @@ enum {
 
 static const char order[] =
     "document: { dsl: '1.0.3', namespace: alloc, name: order, version: '1.0.0' }\n"
+    "input: { schema: { document: { required: [ n ] } } }\n"
     "do:\n"
     "  - price: { set: { n: '${ .n }', cost: '${ .n * 120 }', pad: '${ .pad }' } }\n"
     "  - work:\n" /* an activity that finds no memory for its result fails: and is tried again */
@@ -33,8 +34,10 @@ static const char order[] =
     "  - sub: { run: { workflow: { namespace: alloc, name: sub, version: latest, input: { n: '${ "
     ".n "
     "}' } } }, output: { as: '${ $input + { sub: .n } }' } }\n"
-    "  - ask: { call: userTask, with: { key: ok, title: Well }, output: { as: '${ $input + { "
-    "answer: .answer } }' } }\n"
+    "  - ask:\n"
+    "      call: userTask\n"
+    "      with: { key: ok, title: Well, form: { schema: { properties: { answer: { pattern: '^y' } } } } }\n"
+    "      output: { as: '${ $input + { answer: .answer } }' }\n"
     "  - tell: { emit: { event: { with: { type: com.example.told, data: '${ . }' } } }, output: { "
     "as: '${ $input }' } }\n"
     "  - done: { set: '${ {cost, worked, sub, answer} }' }\n";

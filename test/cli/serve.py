@@ -8,12 +8,13 @@ import http.server
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
 import threading
 
-from harness import PAWL, Skip, case, main, until
+from harness import PAWL, ROOT, Skip, case, main, until
 from web import Client
 
 ASK = """document: {dsl: 1.0.3, namespace: t, name: ask, version: 1.0.0}
@@ -133,6 +134,9 @@ def _(room):
     room.pawl("serve", "--db", "oracle:x").exits(2).complains("this release knows no 'oracle:' stores")
     room.pawl("serve", "--db", "s.db", env={"Server__Port": "1"}).exits(2).complains("environment: Server:Port: there is no such key")
     assert not room.exists("s.db")
+    room.file("no.pem", "no certificate\n")
+    for name in ("no.pem", "missing.pem"):
+        room.pawl("serve", "--db", "s.db", "--listen", "127.0.0.1:0", "--tls-cert", name, "--tls-key", name).exits(2).complains(name)
 
 
 @case("an address that others reach needs tokens, or to be told that it is insecure")
@@ -140,18 +144,15 @@ def _(room):
     room.pawl("serve", "--db", "s.db", "--listen", "0.0.0.0:0").exits(2).complains("0.0.0.0", "nsecure")
     served = Served(room, "--insecure", listen="0.0.0.0:0")
     Client("127.0.0.1", served.port).get("/health/live").gives(200)
+    served.says("insecure: whoever reaches it may do everything with the store")
     served.stop()
 
 
-@case("an address that is taken, a certificate that is not there, and a store that is owned end it with 3")
+@case("an address that is taken and a store that is owned end it with 3")
 def _(room):
     served = Served(room)
     room.pawl("serve", "--db", "other.db", "--listen", f"127.0.0.1:{served.port}").exits(3).complains(f"127.0.0.1:{served.port}")
-    room.file("no.pem", "no certificate\n")
-    for name, code in (("no.pem", 2), ("missing.pem", 3)):
-        room.pawl("serve", "--db", "other.db", "--listen", "127.0.0.1:0", "--tls-cert", name, "--tls-key",
-                  name).exits(code).complains(name)
-    room.pawl("serve", "--db", "s.db", "--listen", "127.0.0.1:0").exits(3).complains("s.db", "another process")
+    room.pawl("serve", "--db", "s.db", "--listen", "127.0.0.1:0").exits(3).complains("s.db", f"is owned by process {served.process.pid}")
     room.pawl("ls", "--db", "other.db").exits(0)  # left in order
     served.stop()
 
@@ -215,7 +216,7 @@ def _(room):
     lines = [line.split(" ", 1)[1] for line in served.text().splitlines()[1:]]
     assert lines == ["the configuration was read again", 'changed: Server:MaxWait from "00:00:10" to "00:00:20"',
                      'changed: Server:ShutdownTimeout from "00:00:10" to "00:00:09"',
-                     "changed: Jobs:Functions:mail:MaxConcurrent from null to 3", "changed: Jobs:Functions:mail:Rate from 5 to 1.5",
+                     "changed: Jobs:Functions:mail:Rate from 5 to 1.5", "changed: Jobs:Functions:mail:MaxConcurrent from null to 3",
                      "waits for a restart: Server:Workers from 4 to 5"], lines
     room.file("pawl.yaml", "Server: {MaxWait: 0s}\n")
     served.signal(signal.SIGHUP)
@@ -298,6 +299,20 @@ def _(room):
     assert [manager.next(), manager.next()] == ["READY=1", "STOPPING=1"]
 
 
+@case("the unit of systemd is one, and its command is one of ours")
+def _(room):
+    with open(os.path.join(ROOT, "dist", "pawl.service"), encoding="utf-8") as file:
+        unit = file.read()
+    words = re.search(r"^ExecStart=/usr/bin/pawl (.*)$", unit, re.MULTILINE).group(1).split()
+    assert words == ["serve", "--config", "/etc/pawl/pawl.yaml", "--db", "sqlite:/var/lib/pawl/pawl.db"], words
+    words[0], words[2] = "config", os.path.join(ROOT, "dist", "pawl.yaml")
+    room.pawl(*words).exits(0).silent()
+    if not shutil.which("systemd-analyze"):
+        raise Skip("systemd-analyze is not installed")
+    room.file("pawl.service", unit.replace("/usr/bin/pawl", "/bin/true"))
+    room.finish(room.start("verify", "--man=no", "./pawl.service", program="systemd-analyze")).exits(0).silent()
+
+
 # ---- stopping
 
 
@@ -330,11 +345,16 @@ class Hanging:
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
 
-def ask(served, path):
+def ask(served, method, path, body=None):
     """A request that has been sent, as a connection."""
     connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=60)
-    connection.request("GET", path)
+    served.web.send(connection, method, path, body)
     return connection
+
+
+def all_wait(served):
+    """One worker, first come first served: what was asked before waits by now."""
+    served.web.get("/health/live").gives(200)
 
 
 def busy(room, service, *words):
@@ -344,8 +364,9 @@ def busy(room, service, *words):
     served = Served(room, "--set", "Server:Workers=1", *words, *[word for name in ("ask", "steps", "nap", "call") for word in ("--deploy", name + ".yaml")])
     ids = {name: [served.web.start(f"t/{name}", input={"n": n})["id"] for n in range(5)] for name in ("ask", "steps", "nap", "call")}
     until(lambda: len(service.keys) == 5, "five calls in flight")
-    waiting = [ask(served, f"/v1/instances/{ids['nap'][0]}/output?wait=60s"), ask(served, f"/v1/instances/{ids['ask'][0]}?wait=60s")]
-    served.web.get("/health/live").gives(200)  # one worker, first come first served: those two wait by now
+    waiting = [ask(served, "GET", f"/v1/instances/{ids['nap'][0]}/output?wait=60s"),
+               ask(served, "GET", f"/v1/instances/{ids['ask'][0]}?wait=60s")]
+    all_wait(served)
     return served, ids, waiting
 
 
@@ -369,7 +390,8 @@ def _(room):
     service = Hanging()
     served, ids, waiting = busy(room, service, "--set", "Server:ShutdownTimeout=1h")
     served.stop()
-    assert [connection.getresponse().status for connection in waiting] == [202, 200]
+    answers = [connection.getresponse() for connection in waiting]
+    assert [answer.status for answer in answers] == [409, 200], [answer.read() for answer in answers]
     again = Served(room)
     all_go_on(room, again, service, ids)
     again.stop()
@@ -475,13 +497,15 @@ def _(room):
 @case("a job that is leased when it stops is completed after the restart, by the token of before")
 def _(room):
     room.file("job.yaml", JOB)
-    served = Served(room, "--deploy", "job.yaml")
+    served = Served(room, "--deploy", "job.yaml", "--set", "Server:Workers=1")
     id = served.web.start("t/job", input={"n": 7})["id"]
     poll = {"functions": ["mail"], "worker": "w", "leaseMs": 3600000, "waitMs": 60000}
     job = served.web.post("/v1/jobs/poll", poll).gives(200).json["jobs"][0]
-    waiting = served.web.later("POST", "/v1/jobs/poll", {"functions": ["mail"], "worker": "w", "waitMs": 60000})
+    waiting = ask(served, "POST", "/v1/jobs/poll", {"functions": ["mail"], "worker": "w", "waitMs": 60000})
+    all_wait(served)
     served.stop()
-    assert waiting().gives(200).json["jobs"] == []
+    answer = waiting.getresponse()
+    assert answer.status == 200 and json.load(answer)["jobs"] == []
     again = Served(room)
     again.web.post("/v1/jobs/complete", {"token": job["token"], "result": {"sent": 7}}).gives(200)
     assert again.web.get(f"/v1/instances/{id}/output?wait=60s").gives(200).json == {"sent": 7}

@@ -43,8 +43,10 @@ UNIT = ['unit/policy', 'unit/core-step', 'unit/core-catch', 'unit/core-fork', 'u
         'unit/core-child', 'unit/core-data', 'unit/core-listen', 'unit/core-match', 'unit/core-restart', 'unit/core-rule',
         'unit/core-payload', 'unit/core-people', 'unit/core-resume', 'unit/core-lifecycle', 'unit/core-loose', 'unit/lang-good', 'unit/lang-examples',
         'store/parts']
-STORE = ['store/conformance', 'store/conformance_rows', 'store/conformance_bookmarks', 'store/conformance_messages', 'store/conformance_listeners',
-         'store/conformance_definitions', 'store/leases', 'store/sqlite', 'store/sqlite_messages', 'cost', 'store/sqlite_disk']
+STORE = ['store/conformance', 'store/conformance_rows', 'store/conformance_bookmarks', 'store/conformance_instances',
+         'store/conformance_identity', 'store/conformance_messages', 'store/conformance_listeners',
+         'store/conformance_definitions', 'store/leases', 'store/sqlite', 'store/sqlite_lists', 'store/sqlite_messages', 'cost',
+         'store/sqlite_disk']
 ENGINE = ['unit/engine_api', 'unit/engine_run', 'unit/engine_failure', 'unit/engine_recovery', 'unit/engine_child',
           'unit/engine_start_handler', 'unit/engine_resume_handler', 'unit/engine_request', 'unit/engine_watch',
           'unit/engine_token', 'unit/engine_bookmark']

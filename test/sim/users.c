@@ -6,9 +6,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include "sim.h"
+#include "base/json.h"
 
 enum {
     KEYS_MAX = 16,
+    DEMANDS_MAX = 64,
     HEAL_LIMIT_S = 120,   /* a healed system does what it is asked within this */
     STILL_LIMIT_S = 1800, /* and an instance that does nothing for so long is lost */
 };
@@ -23,7 +25,16 @@ typedef struct plan {
     bool fresh; /* a start was told that it made the instance */
 } plan;
 
+/* A suspension or its end under an idempotency key: it may be asked for again and again, and has one effect. */
+typedef struct demand {
+    bool suspend;
+    char id[PW_ID_SIZE], key[16], actor[16];
+    uint64_t token; /* of its answer; 0: not told yet */
+} demand;
+
 static plan plans[SIM_INSTANCES_MAX];
+static demand demands[DEMANDS_MAX];
+static uint32_t demand_count;
 static uint32_t plan_count, users_left;
 
 /* ------------------------------------------------------------------ commands
@@ -41,14 +52,16 @@ typedef enum command_kind {
     DRAIN,
     SHOW,
     PUBLISH,
+    DEMAND,
 } command_kind;
 
 static const char *const command_names[] = { "deploy",   "start", "resume", "cancel", "suspend",
-                                             "continue", "wait",  "drain",  "show",   "publish" };
+                                             "continue", "wait",  "drain",  "show",   "publish", "demand" };
 
 typedef struct command {
     command_kind kind;
     plan *plan;
+    demand *demand;
     uint32_t flow;
     char id[PW_ID_SIZE];
     char key[80];
@@ -161,6 +174,45 @@ static void do_control(pawl *p, command *c)
                       pw_status_name(before), c->error.message);
 }
 
+/* The step that an answer names is the one that the request has caused, and every answer names the same. */
+static void check_demand(demand *d, const char *answer)
+{
+    pw_arena arena;
+    pw_arena_init(&arena, 0);
+    uint32_t alias = sim_alias(pw_str_of(d->id));
+    pw_value told;
+    int64_t token = 0;
+    pw_step_row *rows = NULL;
+    size_t count = 0;
+    if (pw_json_parse(&told, pw_str_of(answer), NULL, &arena, NULL) != PAWL_OK ||
+        !pw_integer(pw_get_lit(told, "token"), &token))
+        sim_violation("i%u: the answer of '%s' is %s", alias, d->key, answer);
+    if (!pw_truthy(pw_get_lit(told, "repeated"))) { /* else it was so before, by another, and is not remembered */
+        if (d->token && d->token != (uint64_t)token)
+            sim_violation("i%u: '%s' was told step %llu, and then %llu", alias, d->key,
+                          (unsigned long long)d->token, (unsigned long long)token);
+        d->token = (uint64_t)token;
+        if (pw_store_steps(sim_store, pw_str_of(d->id), d->token, 1, &rows, &count, &arena, NULL) == PAWL_OK &&
+            (count != 1 || rows[0].sequence != d->token ||
+             !pw_str_is(rows[0].event, d->suspend ? "suspend" : "continue")))
+            sim_violation("i%u: step %llu is not that of '%s'", alias, (unsigned long long)d->token, d->key);
+    }
+    pw_arena_done(&arena);
+}
+
+static void do_demand(pawl *p, command *c)
+{
+    demand *d = c->demand;
+    char *answer = NULL;
+    const pawl_request request = { .struct_size = sizeof request, .actor = d->actor, .idempotency_key = d->key };
+    c->code = pawl_change_with(p, d->id, d->suspend ? PAWL_SUSPEND : PAWL_CONTINUE, NULL, &request, &answer, &c->error);
+    if (c->code == PAWL_OK)
+        check_demand(d, answer);
+    if (c->code != PAWL_OK && d->token && c->code != PAWL_BUSY && c->code != PAWL_IO && c->code != PAWL_NO_MEMORY)
+        sim_violation("i%u: '%s' was told OK, and now: %s", sim_alias(pw_str_of(d->id)), d->key, c->error.message);
+    pawl_free(answer);
+}
+
 static void do_wait(pawl *p, command *c)
 {
     char *shown = NULL;
@@ -240,6 +292,9 @@ static void run_command(pawl *p, void *context)
         break;
     case PUBLISH:
         do_publish(p, c);
+        break;
+    case DEMAND:
+        do_demand(p, c);
         break;
     }
     sim_note("%s i%u '%s' %s: %s", command_names[c->kind],
@@ -389,6 +444,25 @@ static void control(command_kind kind, uint32_t alias)
     (void)order(&c);
 }
 
+/* A new one, or one that was made before, whoever has heard of it since. */
+static void make_demand(uint32_t alias)
+{
+    bool fresh = demand_count < DEMANDS_MAX && (demand_count == 0 || draw(2));
+    demand *d = &demands[fresh ? demand_count++ : draw(demand_count)];
+    if (fresh) {
+        pw_str id = sim_alias_id(alias);
+        *d = (demand){ .suspend = draw(2) };
+        memcpy(d->id, id.ptr, id.len);
+        (void)snprintf(d->key, sizeof d->key, "demand-%u", demand_count);
+        (void)snprintf(d->actor, sizeof d->actor, "user%llu", (unsigned long long)draw(3));
+    }
+    command c = { .kind = DEMAND, .demand = d };
+    memcpy(c.id, d->id, sizeof c.id);
+    (void)order(&c);
+    if (c.code != PAWL_OK && draw(2))
+        (void)order(&c);
+}
+
 static void wait_for(uint32_t alias)
 {
     command c = { .kind = WAIT, .what = (pawl_wait_for)draw(3), .timeout_ms = draw(5000) };
@@ -465,8 +539,10 @@ static void act(void)
         control(CANCEL, alias);
     else if (what < 17 && wild)
         control(SUSPEND, alias);
-    else if (what < 19)
+    else if (what < 18)
         control(CONTINUE, alias);
+    else if (what < 19 && wild)
+        make_demand(alias);
     else if (what < 20 && allowed(SIM_INBOX))
         write_inbox(alias);
     else if (what < 22)

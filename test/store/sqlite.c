@@ -745,6 +745,26 @@ TEST(sqlite, the_schema_refuses_what_would_break_its_meaning)
         { "INSERT INTO delivery VALUES ('i1', 1, 1, 3, 1, NULL)", "" },
         { "DELETE FROM message", "FOREIGN KEY constraint failed" },
         { "UPDATE instance SET schedule = 2", "CHECK constraint failed: schedule IN (0, 1)" },
+        { "UPDATE message SET taken = 2", "CHECK constraint failed: taken IN (0, 1)" },
+        { "INSERT INTO label VALUES ('nobody', 'n', 'v', 1)", "FOREIGN KEY constraint failed" },
+        { "INSERT INTO label VALUES ('i1', '', 'v', 1)",
+          "CHECK constraint failed: length(name) BETWEEN 1 AND 256" },
+        { "INSERT INTO label VALUES ('i1', 'n', 'v', 1)", "" },
+        { "INSERT INTO label VALUES ('i1', 'n', 'w', 1)",
+          "UNIQUE constraint failed: label.instance, label.name" },
+        { "INSERT INTO bookmark (instance, visit, key, kind, task, created_ms, claimed_until) "
+          "VALUES ('i1', 1, 'k', 'user-action', '/', 1, 9)",
+          "CHECK constraint failed: claimed_by IS NOT NULL OR claimed_until IS NULL" },
+        { "INSERT INTO bookmark_person VALUES ('u:ann', 0, 0, 1, 'i1', 1, 'k')",
+          "FOREIGN KEY constraint failed" },
+        { "INSERT INTO principal (id, name, digest, roles, created_ms) "
+          "VALUES ('t', 'ann', 'd', '[]', 1)",
+          "" },
+        { "INSERT INTO principal (id, name, digest, roles, created_ms) "
+          "VALUES ('u', 'ann', 'd', '[]', 1)",
+          "UNIQUE constraint failed: principal.digest" },
+        { "INSERT INTO request VALUES ('ann', '', 'd', 1)",
+          "CHECK constraint failed: length(key) BETWEEN 1 AND 1024" },
     };
     have_store(file("a.db"));
     for (size_t i = 0; i < PW_LENGTH(cases); i++)
@@ -756,7 +776,7 @@ TEST(sqlite, the_schema_refuses_what_would_break_its_meaning)
     EXPECT_INT(raw_number(file("a.db"),
                           "SELECT (SELECT count(*) FROM step) + (SELECT count(*) FROM bookmark) + "
                           "(SELECT count(*) FROM payload) + (SELECT count(*) FROM subscription) + "
-                          "(SELECT count(*) FROM delivery)"),
+                          "(SELECT count(*) FROM delivery) + (SELECT count(*) FROM label)"),
                0);
     EXPECT_TEXT(raw(file("a.db"), "INSERT INTO message_key VALUES ('h', 1)"), "");
     EXPECT_TEXT(raw(file("a.db"), "DELETE FROM message"), ""); /* with its keys */

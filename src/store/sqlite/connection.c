@@ -185,10 +185,11 @@ static int prepare(pw_connection *connection, pw_sqlite_sql sql)
                               SQLITE_PREPARE_PERSISTENT, &connection->statements[sql], NULL);
 }
 
-pawl_code pw_connection_prepare_all(pw_connection *connection, pawl_error *err)
+pawl_code pw_connection_prepare_writes(pw_connection *connection, pawl_error *err)
 {
     for (size_t i = 0; i < PW_SQLITE_SQL_COUNT; i++) {
-        int rc = prepare(connection, (pw_sqlite_sql)i);
+        bool writes = strncmp(pw_sqlite_sql_text[i], "SELECT", 6) != 0;
+        int rc = writes ? prepare(connection, (pw_sqlite_sql)i) : SQLITE_OK;
         if (rc != SQLITE_OK)
             return pw_sqlite_fail(connection, rc, pw_sqlite_sql_name[i], err);
     }

@@ -365,7 +365,7 @@ static pawl_code open_writer(pw_sqlite *store, bool create, int *from, pawl_erro
     if (code == PAWL_OK && version < PW_SCHEMA_VERSION)
         code = migrate(writer, version, err);
     if (code == PAWL_OK)
-        code = pw_connection_prepare_all(writer, err);
+        code = pw_connection_prepare_writes(writer, err);
     if (code == PAWL_OK)
         code = read_info(store, writer, err);
     if (code != PAWL_OK)
@@ -621,8 +621,6 @@ static pawl_code look_into(pw_sqlite *store, pw_connection *connection, pawl_err
         code = no_store(store->path, err);
     if (code == PAWL_OK && version < PW_SCHEMA_VERSION)
         code = older(connection, version, err);
-    if (code == PAWL_OK)
-        code = pw_connection_prepare_all(connection, err);
     if (code == PAWL_OK)
         code = read_info(store, connection, err);
     return code;

@@ -38,8 +38,10 @@ typedef enum pw_connection_mode {
 pawl_code pw_connection_open(pw_connection *connection, const char *path, pw_connection_mode mode,
                              pawl_error *err);
 void pw_connection_close(pw_connection *connection);
-/* All statements, so that a schema that does not fit is noticed now. */
-pawl_code pw_connection_prepare_all(pw_connection *connection, pawl_error *err);
+/* All statements that write, so that a schema that does not fit is noticed before anything is
+ * written. Those that read are prepared when they are needed: all of them take longer than most
+ * commands. */
+pawl_code pw_connection_prepare_writes(pw_connection *connection, pawl_error *err);
 pawl_code pw_connection_exec(pw_connection *connection, const char *sql, pawl_error *err);
 /* `PRAGMA name` as a number. */
 pawl_code pw_connection_pragma(pw_connection *connection, const char *sql, int64_t *out,

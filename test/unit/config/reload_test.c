@@ -1,4 +1,6 @@
 /* reload_test.c - what an open pawl takes from the configuration, and what a second reading changes. */
+#include <pthread.h>
+#include <stdatomic.h>
 #include "test.h"
 #include <pawl/server.h>
 #include "base/base.h"
@@ -42,6 +44,41 @@ TEST(config, the_options_of_a_pawl_are_filled)
     pawl_config_free(config);
 }
 
+TEST(config, a_pawl_takes_what_the_keys_take)
+{
+    static const char *const cases[][2] = {
+        { "Engine:StepThreads", "0" },          { "Engine:StepThreads", "64" },
+        { "Engine:ActivityThreads", "1" },      { "Engine:ActivityThreads", "1024" },
+        { "Engine:HttpInFlight", "1" },         { "Engine:HttpInFlight", "100000" },
+        { "Engine:ExpressionFuel", "1000" },    { "Engine:ExpressionFuel", "1000000000000" },
+        { "Engine:ExpressionMemory", "64KiB" }, { "Engine:ExpressionMemory", "1GiB" },
+        { "Jobs:Lease", "1s" },                 { "Jobs:Lease", "1h" },
+        { "Jobs:MaxConcurrent", "1000000" },    { "Jobs:Rate", "1000000" },
+        { "Jobs:Functions:f:Rate", "0.001" },   { "Jobs:Functions:f:MaxConcurrent", "1" },
+        { "Workflow:TimerProcessing:CheckInterval", "10ms" },
+        { "Workflow:TimerProcessing:CheckInterval", "1d" },
+        { "Workflow:TimerProcessing:BatchSize", "1" },
+        { "Workflow:TimerProcessing:BatchSize", "10000" },
+        { "WorkflowResilience:Timeout:ExternalHttpCall", "1ms" },
+        { "WorkflowResilience:Timeout:ExternalHttpCall", "1d" },
+        { "WorkflowResilience:Timeout:ActivityExecution", "1ms" },
+        { "WorkflowResilience:Timeout:ActivityExecution", "30d" },
+    };
+    for (size_t i = 0; i < PW_LENGTH(cases); i++) {
+        pawl_config *config = of("");
+        pawl *p = NULL;
+        pawl_error err;
+        EXPECT_OK(pawl_config_set(config, cases[i][0], cases[i][1], PAWL_CONFIG_FLAG, &err), err);
+        pawl_options options = pawl_options_default();
+        pawl_config_options(config, &options);
+        options.store = "memory:";
+        EXPECT_OK(pawl_open(&p, &options, &err), err);
+        EXPECT_OK(pawl_config_apply(config, p, &err), err);
+        pawl_close(p);
+        pawl_config_free(config);
+    }
+}
+
 TEST(config, a_reload_takes_what_can_change_and_names_what_cannot)
 {
     pawl_config *config = of("Server: {MaxWait: 10s, Workers: 2}\nJobs: {Functions: {a: {Rate: 1}, b: {Rate: 2}}}\n");
@@ -50,7 +87,11 @@ TEST(config, a_reload_takes_what_can_change_and_names_what_cannot)
                             "Store: {Uri: 'x://u:secret@h'}\n");
     pawl_error err;
     char *text = NULL;
+    EXPECT_OK(pawl_config_set(config, "Engine:EgressCa", "ca.pem", PAWL_CONFIG_FLAG, &err), err);
+    EXPECT_OK(pawl_config_set(fresh, "Engine:EgressCa", "ca.pem", PAWL_CONFIG_FLAG, &err), err);
+    const char *given_out = pawl_config_string(config, "Engine:EgressCa");
     EXPECT_OK(pawl_config_reload(config, fresh, NULL, &text, &err), err);
+    EXPECT(pawl_config_string(config, "Engine:EgressCa") == given_out); /* whoever has it keeps it */
     EXPECT_TEXT(text, "{\"changed\":["
                       "{\"key\":\"Server:MaxWait\",\"from\":\"00:00:10\",\"to\":\"00:00:20\"},"
                       "{\"key\":\"Jobs:Rate\",\"from\":0,\"to\":0.08333333333333333},"
@@ -80,6 +121,47 @@ TEST(config, a_reload_takes_what_can_change_and_names_what_cannot)
     EXPECT_OK(pawl_config_reload(config, fresh, NULL, NULL, &err), err);
     EXPECT_INT(pawl_config_duration_ms(config, "Server:MaxWait"), 60000);
     pawl_config_free(fresh);
+    pawl_config_free(config);
+}
+
+typedef struct looking {
+    pawl_config *config;
+    atomic_bool over;
+} looking;
+
+/* Nothing but the two values is ever seen. */
+static void *look(void *context)
+{
+    looking *l = context;
+    while (!atomic_load(&l->over)) {
+        uint64_t ms = pawl_config_duration_ms(l->config, "Server:MaxWait");
+        char *text = NULL;
+        if ((ms != 10000 && ms != 20000) || pawl_config_json(l->config, &text, NULL) != PAWL_OK)
+            return l; /* another value */
+        pawl_free(text);
+    }
+    return NULL;
+}
+
+TEST(config, other_threads_may_look_while_it_is_read_again)
+{
+    pawl_config *config = of("Server: {MaxWait: 10s}\nJobs: {Functions: {a: {Rate: 1}}}\n");
+    pawl_config *fresh[] = { of("Server: {MaxWait: 20s}\n"), of("Server: {MaxWait: 10s}\nJobs: {Functions: {b: {Rate: 1}}}\n") };
+    looking all[2] = { { .config = config }, { .config = config } };
+    pthread_t threads[2];
+    pawl_error err;
+    for (size_t i = 0; i < 2; i++)
+        EXPECT_INT(pthread_create(&threads[i], NULL, look, &all[i]), 0);
+    for (size_t i = 0; i < 2000; i++)
+        EXPECT_OK(pawl_config_reload(config, fresh[i % 2], NULL, NULL, &err), err);
+    for (size_t i = 0; i < 2; i++) {
+        void *wrong = NULL;
+        atomic_store(&all[i].over, true);
+        EXPECT_INT(pthread_join(threads[i], &wrong), 0);
+        EXPECT(wrong == NULL);
+    }
+    pawl_config_free(fresh[0]);
+    pawl_config_free(fresh[1]);
     pawl_config_free(config);
 }
 

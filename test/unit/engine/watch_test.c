@@ -1,4 +1,5 @@
 /* watch_test.c - waiting without a thread: called back once, after the commit, or not at all. */
+#include <sched.h>
 #include "fixture.h"
 
 static const char approval[] = "  - ask: {call: userTask, with: {key: ok}}";
@@ -205,6 +206,108 @@ TEST(watch, no_call_comes_once_it_is_closed)
         EXPECT_INT(r.calls[i].count, (unsigned)r.calls[i].code);
         pawl_free(r.ids[i]);
     }
+    fixture_done(&f);
+}
+
+/* The thread that has committed stands still until it is let go. */
+typedef struct stop {
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    bool armed, stands, go;
+} stop;
+
+static void stand_still(void *context, const char *entries)
+{
+    stop *s = context;
+    (void)entries;
+    (void)pthread_mutex_lock(&s->lock);
+    if (s->armed) {
+        s->stands = true;
+        (void)pthread_cond_broadcast(&s->changed);
+        while (!s->go)
+            (void)pthread_cond_wait(&s->changed, &s->lock);
+    }
+    (void)pthread_mutex_unlock(&s->lock);
+}
+
+static void cancel_or_close(void *context, unsigned number)
+{
+    racing *r = context;
+    stop *s = r->f->options.on_step_context;
+    pawl_error err;
+    if (number == 0) {
+        EXPECT_OK(pawl_cancel(r->f->p, r->ids[0], NULL, NULL, &err), err);
+        return;
+    }
+    (void)pthread_mutex_lock(&s->lock);
+    while (!s->stands)
+        (void)pthread_cond_wait(&s->changed, &s->lock);
+    (void)pthread_mutex_unlock(&s->lock);
+    pawl_watch_close(r->watches[0]); /* it is committed, and has not been told yet */
+    (void)pthread_mutex_lock(&s->lock);
+    s->go = true;
+    (void)pthread_cond_broadcast(&s->changed);
+    (void)pthread_mutex_unlock(&s->lock);
+}
+
+TEST(watch, one_that_is_closed_between_commit_and_call_is_not_called)
+{
+    static racing r;
+    stop s = { .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER, .armed = false };
+    fixture f;
+    fixture_init(&f, "memory:");
+    f.options.on_step = stand_still;
+    f.options.on_step_context = &s;
+    fixture_open(&f);
+    deploy(&f, "ask", approval);
+    r.f = &f;
+    called_init(&r.calls[0]);
+    r.ids[0] = start(&f, "ask", NULL);
+    r.watches[0] = watch(&f, r.ids[0], PAWL_WATCH_END, 0, &r.calls[0]);
+    EXPECT_OK(pawl_drain(f.p, WAIT_MS, &f.err), f.err);
+    (void)pthread_mutex_lock(&s.lock);
+    s.armed = true;
+    (void)pthread_mutex_unlock(&s.lock);
+    crew_run(2, cancel_or_close, &r);
+    EXPECT_OK(pawl_drain(f.p, WAIT_MS, &f.err), f.err);
+    EXPECT_INT(r.calls[0].count, 0);
+    pawl_free(r.ids[0]);
+    fixture_done(&f);
+}
+
+/* A call that takes a while, and says when it has ended. */
+typedef struct slow {
+    atomic_bool entered, closing, ended;
+} slow;
+
+static void call_slowly(void *context, pawl_code code, const pawl_error *err)
+{
+    slow *s = context;
+    (void)code, (void)err;
+    atomic_store(&s->entered, true);
+    while (!atomic_load(&s->closing))
+        (void)sched_yield();
+    for (int i = 0; i < 10000; i++) /* somebody waits for this in pawl_watch_close */
+        (void)sched_yield();
+    atomic_store(&s->ended, true);
+}
+
+TEST(watch, closing_waits_for_the_call_that_runs)
+{
+    fixture f;
+    slow s = { .entered = false };
+    pawl_watch *w = NULL;
+    fixture_init(&f, "memory:");
+    fixture_open(&f);
+    deploy(&f, "quick", "  - done: {set: {n: 1}}");
+    char *id = start(&f, "quick", NULL);
+    EXPECT_OK(pawl_watch_open(&w, f.p, id, PAWL_WATCH_END, 0, call_slowly, &s, &f.err), f.err);
+    while (!atomic_load(&s.entered))
+        (void)sched_yield();
+    atomic_store(&s.closing, true);
+    pawl_watch_close(w);
+    EXPECT(atomic_load(&s.ended));
+    pawl_free(id);
     fixture_done(&f);
 }
 

@@ -186,7 +186,7 @@ CREATE INDEX bookmark_task ON bookmark (rank, due_rank, created_ms, instance, vi
 WHERE ended_ms IS NULL AND kind = 'user-action';
 
 -- Who may do an open task of a person's, in the order of tasks: 'u:' and its assignee; of one without an assignee 'u:' and each
--- candidate, 'g:' and each group; '*' if there is nobody of these.
+-- candidate, 'g:' and each group; '*' of one that has neither assignee nor candidates.
 CREATE TABLE bookmark_person (
     who TEXT NOT NULL,
     rank INTEGER NOT NULL,

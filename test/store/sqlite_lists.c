@@ -1,0 +1,516 @@
+/* sqlite_lists.c - labels, tasks of people, deletion, tokens and requests in a SQLite store: what
+ * each costs, however much else there is; and a disk that fills up or fails, memory that runs out,
+ * rows that are damaged. */
+#include <unistd.h>
+
+#include "failing_disk.h"
+#include "fixture.h"
+#include "sqlite_sql.h"
+
+static fixture f; /* of the running test */
+
+static void begin(void)
+{
+    disk_is_well();
+    fixture_open(&f, true);
+    have_definition(&f);
+}
+
+static const char *path(void)
+{
+    return f.uri + strlen("sqlite:");
+}
+
+/* ---- what a step writes */
+
+static uint64_t statements_of(pw_commit_item item)
+{
+    uint64_t before = counts(&f).statements;
+    must_commit(&f, &item);
+    return counts(&f).statements - before;
+}
+
+static uint64_t statements_of_step(const char *id, uint64_t token, const pw_transition *t)
+{
+    return statements_of(item_of(id, token, t, 1000));
+}
+
+TEST(lists, a_step_writes_labels_tasks_and_claims_only_where_there_are_some)
+{
+    begin();
+    pw_transition plain = transition(PW_WAITING, PW_WAKE_NEVER, "{}");
+    EXPECT_INT(statements_of_step("i1", 0, &plain), 4); /* begin, insert, insert, commit */
+    pw_instance_new n = order_new;
+    n.labels = S("{\"a\":\"1\",\"b\":\"2\"}");
+    pw_commit_item item = item_of("i2", 0, &plain, 1000);
+    item.create = &n;
+    EXPECT_INT(statements_of(item), 4 + 2);
+
+    pw_bookmark bookmark = {
+        .kind = PW_BOOKMARK_TIMER, .task = S("/"), .visit = 1, .key = S("t"), .due_at = -1
+    };
+    pw_bookmark_end end = { .visit = 1, .key = S("t") };
+    pw_transition opens = plain, ends = plain;
+    opens.bookmarks = &bookmark;
+    ends.bookmark_ends = &end;
+    opens.bookmark_count = ends.bookmark_end_count = 1;
+    EXPECT_INT(statements_of_step("i1", 1, &opens), 4 + 1);
+    EXPECT_INT(statements_of_step("i1", 2, &ends), 4 + 1);
+    bookmark.kind = PW_BOOKMARK_USER;
+    bookmark.candidates = S("{\"users\":[\"ann\",\"bob\"],\"groups\":[\"g\"]}");
+    bookmark.visit = 2;
+    end.visit = 2;
+    EXPECT_INT(statements_of_step("i1", 3, &opens), 4 + 1 + 3);
+
+    pw_bookmark_change change = {
+        .visit = 2, .key = S("t"), .claimed_by = S("ann"), .claimed_until = -1
+    };
+    pw_transition changes = plain;
+    changes.bookmark_changes = &change;
+    changes.bookmark_change_count = 1;
+    EXPECT_INT(statements_of_step("i1", 4, &changes), 4 + 2); /* looks, and writes */
+    change.assigned_to = S("ann");
+    EXPECT_INT(statements_of_step("i1", 5, &changes), 4 + 2 + 2); /* into another list */
+    EXPECT_INT(statements_of_step("i1", 6, &ends), 4 + 1 + 1);
+    plain.status = PW_COMPLETED;
+    EXPECT_INT(statements_of_step("i1", 7, &plain),
+               5); /* the status: one more try, and nothing is open */
+    bookmark.visit = 3;
+    EXPECT_INT(statements_of_step("i2", 1, &opens), 4 + 1 + 3);
+    EXPECT_INT(statements_of_step("i2", 2, &plain), 5 + 2); /* ends what is open */
+    fixture_done(&f);
+}
+
+/* ---- what does not grow */
+
+/* So many more instances, each with a task, labels and a request that are not asked for. */
+static void have_others(unsigned first, unsigned count)
+{
+    for (unsigned i = first; i < first + count; i++) {
+        char id[32], labels[64], correlation[32], key[32], who[64];
+        bool seen;
+        (void)snprintf(id, sizeof id, "other-%u", i);
+        (void)snprintf(labels, sizeof labels, "{\"city\":\"Ulm\",\"n\":\"%u\"}", i);
+        (void)snprintf(correlation, sizeof correlation, "c-%u", i);
+        (void)snprintf(key, sizeof key, "request:%u", i);
+        (void)snprintf(who, sizeof who, "{\"users\":[\"u%u\"],\"groups\":[\"all\"]}", i);
+        pw_bookmark bookmarks[] = {
+            { .kind = PW_BOOKMARK_USER,
+              .task = S("/"),
+              .visit = 1,
+              .key = S("t"),
+              .due_at = -1,
+              .candidates = S(who) },
+            { .kind = PW_BOOKMARK_TIMER, .task = S("/"), .visit = 2, .key = S("w"), .due_at = -1 },
+        };
+        pw_transition t = transition(PW_WAITING, 900000 + i, "{}");
+        t.bookmarks = bookmarks;
+        t.bookmark_count = 2;
+        pw_instance_new n = order_new;
+        n.labels = S(labels);
+        n.correlation = n.business_key = S(correlation);
+        pw_commit_item item = item_of(id, 0, &t, 1000);
+        item.create = &n;
+        item.inbox = (pw_inbox_use){ .key = S(key), .kind = S("start"), .answer = S("{}") };
+        must_commit(&f, &item);
+        EXPECT_OK(pw_store_request_put(f.store, S("ann"), S(key), S("d"), 5000, &seen, &f.err),
+                  f.err);
+    }
+}
+
+typedef struct bound {
+    int at;
+    const char *text; /* NULL: the number */
+    sqlite3_int64 number;
+} bound;
+
+/* Steps of SQLite's machine for one run of a statement; *rows: what it gave. */
+static int steps_of(pw_sqlite_sql sql, const bound *values, unsigned *rows)
+{
+    sqlite3 *db = NULL;
+    sqlite3_stmt *statement = NULL;
+    EXPECT_INT(sqlite3_open(path(), &db), SQLITE_OK);
+    EXPECT_INT(sqlite3_exec(db, "PRAGMA foreign_keys = ON; BEGIN", NULL, NULL, NULL), SQLITE_OK);
+    EXPECT_INT(sqlite3_prepare_v2(db, pw_sqlite_sql_text[sql], -1, &statement, NULL), SQLITE_OK);
+    for (; values->at; values++)
+        EXPECT_INT(values->text
+                       ? sqlite3_bind_text(statement, values->at, values->text, -1, SQLITE_STATIC)
+                       : sqlite3_bind_int64(statement, values->at, values->number),
+                   SQLITE_OK);
+    *rows = 0;
+    while (sqlite3_step(statement) == SQLITE_ROW)
+        ++*rows;
+    int steps = sqlite3_stmt_status(statement, SQLITE_STMTSTATUS_VM_STEP, 0);
+    EXPECT_INT(sqlite3_finalize(statement), SQLITE_OK);
+    EXPECT_INT(sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL), SQLITE_OK);
+    EXPECT_INT(sqlite3_close(db), SQLITE_OK);
+    return steps;
+}
+
+#define FROM_THE_FIRST                                                                             \
+    { 1, NULL, INT64_MIN }, { 2, NULL, 0 }, { 3, NULL, INT64_MIN }, { 4, "", 0 }, { 5, NULL, 0 },  \
+    {                                                                                              \
+        6, "", 0                                                                                   \
+    }
+#define NEWEST                                                                                     \
+    { 1, NULL, INT64_MAX }, { 2, "", 0 }, { 3, NULL, 10 }, { 11, NULL, 0 },                        \
+    {                                                                                              \
+        14, NULL, 0                                                                                \
+    }
+
+TEST(lists, a_page_costs_the_same_however_much_else_there_is)
+{
+    static const struct {
+        pw_sqlite_sql sql;
+        bound values[12];
+        unsigned rows;
+    } cases[] = {
+        { PW_SQLITE_SQL_OPEN_PERSON, { FROM_THE_FIRST, { 7, NULL, 10 }, { 11, "u:u3", 0 } }, 1 },
+        { PW_SQLITE_SQL_OPEN_PERSON,
+          { FROM_THE_FIRST, { 7, NULL, 10 }, { 11, "u:nobody", 0 } },
+          0 },
+        { PW_SQLITE_SQL_OPEN_PERSON, { FROM_THE_FIRST, { 7, NULL, 10 }, { 11, "g:all", 0 } }, 10 },
+        { PW_SQLITE_SQL_OPEN_TASKS, { FROM_THE_FIRST, { 7, NULL, 10 } }, 10 },
+        { PW_SQLITE_SQL_OPEN_KIND, { FROM_THE_FIRST, { 7, NULL, 10 }, { 11, "timer", 0 } }, 10 },
+        { PW_SQLITE_SQL_OPEN_KIND, { FROM_THE_FIRST, { 7, NULL, 10 }, { 11, "child", 0 } }, 0 },
+        { PW_SQLITE_SQL_OPEN_ANY, { FROM_THE_FIRST, { 7, NULL, 10 } }, 10 },
+        { PW_SQLITE_SQL_OPEN_INSTANCE,
+          { FROM_THE_FIRST, { 7, NULL, 10 }, { 12, "other-3", 0 }, { 14, NULL, 0 } },
+          2 },
+        { PW_SQLITE_SQL_OPEN_AT, { { 1, "other-3", 0 }, { 2, NULL, 1 }, { 3, "t", 0 } }, 1 },
+        { PW_SQLITE_SQL_INSTANCE_LIST_LABEL, { NEWEST, { 9, "n", 0 }, { 10, "3", 0 } }, 1 },
+        { PW_SQLITE_SQL_INSTANCE_LIST_LABEL, { NEWEST, { 9, "city", 0 }, { 10, "Ulm", 0 } }, 10 },
+        { PW_SQLITE_SQL_INSTANCE_LIST_LABEL,
+          { NEWEST, { 9, "n", 0 }, { 10, "3", 0 }, { 13, "{\"n\":\"3\",\"city\":\"Ulm\"}", 0 } },
+          1 },
+        { PW_SQLITE_SQL_INSTANCE_LIST_CORRELATION, { NEWEST, { 8, "c-3", 0 } }, 1 },
+        { PW_SQLITE_SQL_INSTANCE_LIST_BUSINESS_KEY, { NEWEST, { 7, "c-3", 0 } }, 1 },
+        { PW_SQLITE_SQL_INSTANCE_COUNT_LABEL, { NEWEST, { 9, "n", 0 }, { 10, "3", 0 } }, 1 },
+        { PW_SQLITE_SQL_INSTANCE_COUNT_CORRELATION, { NEWEST, { 8, "c-3", 0 } }, 1 },
+        { PW_SQLITE_SQL_BOOKMARK_BY_KEY, { { 1, "other-3", 0 }, { 2, "w", 0 } }, 1 },
+        { PW_SQLITE_SQL_STEPS, { { 1, "other-3", 0 }, { 2, NULL, 1 }, { 3, NULL, 10 } }, 1 },
+        { PW_SQLITE_SQL_OUTBOX,
+          { { 1, "other-3", 0 }, { 2, NULL, 0 }, { 3, NULL, 0 }, { 4, NULL, 9 } },
+          0 },
+        { PW_SQLITE_SQL_DUE,
+          { { 1, NULL, 900004 }, { 2, NULL, -1 }, { 3, "", 0 }, { 4, NULL, 10 }, { 5, NULL, -1 } },
+          5 },
+        { PW_SQLITE_SQL_INSTANCE_DELETE_LOOK, { { 1, "other-3", 0 } }, 1 },
+        { PW_SQLITE_SQL_INSTANCE_DELETE_INBOX, { { 1, "other-3", 0 } }, 0 },
+        { PW_SQLITE_SQL_INSTANCE_DELETE, { { 1, "other-3", 0 } }, 0 },
+        { PW_SQLITE_SQL_ANSWER_EXPIRED, { { 1, NULL, 1000 } }, 1 },
+        { PW_SQLITE_SQL_REQUEST_EXPIRED, { { 1, NULL, 1000 } }, 1 },
+        { PW_SQLITE_SQL_ANSWERS_EXPIRE, { { 1, NULL, 9000 }, { 2, NULL, 5 } }, 0 },
+        { PW_SQLITE_SQL_REQUESTS_EXPIRE, { { 1, NULL, 9000 }, { 2, NULL, 5 } }, 0 },
+    };
+    int few[PW_LENGTH(cases)];
+    unsigned rows = 0;
+    begin();
+    have_others(0, 20);
+    for (size_t i = 0; i < PW_LENGTH(cases); i++) {
+        few[i] = steps_of(cases[i].sql, cases[i].values, &rows);
+        if (rows != cases[i].rows)
+            fail_msg("%s: %u rows", pw_sqlite_sql_name[cases[i].sql], rows);
+    }
+    have_others(20, 300);
+    for (size_t i = 0; i < PW_LENGTH(cases); i++) {
+        int many = steps_of(cases[i].sql, cases[i].values, &rows);
+        if (many != few[i] || rows != cases[i].rows)
+            fail_msg("%s: %d steps, %d among few; %u rows", pw_sqlite_sql_name[cases[i].sql], many,
+                     few[i], rows);
+    }
+    fixture_done(&f);
+}
+
+/* The lists of each of them are read to the page's end at most. */
+TEST(lists, a_page_of_a_person_is_read_in_one_transaction_that_ends_with_it)
+{
+    begin();
+    have_others(0, 40);
+    const pw_str groups[] = { S("all"), S("none") };
+    const pw_bookmark_filter filter = {
+        .person = S("u7"), .groups = groups, .group_count = 2, .limit = 5
+    };
+    pw_open_bookmark *rows = NULL;
+    size_t count = 0;
+    pw_str next;
+    EXPECT_OK(pw_store_open_bookmarks(f.store, &filter, &rows, &count, &next, &f.arena, &f.err),
+              f.err);
+    EXPECT_INT(count, 5);
+    /* A reader that had kept its transaction would not see this, and would keep the log from being
+     * emptied. */
+    pw_transition t = transition(PW_CANCELLED, PW_WAKE_NEVER, "{}");
+    step(&f, "other-0", 1, &t, 2000);
+    EXPECT_OK(pw_store_open_bookmarks(f.store, &filter, &rows, &count, &next, &f.arena, &f.err),
+              f.err);
+    EXPECT_STR(rows[0].instance, "other-1");
+    sqlite3 *db = NULL;
+    int left = -1, done = -1;
+    EXPECT_INT(sqlite3_open(path(), &db), SQLITE_OK);
+    EXPECT_INT(sqlite3_exec(db, "SELECT 1 FROM instance", NULL, NULL, NULL), SQLITE_OK);
+    EXPECT_INT(sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_RESTART, &left, &done),
+               SQLITE_OK);
+    EXPECT_INT(sqlite3_close(db), SQLITE_OK);
+    fixture_done(&f);
+}
+
+/* ---- the disk, and memory */
+
+/* One call after the other; those after the first two may be made again. */
+static pawl_code live(int call)
+{
+    pw_bookmark task = { .kind = PW_BOOKMARK_USER,
+                         .task = S("/"),
+                         .visit = 1,
+                         .key = S("t"),
+                         .due_at = -1,
+                         .candidates = S("{\"groups\":[\"g\"]}") };
+    pw_bookmark_change change = {
+        .visit = 1, .key = S("t"), .assigned_to = S("ann"), .claimed_until = -1
+    };
+    const pw_principal token = { .id = S("t1"),
+                                 .name = S("ann"),
+                                 .digest = S("d1"),
+                                 .roles = S("[]"),
+                                 .expires_ms = -1,
+                                 .revoked_ms = -1 };
+    pw_instance_new n = order_new;
+    n.labels = S("{\"city\":\"Ulm\"}");
+    pw_transition t = transition(PW_WAITING, PW_WAKE_NEVER, "{}");
+    pw_commit_item item = item_of("i1", (uint64_t)call, &t, 1000);
+    uint32_t deleted = 0;
+    bool seen = false;
+    switch (call) {
+    case 0:
+        item.create = &n;
+        t.bookmarks = &task;
+        t.bookmark_count = 1;
+        break;
+    case 1:
+        t.bookmark_changes = &change;
+        t.bookmark_change_count = 1;
+        break;
+    case 2:
+        t.status = PW_CANCELLED; /* ends the task */
+        item.inbox =
+            (pw_inbox_use){ .key = S("request:k"), .kind = S("cancel"), .answer = S("{}") };
+        break;
+    case 3:
+        return pw_store_principal_put(f.store, &token, &f.err);
+    case 4:
+        return pw_store_principal_revoke(f.store, S("t1"), S("root"), 5, &f.err);
+    case 5:
+        return pw_store_request_put(f.store, S("ann"), S("k"), S("d"), 5, &seen, &f.err);
+    case 6:
+        return pw_store_requests_expire(f.store, 9000, 9, &deleted, &f.err);
+    case 7:
+        return pw_store_answers_expire(f.store, 9000, 9, &deleted, &f.err);
+    case 8:
+        return pw_store_instance_delete(f.store, S("i1"), 3, &f.err);
+    default:
+        return PAWL_STATE;
+    }
+    pawl_code code = pw_store_commit(f.store, &item, 1, &f.err);
+    return code == PAWL_OK ? item.code : code;
+}
+enum { CALLS = 9 };
+
+/* Whose task, labels, token, answers and instance there are after so many calls. */
+static const char *const lives[CALLS + 1] = {
+    "", "g L I", "a L I", "L A I", "L A I T", "L A I R", "L A I R Q", "L A I R", "L I R", "R",
+};
+
+static bool has_task(const char *person, const char *group)
+{
+    const pw_str groups[] = { S(group) };
+    const pw_bookmark_filter filter = {
+        .person = S(person), .groups = groups, .group_count = 1, .limit = 9
+    };
+    pw_open_bookmark *rows = NULL;
+    size_t count = 0;
+    pw_str next;
+    EXPECT_OK(pw_store_open_bookmarks(f.store, &filter, &rows, &count, &next, &f.arena, &f.err),
+              f.err);
+    return count > 0;
+}
+
+static int table_count(const char *sql)
+{
+    sqlite3 *db = NULL;
+    sqlite3_stmt *statement = NULL;
+    EXPECT_INT(sqlite3_open(path(), &db), SQLITE_OK);
+    EXPECT_INT(sqlite3_prepare_v2(db, sql, -1, &statement, NULL), SQLITE_OK);
+    EXPECT_INT(sqlite3_step(statement), SQLITE_ROW);
+    int count = sqlite3_column_int(statement, 0);
+    EXPECT_INT(sqlite3_finalize(statement), SQLITE_OK);
+    EXPECT_INT(sqlite3_close(db), SQLITE_OK);
+    return count;
+}
+
+static bool is_after(int calls)
+{
+    static char text[64];
+    pw_label label = { S("city"), S("Ulm") };
+    const pw_instance_filter labelled = { .limit = 9, .labels = &label, .label_count = 1 };
+    uint64_t statuses[PW_STATUS_COUNT], found = 0;
+    pw_inbox_row answer;
+    pw_principal token;
+    EXPECT_OK(pw_store_instance_count(f.store, &labelled, statuses, &f.err), f.err);
+    for (size_t i = 0; i < PW_STATUS_COUNT; i++)
+        found += statuses[i];
+    bool answered =
+        pw_store_inbox_get(f.store, S("i1"), S("request:k"), &answer, &f.arena, &f.err) == PAWL_OK;
+    bool known = pw_store_principal_get(f.store, S("d1"), &token, &f.arena, &f.err) == PAWL_OK;
+    (void)snprintf(text, sizeof text, "%s%s%s%s%s%s%s", has_task("x", "g") ? "g " : "",
+                   has_task("ann", "x") ? "a " : "", found ? "L " : "", answered ? "A " : "",
+                   table_count("SELECT count(*) FROM instance") ? "I " : "",
+                   !known                  ? ""
+                   : token.revoked_ms >= 0 ? "R "
+                                           : "T ",
+                   table_count("SELECT count(*) FROM request") ? "Q " : "");
+    size_t len = strlen(text);
+    if (len > 0)
+        text[len - 1] = '\0';
+    bool is = strcmp(text, lives[calls]) == 0;
+    if (is && calls == CALLS) /* nothing is left behind */
+        EXPECT_INT(
+            table_count("SELECT (SELECT count(*) FROM label) + (SELECT count(*) FROM bookmark) + "
+                        "(SELECT count(*) FROM bookmark_person) + (SELECT count(*) FROM step) + "
+                        "(SELECT count(*) FROM inbox)"),
+            0);
+    return is;
+}
+
+TEST(lists, a_full_disk_at_any_write_leaves_nothing_of_a_call)
+{
+    begin();
+    int failures = 0;
+    for (int call = 0; call < CALLS; call++) {
+        pawl_code code = PAWL_IO;
+        for (int n = 1; n < 80 && code != PAWL_OK; n++) {
+            atomic_store(&disk.write_code, SQLITE_FULL);
+            atomic_store(&disk.write_in, n);
+            code = live(call);
+            disk_is_well();
+            if (code == PAWL_OK)
+                break;
+            failures++;
+            EXPECT_INT(code, PAWL_IO);
+            EXPECT_CONTAINS(f.err.message, "the disk is full");
+            EXPECT_OK(pw_store_reopen(f.store, &f.err), f.err);
+            EXPECT(is_after(call));
+        }
+        EXPECT_INT(code, PAWL_OK);
+        EXPECT(is_after(call + 1));
+    }
+    EXPECT(failures >= CALLS * 3);
+    fixture_done(&f);
+}
+
+TEST(lists, a_failed_sync_leaves_all_of_a_call_or_nothing)
+{
+    begin();
+    for (int call = 0; call < CALLS; call++) {
+        atomic_store(&disk.sync_in, 1);
+        EXPECT_INT(live(call), PAWL_IO);
+        disk_is_well();
+        EXPECT_OK(pw_store_reopen(f.store, &f.err), f.err);
+        if (!is_after(call + 1)) {
+            EXPECT(is_after(call));
+            EXPECT_INT(live(call), PAWL_OK);
+        }
+        EXPECT(is_after(call + 1));
+    }
+    fixture_done(&f);
+}
+
+TEST(lists, memory_that_runs_out_inside_sqlite_leaves_all_of_a_call_or_nothing)
+{
+    let_memory_fail();
+    begin();
+    for (int call = 0; call < CALLS; call++) {
+        pawl_code code = PAWL_NO_MEMORY;
+        bool done = false;
+        for (int n = 1; n < 8000 && !done; n += n < 50 ? 1 : n / 15) {
+            EXPECT_OK(pw_store_reopen(f.store, &f.err), f.err); /* its statements are made anew */
+            atomic_store(&memory_in, n);
+            code = live(call);
+            atomic_store(&memory_in, 0);
+            EXPECT(code == PAWL_OK || code == PAWL_NO_MEMORY || code == PAWL_IO);
+            if (code == PAWL_IO) /* in the COMMIT itself */
+                EXPECT_OK(pw_store_reopen(f.store, &f.err), f.err);
+            done = is_after(call + 1);
+            EXPECT(done || (code != PAWL_OK && is_after(call)));
+        }
+        EXPECT(done);
+    }
+    fixture_done(&f);
+}
+
+/* ---- damage */
+
+TEST(lists, a_damaged_row_is_named)
+{
+    static const char persons[] = "person", plain[] = "plain", count[] = "count";
+    static const struct {
+        const char *how, *change, *message;
+    } cases[] = {
+        { plain, "UPDATE bookmark SET priority = 2147483648",
+          "table bookmark, row 'other-0': its priority is out of range" },
+        { plain, "UPDATE bookmark SET priority = -2147483649",
+          "table bookmark, row 'other-0': its priority is out of range" },
+        { plain, "UPDATE instance SET token = -1",
+          "table instance, row 'other-0': its token is negative" },
+        { persons, "UPDATE bookmark_person SET visit = -1",
+          "table bookmark_person, row 'u:u0': its visit is negative" },
+        { count, "UPDATE instance SET status = 'lost'",
+          "table instance, row 'lost': its status is none that this program knows" },
+    };
+    for (size_t i = 0; i < PW_LENGTH(cases); i++) {
+        begin();
+        have_others(0, 1);
+        pw_store_close(f.store);
+        sqlite3 *db = NULL;
+        char sql[256];
+        (void)snprintf(sql, sizeof sql, "PRAGMA ignore_check_constraints = 1; %s", cases[i].change);
+        EXPECT_INT(sqlite3_open(path(), &db), SQLITE_OK);
+        EXPECT_INT(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+        EXPECT_INT(sqlite3_close(db), SQLITE_OK);
+        pw_store_options options = { S(f.uri), PW_STORE_OWN, false };
+        EXPECT_OK(pw_store_open(&f.store, &options, &f.err), f.err);
+        const pw_bookmark_filter filter = { .person = S(cases[i].how == persons ? "u0" : ""),
+                                            .limit = 9 };
+        const pw_instance_filter any = { .limit = 9 };
+        uint64_t counts[PW_STATUS_COUNT];
+        pw_open_bookmark *rows = NULL;
+        size_t got = 0;
+        pw_str next;
+        pawl_code code =
+            cases[i].how == count
+                ? pw_store_instance_count(f.store, &any, counts, &f.err)
+                : pw_store_open_bookmarks(f.store, &filter, &rows, &got, &next, &f.arena, &f.err);
+        EXPECT_INT(code, PAWL_CORRUPT);
+        EXPECT_CONTAINS(f.err.message, cases[i].message);
+        fixture_done(&f);
+        EXPECT_INT(unlink(path()), 0);
+    }
+}
+
+TEST(lists, a_store_without_its_secret_is_damaged)
+{
+    begin();
+    pw_store_close(f.store);
+    sqlite3 *db = NULL;
+    EXPECT_INT(sqlite3_open(path(), &db), SQLITE_OK);
+    EXPECT_INT(
+        sqlite3_exec(db, "PRAGMA ignore_check_constraints = 1; UPDATE store_info SET secret = ''",
+                     NULL, NULL, NULL),
+        SQLITE_OK);
+    EXPECT_INT(sqlite3_close(db), SQLITE_OK);
+    pw_store_options options = { S(f.uri), PW_STORE_OWN, false };
+    EXPECT_INT(pw_store_open(&f.store, &options, &f.err), PAWL_CORRUPT);
+    EXPECT_CONTAINS(f.err.message, "is damaged (table store_info): restore it from a backup");
+    pw_arena_done(&f.arena);
+}
+
+TEST_MAIN()
