@@ -37,7 +37,7 @@ static void note(const char *word, const char *text)
         exit(3);
 }
 
-static int answer(pawl *p, const char *token, char **told, pawl_error *err)
+static pawl_code answer(pawl *p, const char *token, char **told, pawl_error *err)
 {
     return pawl_job_complete(p, token, "{\"packed\":true}", NULL, told, err);
 }
@@ -145,7 +145,7 @@ int main(int argc, char **argv)
     }
     say_again(p);
     for (int n = 0; n < count; n++) {
-        int code;
+        pawl_code code;
         while ((code = pawl_wait(p, ids[n], PAWL_WAIT_END, 0, NULL, &err)) == PAWL_TIMEOUT)
             poll_once(p);
         if (code != PAWL_OK)

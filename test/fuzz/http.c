@@ -115,7 +115,7 @@ static void nothing_is_left(void)
         if (now.connections + now.parked + now.running + now.queued + now.body_bytes == 0)
             return;
     }
-    FUZZ_CHECK(!"something is left");
+    FUZZ_CHECK(false && "something is left");
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
