@@ -69,6 +69,7 @@ void pw_rest_add(pw_rest *to, const pw_rest *more)
     to->ready += more->ready;
     to->active += more->active;
     to->hears += more->hears;
+    to->moves += more->moves;
     to->whole += more->whole;
 }
 
@@ -88,6 +89,8 @@ static void add_frame(pw_rest *to, const pw_frame *frame)
     one.wake_ms = pw_frame_wake(frame);
     if (frame->phase == PHASE_READY)
         one.ready = 1;
+    one.moves = frame->timeout_ms != PW_WAKE_NEVER ||
+                (frame->due_ms != PW_WAKE_NEVER && frame->phase != PHASE_USER);
     bool active = is_active(frame);
     one.active = active;
     one.hears = frame->phase == PHASE_LISTEN && !pw_schedule_is_deaf(frame);

@@ -354,6 +354,7 @@ PAWL_CHECK pawl_code pw_entries_parse(pw_value *out, pw_str text, const pw_paylo
 PAWL_CHECK pawl_code pw_state_copy(pw_state **out, const pw_state *state, pw_arena *arena, pawl_error *err);
 pw_status pw_state_status(const pw_state *state);
 int64_t pw_state_timer(const pw_state *state); /* as pw_transition.timer_at; after a load */
+bool pw_state_moves(const pw_state *state);    /* its timer may take it further, not only tell that somebody is late */
 bool pw_state_hears(const pw_state *state);    /* some listen can take a message now */
 bool pw_state_cut(const pw_state *state);      /* tasks are ready to run: send PW_EVENT_DRIVE */
 /* The attempts of activities that the state wants, for recovery; in `arena`. */

@@ -9,9 +9,14 @@
  *
  * The frame: `key` is the bookmark's; `due_ms` the next instant to tell of, and `at` how many were
  * told of (the first: it is due; the second: it is overdue); `args` an object, in which what is not
- * so is absent: as  who is assigned ca  candidates, {users, groups} by  who has claimed it, un:
- * until when (absent: until it is released) pr  priority fs  the schema of the answer, if it was
- * computed du  when it is due, od: when it is overdue, ti: the title, for those who are told */
+ * so is absent:
+ *     as  who is assigned
+ *     ca  candidates: {users, groups}
+ *     by  who has claimed it
+ *     un  until when; absent: until it is released
+ *     pr  priority
+ *     fs  the schema of the answer, if it was computed
+ *     du  when it is due, od: when it is overdue, ti: the title, for those who are told */
 #include "base/json.h"
 #include "core/step.h"
 

@@ -698,6 +698,11 @@ int64_t pw_state_timer(const pw_state *state)
     return asleep(state) ? PW_WAKE_NEVER : pw_frames_rest(state->root).wake_ms;
 }
 
+bool pw_state_moves(const pw_state *state)
+{
+    return !asleep(state) && pw_frames_rest(state->root).moves > 0;
+}
+
 bool pw_state_hears(const pw_state *state)
 {
     return !asleep(state) && pw_frames_rest(state->root).hears > 0;

@@ -210,6 +210,7 @@ typedef struct pw_rest {
     uint64_t key_low, key_high; /* no other hashes of keys that may be answered by hand */
     uint32_t open;              /* branches */
     uint32_t ready, active, hears; /* frames that are READY; that have a call or work; that LISTEN */
+    uint32_t moves; /* frames that some instant takes further: what tells only that somebody is late is none */
     uint64_t whole;             /* bytes that their rows refer to */
 } pw_rest;
 pw_rest pw_rest_none(void);

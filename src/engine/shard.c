@@ -81,7 +81,7 @@ static bool reached(pw_shard *shard, const pw_live *live, const pw_watch *watch)
         return ended;
     case PW_WATCH_SETTLED:
         return ended || live->status == PW_SUSPENDED ||
-               (!live->busy && live->timer_at == PW_WAKE_NEVER);
+               (!live->busy && (!live->state || !pw_state_moves(live->state)));
     case PW_WATCH_IDLE:
         return ended || live->status == PW_SUSPENDED ||
                (!live->busy &&

@@ -397,6 +397,15 @@ TEST(schema, unevaluated_properties_see_through_schemas_of_the_same_value)
     EXPECT_ALL("{\"additionalProperties\":{},\"unevaluatedProperties\":false}", { "{\"a\":1}", 1 });
 }
 
+TEST(schema, what_a_schema_has_looked_at_counts_only_if_it_fits)
+{
+    EXPECT_ALL("{\"anyOf\":[{\"properties\":{\"a\":{},\"b\":{\"const\":1}}},{\"properties\":{"
+               "\"b\":{}}}],\"unevaluatedProperties\":false}",
+               { "{\"a\":1,\"b\":1}", 1 }, { "{\"b\":2}", 1 }, { "{\"a\":1,\"b\":2}", 0 });
+    EXPECT_ALL("{\"if\":{\"prefixItems\":[{},{\"const\":1}]},\"unevaluatedItems\":false}",
+               { "[5,1]", 1 }, { "[5,2]", 0 }, { "[5]", 1 });
+}
+
 TEST(schema, unevaluated_properties_are_of_the_innermost_that_asks)
 {
     EXPECT_ALL("{\"allOf\":[{\"properties\":{\"a\":{}},\"unevaluatedProperties\":false}],"

@@ -503,6 +503,25 @@ TEST(people, what_is_due_is_told_once_and_what_is_overdue_once)
     fixture_close(&f);
 }
 
+TEST(people, being_late_moves_nothing)
+{
+    fixture f;
+    fixture_open(&f, "  - ask: { call: userTask, with: { key: k, due: PT1H } }\n"
+                     "  - again: { call: userTask, with: { key: k, due: PT1H }, timeout: { after: "
+                     "P1D } }\n"
+                     "  - nap: { wait: PT1H }\n");
+    fixture_start(&f, "null");
+    EXPECT_INT(f.t.timer_at, T0 + 3600000);
+    EXPECT(!pw_state_moves(f.state));
+    act(&f, PW_EVENT_RESUME, ann);
+    EXPECT(pw_state_moves(f.state)); /* its timeout does */
+    act(&f, PW_EVENT_RESUME, ann);
+    EXPECT(pw_state_moves(f.state));
+    fixture_command(&f, PW_EVENT_SUSPEND, "ann", "");
+    EXPECT(!pw_state_moves(f.state));
+    fixture_close(&f);
+}
+
 TEST(people, overdue_is_after_what_the_task_says)
 {
     fixture f;

@@ -136,6 +136,48 @@ TEST(api, show_names_what_a_person_has_to_do)
     fixture_done(&f);
 }
 
+TEST(api, who_waits_for_a_person_does_not_wait_until_that_person_is_late)
+{
+    fixture f;
+    fixture_init(&f, NULL);
+    fixture_clock(&f, 1000);
+    fixture_open(&f);
+    deploy(&f, "late", "  - ask: {call: userTask, with: {key: ok, due: PT1H}}");
+    char *id = start_key(&f, "late", "order-8", NULL, NULL), *text = NULL;
+    EXPECT_OK(pawl_wait(f.p, id, PAWL_WAIT_SETTLED, 10000, &text, &f.err), f.err);
+    EXPECT_ASK(text, "[.status, .wakeAt, .waits[0].dueAt]",
+               "[\"waiting\",\"1970-01-01T01:00:01.000Z\",\"1970-01-01T01:00:01.000Z\"]");
+    pawl_free(text);
+    pawl_free(id);
+    fixture_done(&f);
+}
+
+TEST(api, an_input_that_does_not_fit_starts_nothing)
+{
+    fixture f;
+    fixture_init(&f, NULL);
+    fixture_open(&f);
+    static const char choosy[] =
+        "document: {dsl: 1.0.3, namespace: test, name: choosy, version: 1.0.0}\n"
+        "input: {schema: {document: {type: object, required: [id]}}}\n"
+        "do: [{a: {set: {n: 1}}}]\n";
+    EXPECT_OK(pawl_deploy(f.p, choosy, strlen(choosy), NULL, NULL, NULL, &f.err), f.err);
+    pawl_start_options options = { .struct_size = sizeof options,
+                                   .name = "test/choosy",
+                                   .key = "k",
+                                   .input = "{}" };
+    char *id = NULL;
+    for (int i = 0; i < 2; i++) { /* it is refused again, not found */
+        EXPECT_INT(pawl_start(f.p, &options, &id, NULL, &f.err), PAWL_INVALID);
+        EXPECT_TEXT(f.err.message, "the input must have the member \"id\"");
+    }
+    options.input = "{\"id\":1}";
+    EXPECT_OK(pawl_start(f.p, &options, &id, NULL, &f.err), f.err);
+    EXPECT_OK(pawl_wait(f.p, id, PAWL_WAIT_END, 10000, NULL, &f.err), f.err);
+    pawl_free(id);
+    fixture_done(&f);
+}
+
 TEST(api, lists_come_in_pages_newest_first)
 {
     fixture f;
