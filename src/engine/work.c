@@ -191,7 +191,7 @@ pawl_code pawl_job_complete(pawl *p, const char *token, const char *result,
     if (code != PAWL_OK)
         return code;
     pw_arena_init(&arena, 0);
-    code = pw_request_read(&command, request, NULL, NULL, &arena, err);
+    code = pw_request_read(&command, request, NULL, &arena, err);
     if (code == PAWL_OK && result) {
         const pw_json_limits limits = { .bytes = PW_JSON_INPUT_MAX };
         code = pw_json_parse(&command.event.payload, pw_str_of(result), &limits, &arena, err);
@@ -270,7 +270,7 @@ pawl_code pawl_job_fail(pawl *p, const char *token, const pawl_job_failure *fail
     if (code != PAWL_OK)
         return code;
     pw_arena_init(&arena, 0);
-    code = pw_request_read(&command, request, NULL, NULL, &arena, err);
+    code = pw_request_read(&command, request, NULL, &arena, err);
     if (code == PAWL_OK)
         code = read_failure(&command, failure, &arena, err);
     if (code == PAWL_OK)
