@@ -535,6 +535,20 @@ typedef struct pawl_job_failure { /* zero means default; new fields go at the en
 PAWL_API PAWL_CHECK pawl_code pawl_job_fail(pawl *p, const char *token, const pawl_job_failure *failure,
                                             const pawl_request *request, char **out, pawl_error *err);
 
+typedef struct pawl_job_answer {
+    size_t struct_size;
+    const char *token;
+    const char *result;              /* JSON; NULL: null; not looked at with a failure */
+    const pawl_job_failure *failure; /* NULL: the job is done */
+    int repeated;                    /* out: it was answered so before */
+    pawl_error error;                /* out: code PAWL_OK, or what pawl_job_complete or pawl_job_fail would have given */
+} pawl_job_answer;
+
+/* Both for many at once, 1 to 100, which share commits: each as if it stood alone, its outcome in its place. Fails as a whole
+ * only before any of them is looked at. */
+PAWL_API PAWL_CHECK pawl_code pawl_jobs_answer(pawl *p, pawl_job_answer *answers, size_t count,
+                                               const pawl_request *request, pawl_error *err);
+
 /* Extends the lease by lease_ms from now (0: as at the poll), not beyond the deadline of the attempt. `progress` is JSON for
  * people, at most 4 KiB, kept in memory; NULL: none. *out (may be NULL): {"leaseUntil","cancelled":bool}; cancelled: nobody
  * waits for the result any more. Nothing is committed. */
