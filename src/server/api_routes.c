@@ -3,26 +3,15 @@
 #include <stdio.h>
 #include "server/api_internal.h"
 
-/* A string of ours, out of its quotes. */
-static pw_str unquoted(pw_str text)
-{
-    return text.len >= 2 ? (pw_str){ text.ptr + 1, text.len - 2 } : (pw_str){ "", 0 };
-}
-
-static pw_str member_text(pw_str object, const char *name)
-{
-    return unquoted(pw_json_member(object, name));
-}
-
 /* ---- any */
 
 /* The link to the next page: the same query, from "next" on. */
 static void put_next(pw_call *call)
 {
-    pw_str next = pw_json_member(call->ok, "next"), rest = pw_exchange_query(call->exchange), name,
-           value;
+    pw_str next = pw_skim_text(call->ok, "next");
+    pw_str rest = pw_exchange_query(call->exchange), name, value;
     pw_buf link;
-    if (!next.ptr || next.len < 3 || next.ptr[0] != '"')
+    if (!next.len)
         return;
     pw_buf_init(&link, 8192);
     pw_buf_char(&link, '<');
@@ -37,7 +26,7 @@ static void put_next(pw_call *call)
         pw_buf_char(&link, '&');
     }
     pw_buf_text(&link, "after=");
-    pw_percent_encode(&link, unquoted(next));
+    pw_percent_encode(&link, next);
     pw_buf_text(&link, ">; rel=\"next\"");
     if (!link.failed)
         (void)pw_exchange_put(call->exchange, "Link", pw_buf_view(&link));
@@ -47,7 +36,7 @@ static void put_next(pw_call *call)
 static bool answer_ok(pw_call *call, unsigned status)
 {
     if (call->about->scope == PW_SCOPE_INSTANCE)
-        pw_call_put_token(call, pw_json_member(call->ok, "token"));
+        pw_call_put_token(call, pw_skim(call->ok, "token"));
     if (call->about->scope == PW_SCOPE_LIST)
         put_next(call);
     if (status == 204)
@@ -107,9 +96,9 @@ bool pw_api_deploy(pw_call *call)
 {
     if (!pw_call_execute(call, call->route->command))
         return false;
-    const pw_str segments[] = { member_text(call->ok, "namespace"), member_text(call->ok, "name"),
-                                member_text(call->ok, "version") };
-    bool created = pw_str_is(pw_json_member(call->ok, "created"), "true");
+    const pw_str segments[] = { pw_skim_text(call->ok, "namespace"), pw_skim_text(call->ok, "name"),
+                                pw_skim_text(call->ok, "version") };
+    bool created = pw_str_is(pw_skim(call->ok, "created"), "true");
     pw_call_put_location(call, "/v1/definitions", segments, PW_LENGTH(segments));
     return answer_with_findings(call, created ? 201 : 200, call->ok);
 }
@@ -127,8 +116,8 @@ static bool answer_text(pw_call *call, const char *member, const char *type)
 {
     pw_value text = { 0 };
     pawl_error err;
-    if (pw_json_parse(&text, pw_json_member(call->ok, member),
-                      &(pw_json_limits){ .bytes = SIZE_MAX }, call->arena, &err) != PAWL_OK)
+    if (pw_json_parse(&text, pw_skim(call->ok, member), &(pw_json_limits){ .bytes = SIZE_MAX },
+                      call->arena, &err) != PAWL_OK)
         return pw_problem_of(&call->problem, &err);
     pw_call_answer(call, 200, type, pw_text(text));
     return true;
@@ -175,8 +164,8 @@ bool pw_api_start(pw_call *call)
 {
     if (!pw_call_execute(call, call->route->command))
         return false;
-    pw_str id = pw_arena_str(call->arena, member_text(call->ok, "id"));
-    bool existed = pw_str_is(pw_json_member(call->ok, "existed"), "true");
+    pw_str id = pw_arena_str(call->arena, pw_skim_text(call->ok, "id"));
+    bool existed = pw_str_is(pw_skim(call->ok, "existed"), "true");
     if (!id.ptr)
         return pw_call_no_memory(call);
     pw_call_put_correlation(call, id); /* without another it is the instance's own */
@@ -242,10 +231,8 @@ bool pw_api_poll(pw_call *call)
 
 enum { MANY_MAX = 100 };
 
-/* Each as if it had come alone; one that is refused does not keep the others. */
-static bool answer_many(pw_call *call, const char *command, pw_value items)
+static bool check_many(pw_call *call, pw_value items)
 {
-    pw_buf all;
     if (items.count == 0 || items.count > MANY_MAX)
         return pw_problem_http(&call->problem, PW_PROBLEM_BAD_BODY,
                                "an array must have 1 to %d items", MANY_MAX);
@@ -257,23 +244,71 @@ static bool answer_many(pw_call *call, const char *command, pw_value items)
         if (!pw_is(pw_item(items, i), PW_OBJECT))
             return pw_problem_http(&call->problem, PW_PROBLEM_BAD_BODY,
                                    "item %u of the array must be an object", i + 1);
+    return true;
+}
+
+/* Why the identity may not send the item; ptr NULL: it may. */
+static pw_str refusal_of(pw_call *call, const char *command, pw_value item)
+{
+    call->members = (pw_object_builder){ .arena = call->arena };
+    call->problem = (pw_problem){ 0 };
+    if (pw_call_take_members(call, item) && pw_call_authorise(call, command))
+        return (pw_str){ 0 };
+    pw_buf error;
+    pw_buf_init(&error, 0);
+    pw_problem_error(&call->problem, &error);
+    pw_str text = error.failed ? pw_arena_str(call->arena, PW_LIT("{}"))
+                               : pw_arena_str(call->arena, pw_buf_view(&error));
+    call->problem = (pw_problem){ 0 };
+    pw_buf_done(&error);
+    return text;
+}
+
+/* Those that may be asked go as one command, which answers each. */
+static bool carry_out_many(pw_call *call, pw_value jobs, pw_value *answers)
+{
+    pawl_error err;
+    *answers = (pw_value){ 0 };
+    if (jobs.count == 0)
+        return true;
+    call->members = (pw_object_builder){ .arena = call->arena };
+    pw_value request = pw_object_of(call->arena, (pw_member[]){ { PW_LIT("jobs"), jobs } }, 1);
+    if (!pw_call_sign(call, request) || !pw_call_carry_out(call))
+        return false;
+    if (pw_json_parse(answers, call->ok, &(pw_json_limits){ .bytes = SIZE_MAX }, call->arena,
+                      &err) != PAWL_OK)
+        return pw_problem_of(&call->problem, &err);
+    return true;
+}
+
+/* One that is refused does not keep the others. */
+static bool answer_many(pw_call *call, const char *command, pw_value items)
+{
+    pw_str refused[MANY_MAX];
+    pw_array_builder allowed = { .arena = call->arena };
+    pw_value answers;
+    if (!check_many(call, items))
+        return false;
+    for (uint32_t i = 0; i < items.count; i++) {
+        refused[i] = refusal_of(call, command, pw_item(items, i));
+        if (!refused[i].ptr)
+            pw_array_add(&allowed, pw_item(items, i));
+    }
+    if (call->arena->failed)
+        return pw_call_no_memory(call);
+    if (!carry_out_many(call, pw_array_end(&allowed), &answers))
+        return false;
+    pw_buf all;
     pw_buf_init(&all, 0);
     pw_buf_text(&all, call->as_command ? "{\"ok\":[" : "[");
-    for (uint32_t i = 0; i < items.count; i++) {
-        call->members = (pw_object_builder){ .arena = call->arena };
-        call->problem = (pw_problem){ 0 };
-        pw_buf_text(&all, i ? ",{" : "{");
-        if (pw_call_take_members(call, pw_item(items, i)) && pw_call_execute(call, command)) {
-            pw_buf_text(&all, "\"ok\":");
-            pw_buf_str(&all, call->ok);
-        } else {
-            pw_buf_text(&all, "\"error\":");
-            pw_problem_error(&call->problem, &all);
-        }
-        pw_buf_char(&all, '}');
+    for (uint32_t i = 0, at = 0; i < items.count; i++) {
+        pw_buf_text(&all, i ? "," : "");
+        if (refused[i].ptr)
+            pw_buf_printf(&all, "{\"error\":" PW_FMT "}", PW_ARG(refused[i]));
+        else
+            pw_json_write(&all, pw_item(answers, at++), PW_JSON_COMPACT);
     }
     pw_buf_text(&all, call->as_command ? "]}" : "]");
-    call->problem = (pw_problem){ 0 };
     return pw_call_answer_buf(call, 200, &all);
 }
 
@@ -287,7 +322,7 @@ bool pw_api_token_create(pw_call *call)
 {
     if (!pw_call_execute(call, call->route->command))
         return false;
-    pw_str id = member_text(call->ok, "id");
+    pw_str id = pw_skim_text(call->ok, "id");
     pw_call_put_location(call, "/v1/tokens", &id, 1);
     pw_call_answer_json(call, 201, call->ok);
     return true;
@@ -319,7 +354,7 @@ bool pw_api_command(pw_call *call)
     if (!pw_call_carry_out(call))
         return false;
     if (call->about->scope == PW_SCOPE_INSTANCE)
-        pw_call_put_token(call, pw_json_member(call->ok, "token"));
+        pw_call_put_token(call, pw_skim(call->ok, "token"));
     pw_call_answer_json(call, 200, pw_str_of(call->answer));
     return true;
 }
