@@ -177,7 +177,7 @@ pawl_code pawl_bookmark_change(pawl *p, const pawl_bookmark_options *options, co
     char lease[24] = "";
     code = check_change(&command, options, err);
     if (code == PAWL_OK)
-        code = pw_request_read(&command, request, NULL, NULL, &arena, err);
+        code = pw_request_read(&command, request, NULL, &arena, err);
     if (code == PAWL_OK && !command.event.actor.len && command.event.kind == PW_EVENT_CLAIM)
         code = pw_fail(err, PAWL_INVALID, "claim: whose is it to be? request.actor is missing");
     if (code == PAWL_OK) {

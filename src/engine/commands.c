@@ -149,7 +149,7 @@ static pawl_code read_groups(pw_event *event, const pawl_request *request, pw_ar
     return code;
 }
 
-pawl_code pw_request_read(pw_command *command, const pawl_request *given, pw_str *trace, pw_str *key, pw_arena *arena,
+pawl_code pw_request_read(pw_command *command, const pawl_request *given, pw_str *trace, pw_arena *arena,
                           pawl_error *err)
 {
     pawl_request request;
@@ -169,23 +169,21 @@ pawl_code pw_request_read(pw_command *command, const pawl_request *given, pw_str
         return code;
     command->event.restricted = request.restricted != 0;
     command->if_token = request.if_token;
-    if (once.len)
-        command->inbox.key = pw_arena_printf(arena, PW_REQUEST_PREFIX PW_FMT, PW_ARG(once));
+    command->once = once;
     if (trace)
         *trace = is_trace(traced) ? traced : (pw_str){ 0 };
-    if (key)
-        *key = once;
-    return arena->failed ? pw_no_memory(err) : PAWL_OK;
+    return PAWL_OK;
 }
 
 pawl_code pw_request_seal(pw_command *command, const pw_str *parts, size_t count, pw_arena *arena,
                           pawl_error *err)
 {
-    if (!command->inbox.key.ptr)
+    if (!command->once.len)
         return PAWL_OK;
     char hex[PW_DIGEST_HEX_SIZE];
     pw_digest digest = pw_digest_of(parts, count);
     pw_digest_hex(hex, &digest);
+    command->inbox.key = pw_arena_printf(arena, PW_REQUEST_PREFIX PW_FMT, PW_ARG(command->once));
     command->inbox.kind = pw_str_of(pw_event_name(command->event.kind));
     command->inbox.payload = pw_arena_str(arena, pw_str_of(hex));
     command->inbox.actor = command->event.actor;
@@ -222,7 +220,6 @@ static pawl_code carry_out(pawl *p, pw_command *command, char **out, pawl_error 
 typedef struct start_request {
     pw_command command; /* what its pawl_request says is in it */
     pw_str namespace_, name, version, key, correlation;
-    pw_str once;        /* idempotency key; empty: none */
     pw_str trace, labels;
     int64_t start_at_ms;
     pw_value input;
@@ -265,7 +262,7 @@ static pawl_code check_who(start_request *out, const pawl_start_options *options
     if (code == PAWL_OK)
         code = pw_text_check(&actor, options->actor, "start: actor", NAME_MAX, false, err);
     if (code == PAWL_OK)
-        code = pw_request_read(command, options->request, &out->trace, &out->once, arena, err);
+        code = pw_request_read(command, options->request, &out->trace, arena, err);
     if (code != PAWL_OK)
         return code;
     if (!command->event.actor.len)
@@ -328,8 +325,8 @@ static pawl_code make_id(start_request *request, const pw_program *program, cons
         pw_id_of_digest(request->id, &digest);
         return PAWL_OK;
     }
-    if (request->once.len) { /* the same request again finds its instance */
-        const pw_str parts[] = { PW_LIT("request"), request->command.event.actor, request->once };
+    if (request->command.once.len) { /* the same request again finds its instance */
+        const pw_str parts[] = { PW_LIT("request"), request->command.event.actor, request->command.once };
         pw_digest digest = pw_digest_of(parts, PW_LENGTH(parts));
         pw_id_of_digest(request->id, &digest);
         return PAWL_OK;
@@ -353,7 +350,7 @@ static pawl_code was_started(pawl *p, const start_request *request, bool *out, p
 {
     pw_instance_row row;
     *out = false;
-    if (!request->key.len && !request->once.len)
+    if (!request->key.len && !request->command.once.len)
         return PAWL_OK;
     pawl_code code = pw_store_instance_get(p->store, (pw_str){ request->id, PW_ID_LENGTH }, false,
                                            &row, arena, err);
@@ -499,7 +496,7 @@ pawl_code pawl_resume_with(pawl *p, const pawl_resume_options *options, const pa
     pw_arena_init(&arena, 0);
     code = check_resume(&command, options, &arena, err);
     if (code == PAWL_OK)
-        code = pw_request_read(&command, request, NULL, NULL, &arena, err);
+        code = pw_request_read(&command, request, NULL, &arena, err);
     if (code == PAWL_OK)
         code = pw_digest_of_value(digest, command.event.payload, err);
     if (code == PAWL_OK) {
@@ -541,7 +538,7 @@ pawl_code pawl_change_with(pawl *p, const char *id, pawl_change change, const ch
     if (code == PAWL_OK)
         code = pw_text_check(&command.event.reason, reason, "reason", REASON_MAX, false, err);
     if (code == PAWL_OK)
-        code = pw_request_read(&command, request, NULL, NULL, &arena, err);
+        code = pw_request_read(&command, request, NULL, &arena, err);
     if (code == PAWL_OK)
         code = pw_request_seal(&command, &command.event.reason, 1, &arena, err);
     if (code == PAWL_OK)
@@ -603,19 +600,18 @@ static pawl_code delete(pawl *p, const pw_command *command, pawl_error *err)
 }
 
 /* What is deleted remembers no request: the store does. */
-static pawl_code once_deleted(pawl *p, const pw_command *command, pw_str key, int *seen, pawl_error *err)
+static pawl_code once_deleted(pawl *p, const pw_command *command, int *seen, pawl_error *err)
 {
     const pw_str parts[] = { PW_LIT("delete"), command->instance };
     char hex[PW_DIGEST_HEX_SIZE];
     pw_digest digest = pw_digest_of(parts, PW_LENGTH(parts));
     pw_digest_hex(hex, &digest);
-    return pawl_once(p, command->event.actor.ptr, key.ptr, hex, seen, err);
+    return pawl_once(p, command->event.actor.ptr, command->once.ptr, hex, seen, err);
 }
 
 pawl_code pawl_delete(pawl *p, const char *id, const pawl_request *request, pawl_error *err)
 {
     pw_command command = { .code = PAWL_OK };
-    pw_str once = { 0 };
     int seen = 0;
     pawl_code code = pw_engine_may_write(p, err);
     if (code != PAWL_OK)
@@ -624,9 +620,9 @@ pawl_code pawl_delete(pawl *p, const char *id, const pawl_request *request, pawl
     pw_arena_init(&arena, 0);
     code = pw_id_check(&command.instance, id, err);
     if (code == PAWL_OK)
-        code = pw_request_read(&command, request, NULL, &once, &arena, err);
-    if (code == PAWL_OK && once.len)
-        code = once_deleted(p, &command, once, &seen, err);
+        code = pw_request_read(&command, request, NULL, &arena, err);
+    if (code == PAWL_OK && command.once.len)
+        code = once_deleted(p, &command, &seen, err);
     if (code == PAWL_OK)
         code = delete(p, &command, err);
     pw_arena_done(&arena);

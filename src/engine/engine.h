@@ -128,10 +128,11 @@ PAWL_CHECK pawl_code pw_labels_read(pw_value *out, const char *text, const char 
 /* Text of a caller: not longer than `most` bytes, and UTF-8. */
 PAWL_CHECK pawl_code pw_text_check(pw_str *out, const char *text, const char *what, size_t most, bool required,
                                    pawl_error *err);
-/* What the command is to know of it; *trace and *key (idempotency key), which may be NULL, are for who needs them. */
-PAWL_CHECK pawl_code pw_request_read(pw_command *command, const pawl_request *given, pw_str *trace, pw_str *key,
-                                     pw_arena *arena, pawl_error *err);
-/* Under its idempotency key nothing else can be asked: what is asked here is the kind and these parts. */
+/* What the command is to know of it; *trace (may be NULL) is for who needs it. */
+PAWL_CHECK pawl_code pw_request_read(pw_command *command, const pawl_request *given, pw_str *trace, pw_arena *arena,
+                                     pawl_error *err);
+/* Under its idempotency key nothing else can be asked: what is asked here is the kind and these parts. A command that does
+ * not call this remembers no key: it must be harmless when repeated by itself. */
 PAWL_CHECK pawl_code pw_request_seal(pw_command *command, const pw_str *parts, size_t count, pw_arena *arena,
                                      pawl_error *err);
 /* The id of an instance; one that cannot be: PAWL_NOT_FOUND. */

@@ -61,6 +61,7 @@ struct pw_command {
     uint64_t lease_ms;             /* CLAIM: how long; 0: until it is released */
     uint64_t retry_after_ms;       /* ACTIVITY_RESULT, retryable: not before; 0: after a while that grows */
     pw_str correlation;            /* of its step; empty: the instance's */
+    pw_str once;                   /* idempotency key, as it was given; empty: none */
     pawl_code code;
     pawl_error error;
     bool existed; /* START: the key was used before, with the same input */

@@ -207,7 +207,7 @@ static pawl_code send(pawl *p, sent *s, const pawl_request *request, pw_arena *a
     const bool fails = s->answer->failure != NULL;
     pawl_code code = pw_job_token_read(&s->name, p, s->answer->token, err);
     if (code == PAWL_OK)
-        code = pw_request_read(&s->command, request, NULL, NULL, arena, err);
+        code = pw_request_read(&s->command, request, NULL, arena, err);
     if (code == PAWL_OK)
         code = fails ? read_failure(&s->command, s->answer->failure, arena, err)
                      : read_result(&s->command, s->answer->result, arena, err);

@@ -58,6 +58,8 @@ bool pw_call_filters_correlation(pw_str command);
 void pw_call_member(pw_call *call, const char *name, pw_value value);
 /* Whether the identity may ask `command` with these members, which get what it is restricted to. */
 bool pw_call_authorise(pw_call *call, const char *command);
+/* Adds who asks, and how, to the members: what pw_call_authorise ends with. */
+bool pw_call_sign(pw_call *call, pw_value request);
 /* pw_call_authorise, then carries it out: `ok` (and `findings`) are set. */
 bool pw_call_execute(pw_call *call, const char *command);
 /* Carries out what was authorised. */

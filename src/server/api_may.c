@@ -262,6 +262,23 @@ static pw_value text_or_none(pw_str text)
     return text.ptr ? pw_string_ref(text) : (pw_value){ 0 };
 }
 
+bool pw_call_sign(pw_call *call, pw_value request)
+{
+    const pw_command_about *about = call->about;
+    pw_call_member(call, "command", pw_string_ref(pw_str_of(about->name)));
+    pw_call_member(call, "actor", pw_string_ref(call->identity.name));
+    pw_call_member(call, "groups", call->identity.groups);
+    if (about->scope != PW_SCOPE_JOB) /* a job's token and its answer are enough to know it again */
+        pw_call_member(call, "idempotencyKey", text_or_none(call->idempotency_key));
+    if (call->if_token)
+        pw_call_member(call, "ifToken", pw_int((int64_t)call->if_token));
+    if (!pw_call_filters_correlation(pw_str_of(about->name)))
+        pw_call_member(call, "correlation", text_or_none(call->correlation));
+    pw_call_member(call, "traceparent", text_or_none(call->traceparent));
+    add_members(call, request);
+    return call->arena->failed ? pw_call_no_memory(call) : true;
+}
+
 bool pw_call_authorise(pw_call *call, const char *command)
 {
     call->about = pw_command_find(pw_str_of(command));
@@ -276,19 +293,7 @@ bool pw_call_authorise(pw_call *call, const char *command)
     call->members = (pw_object_builder){ .arena = call->arena };
     if (!may(call, &request))
         return false;
-    pw_call_member(call, "command", pw_string_ref(pw_str_of(call->about->name)));
-    pw_call_member(call, "actor", pw_string_ref(call->identity.name));
-    pw_call_member(call, "groups", call->identity.groups);
-    if (call->about->scope !=
-        PW_SCOPE_JOB) /* a job's token and its answer are enough to know it again */
-        pw_call_member(call, "idempotencyKey", text_or_none(call->idempotency_key));
-    if (call->if_token)
-        pw_call_member(call, "ifToken", pw_int((int64_t)call->if_token));
-    if (!pw_call_filters_correlation(pw_str_of(call->about->name)))
-        pw_call_member(call, "correlation", text_or_none(call->correlation));
-    pw_call_member(call, "traceparent", text_or_none(call->traceparent));
-    add_members(call, request);
-    return call->arena->failed ? pw_call_no_memory(call) : true;
+    return pw_call_sign(call, request);
 }
 
 /* Who lost a race gets the token that won. */

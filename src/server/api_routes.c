@@ -231,10 +231,8 @@ bool pw_api_poll(pw_call *call)
 
 enum { MANY_MAX = 100 };
 
-/* Each as if it had come alone; one that is refused does not keep the others. */
-static bool answer_many(pw_call *call, const char *command, pw_value items)
+static bool check_many(pw_call *call, pw_value items)
 {
-    pw_buf all;
     if (items.count == 0 || items.count > MANY_MAX)
         return pw_problem_http(&call->problem, PW_PROBLEM_BAD_BODY,
                                "an array must have 1 to %d items", MANY_MAX);
@@ -246,23 +244,71 @@ static bool answer_many(pw_call *call, const char *command, pw_value items)
         if (!pw_is(pw_item(items, i), PW_OBJECT))
             return pw_problem_http(&call->problem, PW_PROBLEM_BAD_BODY,
                                    "item %u of the array must be an object", i + 1);
+    return true;
+}
+
+/* Why the identity may not send the item; ptr NULL: it may. */
+static pw_str refusal_of(pw_call *call, const char *command, pw_value item)
+{
+    call->members = (pw_object_builder){ .arena = call->arena };
+    call->problem = (pw_problem){ 0 };
+    if (pw_call_take_members(call, item) && pw_call_authorise(call, command))
+        return (pw_str){ 0 };
+    pw_buf error;
+    pw_buf_init(&error, 0);
+    pw_problem_error(&call->problem, &error);
+    pw_str text = error.failed ? pw_arena_str(call->arena, PW_LIT("{}"))
+                               : pw_arena_str(call->arena, pw_buf_view(&error));
+    call->problem = (pw_problem){ 0 };
+    pw_buf_done(&error);
+    return text;
+}
+
+/* Those that may be asked go as one command, which answers each. */
+static bool carry_out_many(pw_call *call, pw_value jobs, pw_value *answers)
+{
+    pawl_error err;
+    *answers = (pw_value){ 0 };
+    if (jobs.count == 0)
+        return true;
+    call->members = (pw_object_builder){ .arena = call->arena };
+    pw_value request = pw_object_of(call->arena, (pw_member[]){ { PW_LIT("jobs"), jobs } }, 1);
+    if (!pw_call_sign(call, request) || !pw_call_carry_out(call))
+        return false;
+    if (pw_json_parse(answers, call->ok, &(pw_json_limits){ .bytes = SIZE_MAX }, call->arena,
+                      &err) != PAWL_OK)
+        return pw_problem_of(&call->problem, &err);
+    return true;
+}
+
+/* One that is refused does not keep the others. */
+static bool answer_many(pw_call *call, const char *command, pw_value items)
+{
+    pw_str refused[MANY_MAX];
+    pw_array_builder allowed = { .arena = call->arena };
+    pw_value answers;
+    if (!check_many(call, items))
+        return false;
+    for (uint32_t i = 0; i < items.count; i++) {
+        refused[i] = refusal_of(call, command, pw_item(items, i));
+        if (!refused[i].ptr)
+            pw_array_add(&allowed, pw_item(items, i));
+    }
+    if (call->arena->failed)
+        return pw_call_no_memory(call);
+    if (!carry_out_many(call, pw_array_end(&allowed), &answers))
+        return false;
+    pw_buf all;
     pw_buf_init(&all, 0);
     pw_buf_text(&all, call->as_command ? "{\"ok\":[" : "[");
-    for (uint32_t i = 0; i < items.count; i++) {
-        call->members = (pw_object_builder){ .arena = call->arena };
-        call->problem = (pw_problem){ 0 };
-        pw_buf_text(&all, i ? ",{" : "{");
-        if (pw_call_take_members(call, pw_item(items, i)) && pw_call_execute(call, command)) {
-            pw_buf_text(&all, "\"ok\":");
-            pw_buf_str(&all, call->ok);
-        } else {
-            pw_buf_text(&all, "\"error\":");
-            pw_problem_error(&call->problem, &all);
-        }
-        pw_buf_char(&all, '}');
+    for (uint32_t i = 0, at = 0; i < items.count; i++) {
+        pw_buf_text(&all, i ? "," : "");
+        if (refused[i].ptr)
+            pw_buf_printf(&all, "{\"error\":" PW_FMT "}", PW_ARG(refused[i]));
+        else
+            pw_json_write(&all, pw_item(answers, at++), PW_JSON_COMPACT);
     }
     pw_buf_text(&all, call->as_command ? "]}" : "]");
-    call->problem = (pw_problem){ 0 };
     return pw_call_answer_buf(call, 200, &all);
 }
 

@@ -269,6 +269,7 @@ TEST(api_alloc, a_request_without_memory_is_refused_or_done_and_never_shows_more
           false },
         { PW_POST, "/v1/jobs/poll", "", json, "{\"functions\":[\"paint\"],\"waitMs\":20000}", 200,
           false },
+        { PW_POST, "/v1/jobs/complete", "", json, "[{\"token\":\"x\"}]", 200, false },
         { PW_POST, "/v1/instances", "", json, "{\"name\":\"hidden/ask\"}", 404, true },
         { PW_POST, "/v1/definitions/validate", "", "application/yaml", "x: 1", 200, false },
         { PW_POST, "/v1/events", "", json, "{\"specversion\":\"1.0\"}", 403, false },
