@@ -442,11 +442,12 @@ PAWL_API PAWL_CHECK pawl_code pawl_delete(pawl *p, const char *id, const pawl_re
 
 /* ------------------------------------------------------------------ bookmarks and user tasks */
 
-typedef enum pawl_bookmark_action {
-    PAWL_BOOKMARK_CLAIM = 0,    /* for the actor, for lease_ms; again by the same: extends. Others may not answer meanwhile */
+typedef enum pawl_bookmark_action { /* of a user task only */
+    PAWL_BOOKMARK_CLAIM = 0,    /* for the actor, for lease_ms; again by the same: extends. Others may not answer meanwhile,
+                                 * and nobody else may claim it */
     PAWL_BOOKMARK_RELEASE = 1,  /* the actor's claim, or, unrestricted, anybody's */
-    PAWL_BOOKMARK_DELEGATE = 2, /* assigned to `to` from now on; a claim ends. Of a user task only */
-    PAWL_BOOKMARK_COMMENT = 3,  /* `text` goes into the log. Of a user task only */
+    PAWL_BOOKMARK_DELEGATE = 2, /* assigned to `to` from now on; a claim ends */
+    PAWL_BOOKMARK_COMMENT = 3,  /* `text` goes into the log */
 } pawl_bookmark_action;
 
 typedef struct pawl_bookmark_options { /* zero means default; new fields go at the end */
@@ -667,7 +668,8 @@ PAWL_API PAWL_CHECK pawl_code pawl_drain(pawl *p, uint64_t timeout_ms, pawl_erro
  * "createdAt","updatedAt","endedAt","token","wakeAt","input","output","error","waits":[...]}; each
  * wait: {"kind":"user-action|timer|external-message|call|activity|child|...","task","visit","key","child",
  * "dueAt","since","reason", ...}; of a listen also "listens": {"to":"one|any|all","types","until": types,
- * "correlation": what is expected by name,"heard": how many}. Members without a value are absent. */
+ * "correlation": what is expected by name,"heard": how many}; of a user task "assignedTo","candidates","claimedBy",
+ * "claimedUntil","priority"; of a pending instance {"kind":"start","startAt"}. Members without a value are absent. */
 PAWL_API PAWL_CHECK pawl_code pawl_show(pawl *p, const char *id, char **out, pawl_error *err);
 
 typedef struct pawl_list_options { /* zero means default; new fields go at the end */

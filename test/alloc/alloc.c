@@ -36,7 +36,7 @@ static const char order[] =
     "}' } } }, output: { as: '${ $input + { sub: .n } }' } }\n"
     "  - ask:\n"
     "      call: userTask\n"
-    "      with: { key: ok, title: Well, form: { schema: { properties: { answer: { pattern: '^y' } } } } }\n"
+    "      with: { key: ok, title: Well, form: { schema: { properties: { answer: { pattern: '^[yn]' } } } } }\n"
     "      output: { as: '${ $input + { answer: .answer } }' }\n"
     "  - tell: { emit: { event: { with: { type: com.example.told, data: '${ . }' } } }, output: { "
     "as: '${ $input }' } }\n"

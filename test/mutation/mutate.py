@@ -56,8 +56,10 @@ ORDER = {
     'base': ['unit/base/schema', 'unit/expr-patterns'] + UNIT,
     'policy': UNIT + ENGINE,
     'drivers': ['unit/workers', 'unit/engine_jobs'],
+    'config': ['unit/config', 'fuzz/config'],
     'engine': ENGINE + ['unit/engine_leases'] + CRASH,
     'core': UNIT + ENGINE + FUZZ + ['crash/points'],
+    'server': ['unit/server/routes', 'alloc_api'],
     'store': ['store/parts'] + STORE + ENGINE + FUZZ + CRASH,
 }
 FAILED = re.compile(r'^not ok \d+ - (.*)$', re.MULTILINE)
