@@ -363,6 +363,24 @@ TEST(board, jobs_of_which_nobody_hears_go_back_to_the_front)
     fixture_free(f);
 }
 
+TEST(board, a_poll_that_goes_half_served_leaves_everything_to_the_next)
+{
+    fixture *f = fixture_new();
+    pw_poll gone = { 0 };
+    put(f, (job){ 1 });
+    put(f, (job){ 2 });
+    open_poll(f, &gone, (request){ .max = 2 });
+    give(f, take_wish(f, PW_WISH_GIVE, 1));
+    pw_ticket *late = take_wish(f, PW_WISH_GIVE, 2);
+    EXPECT(pw_poll_withdraw(f->board, &gone));
+    pw_poll_done(f->board, &gone);
+    EXPECT_TEXT(counts(f, "pack"), "1 1 0 0 0 0");
+    give(f, late);
+    EXPECT_TEXT(counts(f, "pack"), "2 0 0 0 0 0");
+    EXPECT_INT(f->told_count, 0);
+    fixture_free(f);
+}
+
 TEST(board, a_poll_is_told_what_it_has_when_an_owner_does_not_answer)
 {
     fixture *f = fixture_new();
