@@ -23,9 +23,10 @@
 #include "server/problem.h"
 
 enum {
-    HEADER_COST = 64,  /* bytes that libmicrohttpd needs beside the text of each header, cookie and
-                          parameter */
-    POOL_SPARE = 2048, /* of them for the headers of the answer: HEADERS_MAX, and its own */
+    SHARES_SECURE = 16, /* each reads the certificate and the key: 2.5 ms of CPU */
+    HEADER_COST = 64,   /* bytes that libmicrohttpd needs beside the text of each header, cookie and
+                           parameter */
+    POOL_SPARE = 2048,  /* of them for the headers of the answer: HEADERS_MAX, and its own */
 };
 
 static const struct {
@@ -435,7 +436,8 @@ pawl_code pw_http_serve(pw_listener *l, pawl_error *err)
         if (!(l->refusals[i] = refusal_response((pw_refusal)i)))
             return pw_no_memory(err);
     size_t shares = l->options.connections / PW_HTTP_SHARE + 1;
-    while (l->share_count < PW_HTTP_SHARES && l->share_count < shares) {
+    size_t most = l->secure ? SHARES_SECURE : PW_HTTP_SHARES;
+    while (l->share_count < most && l->share_count < shares) {
         struct MHD_Daemon *daemon = daemon_new(l);
         if (!daemon)
             return pw_fail(err, l->secure ? PAWL_INVALID : PAWL_IO,
