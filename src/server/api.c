@@ -4,7 +4,6 @@
  * when the turn is over: what a parked exchange needs is copied (api_wait.c). Everything that is
  * not done ends in one problem document, here. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/random.h>
 #include "server/api_internal.h"
 

@@ -104,7 +104,6 @@ bool pw_api_show(pw_call *call);
 bool pw_api_log(pw_call *call);
 bool pw_api_output(pw_call *call);
 bool pw_api_bookmarks(pw_call *call);
-bool pw_api_events(pw_call *call);
 bool pw_api_poll(pw_call *call);
 bool pw_api_many(pw_call *call);
 bool pw_api_token_create(pw_call *call);

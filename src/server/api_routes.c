@@ -218,11 +218,6 @@ bool pw_api_bookmarks(pw_call *call)
 
 /* ---- messages, jobs, tokens */
 
-bool pw_api_events(pw_call *call)
-{
-    return pw_api_run(call);
-}
-
 bool pw_api_poll(pw_call *call)
 {
     return pw_call_authorise(call, call->route->command) &&

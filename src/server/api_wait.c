@@ -4,7 +4,6 @@
  * it watches for is relative to what it saw, so nothing is missed between the two. When the time is
  * over, or the server stops, it answers with what is there. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <time.h>
 #include "server/api_internal.h"
 
@@ -42,7 +41,7 @@ struct waiting {
     uint32_t limit;
     /* the command "wait" */
     pw_str request;
-    bool moved, given;
+    bool given;
     /* poll */
     pawl_poll *poll;
     char *jobs;

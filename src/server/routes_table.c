@@ -142,7 +142,7 @@ const pw_route pw_routes[] = {
     { PW_POST, TASK "/complete", "complete", 200, pw_api_run, "completeTask", "tasks", "Answer a task",
       NULL, PW_BODY_MEMBERS, "Complete", "Resumed" },
 
-    { PW_POST, "/v1/events", "publish", 200, pw_api_events, "publish", "events", "Send CloudEvents to who listens: one or a batch, structured or binary",
+    { PW_POST, "/v1/events", "publish", 200, pw_api_run, "publish", "events", "Send CloudEvents to who listens: one or a batch, structured or binary",
       events, PW_BODY_EVENTS, NULL, "Published" },
 
     { PW_GET, "/v1/jobs", "jobs", 200, pw_api_run, "listJobs", "jobs", "What waits for workers, and who has it",

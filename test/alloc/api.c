@@ -8,11 +8,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include "test.h"
-#include "server/api.h"
+#include "exchange.h"
 
-enum { NTH_MAX = 20000, CALM = 5, TURNS_MAX = 1000 };
-
-/* ---- an exchange */
+enum { NTH_MAX = 20000, CALM = 5 };
 
 typedef struct request {
     pw_method method;
@@ -20,107 +18,6 @@ typedef struct request {
     unsigned status; /* with memory */
     bool hidden;     /* what is asked for lies in the other namespace */
 } request;
-
-struct pw_exchange {
-    const request *asked;
-    const char *token;
-    pw_arena arena;
-    void *own;
-    unsigned answers, status;
-    char body[65536];
-    bool parked;
-};
-
-static const char *const methods[] = { "GET",   "HEAD",   "POST",    "PUT",
-                                       "PATCH", "DELETE", "OPTIONS", "OTHER" };
-
-pw_method pw_exchange_method(const pw_exchange *x)
-{
-    return x->asked->method;
-}
-
-pw_str pw_exchange_method_name(const pw_exchange *x)
-{
-    return pw_str_of(methods[x->asked->method]);
-}
-
-pw_str pw_exchange_path(const pw_exchange *x)
-{
-    return pw_str_of(x->asked->path);
-}
-
-pw_str pw_exchange_query(const pw_exchange *x)
-{
-    return pw_str_of(x->asked->query);
-}
-
-pw_str pw_exchange_header(const pw_exchange *x, const char *name)
-{
-    if (strcmp(name, "Authorization") == 0)
-        return pw_str_of(x->token);
-    if (strcmp(name, "Content-Type") == 0 && x->asked->type)
-        return pw_str_of(x->asked->type);
-    return (pw_str){ 0 };
-}
-
-void pw_exchange_headers(const pw_exchange *x,
-                         void (*each)(void *context, pw_str name, pw_str value), void *context)
-{
-    each(context, PW_LIT("Authorization"), pw_str_of(x->token));
-}
-
-pw_str pw_exchange_body(const pw_exchange *x)
-{
-    return pw_str_of(x->asked->body);
-}
-
-pw_arena *pw_exchange_arena(pw_exchange *x)
-{
-    return &x->arena;
-}
-
-void **pw_exchange_own(pw_exchange *x)
-{
-    return &x->own;
-}
-
-uint64_t pw_exchange_number(const pw_exchange *x)
-{
-    (void)x;
-    return 7;
-}
-
-bool pw_exchange_put(pw_exchange *x, const char *name, pw_str value)
-{
-    (void)x, (void)name;
-    EXPECT(value.ptr != NULL || value.len == 0);
-    return true;
-}
-
-void pw_exchange_answer(pw_exchange *x, unsigned status, const char *type, pw_str body)
-{
-    x->answers++;
-    x->status = status;
-    x->parked = false;
-    (void)snprintf(x->body, sizeof x->body, "%.*s", (int)body.len, type ? body.ptr : "");
-}
-
-void pw_exchange_park(pw_exchange *x, uint64_t timeout_ms)
-{
-    (void)timeout_ms;
-    x->parked = true;
-}
-
-void pw_exchange_wake(pw_exchange *x)
-{
-    (void)x; /* the test asks again and again */
-}
-
-bool pw_exchange_alive(pw_exchange *x)
-{
-    (void)x;
-    return true;
-}
 
 /* ---- a store with two namespaces */
 
@@ -186,15 +83,17 @@ static void fixture_close(fixture *f)
 
 static void ask(fixture *f, const request *asked, pw_exchange *x)
 {
-    memset(x, 0, offsetof(pw_exchange, body));
-    x->body[0] = '\0';
-    x->asked = asked;
-    x->token = f->authorization;
-    pw_arena_init(&x->arena, 0);
-    pw_api_handle(f->api, x, PW_TURN_FIRST);
-    for (unsigned turn = 0; x->parked && turn < TURNS_MAX; turn++)
-        pw_api_handle(f->api, x, turn < 3 ? PW_TURN_WOKEN : PW_TURN_STOPPING);
-    pw_arena_done(&x->arena);
+    memset(x, 0, offsetof(pw_exchange, answer));
+    x->answer[0] = '\0';
+    x->parked = false;
+    x->method = asked->method;
+    x->path = pw_str_of(asked->path);
+    x->query = pw_str_of(asked->query);
+    x->body = pw_str_of(asked->body);
+    exchange_header(x, PW_LIT("Authorization"), pw_str_of(f->authorization));
+    if (asked->type)
+        exchange_header(x, PW_LIT("Content-Type"), pw_str_of(asked->type));
+    exchange_run(x, f->api);
 }
 
 static bool is_told(const pw_exchange *x, const request *asked)
@@ -210,10 +109,11 @@ static void check(fixture *f, const request *asked, const pw_exchange *x, unsign
         fail_msg("allocation %u: %s: %u answers", nth, asked->path, x->answers);
     if (!is_told(x, asked))
         fail_msg("allocation %u: %s: %u instead of %u: %s", nth, asked->path, x->status,
-                 asked->status, x->body);
-    bool leaked = !asked->hidden && (strstr(x->body, f->other) || strstr(x->body, "hidden"));
+                 asked->status, x->answer);
+    bool leaked = !asked->hidden && (strstr(x->answer, f->other) || strstr(x->answer, "hidden"));
     if (leaked)
-        fail_msg("allocation %u: %s: what is in another namespace: %s", nth, asked->path, x->body);
+        fail_msg("allocation %u: %s: what is in another namespace: %s", nth, asked->path,
+                 x->answer);
 }
 
 static void every_allocation(fixture *f, const request *asked)
@@ -234,7 +134,7 @@ static void every_allocation(fixture *f, const request *asked)
     }
     ask(f, asked, &x);
     if (x.answers != 1 || x.status != asked->status)
-        fail_msg("%s, with memory: %u: %s", asked->path, x.status, x.body);
+        fail_msg("%s, with memory: %u: %s", asked->path, x.status, x.answer);
     EXPECT(refused > 0);
     printf("# %s: %u allocations\n", asked->path, nth - CALM);
 }
