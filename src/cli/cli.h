@@ -175,7 +175,8 @@ int request_who(cli_app *cli, cli_request *request);
 
 typedef struct cli_remote cli_remote;
 
-typedef struct cli_session {
+typedef struct cli_session cli_session;
+struct cli_session {
     cli_app *cli;
     const char *store;
     cli_remote *remote; /* commands go to a server */
@@ -188,8 +189,10 @@ typedef struct cli_session {
     uint64_t job_lease_ms; /* if we come to own it; 0: the default */
     void (*on_step)(void *context, const char *entries);
     void *on_step_context;
+    /* Between the slices of session_wait(), and at its end, if another process drives the instance. */
+    void (*on_slice)(struct cli_session *session, pw_str id);
     pw_value findings; /* that came with the last answer; PW_NONE: none */
-} cli_session;
+};
 
 /* The store cli->db is of a kind that this release has. False: a message was printed. */
 bool cli_knows_store(const cli_app *cli);

@@ -39,7 +39,7 @@ struct cli_remote {
     bool patient;
     bool (*stop)(void *context);
     void *stop_context;
-    bool stopped;
+    bool stopped, waits; /* the request of now: given up, may take long */
     pw_buf answer;
     char trouble[CURL_ERROR_SIZE];
 };
@@ -115,11 +115,14 @@ static bool must_stop(cli_remote *remote)
     return remote->stop ? remote->stop(remote->stop_context) : cli_interrupted() != 0;
 }
 
-static int on_progress(void *context, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
+/* What changes something is heard to its end once it has left: it takes no time, and else nobody
+ * knows. */
+static int on_progress(void *context, curl_off_t to_read, curl_off_t read, curl_off_t to_send,
+                       curl_off_t sent)
 {
-    (void)a, (void)b, (void)c, (void)d;
+    (void)to_read, (void)read, (void)to_send;
     cli_remote *remote = context;
-    remote->stopped = must_stop(remote);
+    remote->stopped = must_stop(remote) && (remote->waits || sent == 0);
     return remote->stopped ? 1 : 0;
 }
 
@@ -325,7 +328,7 @@ static pawl_code way_failed(cli_remote *remote, CURLcode code, pawl_error *err)
     int native = (int)code;
     switch ((int)code) {
     case CURLE_ABORTED_BY_CALLBACK:
-        return pw_fail(err, PAWL_TIMEOUT, "stopped while the server was asked");
+        return pw_fail(err, PAWL_TIMEOUT, "stopped before the server has answered");
     case CURLE_COULDNT_RESOLVE_HOST:
         return pw_fail_native(err, PAWL_IO, native,
                               "cannot find the server '%s': %s: check --server", remote->server,
@@ -444,6 +447,7 @@ static pawl_code exchange(cli_remote *remote, const sending *s, char **answer, b
     pw_buf_reset(&remote->answer);
     remote->trouble[0] = '\0';
     remote->stopped = false;
+    remote->waits = s->wait_ms > 0;
     SET(CURLOPT_HTTPHEADER, s->headers);
     SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)strlen(s->body));
     SET(CURLOPT_POSTFIELDS, s->body);

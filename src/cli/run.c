@@ -21,7 +21,7 @@ typedef struct progress {
     pw_str id;    /* empty: not known yet */
     char **early; /* steps that came before */
     size_t early_count, early_size;
-    uint64_t steps; /* of ours, so far */
+    int64_t next; /* step of the log, if another process drives it */
 } progress;
 
 static void progress_line(pw_arena *arena, pw_str at, pw_value entry)
@@ -60,6 +60,14 @@ static void progress_line(pw_arena *arena, pw_str at, pw_value entry)
     pw_buf_done(&buf);
 }
 
+static void progress_step(pw_arena *arena, pw_value step)
+{
+    pw_value entries = pw_get_lit(step, "entries");
+    uint32_t count = pw_is(entries, PW_ARRAY) ? entries.count : 0;
+    for (uint32_t i = 0; i < count; i++)
+        progress_line(arena, pw_get_text(step, "at"), pw_item(entries, i));
+}
+
 static void progress_show(progress *p, const char *text)
 {
     pw_arena arena;
@@ -67,11 +75,7 @@ static void progress_show(progress *p, const char *text)
     pw_value step;
     if (pw_json_parse(&step, pw_str_of(text), NULL, &arena, NULL) == PAWL_OK &&
         pw_str_eq(pw_get_text(step, "instance"), p->id)) {
-        p->steps++;
-        pw_value entries = pw_get_lit(step, "entries");
-        uint32_t count = pw_is(entries, PW_ARRAY) ? entries.count : 0;
-        for (uint32_t i = 0; i < count; i++)
-            progress_line(&arena, pw_get_text(step, "at"), pw_item(entries, i));
+        progress_step(&arena, step);
     }
     pw_arena_done(&arena);
 }
@@ -108,6 +112,30 @@ static void progress_begin(progress *p, pw_str id)
     }
     p->early_count = 0;
     (void)pthread_mutex_unlock(&p->lock);
+}
+
+/* Where another process drives the instance, its log tells what it did meanwhile. */
+static void on_slice(cli_session *session, pw_str id)
+{
+    progress *p = session->on_step_context;
+    pw_arena_mark mark = pw_arena_at(&session->cli->arena);
+    for (bool more = true; more; pw_arena_rewind(&session->cli->arena, mark)) {
+        cli_request request;
+        pw_value page;
+        int64_t sequence = 0;
+        request_begin(session->cli, &request, "log");
+        request_add(&request, "id", pw_string_ref(id));
+        request_add(&request, "from", pw_int(p->next));
+        if (session_call(session, pw_object_end(&request), &page, NULL) != PAWL_OK)
+            return; /* the wait will say what is wrong */
+        pw_value steps = pw_get_lit(page, "steps");
+        for (uint32_t i = 0; pw_is(steps, PW_ARRAY) && i < steps.count; i++) {
+            progress_step(&session->cli->arena, pw_item(steps, i));
+            if (pw_integer(pw_get_lit(pw_item(steps, i), "sequence"), &sequence))
+                p->next = sequence + 1;
+        }
+        more = sequence > 0 && !pw_is(pw_get_lit(page, "next"), PW_NONE);
+    }
 }
 
 static void progress_done(progress *p)
@@ -270,11 +298,12 @@ static int run(cli_app *cli)
             "--no-wait needs a store that stays: give --db sqlite:PATH, or set PAWL_DB");
     if (ours && (code = make_store(cli, &own)) != EXIT_DONE)
         return code;
-    progress shown = { .lock = PTHREAD_MUTEX_INITIALIZER };
+    progress shown = { .lock = PTHREAD_MUTEX_INITIALIZER, .next = 1 };
     cli_session session = { .cli = cli, .create = true, .long_lived = !own.directory };
     if (cli_flag(cli, "progress") || (isatty(STDERR_FILENO) && !cli_flag(cli, "quiet"))) {
         session.on_step = on_step;
         session.on_step_context = &shown;
+        session.on_slice = on_slice;
     }
     bool over = true;
     code = session_open(&session);

@@ -20,6 +20,7 @@
 enum {
     SLICE_MS = 250,          /* how long a wait may keep us from noticing a signal */
     OWNER_SLICE_MS = 1000,   /* the same at the owner: one connection each */
+    WATCHED_MS = 500,        /* where what was done meanwhile is shown */
     SERVER_SLICE_MS = 30000, /* at a server, whose answer can be given up */
     LOOK_AGAIN_MS = 100,
     LOOK_AGAIN_MAX = 100, /* ten seconds: an owner that takes no commands is about to end */
@@ -361,8 +362,12 @@ static pawl_code wait_there(cli_session *session, pw_str id, const char *what, p
         request_begin(cli, &request, "wait");
         request_add(&request, "id", pw_string_ref(id));
         request_text(&request, "for", what);
-        request_add(&request, "timeoutMs", pw_int((int64_t)session_slice_ms(session)));
+        bool watched = session->on_slice && !session->p;
+        request_add(&request, "timeoutMs",
+                    pw_int(watched ? WATCHED_MS : (int64_t)session_slice_ms(session)));
         pawl_code code = session_call(session, pw_object_end(&request), out, err);
+        if (watched && (code == PAWL_OK || code == PAWL_TIMEOUT))
+            session->on_slice(session, id);
         if (cli_interrupted())
             return code;
         if (code == PAWL_IO && !owned && lost++ < OWNERS_LOST_MAX) {

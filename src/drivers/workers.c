@@ -17,7 +17,7 @@
  *             what strangers poll for is forgotten. */
 #include "drivers/workers_internal.h"
 
-enum { LATER_MS = 1000, HAS_WORKER_MS = 60000 };
+enum { LATER_MS = 100, HAS_WORKER_MS = 60000 };
 
 /* ------------------------------------------------------------------ in and out of the lock */
 

@@ -140,6 +140,22 @@ def _(room):
     room.pawl("show", identity, "--server", url(server)).exits(0).says("completed")
 
 
+@case("run says what is done by another process, on a store and over a server, as it does of its own")
+def _(room):
+    room.file("two.yaml", "document: {dsl: 1.0.3, namespace: t, name: two, version: 1.0.0}\ndo:\n"
+              "  - one: {set: {n: 1}}\n  - nap: {wait: PT0.6S}\n  - two: {set: {n: 2}}\n")
+    server = serve(room)
+
+    def said(*where):
+        done = room.pawl("run", "two.yaml", "--progress", *where).exits(0)
+        return [line.split()[1:3] for line in done.err.splitlines()]
+
+    alone = said("--db", "alone.db")
+    assert ["completed", "/do/2/two"] in alone and len(alone) == 6, alone
+    assert said("--server", url(server)) == alone
+    assert said("--db", "pawl.db") == alone
+
+
 @case("a waiting run outlives its server, which is killed and started again")
 def _(room):
     room.file("nap.yaml", NAP)

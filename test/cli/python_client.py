@@ -168,7 +168,7 @@ def _(room):
     server = serve(room)
     client = client_of(server)
     for ask, code in ((lambda: client.get("nosuch"), "no-such-instance"), (lambda: client.start("nosuch"), "no-such-definition"),
-                      (lambda: client.command("frobnicate"), "bad-body"), (lambda: client.deploy("{}"), "invalid")):
+                      (lambda: client.command("frobnicate"), "bad-body"), (lambda: client.deploy("{}"), "document-not-valid")):
         try:
             ask()
             assert False, code
