@@ -25,7 +25,7 @@ static void on_problem(void *context, const char *key, const char *value, const 
 {
     teller *t = context;
     const bool has_value = value[0] != '\0';
-    pw_str line = pw_arena_printf(&t->cli->arena, "%s: %s%s%s%.200s%s%s", where, key,
+    pw_str line = pw_arena_printf(&t->cli->arena, "%s: %s%s%s%s%s%s", where, key,
                                   key[0] != '\0' ? ": " : "", has_value ? "'" : "", value,
                                   has_value ? "' " : "", message);
     tell_line(t, line.ptr);

@@ -149,8 +149,18 @@ static pw_str where_of(taking *t, uint32_t line)
                     : pw_arena_str(&t->arena, pw_str_of(t->name));
 }
 
+/* Of a long value its beginning, in whole characters. */
+static pw_str beginning(pw_str value)
+{
+    enum { SHOWN_MAX = 100 };
+    if (value.len > SHOWN_MAX)
+        value.len = pw_utf8_valid_length((pw_str){ value.ptr, SHOWN_MAX });
+    return value;
+}
+
 static void tell(taking *t, pw_str path, pw_str shown, pw_str where, const char *message)
 {
+    shown = beginning(shown);
     if (t->problems++ == 0) {
         if (path.len == 0)
             (void)pw_fail(&t->first, PAWL_INVALID, PW_FMT ": %s", PW_ARG(where), message);
@@ -158,8 +168,8 @@ static void tell(taking *t, pw_str path, pw_str shown, pw_str where, const char 
             (void)pw_fail(&t->first, PAWL_INVALID, PW_FMT ": " PW_FMT ": %s", PW_ARG(where),
                           PW_ARG(path), message);
         else
-            (void)pw_fail(&t->first, PAWL_INVALID, PW_FMT ": " PW_FMT ": '%.*s' %s", PW_ARG(where),
-                          PW_ARG(path), shown.len > 100 ? 100 : (int)shown.len, shown.ptr, message);
+            (void)pw_fail(&t->first, PAWL_INVALID, PW_FMT ": " PW_FMT ": '" PW_FMT "' %s",
+                          PW_ARG(where), PW_ARG(path), PW_ARG(shown), message);
     }
     if (!t->on_problem)
         return;
@@ -237,9 +247,6 @@ static void take_entry(taking *t, const pw_entry *entry)
 /* Room for all that is new, so that putting them in cannot fail. */
 pawl_code pw_config_room(pawl_config *config, size_t more, pawl_error *err)
 {
-    if (config->count + more > PW_CONFIG_SETTINGS_MAX)
-        return pw_fail(err, PAWL_INVALID, "there are more than %d settings",
-                       (int)PW_CONFIG_SETTINGS_MAX);
     if (config->count + more <= config->size)
         return PAWL_OK;
     size_t size = config->count + more + 16;

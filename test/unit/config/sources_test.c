@@ -279,6 +279,39 @@ TEST(config, a_file_that_is_too_large_is_refused)
     pawl_config_free(config);
 }
 
+TEST(config, of_a_long_value_whole_characters_are_shown)
+{
+    pawl_config *config = defaults();
+    pawl_error err = { 0 };
+    char value[402] = "x", expected[512];
+    for (size_t i = 0; i < 200; i++)
+        memcpy(value + 1 + 2 * i, "\xc3\xa9", 3);
+    EXPECT_INT(pawl_config_set(config, "Server:Workers", value, PAWL_CONFIG_FLAG, &err), PAWL_INVALID);
+    (void)snprintf(expected, sizeof expected, "flag: Server:Workers: '%.99s' must be a whole number from 1 to 1024", value);
+    EXPECT_TEXT(err.message, expected);
+    pawl_config_free(config);
+}
+
+TEST(config, many_functions_are_read_again_and_set_by_hand)
+{
+    static char text[200000];
+    pawl_error err;
+    size_t len = (size_t)snprintf(text, sizeof text, "Jobs:\n  Functions:\n");
+    for (int i = 0; i < 4000; i++)
+        len += (size_t)snprintf(text + len, sizeof text - len, "    f%d: {Rate: 1}\n", i);
+    pawl_config *config[2] = { defaults(), defaults() };
+    for (size_t i = 0; i < 2; i++) {
+        EXPECT_OK(pawl_config_text(config[i], text, len, "a.yaml", NULL, NULL, &err), err);
+        EXPECT_OK(pawl_config_set(config[i], "Jobs:Functions:f7:Rate", "2", PAWL_CONFIG_FLAG, &err), err);
+    }
+    char *changes = NULL;
+    EXPECT_OK(pawl_config_reload(config[0], config[1], NULL, &changes, &err), err);
+    EXPECT_TEXT(changes, "{\"changed\":[],\"restart\":[]}");
+    pawl_free(changes);
+    pawl_config_free(config[0]);
+    pawl_config_free(config[1]);
+}
+
 TEST(config, a_file_with_more_settings_than_there_may_be_is_refused)
 {
     static char text[200000];
