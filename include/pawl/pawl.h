@@ -442,11 +442,12 @@ PAWL_API PAWL_CHECK pawl_code pawl_delete(pawl *p, const char *id, const pawl_re
 
 /* ------------------------------------------------------------------ bookmarks and user tasks */
 
-typedef enum pawl_bookmark_action {
-    PAWL_BOOKMARK_CLAIM = 0,    /* for the actor, for lease_ms; again by the same: extends. Others may not answer meanwhile */
+typedef enum pawl_bookmark_action { /* of a user task only */
+    PAWL_BOOKMARK_CLAIM = 0,    /* for the actor, for lease_ms; again by the same: extends. Others may not answer meanwhile,
+                                 * and nobody else may claim it */
     PAWL_BOOKMARK_RELEASE = 1,  /* the actor's claim, or, unrestricted, anybody's */
-    PAWL_BOOKMARK_DELEGATE = 2, /* assigned to `to` from now on; a claim ends. Of a user task only */
-    PAWL_BOOKMARK_COMMENT = 3,  /* `text` goes into the log. Of a user task only */
+    PAWL_BOOKMARK_DELEGATE = 2, /* assigned to `to` from now on; a claim ends */
+    PAWL_BOOKMARK_COMMENT = 3,  /* `text` goes into the log */
 } pawl_bookmark_action;
 
 typedef struct pawl_bookmark_options { /* zero means default; new fields go at the end */
@@ -534,6 +535,20 @@ typedef struct pawl_job_failure { /* zero means default; new fields go at the en
 
 PAWL_API PAWL_CHECK pawl_code pawl_job_fail(pawl *p, const char *token, const pawl_job_failure *failure,
                                             const pawl_request *request, char **out, pawl_error *err);
+
+typedef struct pawl_job_answer {
+    size_t struct_size;
+    const char *token;
+    const char *result;              /* JSON; NULL: null; not looked at with a failure */
+    const pawl_job_failure *failure; /* NULL: the job is done */
+    int repeated;                    /* out: it was answered so before */
+    pawl_error error;                /* out: code PAWL_OK, or what pawl_job_complete or pawl_job_fail would have given */
+} pawl_job_answer;
+
+/* Both for many at once, 1 to 100, which share commits: each as if it stood alone, its outcome in its place. Fails as a whole
+ * only before any of them is looked at. */
+PAWL_API PAWL_CHECK pawl_code pawl_jobs_answer(pawl *p, pawl_job_answer *answers, size_t count,
+                                               const pawl_request *request, pawl_error *err);
 
 /* Extends the lease by lease_ms from now (0: as at the poll), not beyond the deadline of the attempt. `progress` is JSON for
  * people, at most 4 KiB, kept in memory; NULL: none. *out (may be NULL): {"leaseUntil","cancelled":bool}; cancelled: nobody
@@ -653,7 +668,8 @@ PAWL_API PAWL_CHECK pawl_code pawl_drain(pawl *p, uint64_t timeout_ms, pawl_erro
  * "createdAt","updatedAt","endedAt","token","wakeAt","input","output","error","waits":[...]}; each
  * wait: {"kind":"user-action|timer|external-message|call|activity|child|...","task","visit","key","child",
  * "dueAt","since","reason", ...}; of a listen also "listens": {"to":"one|any|all","types","until": types,
- * "correlation": what is expected by name,"heard": how many}. Members without a value are absent. */
+ * "correlation": what is expected by name,"heard": how many}; of a user task "assignedTo","candidates","claimedBy",
+ * "claimedUntil","priority"; of a pending instance {"kind":"start","startAt"}. Members without a value are absent. */
 PAWL_API PAWL_CHECK pawl_code pawl_show(pawl *p, const char *id, char **out, pawl_error *err);
 
 typedef struct pawl_list_options { /* zero means default; new fields go at the end */

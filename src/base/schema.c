@@ -1,11 +1,11 @@
 /* schema.c - whether a value fits a JSON Schema.
  *
- * The schema is read as it is: each schema is one walk over its keywords, and each reference is followed when it
- * is met. All that is bounded ends in one jump: fuel, depth, memory.
+ * The schema is read as it is: each schema is one walk over its keywords, and each reference is
+ * followed when it is met. All that is bounded ends in one jump: fuel, depth, memory.
  *
- * `unevaluatedProperties` and `unevaluatedItems` need to know what the keywords beside them, and the schemas in
- * these, have looked at. A set of bits per object or array (marks) is kept only while somebody asks; what a schema
- * has marked that does not fit is forgotten with it. */
+ * `unevaluatedProperties` and `unevaluatedItems` need to know what the keywords beside them, and
+ * the schemas in these, have looked at. A set of bits per object or array (marks) is kept only
+ * while somebody asks; what a schema has marked that does not fit is forgotten with it. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -167,9 +167,9 @@ static bool number_fits(walk *w, pw_value schema, pw_value v, const place *at, c
         int order = pw_compare(v, limit);
         order = order < 0 ? -1 : order > 0;
         if (order < bounds[i].low || order > bounds[i].high)
-            return pw_schema_fail(w, at, WORD(rule, bounds[i].key), "must be %s " PW_FMT ", not " PW_FMT,
-                                  bounds[i].words, PW_ARG(pw_schema_shown(w, limit)),
-                                  PW_ARG(pw_schema_shown(w, v)));
+            return pw_schema_fail(w, at, WORD(rule, bounds[i].key),
+                                  "must be %s " PW_FMT ", not " PW_FMT, bounds[i].words,
+                                  PW_ARG(pw_schema_shown(w, limit)), PW_ARG(pw_schema_shown(w, v)));
     }
     if (bound(schema, KEY_MULTIPLE_OF, &limit) && pw_compare(limit, pw_int(0)) > 0 &&
         !is_multiple(w, v, limit, at, rule))
@@ -205,7 +205,8 @@ static bool string_fits(walk *w, pw_value schema, pw_value v, const place *at, c
     if (!pw_is(pattern, PW_STRING) ||
         pw_schema_matches(w, at, WORD(rule, KEY_PATTERN), pw_text(pattern), pw_text(v)))
         return true;
-    return pw_schema_fail(w, at, WORD(rule, KEY_PATTERN), "must match the pattern " PW_FMT ", not be " PW_FMT,
+    return pw_schema_fail(w, at, WORD(rule, KEY_PATTERN),
+                          "must match the pattern " PW_FMT ", not be " PW_FMT,
                           PW_ARG(pw_schema_shown(w, pattern)), PW_ARG(pw_schema_shown(w, v)));
 }
 
@@ -239,8 +240,8 @@ static bool items_fit(walk *w, pw_value schema, pw_value v, const place *at, con
     return true;
 }
 
-static bool contains_fits(walk *w, pw_value schema, pw_value v, const place *at,
-                          const place *rule, marks *seen)
+static bool contains_fits(walk *w, pw_value schema, pw_value v, const place *at, const place *rule,
+                          marks *seen)
 {
     pw_value wanted = value_of(schema, KEY_CONTAINS), least, most;
     uint32_t count = 0;
@@ -320,8 +321,8 @@ static bool has_all(walk *w, pw_value names, pw_value v, pw_str because, const p
             continue;
         pw_str shown = pw_schema_shown(w, name);
         pw_str why = because.ptr ? pw_schema_shown(w, pw_string_ref(because)) : (pw_str){ "", 0 };
-        return pw_schema_fail(w, at, rule, "must have the member " PW_FMT "%s" PW_FMT, PW_ARG(shown),
-                              because.ptr ? ", because it has " : "", PW_ARG(why));
+        return pw_schema_fail(w, at, rule, "must have the member " PW_FMT "%s" PW_FMT,
+                              PW_ARG(shown), because.ptr ? ", because it has " : "", PW_ARG(why));
     }
     return true;
 }
@@ -359,7 +360,8 @@ static bool names_fit(walk *w, pw_value schema, pw_value v, const place *at, con
     return true;
 }
 
-/* What properties, patternProperties and, if neither knows it, additionalProperties say of one member. */
+/* What properties, patternProperties and, if neither knows it, additionalProperties say of one
+ * member. */
 static bool member_fits(walk *w, pw_value schema, const pw_member *member, const place *at,
                         const place *rule, bool *known)
 {
@@ -368,8 +370,8 @@ static bool member_fits(walk *w, pw_value schema, const pw_member *member, const
     pw_value others = value_of(schema, KEY_ADDITIONAL_PROPERTIES);
     const place *step = MEMBER(at, member->key);
     *known = !pw_is(own, PW_NONE);
-    if (*known && !fits(w, own, member->value, step,
-                        MEMBER(WORD(rule, KEY_PROPERTIES), member->key), NULL))
+    if (*known &&
+        !fits(w, own, member->value, step, MEMBER(WORD(rule, KEY_PROPERTIES), member->key), NULL))
         return false;
     const pw_member *each = pw_is(patterns, PW_OBJECT) ? pw_members(patterns) : NULL;
     for (uint32_t i = 0; each && i < patterns.count; i++) {
@@ -392,7 +394,8 @@ static bool object_fits(walk *w, pw_value schema, pw_value v, const place *at, c
     pw_schema_charge(w, at, rule, v.count);
     if (!has_all(w, value_of(schema, KEY_REQUIRED), v, (pw_str){ 0 }, at,
                  WORD(rule, KEY_REQUIRED)) ||
-        !size_fits(w, schema, KEY_MIN_PROPERTIES, KEY_MAX_PROPERTIES, v.count, "members", at, rule) ||
+        !size_fits(w, schema, KEY_MIN_PROPERTIES, KEY_MAX_PROPERTIES, v.count, "members", at,
+                   rule) ||
         !names_fit(w, schema, v, at, rule))
         return false;
     const pw_member *members = pw_members(v);
@@ -415,10 +418,11 @@ static bool object_fits(walk *w, pw_value schema, pw_value v, const place *at, c
 
 static const char *kind_of(pw_value v)
 {
-    static const char *const kinds[] = { [PW_NONE] = "nothing",   [PW_NULL] = "null",
-                                         [PW_FALSE] = "a boolean", [PW_TRUE] = "a boolean",
-                                         [PW_NUMBER] = "a number", [PW_STRING] = "a string",
-                                         [PW_ARRAY] = "an array",  [PW_OBJECT] = "an object" };
+    static const char *const kinds[] = {
+        [PW_NONE] = "nothing",   [PW_NULL] = "null",       [PW_FALSE] = "a boolean",
+        [PW_TRUE] = "a boolean", [PW_NUMBER] = "a number", [PW_STRING] = "a string",
+        [PW_ARRAY] = "an array", [PW_OBJECT] = "an object"
+    };
     return kinds[v.type];
 }
 
@@ -447,7 +451,10 @@ static bool type_fits(walk *w, pw_value schema, pw_value v, const place *at, con
         bool vowel = pw_str_starts(name, PW_LIT("i")) || pw_str_starts(name, PW_LIT("a")) ||
                      pw_str_starts(name, PW_LIT("o"));
         int len = snprintf(words + n, sizeof words - n, "%s%s" PW_FMT, i ? " or " : "",
-                           pw_str_is(name, "null") ? "" : vowel ? "an " : "a ", PW_ARG(name));
+                           pw_str_is(name, "null") ? ""
+                           : vowel                 ? "an "
+                                                   : "a ",
+                           PW_ARG(name));
         n += len > 0 ? (size_t)len : 0;
     }
     bool fraction = pw_is(v, PW_NUMBER);
@@ -492,8 +499,9 @@ static bool say_nearest(walk *w, pw_value schemas, keyword k, pw_value v, const 
     }
     if (depth > here)
         return fits(w, pw_item(schemas, best), v, at, ITEM(WORD(rule, k), best), NULL);
-    return pw_schema_fail(w, at, WORD(rule, k), "must fit one of the %u schemas of '%s', and fits none",
-                          schemas.count, pw_schema_keyword(k));
+    return pw_schema_fail(w, at, WORD(rule, k),
+                          "must fit one of the %u schemas of '%s', and fits none", schemas.count,
+                          pw_schema_keyword(k));
 }
 
 static bool any_fits(walk *w, pw_value schema, pw_value v, const place *at, const place *rule,
@@ -521,8 +529,8 @@ static bool one_fits(walk *w, pw_value schema, pw_value v, const place *at, cons
     return count == 1 || !pw_is(one, PW_ARRAY) || say_nearest(w, one, KEY_ONE_OF, v, at, rule);
 }
 
-static bool condition_fits(walk *w, pw_value schema, pw_value v, const place *at,
-                           const place *rule, marks *seen)
+static bool condition_fits(walk *w, pw_value schema, pw_value v, const place *at, const place *rule,
+                           marks *seen)
 {
     pw_value condition = value_of(schema, KEY_IF);
     if (pw_is(condition, PW_NONE))
@@ -583,8 +591,9 @@ static bool rest_fits(walk *w, pw_value schema, pw_value v, const place *at, con
 
 /* By kinds of keywords: most schemas have few. */
 #define SET(k) (1ull << (k))
-static const uint64_t of_numbers = SET(KEY_MINIMUM) | SET(KEY_MAXIMUM) | SET(KEY_EXCLUSIVE_MINIMUM) |
-                                   SET(KEY_EXCLUSIVE_MAXIMUM) | SET(KEY_MULTIPLE_OF);
+static const uint64_t of_numbers = SET(KEY_MINIMUM) | SET(KEY_MAXIMUM) |
+                                   SET(KEY_EXCLUSIVE_MINIMUM) | SET(KEY_EXCLUSIVE_MAXIMUM) |
+                                   SET(KEY_MULTIPLE_OF);
 static const uint64_t of_strings = SET(KEY_MIN_LENGTH) | SET(KEY_MAX_LENGTH) | SET(KEY_PATTERN);
 static const uint64_t of_arrays = SET(KEY_MIN_ITEMS) | SET(KEY_MAX_ITEMS) | SET(KEY_UNIQUE_ITEMS) |
                                   SET(KEY_ITEMS) | SET(KEY_PREFIX_ITEMS) | SET(KEY_CONTAINS);
@@ -592,8 +601,8 @@ static const uint64_t of_objects =
     SET(KEY_REQUIRED) | SET(KEY_MIN_PROPERTIES) | SET(KEY_MAX_PROPERTIES) | SET(KEY_PROPERTIES) |
     SET(KEY_PATTERN_PROPERTIES) | SET(KEY_ADDITIONAL_PROPERTIES) | SET(KEY_PROPERTY_NAMES) |
     SET(KEY_DEPENDENT_REQUIRED) | SET(KEY_DEPENDENT_SCHEMAS) | SET(KEY_DEPENDENCIES);
-static const uint64_t of_others = SET(KEY_ALL_OF) | SET(KEY_ANY_OF) | SET(KEY_ONE_OF) | SET(KEY_NOT) |
-                                  SET(KEY_IF) | SET(KEY_REF) | SET(KEY_DYNAMIC_REF);
+static const uint64_t of_others = SET(KEY_ALL_OF) | SET(KEY_ANY_OF) | SET(KEY_ONE_OF) |
+                                  SET(KEY_NOT) | SET(KEY_IF) | SET(KEY_REF) | SET(KEY_DYNAMIC_REF);
 
 static uint64_t keywords_of(pw_value schema)
 {

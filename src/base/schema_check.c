@@ -76,15 +76,15 @@ static pw_str pointer(walk *w, const place *at)
     longjmp(w->end, 1);
 }
 
-static void PW_PRINTF(4, 0) write_problem(walk *w, const place *at, const place *rule,
-                                          const char *format, va_list args)
+static void PW_PRINTF(4, 0)
+    write_problem(walk *w, const place *at, const place *rule, const char *format, va_list args)
 {
     char text[480];
     int len = vsnprintf(text, sizeof text, format, args);
     size_t n = len < 0 ? 0 : (size_t)len < sizeof text ? (size_t)len : sizeof text - 1;
     pw_str message = { text, pw_utf8_valid_length((pw_str){ text, n }) };
-    *w->problem = (pw_schema_problem){ pointer(w, at), pointer(w, rule),
-                                       pw_arena_str(w->arena, message) };
+    *w->problem =
+        (pw_schema_problem){ pointer(w, at), pointer(w, rule), pw_arena_str(w->arena, message) };
 }
 
 bool pw_schema_fail(walk *w, const place *at, const place *rule, const char *format, ...)
@@ -125,8 +125,7 @@ bool pw_schema_matches(walk *w, const place *at, const place *rule, pw_str patte
     bool found = false;
     uint64_t cost = 0;
     pawl_error err = { .code = PAWL_OK };
-    pawl_code code =
-        w->settings->match(w->settings->context, pattern, text, &found, &cost, &err);
+    pawl_code code = w->settings->match(w->settings->context, pattern, text, &found, &cost, &err);
     if (code == PAWL_NO_MEMORY) {
         w->code = pw_no_memory(w->err);
         longjmp(w->end, 1);
@@ -180,9 +179,12 @@ static pw_str decoded(walk *w, pw_str part)
     for (size_t i = 0; out && i < part.len; i++) {
         bool percent = part.ptr[i] == '%' && i + 2 < part.len && hex_digit(part.ptr[i + 1]) >= 0 &&
                        hex_digit(part.ptr[i + 2]) >= 0;
-        out[n++] = percent ? (char)(hex_digit(part.ptr[i + 1]) << 4 | hex_digit(part.ptr[i + 2]))
-                           : part.ptr[i];
-        i += percent ? 2 : 0;
+        int byte = part.ptr[i];
+        if (percent) {
+            byte = hex_digit(part.ptr[i + 1]) * 16 + hex_digit(part.ptr[i + 2]);
+            i += 2;
+        }
+        out[n++] = (char)byte;
     }
     size_t plain = 0;
     for (size_t i = 0; i < n; i++) {
@@ -202,7 +204,8 @@ static pw_value step_into(pw_value v, pw_str key)
         return pw_get(v, key);
     uint64_t at = 0;
     for (size_t i = 0; i < key.len; i++) {
-        if (key.ptr[i] < '0' || key.ptr[i] > '9' || (i == 1 && key.ptr[0] == '0') || at > UINT32_MAX)
+        if (key.ptr[i] < '0' || key.ptr[i] > '9' || (i == 1 && key.ptr[0] == '0') ||
+            at > UINT32_MAX)
             return (pw_value){ 0 };
         at = at * 10 + (uint64_t)(key.ptr[i] - '0');
     }
@@ -299,7 +302,8 @@ pw_value pw_schema_resolve(walk *w, const place *rule, pw_str reference)
 
 /* ------------------------------------------------------------------ checking */
 
-/* What is to be checked: the whole, and what references lead to, which may be where no keyword leads. */
+/* What is to be checked: the whole, and what references lead to, which may be where no keyword
+ * leads. */
 typedef struct target {
     pw_value schema;
     pw_str pointer; /* empty: the whole, or an anchor's */
@@ -412,8 +416,8 @@ static bool check_map(walk *w, pw_value v, shape s, const place *rule)
     const pw_member *members = pw_members(v);
     for (uint32_t i = 0; i < v.count; i++) {
         const place *step = MEMBER(rule, members[i].key);
-        bool names = s == SHAPE_NAMES_MAP ||
-                     (s == SHAPE_DEPENDENCIES && pw_is(members[i].value, PW_ARRAY));
+        bool names =
+            s == SHAPE_NAMES_MAP || (s == SHAPE_DEPENDENCIES && pw_is(members[i].value, PW_ARRAY));
         if (names && !are_names(w, members[i].value, step))
             return false;
         if (!names && !is_schema(members[i].value))
@@ -437,8 +441,8 @@ static bool check_list(walk *w, pw_value v, const place *rule)
 
 static bool check_types(walk *w, pw_value v, const place *rule)
 {
-    static const char words[] =
-        "must be one of null, boolean, object, array, number, string, integer, or an array of these";
+    static const char words[] = "must be one of null, boolean, object, array, number, string, "
+                                "integer, or an array of these";
     if (!pw_is(v, PW_ARRAY))
         return is_type(v) || pw_schema_fail(w, rule, rule, words);
     for (uint32_t i = 0; i < v.count; i++)
@@ -456,7 +460,8 @@ static bool check_anchor(walk *w, pw_value v, const place *rule)
         bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
         good = good && (letter || (i && ((c >= '0' && c <= '9') || c == '-' || c == '.')));
     }
-    return good || pw_schema_fail(w, rule, rule, "must be a name: letters, digits, '_', '-' and '.'");
+    return good ||
+           pw_schema_fail(w, rule, rule, "must be a name: letters, digits, '_', '-' and '.'");
 }
 
 static bool check_keyword(walk *w, shape s, pw_value v, const place *rule, checking *c)
@@ -464,8 +469,7 @@ static bool check_keyword(walk *w, shape s, pw_value v, const place *rule, check
     int64_t number;
     switch (s) {
     case SHAPE_SCHEMA:
-        return is_schema(v) ||
-               pw_schema_fail(w, rule, rule, "must be an object, true or false");
+        return is_schema(v) || pw_schema_fail(w, rule, rule, "must be an object, true or false");
     case SHAPE_ITEMS:
         return is_schema(v) || check_list(w, v, rule);
     case SHAPE_SCHEMAS:

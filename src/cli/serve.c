@@ -104,8 +104,11 @@ static int catch_signals(cli_app *cli)
     handle(SIGTERM, on_stop);
     handle(SIGINT, on_stop);
     handle(SIGHUP, on_reload);
-    if (cli_interrupted() != 0) /* before we looked */
-        stop_signal = cli_interrupted();
+    const int before = cli_interrupted(); /* what came before we looked */
+    if (before == SIGHUP)
+        reload_wanted = 1;
+    else if (before != 0)
+        stop_signal = before;
     return EXIT_DONE;
 }
 
@@ -187,7 +190,9 @@ static int say_ready(serving *s)
                      3),
                  PW_JSON_COMPACT);
     } else {
-        out_printf("listening at %s\n", addresses);
+        out_text("listening at ");
+        out_text(addresses);
+        out_text("\n");
     }
     say_printf("listening at %s, store %s", addresses,
                pawl_store(s->p)[0] ? pawl_store(s->p) : "memory:");
@@ -291,17 +296,19 @@ static void limit_time(uint64_t ms)
 static void stop(serving *s)
 {
     const bool told = stop_signal != 0 && s->p;
+    uint64_t all_ms = 0;
     if (told) {
-        const uint64_t all_ms = pawl_config_duration_ms(s->config, "Server:ShutdownTimeout");
-        const uint64_t rest_ms = all_ms / 4 > 2000 ? 2000 : all_ms / 4; /* to close the store */
+        all_ms = pawl_config_duration_ms(s->config, "Server:ShutdownTimeout");
         notify("STOPPING=1");
         limit_time(all_ms);
         say(stop_signal == SIGINT ? "SIGINT: stopping" : "SIGTERM: stopping");
-        if (s->server)
-            pawl_server_drain(s->server, all_ms - rest_ms);
     }
+    pawl_control_close(s->control); /* whoever asks there waits for the next owner */
+    if (told && s->server)
+        pawl_server_drain(
+            s->server,
+            all_ms - (all_ms / 4 > 2000 ? 2000 : all_ms / 4)); /* the rest is the store's */
     pawl_server_close(s->server);
-    pawl_control_close(s->control);
     pawl_close(s->p);
     if (told)
         say("stopped");
@@ -312,11 +319,11 @@ static int serve(cli_app *cli)
 {
     serving s = { .cli = cli };
     pw_str *definitions = NULL;
-    int code = cli_settings(cli, &s.config, NULL);
+    int code = catch_signals(cli);
+    if (code == EXIT_DONE)
+        code = cli_settings(cli, &s.config, NULL);
     if (code == EXIT_DONE)
         code = check_definitions(&s, &definitions);
-    if (code == EXIT_DONE)
-        code = catch_signals(cli);
     if (code == EXIT_DONE)
         code = start(&s, definitions);
     if (code == EXIT_DONE)

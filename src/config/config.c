@@ -511,7 +511,9 @@ static pw_setting_value value_of(const pawl_config *config, const char *path, un
     PW_ASSERT(key && function.len == 0); /* a mistake of the caller's: see doc/configuration.md */
     PW_ASSERT((types & PW_BIT(key->type)) != 0);
     (void)pthread_mutex_lock(config->lock);
-    pw_setting_value value = pw_config_find(config, key, function)->value;
+    const pw_setting *setting = pw_config_find(config, key, function);
+    PW_ASSERT(setting); /* those without a name in them are all there */
+    pw_setting_value value = setting->value;
     (void)pthread_mutex_unlock(config->lock);
     return value;
 }
@@ -552,7 +554,10 @@ typedef struct checking {
 static const pw_setting *setting_of(const checking *c, const char *path)
 {
     pw_str function;
-    return pw_config_find(c->config, pw_key_find(pw_str_of(path), &function), function);
+    const pw_setting *setting =
+        pw_config_find(c->config, pw_key_find(pw_str_of(path), &function), function);
+    PW_ASSERT(setting); /* it is a fixed one */
+    return setting;
 }
 
 /* `path` does not fit `other`: `relation` says how it should. */

@@ -89,10 +89,6 @@ typedef struct pw_key {
       "The store: `sqlite:PATH` or a path. The option `--db` is its flag, `PAWL_DB` another name in the environment.")        \
     X("Server:Listen", ADDRESSES, "127.0.0.1:8080", 1, PW_PATH_BYTES, OPEN,                                                   \
       "Where the server listens: `HOST:PORT`, `[IPV6]:PORT`, several as a list or with commas; port 0: one that is free.")    \
-    X("Server:Tls:Certificate", STRING, "", 0, PW_PATH_BYTES, OPEN,                                                           \
-      "A PEM file: the server's certificate and those that lead to its root. With it, the server speaks HTTPS only.")         \
-    X("Server:Tls:Key", STRING, "", 0, PW_PATH_BYTES, OPEN,                                                                   \
-      "A PEM file: the private key of the certificate.")                                                                      \
     X("Server:Authentication", FLAG, "false", 0, 1, OPEN,                                                                     \
       "Every request needs a token (`pawl token create`).")                                                                   \
     X("Server:Insecure", FLAG, "false", 0, 1, OPEN,                                                                           \
@@ -117,6 +113,10 @@ typedef struct pw_key {
       "Threads that answer requests; one that waits takes none.")                                                             \
     X("Server:ShutdownTimeout", DURATION, "00:00:10", 1, PW_MS_DAY, LIVE,                                                     \
       "When the server is told to stop, what is being carried out has so long to end; then it is given up, and taken up at the next start.") \
+    X("Server:Tls:Certificate", STRING, "", 0, PW_PATH_BYTES, OPEN,                                                           \
+      "A PEM file: the server's certificate and those that lead to its root. With it, the server speaks HTTPS only.")         \
+    X("Server:Tls:Key", STRING, "", 0, PW_PATH_BYTES, OPEN,                                                                   \
+      "A PEM file: the private key of the certificate.")                                                                      \
     X("Engine:StepThreads", COUNT, "0", 0, 64, OPEN,                                                                          \
       "Threads that decide; 0: one a core, at most 64.")                                                                      \
     X("Engine:ActivityThreads", COUNT, "16", 1, 1024, OPEN,                                                                   \

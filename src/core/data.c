@@ -2,7 +2,7 @@
 #include "core/step.h"
 
 static bool problem_of(pw_step *step, pw_value schema, pw_value data, const char *whole,
-                     pw_str *words)
+                       pw_str *words)
 {
     const pw_schema_settings settings = pw_expr_schema_settings(step->machine);
     pw_schema_problem problem;
@@ -31,7 +31,6 @@ bool pw_data_fits(pw_step *step, const pw_frame *frame, pw_value schema, pw_valu
     if (!problem_of(step, schema, data, whole.ptr, &words))
         return true;
     pw_str title = pw_arena_printf(step->arena, "the %s does not fit its schema", what);
-    step->thrown =
-        pw_problem(step, frame, "validation", 400, title.ptr, PW_FMT, PW_ARG(words));
+    step->thrown = pw_problem(step, frame, "validation", 400, title.ptr, PW_FMT, PW_ARG(words));
     return false;
 }

@@ -1,18 +1,17 @@
-/* people.c - user tasks: what is asked of a person, who may answer, and what is told when it is late.
+/* people.c - user tasks: what is asked of a person, who may answer, and what is told when it is
+ * late.
  *
- * What is asked for is evaluated once, when the task begins. Who may do it: its assignee; or, where nobody is
- * assigned, its candidates; or anybody, where there are none of these either. An event that is not restricted
- * may do anything: its sender was checked, or is an operator. A claim keeps the others out until it is over;
- * only who is not restricted may answer in spite of it, and nobody can claim in spite of it.
+ * What is asked for is evaluated once, when the task begins. Who may do it: its assignee; or, where
+ * nobody is assigned, its candidates; or anybody, where there are none of these either. An event
+ * that is not restricted may do anything: its sender was checked, or is an operator. A claim keeps
+ * the others out until it is over; only who is not restricted may answer in spite of it, and nobody
+ * can claim in spite of it.
  *
- * The frame: `key` is the bookmark's; `due_ms` the next instant to tell of, and `at` how many were told of (the
- * first: it is due; the second: it is overdue); `args` an object, in which what is not so is absent:
- *     as  who is assigned
- *     ca  candidates, {users, groups}
- *     by  who has claimed it, un: until when (absent: until it is released)
- *     pr  priority
- *     fs  the schema of the answer, if it was computed
- *     du  when it is due, od: when it is overdue, ti: the title, for those who are told */
+ * The frame: `key` is the bookmark's; `due_ms` the next instant to tell of, and `at` how many were
+ * told of (the first: it is due; the second: it is overdue); `args` an object, in which what is not
+ * so is absent: as  who is assigned ca  candidates, {users, groups} by  who has claimed it, un:
+ * until when (absent: until it is released) pr  priority fs  the schema of the answer, if it was
+ * computed du  when it is due, od: when it is overdue, ti: the title, for those who are told */
 #include "base/json.h"
 #include "core/step.h"
 
@@ -30,9 +29,8 @@ static pw_str text_arg(const pw_frame *frame, const char *name)
 
 static void set_arg(pw_step *step, pw_frame *frame, const char *name, pw_value value)
 {
-    frame->args = pw_is(value, PW_NONE)
-                      ? pw_without(step->arena, frame->args, pw_str_of(name))
-                      : pw_with(step->arena, frame->args, pw_str_of(name), value);
+    frame->args = pw_is(value, PW_NONE) ? pw_without(step->arena, frame->args, pw_str_of(name))
+                                        : pw_with(step->arena, frame->args, pw_str_of(name), value);
 }
 
 static int64_t instant_arg(const pw_frame *frame, const char *name)
@@ -44,8 +42,8 @@ static int64_t instant_arg(const pw_frame *frame, const char *name)
 static int32_t priority_of(const pw_frame *frame)
 {
     int64_t priority;
-    bool good = pw_integer(arg(frame, "pr"), &priority) && priority >= INT32_MIN &&
-                priority <= INT32_MAX;
+    bool good =
+        pw_integer(arg(frame, "pr"), &priority) && priority >= INT32_MIN && priority <= INT32_MAX;
     return good ? (int32_t)priority : 0;
 }
 
@@ -192,8 +190,7 @@ void pw_user_begin(pw_step *step, pw_frame *frame)
     const pw_template *tmpl = frame->task->as.user.with;
     pw_value with = pw_object_of(step->arena, NULL, 0), candidates, form;
     int64_t due, overdue, priority;
-    if ((tmpl &&
-         !pw_eval_template(step, frame, tmpl, frame->input, (pw_value){ 0 }, &with)) ||
+    if ((tmpl && !pw_eval_template(step, frame, tmpl, frame->input, (pw_value){ 0 }, &with)) ||
         !due_of(step, frame, pw_get_lit(with, "due"), &due) ||
         !overdue_of(step, frame, pw_get_lit(with, "overdueAfter"), due, &overdue) ||
         !candidates_of(step, frame, pw_get_lit(with, "candidates"), &candidates) ||
@@ -278,7 +275,8 @@ static pw_verdict is_claimed(pw_step *step, const pw_frame *frame, pw_str claime
                       PW_ARG(claimer), at.len ? " until " : "", PW_ARG(at));
 }
 
-/* ------------------------------------------------------------------ claim, release, delegate, comment */
+/* ------------------------------------------------------------------ claim, release, delegate,
+ * comment */
 
 static void changed(pw_step *step, const pw_frame *frame)
 {
@@ -387,14 +385,14 @@ static pw_value output_of(pw_step *step, pw_value submitted)
         pw_member value[] = { { PW_LIT("value"), submitted } };
         output = pw_object_of(step->arena, value, 1);
     }
-    output = pw_with(step->arena, output, PW_LIT("completedBy"),
-                     pw_string_ref(pw_event_actor(step)));
+    output =
+        pw_with(step->arena, output, PW_LIT("completedBy"), pw_string_ref(pw_event_actor(step)));
     return pw_with(step->arena, output, PW_LIT("completedAt"),
                    pw_moment_value(step->arena, step->event->now_ms));
 }
 
-/* The answer must fit its form, and what becomes of it the schema of the task's output: who answers is told, rather
- * than the task fail. True: it does not, *words say why. */
+/* The answer must fit its form, and what becomes of it the schema of the task's output: who answers
+ * is told, rather than the task fail. True: it does not, *words say why. */
 static bool answer_is_wrong(pw_step *step, pw_frame *frame, pw_value submitted, pw_value output,
                             pw_str *words)
 {
@@ -405,8 +403,8 @@ static bool answer_is_wrong(pw_step *step, pw_frame *frame, pw_value submitted, 
     if (!task->schemas || pw_is(task->schemas->output, PW_NONE))
         return false;
     size_t literals = step->literals.count;
-    bool shaped = !task->output_as || pw_eval_template(step, frame, task->output_as, output,
-                                                       (pw_value){ 0 }, &output);
+    bool shaped = !task->output_as ||
+                  pw_eval_template(step, frame, task->output_as, output, (pw_value){ 0 }, &output);
     step->literals.count = literals; /* it is done again when the task ends */
     return shaped && pw_data_problem(step, task->schemas->output, output, "the output", words);
 }
@@ -426,8 +424,7 @@ pw_verdict pw_user_answer(pw_step *step, pw_frame *frame)
         return pw_refused(step, PAWL_INVALID, PAWL_REASON_BAD_ANSWER, PW_FMT, PW_ARG(words));
     pw_bookmark_consume(step, frame);
     PW_RECORD(step, "bookmark.consumed", frame, { PW_LIT("key"), pw_string_ref(frame->key) },
-              { PW_LIT("by"), pw_string_ref(pw_event_actor(step)) },
-              { PW_LIT("data"), submitted });
+              { PW_LIT("by"), pw_string_ref(pw_event_actor(step)) }, { PW_LIT("data"), submitted });
     frame->due_ms = PW_WAKE_NEVER;
     pw_call_settle(step, frame, output, (pw_value){ 0 });
     return pw_done();

@@ -1,8 +1,9 @@
 /* resume.c - bookmarks by their keys: what a person, a program or an operator may answer.
  *
- * Three kinds of waits have a key that somebody may know: a user task, a timer (a `wait`, or the delay before
- * a retry), and a listen. Each is answered in its own way; what is common is that the answer must fit what is
- * asked for, is checked before anything changes, and is consumed in the same step as its effect. */
+ * Three kinds of waits have a key that somebody may know: a user task, a timer (a `wait`, or the
+ * delay before a retry), and a listen. Each is answered in its own way; what is common is that the
+ * answer must fit what is asked for, is checked before anything changes, and is consumed in the
+ * same step as its effect. */
 #include "base/json.h"
 #include "core/step.h"
 
@@ -68,9 +69,10 @@ static pw_frame *find(pw_step *step, pw_bookmark_kind *kind, pw_verdict *why)
             continue;
         pw_str name = pw_str_of(pw_bookmark_kind_name(*kind));
         if (!fits(event->task, frame->task->pointer))
-            *why = pw_refused(step, PAWL_CONFLICT, PAWL_REASON_WRONG_TASK,
-                              "'" PW_FMT "' belongs to the task " PW_FMT ", not to " PW_FMT,
-                              PW_ARG(event->key), PW_ARG(frame->task->pointer), PW_ARG(event->task));
+            *why =
+                pw_refused(step, PAWL_CONFLICT, PAWL_REASON_WRONG_TASK,
+                           "'" PW_FMT "' belongs to the task " PW_FMT ", not to " PW_FMT,
+                           PW_ARG(event->key), PW_ARG(frame->task->pointer), PW_ARG(event->task));
         else if (!fits(event->bookmark, name))
             *why = pw_refused(step, PAWL_CONFLICT, PAWL_REASON_WRONG_KIND,
                               "'" PW_FMT "' is of the kind " PW_FMT ", not " PW_FMT,

@@ -23,8 +23,8 @@
  *  READY --begin--> BODY ----------------.            (do, for, fork, try, function)
  *    |               |  '--fault--> RETRY --due--> BODY       (try)
  *    |               '--fault--> HANDLER --.                  (try)
- *    |--> TIMER --due----------------------+--> finished, and gone
- *    |--> CALL, WORK, USER --result--------'     (each with an answer by hand, too: resume.c)
+ *    |--> TIMER --due, or by hand----------+--> finished, and gone
+ *    |--> CALL, WORK, USER --result--------'
  *    |--> CHILD --its end------------------'
  *    |--> LISTEN --enough messages---------'   LISTEN --message--> BODY --its end--> LISTEN
  *    |         '--result, suspended--> PARKED --continue--> finished or faulted

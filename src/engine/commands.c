@@ -22,7 +22,7 @@ static void answered(pw_command *command)
     pw_reply_give(&command->reply);
 }
 
-pawl_code pw_command_send(pawl *p, pw_command *command, pawl_error *err)
+pawl_code pw_command_begin(pawl *p, pw_command *command, pawl_error *err)
 {
     pawl_code code = pw_reply_init(&command->reply, err);
     if (code != PAWL_OK)
@@ -35,6 +35,11 @@ pawl_code pw_command_send(pawl *p, pw_command *command, pawl_error *err)
         return pw_fail_reason(err, PAWL_BUSY, PAWL_REASON_FULL, "%u commands wait already; try again later",
                               PW_MAILBOX_MAX);
     }
+    return PAWL_OK;
+}
+
+pawl_code pw_command_end(pw_command *command, pawl_error *err)
+{
     (void)pw_reply_wait(&command->reply, UINT64_MAX);
     pw_reply_done(&command->reply);
     if (command->code != PAWL_OK && err) {
@@ -42,6 +47,12 @@ pawl_code pw_command_send(pawl *p, pw_command *command, pawl_error *err)
         err->code = command->code;
     }
     return command->code;
+}
+
+pawl_code pw_command_send(pawl *p, pw_command *command, pawl_error *err)
+{
+    pawl_code code = pw_command_begin(p, command, err);
+    return code == PAWL_OK ? pw_command_end(command, err) : code;
 }
 
 /* ------------------------------------------------------------------ checking */

@@ -136,6 +136,9 @@ PAWL_CHECK pawl_code pw_request_seal(pw_command *command, const pw_str *parts, s
                                      pawl_error *err);
 /* The id of an instance; one that cannot be: PAWL_NOT_FOUND. */
 PAWL_CHECK pawl_code pw_id_check(pw_str *out, const char *id, pawl_error *err);
+/* Sends it; if that is done it is the shard's until pw_command_end(), which waits for what came of it. */
+PAWL_CHECK pawl_code pw_command_begin(pawl *p, pw_command *command, pawl_error *err);
+PAWL_CHECK pawl_code pw_command_end(pw_command *command, pawl_error *err);
 PAWL_CHECK pawl_code pw_command_send(pawl *p, pw_command *command, pawl_error *err);
 /* hex SHA-256 of the canonical JSON, as core makes it; 65 bytes with the NUL. */
 PAWL_CHECK pawl_code pw_digest_of_value(char out[65], pw_value v, pawl_error *err);

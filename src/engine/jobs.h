@@ -41,8 +41,6 @@ PAWL_CHECK pawl_code pw_jobs_hold(pw_shard *shard, const pw_live *live, const pw
 /* A function of this process is for it from now on. True: it is this process's now. *lost: somebody
  * else may be at it. False: a worker is. */
 bool pw_jobs_release(pw_shard *shard, const pw_live *live, const pw_work *work, bool *lost);
-/* The board wants something of the instance. */
-void pw_jobs_wish(pw_shard *shard, pw_live *live, pw_ticket *ticket);
 /* Hands it out, or says why not. True: instead it is an event, to be decided: LOST, or a failure
  * (*timed_out). */
 bool pw_jobs_serve(pw_shard *shard, pw_live *live, pw_ticket *ticket, bool *timed_out);

@@ -192,10 +192,10 @@ static pawl_code make_row(pw_message_row *row, const place *where, pw_value even
         return pw_no_memory(err);
     if (row->body.len > MESSAGE_MAX)
         return refuse(where,
-                      pw_fail(err, PAWL_INVALID,
-                              "the message has %zu bytes; at most %d: send a reference to what is "
-                              "larger",
-                              row->body.len, MESSAGE_MAX),
+                      pw_fail_reason(err, PAWL_INVALID, PAWL_REASON_TOO_LARGE,
+                                     "the message has %zu bytes; at most %d: send a reference to what is "
+                                     "larger",
+                                     row->body.len, MESSAGE_MAX),
                       err);
     return PAWL_OK;
 }
@@ -207,14 +207,17 @@ static pawl_code make_rows(pw_publication *out, const char *events, const pw_mes
     const pw_json_limits limits = { .bytes = PW_JSON_INPUT_MAX };
     if (!events)
         return pw_fail(err, PAWL_INVALID, "publish: the messages are missing");
+    if (strlen(events) > limits.bytes)
+        return pw_fail_reason(err, PAWL_INVALID, PAWL_REASON_TOO_LARGE, "publish: %zu bytes; at most %zu", strlen(events),
+                              limits.bytes);
     pawl_code code = pw_json_parse(&all, pw_str_of(events), &limits, arena, err);
     if (code != PAWL_OK)
         return pw_error_context(err, code, "publish");
     bool many = pw_is(all, PW_ARRAY);
     out->count = many ? all.count : 1;
     if (out->count == 0 || out->count > PW_PUBLISH_MAX)
-        return pw_fail(err, PAWL_INVALID, "publish: %zu messages; 1 to %u at once", out->count,
-                       PW_PUBLISH_MAX);
+        return pw_fail_reason(err, PAWL_INVALID, out->count ? PAWL_REASON_TOO_LARGE : PAWL_REASON_NONE,
+                              "publish: %zu messages; 1 to %u at once", out->count, PW_PUBLISH_MAX);
     out->rows = PW_NEW_ARRAY(arena, pw_message_row, out->count);
     out->deliveries = PW_NEW_ARRAY(arena, uint32_t, out->count);
     if (!out->rows || !out->deliveries)

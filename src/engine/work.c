@@ -16,6 +16,7 @@ enum {
     TEXT_MAX = 4096, /* bytes of a title or a detail */
     TYPE_MAX = 2048,
     LOG_PAGE = 100,
+    ANSWERS_MAX = 100,
 };
 
 /* ------------------------------------------------------------------ tokens */
@@ -118,14 +119,6 @@ static pawl_code was_answered(pawl *p, const pw_job_name *name, pw_str digest, b
     return code == PAWL_NOT_FOUND ? PAWL_OK : code;
 }
 
-static pawl_code give_repeated(char **out, bool repeated, pawl_error *err)
-{
-    if (!out)
-        return PAWL_OK;
-    *out = pw_strdup(repeated ? PW_LIT("{\"repeated\":true}") : PW_LIT("{\"repeated\":false}"));
-    return *out ? PAWL_OK : pw_no_memory(err);
-}
-
 /* The digest of what was answered names it. */
 static pawl_code digest_of(char out[PW_ID_SIZE], const char *kind, pw_value answer, pawl_error *err)
 {
@@ -138,76 +131,6 @@ static pawl_code digest_of(char out[PW_ID_SIZE], const char *kind, pw_value answ
     pw_id_of_digest(out, &digest);
     return PAWL_OK;
 }
-
-/* Sends the answer to the instance. What is told is got before: a result that is committed must be
- * answered. */
-static pawl_code answer(pawl *p, const pw_job_name *name, pw_command *command, char **out,
-                        pawl_error *err)
-{
-    char *told[2] = { NULL, NULL };
-    bool repeated = false;
-    pawl_error error = { .code = PAWL_OK };
-    pawl_code code = give_repeated(out ? &told[0] : NULL, false, err);
-    if (code == PAWL_OK)
-        code = give_repeated(out ? &told[1] : NULL, true, err);
-    if (code == PAWL_OK) {
-        command->instance = name->instance;
-        command->event.kind = PW_EVENT_ACTIVITY_RESULT;
-        command->event.visit = name->visit;
-        command->event.attempt = name->attempt;
-        code = pw_command_send(p, command, &error);
-        if (code == PAWL_LOST || code == PAWL_NOT_FOUND) {
-            pawl_code looked = was_answered(p, name, command->event.key, &repeated, &error);
-            code =
-                looked != PAWL_OK ? looked
-                : repeated
-                    ? PAWL_OK
-                    : pw_fail_reason(&error, PAWL_LOST, PAWL_REASON_JOB_OVER,
-                                     "this attempt is over: it was answered otherwise, cancelled, "
-                                     "timed out, or given to another");
-        }
-        if (code != PAWL_OK && err)
-            *err = error;
-    }
-    if (code == PAWL_OK && out) {
-        *out = told[repeated];
-        told[repeated] = NULL;
-    }
-    pw_free(told[0]);
-    pw_free(told[1]);
-    return code;
-}
-
-pawl_code pawl_job_complete(pawl *p, const char *token, const char *result,
-                            const pawl_request *request, char **out, pawl_error *err)
-{
-    pw_job_name name;
-    pw_arena arena;
-    pw_command command = { .event.payload = pw_null() };
-    char digest[PW_ID_SIZE];
-    pawl_code code = pw_engine_may_write(p, err);
-    if (code == PAWL_OK)
-        code = pw_job_token_read(&name, p, token, err);
-    if (code != PAWL_OK)
-        return code;
-    pw_arena_init(&arena, 0);
-    code = pw_request_read(&command, request, NULL, NULL, &arena, err);
-    if (code == PAWL_OK && result) {
-        const pw_json_limits limits = { .bytes = PW_JSON_INPUT_MAX };
-        code = pw_json_parse(&command.event.payload, pw_str_of(result), &limits, &arena, err);
-        if (code != PAWL_OK)
-            code = pw_error_context(err, code, "the result of a job");
-    }
-    if (code == PAWL_OK)
-        code = digest_of(digest, "result", command.event.payload, err);
-    command.event.key = pw_str_of(digest);
-    if (code == PAWL_OK)
-        code = answer(p, &name, &command, out, err);
-    pw_arena_done(&arena);
-    return code;
-}
-
-/* ------------------------------------------------------------------ failures */
 
 static pw_value text_of(const char *text)
 {
@@ -257,30 +180,162 @@ static pawl_code read_failure(pw_command *command, const pawl_job_failure *given
     return arena->failed ? pw_no_memory(err) : PAWL_OK;
 }
 
+/* One answer on its way. */
+typedef struct sent {
+    pawl_job_answer *answer;
+    pw_job_name name;
+    pw_command command;
+    char digest[PW_ID_SIZE];
+    bool under_way;
+} sent;
+
+static pawl_code read_result(pw_command *command, const char *result, pw_arena *arena,
+                             pawl_error *err)
+{
+    const pw_json_limits limits = { .bytes = PW_JSON_INPUT_MAX };
+    command->event.payload = pw_null();
+    if (!result)
+        return PAWL_OK;
+    pawl_code code = pw_json_parse(&command->event.payload, pw_str_of(result), &limits, arena, err);
+    return code == PAWL_OK ? PAWL_OK : pw_error_context(err, code, "the result of a job");
+}
+
+static pawl_code send(pawl *p, sent *s, const pawl_request *request, pw_arena *arena)
+{
+    pawl_error *err = &s->answer->error;
+    pw_event *event = &s->command.event;
+    const bool fails = s->answer->failure != NULL;
+    pawl_code code = pw_job_token_read(&s->name, p, s->answer->token, err);
+    if (code == PAWL_OK)
+        code = pw_request_read(&s->command, request, NULL, NULL, arena, err);
+    if (code == PAWL_OK)
+        code = fails ? read_failure(&s->command, s->answer->failure, arena, err)
+                     : read_result(&s->command, s->answer->result, arena, err);
+    if (code == PAWL_OK)
+        code = digest_of(s->digest,
+                         !fails             ? "result"
+                         : event->retryable ? "retry"
+                                            : "failure",
+                         fails ? event->error : event->payload, err);
+    if (code != PAWL_OK)
+        return code;
+    s->command.instance = s->name.instance;
+    event->kind = PW_EVENT_ACTIVITY_RESULT;
+    event->visit = s->name.visit;
+    event->attempt = s->name.attempt;
+    event->key = pw_str_of(s->digest);
+    return pw_command_begin(p, &s->command, err);
+}
+
+/* What became of it. Of one that is over the log knows whether it is a repeat. */
+static pawl_code hear(pawl *p, sent *s)
+{
+    pawl_error *err = &s->answer->error;
+    bool repeated = false;
+    pawl_code code = pw_command_end(&s->command, err);
+    if (code != PAWL_LOST && code != PAWL_NOT_FOUND)
+        return code;
+    code = was_answered(p, &s->name, pw_str_of(s->digest), &repeated, err);
+    s->answer->repeated = repeated;
+    if (code != PAWL_OK || repeated)
+        return code;
+    return pw_fail_reason(err, PAWL_LOST, PAWL_REASON_JOB_OVER,
+                          "this attempt is over: it was answered otherwise, cancelled, timed out, "
+                          "or given to another");
+}
+
+/* All are sent before the first is waited for: so they share commits. */
+static void answer_all(pawl *p, sent *all, size_t count, const pawl_request *request)
+{
+    pw_arena arena;
+    pw_arena_init(&arena, 0);
+    for (size_t i = 0; i < count; i++) {
+        all[i].answer->repeated = 0;
+        all[i].answer->error = (pawl_error){ .code = PAWL_OK };
+        pawl_code code = send(p, &all[i], request, &arena);
+        all[i].under_way = code == PAWL_OK;
+        all[i].answer->error.code = code;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (!all[i].under_way)
+            continue;
+        pawl_code code = hear(p, &all[i]);
+        if (code == PAWL_OK)
+            all[i].answer->error = (pawl_error){ .code = PAWL_OK };
+        all[i].answer->error.code = code;
+    }
+    pw_arena_done(&arena);
+}
+
+pawl_code pawl_jobs_answer(pawl *p, pawl_job_answer *answers, size_t count,
+                           const pawl_request *request, pawl_error *err)
+{
+    pawl_code code = pw_engine_may_write(p, err);
+    if (code != PAWL_OK)
+        return code;
+    if (!answers || count == 0 || count > ANSWERS_MAX)
+        return pw_fail(err, PAWL_INVALID, "answers: 1 to %d of them, not %zu", ANSWERS_MAX,
+                       answers ? count : 0);
+    for (size_t i = 0; i < count; i++)
+        if (answers[i].struct_size != sizeof *answers)
+            return pw_fail(err, PAWL_INVALID,
+                           "answers: struct_size must be sizeof(pawl_job_answer)");
+    sent *all = pw_zalloc(count * sizeof *all);
+    if (!all)
+        return pw_no_memory(err);
+    for (size_t i = 0; i < count; i++)
+        all[i].answer = &answers[i];
+    answer_all(p, all, count, request);
+    pw_free(all);
+    return PAWL_OK;
+}
+
+/* What is told is made before: a result that is committed must be answered. */
+static pawl_code answer_one(pawl *p, pawl_job_answer *answer, const pawl_request *request,
+                            char **out, pawl_error *err)
+{
+    char *told[2] = { NULL, NULL };
+    pawl_code code = pw_engine_may_write(p, err);
+    if (code != PAWL_OK)
+        return code;
+    if (out) {
+        told[0] = pw_strdup(PW_LIT("{\"repeated\":false}"));
+        told[1] = pw_strdup(PW_LIT("{\"repeated\":true}"));
+        if (!told[0] || !told[1])
+            code = pw_no_memory(err);
+    }
+    if (code == PAWL_OK) {
+        sent one = { .answer = answer };
+        answer_all(p, &one, 1, request);
+        code = answer->error.code;
+        if (code != PAWL_OK && err)
+            *err = answer->error;
+    }
+    if (code == PAWL_OK && out) {
+        int which = answer->repeated != 0;
+        *out = told[which];
+        told[which] = NULL;
+    }
+    pw_free(told[0]);
+    pw_free(told[1]);
+    return code;
+}
+
+pawl_code pawl_job_complete(pawl *p, const char *token, const char *result,
+                            const pawl_request *request, char **out, pawl_error *err)
+{
+    pawl_job_answer answer = { .struct_size = sizeof answer, .token = token, .result = result };
+    return answer_one(p, &answer, request, out, err);
+}
+
 pawl_code pawl_job_fail(pawl *p, const char *token, const pawl_job_failure *failure,
                         const pawl_request *request, char **out, pawl_error *err)
 {
-    pw_job_name name;
-    pw_arena arena;
-    pw_command command = { .event.payload = { 0 } };
-    char digest[PW_ID_SIZE];
-    pawl_code code = pw_engine_may_write(p, err);
-    if (code == PAWL_OK)
-        code = pw_job_token_read(&name, p, token, err);
-    if (code != PAWL_OK)
-        return code;
-    pw_arena_init(&arena, 0);
-    code = pw_request_read(&command, request, NULL, NULL, &arena, err);
-    if (code == PAWL_OK)
-        code = read_failure(&command, failure, &arena, err);
-    if (code == PAWL_OK)
-        code = digest_of(digest, command.event.retryable ? "retry" : "failure", command.event.error,
-                         err);
-    command.event.key = pw_str_of(digest);
-    if (code == PAWL_OK)
-        code = answer(p, &name, &command, out, err);
-    pw_arena_done(&arena);
-    return code;
+    static const pawl_job_failure plain = { .struct_size = sizeof plain };
+    pawl_job_answer answer = { .struct_size = sizeof answer,
+                               .token = token,
+                               .failure = failure ? failure : &plain };
+    return answer_one(p, &answer, request, out, err);
 }
 
 /* ------------------------------------------------------------------ heartbeats */

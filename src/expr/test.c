@@ -1,5 +1,5 @@
-/* test.c - whether a text matches a pattern, for who has no expression but only the two: JSON Schemas. It is what
- * `test` of the language says, at its price and within its limits. */
+/* test.c - whether a text matches a pattern, for who has no expression but only the two: JSON
+ * Schemas. It is what `test` of the language says, at its price and within its limits. */
 #include "expr/vm_internal.h"
 
 /* Compiled once for each machine, and kept in an arena of its own. */
@@ -8,8 +8,9 @@ static pawl_code prepare(pw_expr_machine *m, pawl_error *err)
     if (m->tester)
         return PAWL_OK;
     pw_arena_init(&m->tests, 0);
-    pawl_code code = pw_expr_compile(&m->tester, PW_LIT(". as [$text, $pattern] | $text | test($pattern)"),
-                                     NULL, 0, &m->tests, NULL, err);
+    pawl_code code =
+        pw_expr_compile(&m->tester, PW_LIT(". as [$text, $pattern] | $text | test($pattern)"), NULL,
+                        0, &m->tests, NULL, err);
     if (code != PAWL_OK) {
         m->tester = NULL;
         pw_arena_done(&m->tests);

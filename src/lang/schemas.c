@@ -1,6 +1,6 @@
-/* schemas.c - JSON Schemas in a document: of what comes in and goes out (`schema` beside `from` and `as`), and
- * of the form of a user task. Each is checked whole: what a person meets when an answer is refused must not be a
- * mistake in the schema. */
+/* schemas.c - JSON Schemas in a document: of what comes in and goes out (`schema` beside `from` and
+ * `as`), and of the form of a user task. Each is checked whole: what a person meets when an answer
+ * is refused must not be a mistake in the schema. */
 #include "lang/lang_internal.h"
 
 /* The node below `node` that a JSON pointer names, as far as there is one, and the path to it. */

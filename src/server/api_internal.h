@@ -10,6 +10,7 @@
 #include "server/api.h"
 #include "server/auth.h"
 #include "server/routes.h"
+#include "server/skim.h"
 
 struct pw_api {
     pawl *p;

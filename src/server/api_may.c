@@ -63,12 +63,6 @@ static bool find_head(pw_call *call, pw_str id, char **found)
                : pw_problem_of(&call->problem, &err);
 }
 
-/* A string of ours, out of its quotes; names and ids need no escapes. */
-static pw_str unquoted(pw_str text)
-{
-    return text.len >= 2 ? (pw_str){ text.ptr + 1, text.len - 2 } : (pw_str){ "", 0 };
-}
-
 /* ptr NULL: it is not there, or not for this identity. */
 static bool namespace_of(pw_call *call, pw_str id, bool correlate, pw_str *out)
 {
@@ -78,11 +72,11 @@ static bool namespace_of(pw_call *call, pw_str id, bool correlate, pw_str *out)
         return false;
     if (head) {
         pw_str text = pw_str_of(head);
-        *out = pw_arena_str(call->arena, unquoted(pw_json_member(text, "namespace")));
+        *out = pw_arena_str(call->arena, pw_skim_text(text, "namespace"));
         if (!pw_identity_may(&call->identity, PW_ROLE_ANY, *out))
             *out = (pw_str){ 0 };
         else if (correlate)
-            pw_call_put_correlation(call, unquoted(pw_json_member(text, "correlation")));
+            pw_call_put_correlation(call, pw_skim_text(text, "correlation"));
     }
     pawl_free(head);
     return true;
@@ -285,7 +279,9 @@ bool pw_call_authorise(pw_call *call, const char *command)
     pw_call_member(call, "command", pw_string_ref(pw_str_of(call->about->name)));
     pw_call_member(call, "actor", pw_string_ref(call->identity.name));
     pw_call_member(call, "groups", call->identity.groups);
-    pw_call_member(call, "idempotencyKey", text_or_none(call->idempotency_key));
+    if (call->about->scope !=
+        PW_SCOPE_JOB) /* a job's token and its answer are enough to know it again */
+        pw_call_member(call, "idempotencyKey", text_or_none(call->idempotency_key));
     if (call->if_token)
         pw_call_member(call, "ifToken", pw_int((int64_t)call->if_token));
     if (!pw_call_filters_correlation(pw_str_of(call->about->name)))
@@ -303,10 +299,7 @@ static void tell_token(pw_call *call, pw_value request)
     if (!race || call->about->scope != PW_SCOPE_INSTANCE ||
         !find_head(call, pw_get_text(request, "id"), &head) || !head)
         return;
-    pw_str token = pw_json_member(pw_str_of(head), "token");
-    for (size_t i = 0; i < token.len && token.ptr[i] >= '0' && token.ptr[i] <= '9'; i++)
-        call->problem.token = 10 * call->problem.token + (uint64_t)(token.ptr[i] - '0');
-    call->problem.has_token = token.len > 0;
+    call->problem.has_token = pw_skim_number(pw_str_of(head), "token", &call->problem.token);
     pawl_free(head);
 }
 
@@ -323,11 +316,11 @@ bool pw_call_carry_out(pw_call *call)
     if (pw_command_execute(call->api->p, text, NULL, NULL, &call->answer, &err) != PAWL_OK)
         return pw_problem_of(&call->problem, &err);
     pw_str answer = pw_str_of(call->answer);
-    call->ok = pw_json_member(answer, "ok");
-    call->findings = pw_json_member(answer, "findings");
+    call->ok = pw_skim(answer, "ok");
+    call->findings = pw_skim(answer, "findings");
     if (call->ok.ptr)
         return true;
-    if (pw_json_parse(&error, pw_json_member(answer, "error"), NULL, call->arena, &err) != PAWL_OK)
+    if (pw_json_parse(&error, pw_skim(answer, "error"), NULL, call->arena, &err) != PAWL_OK)
         return pw_problem_of(&call->problem, &err);
     if (call->findings.ptr && pw_str_is(pw_get_text(error, "code"), pawl_code_name(PAWL_INVALID)))
         return pw_problem_http(&call->problem, PW_PROBLEM_DOCUMENT, PW_FMT,

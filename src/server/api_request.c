@@ -368,8 +368,20 @@ static bool take_json(pw_call *call)
     return pw_call_take_members(call, call->body);
 }
 
+static bool is_plain(pw_call *call)
+{
+    pw_str coding = pw_exchange_header(call->exchange, "Content-Encoding");
+    if (!coding.len || pw_str_is(coding, "identity"))
+        return true;
+    return pw_problem_http(&call->problem, PW_PROBLEM_MEDIA_TYPE,
+                           "send the body as it is, without the Content-Encoding '" PW_FMT "'",
+                           PW_ARG(coding));
+}
+
 bool pw_call_body(pw_call *call)
 {
+    if (!is_plain(call))
+        return false;
     switch (call->route->body) {
     case PW_BODY_NONE:
         if (pw_exchange_body(call->exchange).len)

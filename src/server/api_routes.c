@@ -3,26 +3,15 @@
 #include <stdio.h>
 #include "server/api_internal.h"
 
-/* A string of ours, out of its quotes. */
-static pw_str unquoted(pw_str text)
-{
-    return text.len >= 2 ? (pw_str){ text.ptr + 1, text.len - 2 } : (pw_str){ "", 0 };
-}
-
-static pw_str member_text(pw_str object, const char *name)
-{
-    return unquoted(pw_json_member(object, name));
-}
-
 /* ---- any */
 
 /* The link to the next page: the same query, from "next" on. */
 static void put_next(pw_call *call)
 {
-    pw_str next = pw_json_member(call->ok, "next"), rest = pw_exchange_query(call->exchange), name,
-           value;
+    pw_str next = pw_skim_text(call->ok, "next");
+    pw_str rest = pw_exchange_query(call->exchange), name, value;
     pw_buf link;
-    if (!next.ptr || next.len < 3 || next.ptr[0] != '"')
+    if (!next.len)
         return;
     pw_buf_init(&link, 8192);
     pw_buf_char(&link, '<');
@@ -37,7 +26,7 @@ static void put_next(pw_call *call)
         pw_buf_char(&link, '&');
     }
     pw_buf_text(&link, "after=");
-    pw_percent_encode(&link, unquoted(next));
+    pw_percent_encode(&link, next);
     pw_buf_text(&link, ">; rel=\"next\"");
     if (!link.failed)
         (void)pw_exchange_put(call->exchange, "Link", pw_buf_view(&link));
@@ -47,7 +36,7 @@ static void put_next(pw_call *call)
 static bool answer_ok(pw_call *call, unsigned status)
 {
     if (call->about->scope == PW_SCOPE_INSTANCE)
-        pw_call_put_token(call, pw_json_member(call->ok, "token"));
+        pw_call_put_token(call, pw_skim(call->ok, "token"));
     if (call->about->scope == PW_SCOPE_LIST)
         put_next(call);
     if (status == 204)
@@ -107,9 +96,9 @@ bool pw_api_deploy(pw_call *call)
 {
     if (!pw_call_execute(call, call->route->command))
         return false;
-    const pw_str segments[] = { member_text(call->ok, "namespace"), member_text(call->ok, "name"),
-                                member_text(call->ok, "version") };
-    bool created = pw_str_is(pw_json_member(call->ok, "created"), "true");
+    const pw_str segments[] = { pw_skim_text(call->ok, "namespace"), pw_skim_text(call->ok, "name"),
+                                pw_skim_text(call->ok, "version") };
+    bool created = pw_str_is(pw_skim(call->ok, "created"), "true");
     pw_call_put_location(call, "/v1/definitions", segments, PW_LENGTH(segments));
     return answer_with_findings(call, created ? 201 : 200, call->ok);
 }
@@ -127,8 +116,8 @@ static bool answer_text(pw_call *call, const char *member, const char *type)
 {
     pw_value text = { 0 };
     pawl_error err;
-    if (pw_json_parse(&text, pw_json_member(call->ok, member),
-                      &(pw_json_limits){ .bytes = SIZE_MAX }, call->arena, &err) != PAWL_OK)
+    if (pw_json_parse(&text, pw_skim(call->ok, member), &(pw_json_limits){ .bytes = SIZE_MAX },
+                      call->arena, &err) != PAWL_OK)
         return pw_problem_of(&call->problem, &err);
     pw_call_answer(call, 200, type, pw_text(text));
     return true;
@@ -175,8 +164,8 @@ bool pw_api_start(pw_call *call)
 {
     if (!pw_call_execute(call, call->route->command))
         return false;
-    pw_str id = pw_arena_str(call->arena, member_text(call->ok, "id"));
-    bool existed = pw_str_is(pw_json_member(call->ok, "existed"), "true");
+    pw_str id = pw_arena_str(call->arena, pw_skim_text(call->ok, "id"));
+    bool existed = pw_str_is(pw_skim(call->ok, "existed"), "true");
     if (!id.ptr)
         return pw_call_no_memory(call);
     pw_call_put_correlation(call, id); /* without another it is the instance's own */
@@ -287,7 +276,7 @@ bool pw_api_token_create(pw_call *call)
 {
     if (!pw_call_execute(call, call->route->command))
         return false;
-    pw_str id = member_text(call->ok, "id");
+    pw_str id = pw_skim_text(call->ok, "id");
     pw_call_put_location(call, "/v1/tokens", &id, 1);
     pw_call_answer_json(call, 201, call->ok);
     return true;
@@ -319,7 +308,7 @@ bool pw_api_command(pw_call *call)
     if (!pw_call_carry_out(call))
         return false;
     if (call->about->scope == PW_SCOPE_INSTANCE)
-        pw_call_put_token(call, pw_json_member(call->ok, "token"));
+        pw_call_put_token(call, pw_skim(call->ok, "token"));
     pw_call_answer_json(call, 200, pw_str_of(call->answer));
     return true;
 }

@@ -82,6 +82,8 @@ static waiting *new_waiting(pw_call *call, pw_str id, look (*looks)(pw_call *cal
     return w->id ? w : NULL;
 }
 
+static bool look_or_park(pw_call *call, waiting *w);
+
 static bool park(pw_call *call, waiting *w)
 {
     pawl_error err = { .code = PAWL_OK };
@@ -89,8 +91,12 @@ static bool park(pw_call *call, waiting *w)
     w->watched = PAWL_OK;
     *pw_exchange_own(w->exchange) = w;
     if (pawl_watch_open(&w->watch, call->api->p, w->id, w->what, w->token, there, w, &err) !=
-        PAWL_OK)
-        return pw_problem_of(&call->problem, &err);
+        PAWL_OK) {
+        if (w->last)
+            return pw_problem_of(&call->problem, &err);
+        w->last = true; /* it cannot be waited for here: the answer is where it is */
+        return look_or_park(call, w);
+    }
     pw_call_put_request_id(call);
     pw_exchange_park(w->exchange, w->again_ms && w->again_ms < left ? w->again_ms : left);
     return true;
@@ -129,14 +135,11 @@ static bool find_place(pw_call *call, waiting *w, place *out)
     char *head = NULL;
     if (pawl_head(call->api->p, w->id, &head, &err) != PAWL_OK)
         return pw_problem_of(&call->problem, &err);
-    pw_str token = pw_json_member(pw_str_of(head), "token"),
-           status = pw_json_member(pw_str_of(head), "status");
+    pw_str status = pw_skim_text(pw_str_of(head), "status");
     *out = (place){ .head = pw_arena_str(call->arena, pw_str_of(head)) };
-    for (size_t i = 0; i < token.len && token.ptr[i] >= '0' && token.ptr[i] <= '9'; i++)
-        out->token = 10 * out->token + (uint64_t)(token.ptr[i] - '0');
+    (void)pw_skim_number(pw_str_of(head), "token", &out->token);
     for (size_t i = 0; i < PW_LENGTH(ends); i++)
-        out->ended = out->ended || (status.len > 2 &&
-                                    pw_str_is((pw_str){ status.ptr + 1, status.len - 2 }, ends[i]));
+        out->ended = out->ended || pw_str_is(status, ends[i]);
     pawl_free(head);
     return out->head.ptr ? true : pw_call_no_memory(call);
 }
@@ -157,10 +160,10 @@ static void add_others(pw_buf *buf, pw_str object, pw_str first, pw_value parsed
     for (uint32_t i = 0; i < parsed.count; i++) {
         char name[64];
         (void)snprintf(name, sizeof name, PW_FMT, PW_ARG(members[i].key));
-        if (pw_json_member(first, name).ptr)
+        if (pw_skim(first, name).ptr)
             continue;
         pw_buf_printf(buf, ",\"%s\":", name);
-        pw_buf_str(buf, pw_json_member(object, name));
+        pw_buf_str(buf, pw_skim(object, name));
     }
 }
 
@@ -181,7 +184,7 @@ static bool answer_started(pw_call *call, waiting *w, const place *at)
     pw_buf_add(&buf, w->started.ptr, w->started.len - 1); /* '}' */
     add_others(&buf, at->head, w->started, head);
     for (size_t i = 0; shown && i < PW_LENGTH(members); i++) {
-        pw_str member = pw_json_member(pw_str_of(shown), members[i]);
+        pw_str member = pw_skim(pw_str_of(shown), members[i]);
         if (!member.ptr)
             continue;
         pw_buf_printf(&buf, ",\"%s\":", members[i]);
@@ -256,7 +259,7 @@ static look look_shown(pw_call *call, waiting *w)
     }
     if (pawl_show(call->api->p, w->id, &shown, &err) != PAWL_OK)
         return pw_problem_of(&call->problem, &err), LOOK_FAILED;
-    pw_call_put_token(call, pw_json_member(pw_str_of(shown), "token"));
+    pw_call_put_token(call, pw_skim(pw_str_of(shown), "token"));
     pw_call_answer_json(call, 200, pw_str_of(shown));
     pawl_free(shown);
     return LOOK_DONE;
@@ -312,7 +315,7 @@ static look look_log(pw_call *call, waiting *w)
     w->token = at.token;
     if (pawl_log(call->api->p, w->id, w->from, w->limit, &page, &err) != PAWL_OK)
         return pw_problem_of(&call->problem, &err), LOOK_FAILED;
-    bool empty = pw_str_is(pw_json_member(pw_str_of(page), "steps"), "[]");
+    bool empty = pw_str_is(pw_skim(pw_str_of(page), "steps"), "[]");
     bool answers = !empty || at.ended || w->last;
     if (answers) {
         put_token(call, at.token);
@@ -354,12 +357,12 @@ static look look_command(pw_call *call, waiting *w)
     if (pw_command_execute(call->api->p, w->request, NULL, NULL, &call->answer, &err) != PAWL_OK)
         return pw_problem_of(&call->problem, &err), LOOK_FAILED;
     pw_str answer = pw_str_of(call->answer);
-    if (pw_json_member(answer, "ok").ptr) {
+    if (pw_skim(answer, "ok").ptr) {
         pw_call_answer_json(call, 200, answer);
         return LOOK_DONE;
     }
     pw_value error = { 0 };
-    if (pw_json_parse(&error, pw_json_member(answer, "error"), NULL, call->arena, &err) != PAWL_OK)
+    if (pw_json_parse(&error, pw_skim(answer, "error"), NULL, call->arena, &err) != PAWL_OK)
         return pw_problem_of(&call->problem, &err), LOOK_FAILED;
     if (pw_str_is(pw_get_text(error, "code"), pawl_code_name(PAWL_TIMEOUT)) && !w->last)
         return LOOK_NOT_YET;

@@ -107,20 +107,30 @@ static pawl_code run_poll(pw_cmd *c, pawl_error *err)
 
 /* ---- answers: of one job, or of many */
 
-typedef pawl_code (*answer_fn)(pw_cmd *c, char **out, pawl_error *err);
+/* What one command, or one of many in it, says of a job. */
+typedef struct said {
+    pawl_job_answer answer;
+    pawl_job_failure failure;
+    uint64_t lease_ms; /* of a heartbeat */
+    const char *progress;
+    pw_value beat; /* what it was told */
+    pawl_error error;
+} said;
 
-static pawl_code complete_one(pw_cmd *c, char **out, pawl_error *err)
+typedef void (*read_fn)(pw_cmd *c, said *s);
+typedef pawl_code (*answer_fn)(pw_cmd *c, said **all, size_t count, pawl_error *err);
+
+static void read_complete(pw_cmd *c, said *s)
 {
-    const char *token = pw_cmd_needed(c, "token"), *result = pw_cmd_json(c, "result");
-    pawl_code code = pw_cmd_read(c, err);
-    return code == PAWL_OK ? pawl_job_complete(c->p, token, result, &c->asked, out, err) : code;
+    s->answer = (pawl_job_answer){ .struct_size = sizeof s->answer,
+                                   .token = pw_cmd_needed(c, "token"),
+                                   .result = pw_cmd_json(c, "result") };
 }
 
-static pawl_code fail_one(pw_cmd *c, char **out, pawl_error *err)
+static void read_fail(pw_cmd *c, said *s)
 {
-    const char *token = pw_cmd_needed(c, "token");
-    const pawl_job_failure failure = {
-        .struct_size = sizeof failure,
+    s->failure = (pawl_job_failure){
+        .struct_size = sizeof s->failure,
         .status = (int)pw_cmd_number(c, "status", 599),
         .title = pw_cmd_text(c, "title"),
         .detail = pw_cmd_text(c, "detail"),
@@ -128,16 +138,54 @@ static pawl_code fail_one(pw_cmd *c, char **out, pawl_error *err)
         .retryable = pw_cmd_flag(c, "retryable"),
         .retry_after_ms = pw_cmd_number(c, "retryAfterMs", INT64_MAX),
     };
-    pawl_code code = pw_cmd_read(c, err);
-    return code == PAWL_OK ? pawl_job_fail(c->p, token, &failure, &c->asked, out, err) : code;
+    s->answer = (pawl_job_answer){ .struct_size = sizeof s->answer,
+                                   .token = pw_cmd_needed(c, "token"),
+                                   .failure = &s->failure };
 }
 
-static pawl_code beat_one(pw_cmd *c, char **out, pawl_error *err)
+static void read_beat(pw_cmd *c, said *s)
 {
-    const char *token = pw_cmd_needed(c, "token"), *progress = pw_cmd_json(c, "progress");
-    uint64_t lease_ms = pw_cmd_number(c, "leaseMs", INT64_MAX);
-    pawl_code code = pw_cmd_read(c, err);
-    return code == PAWL_OK ? pawl_job_heartbeat(c->p, token, lease_ms, progress, out, err) : code;
+    s->answer.token = pw_cmd_needed(c, "token");
+    s->progress = pw_cmd_json(c, "progress");
+    s->lease_ms = pw_cmd_number(c, "leaseMs", INT64_MAX);
+}
+
+/* Together: they share commits. */
+static pawl_code answer(pw_cmd *c, said **all, size_t count, pawl_error *err)
+{
+    pawl_job_answer *answers = PW_NEW_ARRAY(&c->arena, pawl_job_answer, count);
+    if (!answers)
+        return pw_fail(err, PAWL_NO_MEMORY, "out of memory");
+    for (size_t i = 0; i < count; i++)
+        answers[i] = all[i]->answer;
+    pawl_code code = pawl_jobs_answer(c->p, answers, count, &c->asked, err);
+    for (size_t i = 0; i < count && code == PAWL_OK; i++) {
+        all[i]->error = answers[i].error;
+        all[i]->answer.repeated = answers[i].repeated;
+    }
+    return code;
+}
+
+static pawl_code beat(pw_cmd *c, said **all, size_t count, pawl_error *err)
+{
+    for (size_t i = 0; i < count; i++) {
+        char *told = NULL;
+        pawl_code code = pawl_job_heartbeat(c->p, all[i]->answer.token, all[i]->lease_ms,
+                                            all[i]->progress, &told, &all[i]->error);
+        if (code == PAWL_OK)
+            code = pw_json_parse(&all[i]->beat, pw_str_of(told), NULL, &c->arena, err);
+        all[i]->error.code = code;
+        pawl_free(told);
+    }
+    return PAWL_OK;
+}
+
+static pw_value told(pw_cmd *c, const said *s)
+{
+    if (!pw_is(s->beat, PW_NONE))
+        return s->beat;
+    return pw_object_of(
+        &c->arena, (pw_member[]){ { PW_LIT("repeated"), pw_bool(s->answer.repeated != 0) } }, 1);
 }
 
 static pw_value error_of(pw_cmd *c, const pawl_error *err)
@@ -156,69 +204,93 @@ static pw_value error_of(pw_cmd *c, const pawl_error *err)
 }
 
 /* One of many: its members are read as if it were alone. */
-static pw_value answer_of(pw_cmd *c, pw_value item, const pw_cmd_entry *known, answer_fn answer)
+static void read_item(pw_cmd *c, pw_value item, const pw_cmd_entry *known, read_fn read, said *out)
 {
-    pawl_error err = { .code = PAWL_OK };
-    char *text = NULL;
-    pw_value result = { 0 }, whole = c->request;
-    pawl_code code = PAWL_OK;
+    pw_value whole = c->request;
+    if (!pw_is(item, PW_OBJECT))
+        pw_cmd_refuse(c, PAWL_INVALID, "each of 'jobs' must be an object with a token");
     const pw_member *members = pw_is(item, PW_OBJECT) ? pw_members(item) : NULL;
-    if (!members && item.count == 0)
-        code = pw_fail(&err, PAWL_INVALID, "each of 'jobs' must be an object with a token");
-    for (uint32_t i = 0; members && i < item.count && code == PAWL_OK; i++) {
+    for (uint32_t i = 0; members && i < item.count; i++) {
         bool good = false;
         for (size_t m = 1; known->members[m] && !good; m++) /* the first is "jobs" */
             good = pw_str_is(members[i].key, known->members[m]);
         if (!good)
-            code = pw_fail(&err, PAWL_INVALID, "'%s' knows no member '" PW_FMT "' of a job",
-                           known->about.name, PW_ARG(members[i].key));
+            pw_cmd_refuse(c, PAWL_INVALID, "'%s' knows no member '" PW_FMT "' of a job",
+                          known->about.name, PW_ARG(members[i].key));
     }
-    if (code == PAWL_OK) {
-        c->request = item;
-        code = answer(c, &text, &err);
-        c->request = whole;
-        c->mistake = (pawl_error){ .code = PAWL_OK };
-    }
-    if (code == PAWL_OK)
-        code = pw_json_parse(&result, pw_str_of(text), NULL, &c->arena, &err);
-    pawl_free(text);
-    const pw_member member = { code == PAWL_OK ? PW_LIT("ok") : PW_LIT("error"),
-                               code == PAWL_OK ? result : error_of(c, &err) };
-    return pw_object_of(&c->arena, &member, 1);
+    c->request = item;
+    if (members)
+        read(c, out);
+    c->request = whole;
+    (void)!pw_cmd_read(c, &out->error);
+    c->mistake = (pawl_error){ .code = PAWL_OK };
 }
 
-static pawl_code run_answers(pw_cmd *c, const char *name, answer_fn answer, pawl_error *err)
+static pawl_code answer_many(pw_cmd *c, pw_value jobs, const pw_cmd_entry *known, read_fn read,
+                             answer_fn say, pawl_error *err)
+{
+    said *all = PW_NEW_ARRAY(&c->arena, said, jobs.count + 1);
+    said **good = PW_NEW_ARRAY(&c->arena, said *, jobs.count + 1);
+    size_t count = 0;
+    if (!all || !good)
+        return pw_fail(err, PAWL_NO_MEMORY, "out of memory");
+    for (uint32_t i = 0; i < jobs.count; i++) {
+        read_item(c, pw_item(jobs, i), known, read, &all[i]);
+        if (all[i].error.code == PAWL_OK)
+            good[count++] = &all[i];
+    }
+    pawl_code code = count ? say(c, good, count, err) : PAWL_OK;
+    pw_array_builder answers = { .arena = &c->arena };
+    for (uint32_t i = 0; i < jobs.count; i++) {
+        bool ok = all[i].error.code == PAWL_OK;
+        const pw_member member = { ok ? PW_LIT("ok") : PW_LIT("error"),
+                                   ok ? told(c, &all[i]) : error_of(c, &all[i].error) };
+        pw_array_add(&answers, pw_object_of(&c->arena, &member, 1));
+    }
+    c->result = pw_array_end(&answers);
+    return code;
+}
+
+static pawl_code run_answers(pw_cmd *c, const char *name, read_fn read, answer_fn say,
+                             pawl_error *err)
 {
     pw_value jobs = pw_get_lit(c->request, "jobs");
-    if (pw_is(jobs, PW_NONE))
-        return answer(c, &c->result_text, err);
-    const pw_cmd_entry *known = pw_commands_jobs.entries;
-    while (strcmp(known->about.name, name) != 0)
-        known++;
-    if (!pw_is(jobs, PW_ARRAY) || jobs.count > BATCH_MAX ||
-        !pw_is(pw_get_lit(c->request, "token"), PW_NONE))
+    if (!pw_is(jobs, PW_NONE)) {
+        const pw_cmd_entry *known = pw_commands_jobs.entries;
+        while (strcmp(known->about.name, name) != 0)
+            known++;
+        if (pw_is(jobs, PW_ARRAY) && jobs.count <= BATCH_MAX &&
+            pw_is(pw_get_lit(c->request, "token"), PW_NONE))
+            return answer_many(c, jobs, known, read, say, err);
         return pw_fail(err, PAWL_INVALID, "'jobs' must be an array of at most %d, and stand alone",
                        BATCH_MAX);
-    pw_array_builder answers = { .arena = &c->arena };
-    for (uint32_t i = 0; i < jobs.count; i++)
-        pw_array_add(&answers, answer_of(c, pw_item(jobs, i), known, answer));
-    c->result = pw_array_end(&answers);
-    return PAWL_OK;
+    }
+    said one = { .lease_ms = 0 }, *all = &one;
+    read(c, &one);
+    pawl_code code = pw_cmd_read(c, err);
+    if (code == PAWL_OK)
+        code = say(c, &all, 1, err);
+    if (code == PAWL_OK && one.error.code != PAWL_OK) {
+        *err = one.error;
+        return one.error.code;
+    }
+    c->result = told(c, &one);
+    return code;
 }
 
 static pawl_code run_complete(pw_cmd *c, pawl_error *err)
 {
-    return run_answers(c, "complete-job", complete_one, err);
+    return run_answers(c, "complete-job", read_complete, answer, err);
 }
 
 static pawl_code run_fail(pw_cmd *c, pawl_error *err)
 {
-    return run_answers(c, "fail-job", fail_one, err);
+    return run_answers(c, "fail-job", read_fail, answer, err);
 }
 
 static pawl_code run_heartbeat(pw_cmd *c, pawl_error *err)
 {
-    return run_answers(c, "heartbeat-job", beat_one, err);
+    return run_answers(c, "heartbeat-job", read_beat, beat, err);
 }
 
 /* ---- looking, and limits */

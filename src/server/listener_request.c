@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "server/listener_internal.h"
+#include "server/problem.h"
 
 enum {
     HEADER_COST = 64,  /* bytes that libmicrohttpd needs beside the text of each header, cookie and
@@ -27,25 +28,24 @@ enum {
     POOL_SPARE = 2048, /* of them for the headers of the answer: HEADERS_MAX, and its own */
 };
 
-/* clang-format off */
 static const struct {
-    unsigned status;
-    const char *text;
-    bool retry;
+    pw_http_problem kind;
+    const char *detail;
 } refusals[PW_REFUSALS] = {
-    [PW_REFUSE_TARGET] = { 400, "\"title\":\"Bad Request\",\"status\":400,\"detail\":\"the request's target is not a path\"", false },
-    [PW_REFUSE_HEADER] = { 400, "\"title\":\"Bad Request\",\"status\":400,\"detail\":\"a header is malformed\"", false },
-    [PW_REFUSE_HOST] = { 400, "\"title\":\"Bad Request\",\"status\":400,\"detail\":\"there must be one Host header\"", false },
-    [PW_REFUSE_FRAMING] = { 400, "\"title\":\"Bad Request\",\"status\":400,\"detail\":\"it is not clear where the body ends\"", false },
-    [PW_REFUSE_BODY] = { 413, "\"title\":\"Content Too Large\",\"status\":413,\"detail\":\"the body is larger than the limit\"", false },
-    [PW_REFUSE_EXPECT] = { 417, "\"title\":\"Expectation Failed\",\"status\":417,\"detail\":\"only 100-continue may be expected\"", false },
-    [PW_REFUSE_HEADERS] = { 431, "\"title\":\"Request Header Fields Too Large\",\"status\":431,\"detail\":\"request line and headers are larger than the limit\"", false },
-    [PW_REFUSE_CODING] = { 501, "\"title\":\"Not Implemented\",\"status\":501,\"detail\":\"only the transfer coding chunked is understood\"", false },
-    [PW_REFUSE_BODIES] = { 503, "\"title\":\"Service Unavailable\",\"status\":503,\"detail\":\"the server holds as many bytes of requests as it may\"", true },
-    [PW_REFUSE_MEMORY] = { 503, "\"title\":\"Service Unavailable\",\"status\":503,\"detail\":\"out of memory\"", true },
-    [PW_REFUSE_STOPPING] = { 503, "\"title\":\"Service Unavailable\",\"status\":503,\"detail\":\"the server is stopping\"", true },
+    [PW_REFUSE_TARGET] = { PW_PROBLEM_BAD_REQUEST, "the request's target is not a path" },
+    [PW_REFUSE_HEADER] = { PW_PROBLEM_BAD_HEADER, "a header is malformed" },
+    [PW_REFUSE_HOST] = { PW_PROBLEM_BAD_HEADER, "there must be one Host header" },
+    [PW_REFUSE_FRAMING] = { PW_PROBLEM_BAD_REQUEST, "it is not clear where the body ends" },
+    [PW_REFUSE_BODY] = { PW_PROBLEM_TOO_LARGE, "the body is larger than the limit" },
+    [PW_REFUSE_EXPECT] = { PW_PROBLEM_EXPECTATION, "only 100-continue may be expected" },
+    [PW_REFUSE_HEADERS] = { PW_PROBLEM_HEADERS,
+                            "request line and headers are larger than the limit" },
+    [PW_REFUSE_CODING] = { PW_PROBLEM_CODING, "only the transfer coding chunked is understood" },
+    [PW_REFUSE_BODIES] = { PW_PROBLEM_FULL,
+                           "the server holds as many bytes of requests as it may" },
+    [PW_REFUSE_MEMORY] = { PW_PROBLEM_MEMORY, "out of memory" },
+    [PW_REFUSE_STOPPING] = { PW_PROBLEM_STOPPING, "the server is stopping" },
 };
-/* clang-format on */
 
 static pw_connection *connection_of(struct MHD_Connection *mhd)
 {
@@ -197,7 +197,7 @@ static enum MHD_Result refuse(pw_connection *c, struct MHD_Connection *mhd, pw_r
     l->counts.refused++;
     (void)pthread_mutex_unlock(&l->lock);
     change_phase(c, PHASE_SENDING);
-    return MHD_queue_response(mhd, refusals[why].status, l->refusals[why]);
+    return MHD_queue_response(mhd, pw_http_problem_status(refusals[why].kind), l->refusals[why]);
 }
 
 static enum MHD_Result send_answer(pw_exchange *x, struct MHD_Connection *mhd)
@@ -206,7 +206,7 @@ static enum MHD_Result send_answer(pw_exchange *x, struct MHD_Connection *mhd)
     struct MHD_Response *answer = x->answer;
     change_phase(x->connection, PHASE_SENDING);
     if (!answer)
-        return MHD_queue_response(mhd, refusals[PW_REFUSE_MEMORY].status,
+        return MHD_queue_response(mhd, pw_http_problem_status(PW_PROBLEM_MEMORY),
                                   l->refusals[PW_REFUSE_MEMORY]);
     x->answer = NULL;
     if (l->draining ||
@@ -370,21 +370,38 @@ __attribute__((format(printf, 2, 0))) static void on_complaint(void *context, co
 
 /* ---- its life */
 
+/* NULL: out of memory. */
+static char *refusal_text(pw_refusal why, size_t *length)
+{
+    pw_problem problem = { 0 };
+    pw_arena arena;
+    pw_arena_init(&arena, 0);
+    (void)pw_problem_http(&problem, refusals[why].kind, "%s", refusals[why].detail);
+    pw_str text = pw_problem_text(&problem, (pw_str){ 0 }, (pw_str){ 0 }, false, &arena);
+    char *copy = text.ptr ? pw_strdup(text) : NULL;
+    *length = text.len;
+    pw_arena_done(&arena);
+    return copy;
+}
+
+/* Made when the listener opens: to refuse takes no memory. */
 static struct MHD_Response *refusal_response(pw_refusal why)
 {
-    static const char before[] = "{\"type\":\"about:blank\",", after[] = "}\n";
-    char text[256];
-    int len = snprintf(text, sizeof text, "%s%s%s", before, refusals[why].text, after);
-    PW_ASSERT(len > 0 && (size_t)len < sizeof text);
-    struct MHD_Response *response =
-        MHD_create_response_from_buffer((size_t)len, text, MHD_RESPMEM_MUST_COPY);
-    if (!response)
+    size_t length = 0;
+    char *text = refusal_text(why, &length);
+    if (!text)
         return NULL;
+    struct MHD_Response *response =
+        MHD_create_response_from_buffer_with_free_callback(length, text, pw_free);
+    if (!response) {
+        pw_free(text);
+        return NULL;
+    }
+    bool retry = pw_http_problem_status(refusals[why].kind) == 503;
     if (MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE,
                                 "application/problem+json") == MHD_YES &&
         MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close") == MHD_YES &&
-        (!refusals[why].retry ||
-         MHD_add_response_header(response, MHD_HTTP_HEADER_RETRY_AFTER, "1") == MHD_YES))
+        (!retry || MHD_add_response_header(response, MHD_HTTP_HEADER_RETRY_AFTER, "1") == MHD_YES))
         return response;
     MHD_destroy_response(response);
     return NULL;

@@ -69,6 +69,11 @@ static unsigned status_of(pawl_code code, pawl_reason reason)
 
 /* ---- making */
 
+unsigned pw_http_problem_status(pw_http_problem kind)
+{
+    return http_rows[kind].status;
+}
+
 bool pw_problem_http(pw_problem *problem, pw_http_problem kind, const char *format, ...)
 {
     if (problem->status)
@@ -184,51 +189,4 @@ pw_str pw_problem_text(const pw_problem *problem, pw_str path, pw_str findings, 
     pw_str text = buf.failed ? (pw_str){ 0 } : pw_arena_str(arena, pw_buf_view(&buf));
     pw_buf_done(&buf);
     return text;
-}
-
-/* ---- reading what we wrote */
-
-/* Behind the string that begins at `at`. */
-static size_t behind_string(pw_str text, size_t at)
-{
-    for (at++; at < text.len && text.ptr[at] != '"'; at++)
-        if (text.ptr[at] == '\\')
-            at++;
-    return at + 1;
-}
-
-/* Behind the value that begins at `at`: at the ',' or '}' of the object that it is in. */
-static size_t behind_value(pw_str text, size_t at)
-{
-    for (size_t depth = 0; at < text.len;) {
-        char c = text.ptr[at];
-        if (c == '"') {
-            at = behind_string(text, at);
-            continue;
-        }
-        if (c == '{' || c == '[')
-            depth++;
-        else if (depth > 0 && (c == '}' || c == ']'))
-            depth--;
-        else if (depth == 0 && (c == ',' || c == '}'))
-            break;
-        at++;
-    }
-    return at < text.len ? at : text.len;
-}
-
-pw_str pw_json_member(pw_str object, const char *name)
-{
-    size_t at = 1;
-    while (at < object.len && object.ptr[at] == '"') {
-        size_t end = behind_string(object, at);
-        if (end >= object.len)
-            break;
-        pw_str key = { object.ptr + at + 1, end - at - 2 };
-        size_t last = behind_value(object, end + 1); /* ':' */
-        if (pw_str_is(key, name))
-            return (pw_str){ object.ptr + end + 1, last - end - 1 };
-        at = last + 1;
-    }
-    return (pw_str){ 0 };
 }

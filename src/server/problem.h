@@ -23,6 +23,12 @@
     X(MEDIA_TYPE, 415, "media-type", INVALID, "send the body as the detail says")                  \
     X(DOCUMENT, 422, "document-not-valid", INVALID,                                                \
       "mend the document: the findings say where and how")                                         \
+    X(TOO_LARGE, 413, "too-large", INVALID, "send less: the detail names the limit")               \
+    X(EXPECTATION, 417, "expectation-failed", INVALID, "leave the header Expect out")              \
+    X(HEADERS, 431, "header-too-large", INVALID, "send fewer or shorter headers")                  \
+    X(CODING, 501, "coding-not-known", INVALID, "send the body as it is, or chunked")              \
+    X(FULL, 503, "server-full", BUSY, "try again later, with less at once")                        \
+    X(MEMORY, 503, "no-memory", NO_MEMORY, "try again later")                                      \
     X(NOT_READY, 503, "not-ready", IO,                                                             \
       "mend what the detail names; what was answered is not lost")                                 \
     X(STOPPING, 503, "stopping", BUSY, "try again, at another server or once this one is back")
@@ -49,6 +55,7 @@ typedef struct pw_problem {
 bool pw_problem_http(pw_problem *problem, pw_http_problem kind, const char *format, ...)
     PW_PRINTF(3, 4);
 bool pw_problem_of(pw_problem *problem, const pawl_error *err);
+unsigned pw_http_problem_status(pw_http_problem kind);
 /* Out of the "error" of a command's answer. */
 bool pw_problem_told(pw_problem *problem, pw_value error);
 
@@ -58,9 +65,6 @@ bool pw_problem_told(pw_problem *problem, pw_value error);
 pw_str pw_problem_text(const pw_problem *problem, pw_str path, pw_str findings, bool as_command,
                        pw_arena *arena);
 
-/* A member of an object that this program has written (compact, valid), as text, without parsing
- * the rest; ptr NULL: absent. */
-pw_str pw_json_member(pw_str object, const char *name);
 /* {"code","reason"?,"message"} as a command's answer has it. */
 void pw_problem_error(const pw_problem *problem, pw_buf *buf);
 #endif

@@ -36,7 +36,7 @@ static const char order[] =
     "}' } } }, output: { as: '${ $input + { sub: .n } }' } }\n"
     "  - ask:\n"
     "      call: userTask\n"
-    "      with: { key: ok, title: Well, form: { schema: { properties: { answer: { pattern: '^y' } } } } }\n"
+    "      with: { key: ok, title: Well, form: { schema: { properties: { answer: { pattern: '^[yn]' } } } } }\n"
     "      output: { as: '${ $input + { answer: .answer } }' }\n"
     "  - tell: { emit: { event: { with: { type: com.example.told, data: '${ . }' } } }, output: { "
     "as: '${ $input }' } }\n"
@@ -471,6 +471,93 @@ TEST(alloc, setting_a_status_in_memory)
 TEST(alloc, setting_a_status_on_disk)
 {
     status_case(true);
+}
+
+/* ---- jobs */
+
+static const char boxes[] =
+    "document: { dsl: '1.0.3', namespace: alloc, name: boxes, version: '1.0.0' }\n"
+    "do: [ { pack: { call: pack, with: { n: 1 }, metadata: { pawl: { priority: 3 } } } } ]\n";
+
+static pawl_code start_boxes(fixture *f, unsigned number, char **id)
+{
+    char key[32];
+    (void)snprintf(key, sizeof key, "boxes-%u", number);
+    const pawl_start_options options = { .struct_size = sizeof options,
+                                         .name = "alloc/boxes",
+                                         .key = key };
+    return pawl_start(f->p, &options, id, NULL, &f->err);
+}
+
+static pawl_code take_box(fixture *f, uint64_t wait_ms, char token[128])
+{
+    static const char *const functions[] = { "pack" };
+    const pawl_poll_options options = { .struct_size = sizeof options,
+                                        .functions = functions,
+                                        .function_count = 1,
+                                        .namespaces = "[\"alloc\"]",
+                                        .wait_ms = wait_ms };
+    char *jobs = NULL;
+    token[0] = '\0';
+    pawl_code code = pawl_jobs_poll(f->p, &options, &jobs, &f->err);
+    if (code == PAWL_OK && strcmp(jobs, "{\"jobs\":[]}") != 0)
+        EXPECT_INT(sscanf(jobs, "{\"jobs\":[{\"token\":\"%127[^\"]\"", token), 1);
+    pawl_free(jobs);
+    return code;
+}
+
+/* From the start to the result, with a worker that finds no memory in the engine. */
+static void job_case(bool on_disk)
+{
+    fixture f;
+    fixture_init(&f, on_disk);
+    fixture_open(&f);
+    EXPECT_OK(pawl_deploy(f.p, boxes, strlen(boxes), NULL, NULL, NULL, &f.err), f.err);
+    unsigned nth = 1, calm = 0, refused[4] = { 0 };
+    for (bool happened = true; goes_on(nth - 1, happened, &calm); nth++) {
+        char *id = NULL, token[128] = "", *beat = NULL, *told = NULL, *text = NULL;
+        pawl_code codes[4] = { PAWL_OK, PAWL_OK, PAWL_OK, PAWL_NO_MEMORY };
+        shortage s = begin_shortage(nth);
+        codes[0] = start_boxes(&f, nth, &id);
+        if (codes[0] == PAWL_OK)
+            codes[1] = take_box(&f, 20, token);
+        if (token[0])
+            codes[2] = pawl_job_heartbeat(f.p, token, 0, "{\"n\":1}", &beat, &f.err);
+        if (token[0])
+            codes[3] = pawl_job_complete(f.p, token, "{\"packed\":1}", NULL, &told, &f.err);
+        happened = end_shortage(&s);
+        for (int i = 0; i < 4; i++) {
+            EXPECT_DONE_OR_NO_MEMORY(codes[i], f.err);
+            refused[i] += codes[i] != PAWL_OK;
+        }
+        if (codes[0] != PAWL_OK)
+            EXPECT_OK(start_boxes(&f, nth, &id), f.err);
+        while (!token[0])
+            EXPECT_OK(take_box(&f, WAIT_MS, token), f.err);
+        if (codes[3] != PAWL_OK) { /* it was not taken */
+            EXPECT_OK(pawl_job_complete(f.p, token, "2", NULL, &told, &f.err), f.err);
+            EXPECT_TEXT(told, "{\"repeated\":false}");
+        }
+        EXPECT_OK(pawl_wait(f.p, id, PAWL_WAIT_END, WAIT_MS, &text, &f.err), f.err);
+        expect_ask(text, "[.status, .token]", "[\"completed\",2]");
+        expect_ask(text, ".output", codes[3] == PAWL_OK ? "{\"packed\":1}" : "2");
+        pawl_free(beat);
+        pawl_free(told);
+        pawl_free(text);
+        pawl_free(id);
+    }
+    EXPECT(refused[0] > 5 && refused[1] > 5 && refused[2] > 2 && refused[3] > 5);
+    fixture_done(&f);
+}
+
+TEST(alloc, doing_jobs_in_memory)
+{
+    job_case(false);
+}
+
+TEST(alloc, doing_jobs_on_disk)
+{
+    job_case(true);
 }
 
 TEST(alloc, looking_on_disk)

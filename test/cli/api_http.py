@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 """What holds for every route: methods, paths, queries, types, bodies, headers, and problem documents."""
 import re
+import resource
+import signal
 import socket
 
-from harness import ROOT, case, main
+from harness import ROOT, case, main, until
 from openapi import operations
 from web import serve
 
@@ -111,6 +113,7 @@ def _(room):
     web.post("/v1/instances", '{"name":"t/hello"}', headers={"Content-Type": None}).problem(415, "media-type")
     web.post("/v1/definitions", HELLO, kind="application/xml").problem(415, "media-type")
     web.post("/v1/instances").problem(415, "media-type")
+    web.post("/v1/instances", '{"name":"t/hello"}', headers={"Content-Encoding": "gzip"}).problem(415, "media-type").says("gzip")
     for body, word in (("{", "JSON line 1"), ("[]", "object"), ("null", "object"), ('{"name":"x"} x', "JSON line 1"),
                        (b'{"a":"\xff"}', "UTF-8")):
         web.post("/v1/instances", body).problem(400, "bad-body").says(word)
@@ -175,9 +178,11 @@ def _(room):
 @case("a request that is too large is refused before it is read, with the limit's name")
 def _(room):
     web = serve(room, settings={"Server:MaxBody": 2048, "Server:MaxHeader": 2048})
-    assert web.post("/v1/definitions", "x" * 2049, kind="application/yaml").status == 413
-    assert web.post("/v1/instances", '{"input":"' + "x" * 4000 + '"}').status == 413
-    assert web.get("/v1/instances", headers={"X-Much": "y" * 4000}).status == 431
+    web.post("/v1/definitions", "x" * 2049, kind="application/yaml").problem(413, "too-large")
+    web.post("/v1/instances", '{"input":"' + "x" * 4000 + '"}').problem(413, "too-large")
+    web.get("/v1/instances", headers={"X-Much": "y" * 2000}).problem(431, "header-too-large")
+    assert web.get("/v1/instances", headers={"X-Much": "y" * 20000}).status == 431
+    web.post("/v1/instances", "{}", headers={"Expect": "a miracle"}).problem(417, "expectation-failed")
     web.get("/v1/instances").gives(200)
 
 
@@ -218,6 +223,24 @@ def _(room):
     web = serve(room)
     assert web.get("/health/live").gives(200).json == {"status": "live"}
     assert web.get("/health/ready").gives(200).json == {"status": "ready"}
+
+
+@case("a server whose store cannot be written is not ready, says why, and is ready again when it can")
+def _(room):
+    web = serve(room)
+    web.deploy(HELLO)
+    assert web.stop().code == 0
+    none = resource.RLIM_INFINITY
+    web = serve(room, preexec_fn=lambda: signal.signal(signal.SIGXFSZ, signal.SIG_IGN))
+    resource.prlimit(web.process.pid, resource.RLIMIT_FSIZE, (65536, none))
+    big = {"name": "t/hello", "input": {"who": "x" * 100000}}
+    until(lambda: web.post("/v1/instances", big).status == 503, "a store that is full")
+    web.get("/health/ready").problem(503, "not-ready")
+    web.get("/health/live").gives(200)
+    web.get("/v1/instances").gives(200)
+    resource.prlimit(web.process.pid, resource.RLIMIT_FSIZE, (none, none))
+    until(lambda: web.get("/health/ready").status == 200, "a store that can be written")
+    web.post("/v1/instances?wait=30s", big).gives(201)
 
 
 if __name__ == "__main__":

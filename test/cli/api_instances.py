@@ -375,6 +375,12 @@ def _(room):
     one = web.post("/v1/commands", {"command": "start", "name": "t/hello", "input": {"who": 1}}).gives(200).json["ok"]["id"]
     shown = web.post("/v1/commands", {"command": "wait", "id": one, "timeoutMs": 30000}).gives(200).json["ok"]
     assert shown["output"] == {"hello": 1}, shown
+    nap = web.deploy(NAP) and web.start("t/nap")
+    moved = {"command": "wait", "id": nap["id"], "for": "moved", "timeoutMs": 30000}
+    settled = web.post("/v1/commands", {**moved, "for": "idle"}).gives(200).json["ok"]
+    waiting = web.later("POST", "/v1/commands", {**moved, "token": settled["token"]})
+    web.post(f"/v1/instances/{nap['id']}/suspend").gives(200)
+    assert waiting().gives(200).json["ok"]["token"] == settled["token"] + 1
     answer = web.post("/v1/commands", {"command": "show", "id": "none"}).problem(404, "no-such-instance")
     assert answer.json["error"] == {"code": "not-found", "reason": "no-such-instance", "message": answer.json["detail"]}, answer.told()
     answer = web.post("/v1/commands", {"command": "deploy", "text": "x: 1"}).problem(422, "document-not-valid")
@@ -382,7 +388,7 @@ def _(room):
     web.post("/v1/commands", {"command": "sohw", "id": one}).problem(400, "bad-body").says("sohw")
     web.post("/v1/commands", {"id": one}).problem(400, "bad-body").says("command")
     web.post("/v1/commands", {"command": "show", "id": one, "x": 1}).problem(400, "invalid").says("'x'")
-    assert len(web.post("/v1/commands", {"command": "list", "correlation": one}).gives(200).json["ok"]["instances"]) == 1
+    assert len(web.post("/v1/commands", {"command": "list", "correlation": one}).gives(200).json["ok"]["instances"]) == 1, "its own id"
     assert web.post("/v1/commands", {"command": "list", "correlation": "x"}).gives(200).json["ok"]["instances"] == []
 
 

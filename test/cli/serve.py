@@ -459,6 +459,20 @@ def _(room):
     assert served.ended() == 0, served.text()
 
 
+@case("a command by the store's socket that comes while it stops is carried out by the next owner: itself")
+def _(room):
+    room.file("ask.yaml", ASK)
+    served = Served(room, "--deploy", "ask.yaml", "--set", "Server:ShutdownTimeout=1h", "--set", "Server:IdleTimeout=1h")
+    held = unread(served)
+    served.signal(signal.SIGTERM)
+    until(lambda: not room.exists("s.db-sock"), "the end of the socket")
+    late = room.start("start", "t/ask", "--db", "s.db", "--no-wait")
+    held.close()
+    assert served.ended() == 0, served.text()
+    room.finish(late).exits(0)
+    assert room.pawl("ls", "--db", "s.db").exits(0).out.count("t/ask 1.0.0") == 1
+
+
 @case("what was answered with success while it was stopped is there after it")
 def _(room):
     room.file("steps.yaml", STEPS)

@@ -133,13 +133,13 @@ class Server(Client):
         return self.room.finish(self.process)
 
 
-def serve(room, *flags, db="pawl.db", settings=None, env=None):
-    """Starts it and waits until it says where it listens. `settings` are keys of the configuration."""
+def serve(room, *flags, db="pawl.db", settings=None, env=None, **more):
+    """Starts it and waits until it says where it listens. `settings` are keys of the configuration; more is Popen's."""
     words = ["serve", "--db", db, "--listen", "127.0.0.1:0"]
     if settings:
         room.file("settings.json", json.dumps(nested(settings)))
         words += ["--config", "settings.json"]
-    process = room.start(*words, *flags, env=env)
+    process = room.start(*words, *flags, env=env, **more)
     seen = []
 
     def address():

@@ -1,6 +1,6 @@
-/* schema.c - any two values, a line each, as a schema and what it is to be held against: whatever the first one is,
- * checking and validating end with an answer that says where and why. What is a schema says the same each time, the
- * same within `allOf`, and the contrary within `not`. */
+/* schema.c - any two values, a line each, as a schema and what it is to be held against: whatever
+ * the first one is, checking and validating end with an answer that says where and why. What is a
+ * schema says the same each time, the same within `allOf`, and the contrary within `not`. */
 #include "fuzz.h"
 #include "base/json.h"
 #include "expr/expr.h"
@@ -55,12 +55,13 @@ static void compare(pw_value schema, pw_value value, pw_arena *arena)
     answer first = ask(schema, value, arena), again = ask(schema, value, arena);
     FUZZ_CHECK(first.fits == again.fits && first.stopped == again.stopped);
     pw_str text = pw_json_text(arena, schema, PW_JSON_COMPACT);
-    if (first.stopped || memmem(text.ptr, text.len, "Ref", 3) || memmem(text.ptr, text.len, "ref", 3))
+    if (first.stopped || memmem(text.ptr, text.len, "Ref", 3) ||
+        memmem(text.ptr, text.len, "ref", 3))
         return; /* a reference to the whole would mean something else */
     answer all = ask(within(arena, "allOf", pw_array(arena, &schema, 1)), value, arena);
     answer not = ask(within(arena, "not", schema), value, arena);
     FUZZ_CHECK(all.stopped || all.fits == first.fits);
-    FUZZ_CHECK(not.stopped || not.fits != first.fits);
+    FUZZ_CHECK(not .stopped || not .fits != first.fits);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -201,8 +201,9 @@ def _(room):
         assert len(client.post("/echo", b"x" * 100000).body) == 100000 + len("POST 2 /echo \n")
         answer = client.ask(b"POST /e HTTP/1.1\r\nHost: h\r\nContent-Length: 100001\r\n\r\n")
         assert answer.status == 413 and answer.headers["connection"] == "close", answer
-        assert json.loads(answer.body) == {"type": "about:blank", "title": "Content Too Large", "status": 413,
-                                           "detail": "the body is larger than the limit"}
+        assert json.loads(answer.body) == {"type": "urn:pawl:problem:too-large", "title": "Too large", "status": 413,
+                                           "detail": "the body is larger than the limit", "code": "too-large",
+                                           "action": "send less: the detail names the limit"}
         assert client.ends() == b""
     for length in (b"18446744073709551615", b"18446744073709551616", b"99999999999999999999999999"):
         with demo.client() as client:

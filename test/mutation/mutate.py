@@ -47,7 +47,7 @@ STORE = ['store/conformance', 'store/conformance_rows', 'store/conformance_bookm
          'store/conformance_identity', 'store/conformance_messages', 'store/conformance_listeners',
          'store/conformance_definitions', 'store/leases', 'store/sqlite', 'store/sqlite_lists', 'store/sqlite_messages', 'cost',
          'store/sqlite_disk']
-ENGINE = ['unit/engine_api', 'unit/engine_run', 'unit/engine_failure', 'unit/engine_recovery', 'unit/engine_child',
+ENGINE = ['unit/engine_api', 'unit/engine_run', 'unit/engine_failure', 'unit/engine_recovery', 'unit/engine_child', 'unit/engine_jobs',
           'unit/engine_start_handler', 'unit/engine_resume_handler', 'unit/engine_request', 'unit/engine_watch',
           'unit/engine_token', 'unit/engine_bookmark']
 FUZZ = ['fuzz/state', 'fuzz/row', 'alloc']
@@ -55,8 +55,11 @@ CRASH = ['crash/power', 'crash/points']
 ORDER = {
     'base': ['unit/base/schema', 'unit/expr-patterns'] + UNIT,
     'policy': UNIT + ENGINE,
+    'drivers': ['unit/workers', 'unit/engine_jobs'],
+    'config': ['unit/config', 'fuzz/config'],
     'engine': ENGINE + ['unit/engine_leases'] + CRASH,
     'core': UNIT + ENGINE + FUZZ + ['crash/points'],
+    'server': ['unit/server/routes', 'alloc_api'],
     'store': ['store/parts'] + STORE + ENGINE + FUZZ + CRASH,
 }
 FAILED = re.compile(r'^not ok \d+ - (.*)$', re.MULTILINE)

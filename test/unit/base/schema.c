@@ -1,5 +1,5 @@
-/* JSON Schema: what fits, what does not, where and why. Patterns are of expr, whose tests have them too; here a
- * pattern is text that must stand somewhere, or at the beginning with '^'. */
+/* JSON Schema: what fits, what does not, where and why. Patterns are of expr, whose tests have them
+ * too; here a pattern is text that must stand somewhere, or at the beginning with '^'. */
 #include "test.h"
 #include "base/json.h"
 #include "base/schema.h"
@@ -123,7 +123,8 @@ TEST(schema, enum_and_const_compare_by_value)
     EXPECT_ALL("{\"const\":{\"a\":1,\"b\":2}}", { "{\"b\":2,\"a\":1}", 1 }, { "{\"a\":1}", 0 });
     EXPECT_ALL("{\"const\":null}", { "null", 1 }, { "0", 0 });
     EXPECT_ALL("{\"const\":false}", { "false", 1 }, { "0", 0 }, { "null", 0 });
-    EXPECT_ALL("{\"const\":9007199254740993}", { "9007199254740993", 1 }, { "9007199254740992", 0 });
+    EXPECT_ALL("{\"const\":9007199254740993}", { "9007199254740993", 1 },
+               { "9007199254740992", 0 });
     EXPECT_ALL("{\"enum\":[]}", { "1", 0 });
 }
 
@@ -135,15 +136,16 @@ TEST(schema, bounds_of_numbers)
     EXPECT_ALL("{\"maximum\":300}", { "300.0", 1 }, { "300.00000000000001", 0 }, { "-1e400", 1 });
     EXPECT_ALL("{\"exclusiveMinimum\":0}", { "0", 0 }, { "1e-400", 1 }, { "-1", 0 });
     EXPECT_ALL("{\"exclusiveMaximum\":3}", { "3", 0 }, { "2.9", 1 });
-    EXPECT_ALL("{\"minimum\":9007199254740993}", { "9007199254740992", 0 }, { "9007199254740993", 1 });
+    EXPECT_ALL("{\"minimum\":9007199254740993}", { "9007199254740992", 0 },
+               { "9007199254740993", 1 });
 }
 
 TEST(schema, multiples_are_exact)
 {
     EXPECT_ALL("{\"multipleOf\":2}", { "4", 1 }, { "-4", 1 }, { "0", 1 }, { "7", 0 }, { "2.5", 0 },
                { "null", 1 });
-    EXPECT_ALL("{\"multipleOf\":0.01}", { "19.99", 1 }, { "4.35", 1 }, { "0.0075", 0 }, { "1e3", 1 },
-               { "4.350", 1 });
+    EXPECT_ALL("{\"multipleOf\":0.01}", { "19.99", 1 }, { "4.35", 1 }, { "0.0075", 0 },
+               { "1e3", 1 }, { "4.350", 1 });
     EXPECT_ALL("{\"multipleOf\":1.5}", { "4.5", 1 }, { "35", 0 }, { "0", 1 });
     EXPECT_ALL("{\"multipleOf\":1e-8}", { "12391239123", 1 });
     EXPECT_ALL("{\"multipleOf\":100}", { "1e2", 1 }, { "150", 0 }, { "1e30", 1 }, { "10", 0 });
@@ -158,8 +160,8 @@ TEST(schema, multiples_are_exact)
 
 TEST(schema, lengths_count_characters)
 {
-    EXPECT_ALL("{\"minLength\":2,\"maxLength\":3}", { "\"a\"", 0 }, { "\"ab\"", 1 }, { "\"abcd\"", 0 },
-               { "\"\\u00e4\\u00f6\"", 1 }, { "\"\\ud83d\\ude00\"", 0 },
+    EXPECT_ALL("{\"minLength\":2,\"maxLength\":3}", { "\"a\"", 0 }, { "\"ab\"", 1 },
+               { "\"abcd\"", 0 }, { "\"\\u00e4\\u00f6\"", 1 }, { "\"\\ud83d\\ude00\"", 0 },
                { "\"\\ud83d\\ude00\\ud83d\\ude00\\ud83d\\ude00\"", 1 }, { "[1,2,3,4]", 1 });
     EXPECT_ALL("{\"minLength\":2.0}", { "\"a\"", 0 }, { "\"ab\"", 1 });
 }
@@ -174,11 +176,12 @@ TEST(schema, patterns_are_not_anchored)
 
 TEST(schema, items_and_prefix_items)
 {
-    EXPECT_ALL("{\"items\":{\"type\":\"integer\"}}", { "[1,2]", 1 }, { "[1,\"x\"]", 0 }, { "[]", 1 },
-               { "{\"0\":\"x\"}", 1 });
+    EXPECT_ALL("{\"items\":{\"type\":\"integer\"}}", { "[1,2]", 1 }, { "[1,\"x\"]", 0 },
+               { "[]", 1 }, { "{\"0\":\"x\"}", 1 });
     EXPECT_ALL("{\"items\":false}", { "[]", 1 }, { "[1]", 0 });
-    EXPECT_ALL("{\"prefixItems\":[{\"type\":\"integer\"},{\"type\":\"string\"}]}", { "[1,\"a\"]", 1 },
-               { "[1]", 1 }, { "[]", 1 }, { "[\"a\",1]", 0 }, { "[1,\"a\",null]", 1 });
+    EXPECT_ALL("{\"prefixItems\":[{\"type\":\"integer\"},{\"type\":\"string\"}]}",
+               { "[1,\"a\"]", 1 }, { "[1]", 1 }, { "[]", 1 }, { "[\"a\",1]", 0 },
+               { "[1,\"a\",null]", 1 });
     EXPECT_ALL("{\"prefixItems\":[{}],\"items\":{\"type\":\"integer\"}}", { "[\"a\",1,2]", 1 },
                { "[\"a\",\"b\"]", 0 });
 }
@@ -190,7 +193,8 @@ TEST(schema, items_of_older_drafts)
                { "[1,2]", 1 }, { "[1]", 1 }, { "[\"a\"]", 0 }, { "[1,2,3]", 0 });
     EXPECT_ALL("{\"items\":[{}],\"additionalItems\":{\"type\":\"string\"}}", { "[1,\"a\"]", 1 },
                { "[1,2]", 0 });
-    EXPECT_ALL("{\"items\":{},\"additionalItems\":false}", { "[1,2]", 1 }); /* it has no meaning here */
+    EXPECT_ALL("{\"items\":{},\"additionalItems\":false}",
+               { "[1,2]", 1 }); /* it has no meaning here */
 }
 
 TEST(schema, counts_of_items)
@@ -203,8 +207,9 @@ TEST(schema, unique_items)
 {
     EXPECT_ALL("{\"uniqueItems\":true}", { "[1,2]", 1 }, { "[1,1.0]", 0 }, { "[1,true]", 1 },
                { "[0,false]", 1 }, { "[{\"a\":1,\"b\":2},{\"b\":2,\"a\":1}]", 0 },
-               { "[[1],[2],[1]]", 0 }, { "[\"a\",\"b\",\"a\"]", 0 }, { "[]", 1 }, { "[null,null]", 0 },
-               { "[{\"a\":false},{\"a\":0}]", 1 }, { "[9007199254740993,9007199254740992]", 1 });
+               { "[[1],[2],[1]]", 0 }, { "[\"a\",\"b\",\"a\"]", 0 }, { "[]", 1 },
+               { "[null,null]", 0 }, { "[{\"a\":false},{\"a\":0}]", 1 },
+               { "[9007199254740993,9007199254740992]", 1 });
     EXPECT_ALL("{\"uniqueItems\":false}", { "[1,1]", 1 });
 }
 
@@ -237,9 +242,11 @@ TEST(schema, properties_patterns_and_the_others)
                { "{\"a\":\"x\"}", 0 }, { "{\"b\":1}", 0 }, { "{\"c\":1}", 1 }, { "[1]", 1 });
     EXPECT_ALL("{\"properties\":{\"a\":{}},\"patternProperties\":{\"^x\":{\"type\":\"integer\"}},"
                "\"additionalProperties\":{\"type\":\"string\"}}",
-               { "{\"a\":null,\"x1\":1,\"z\":\"s\"}", 1 }, { "{\"x1\":\"s\"}", 0 }, { "{\"z\":1}", 0 });
-    EXPECT_ALL("{\"properties\":{\"x\":{\"minimum\":3}},\"patternProperties\":{\"x\":{\"maximum\":5}}}",
-               { "{\"x\":4}", 1 }, { "{\"x\":2}", 0 }, { "{\"x\":6}", 0 });
+               { "{\"a\":null,\"x1\":1,\"z\":\"s\"}", 1 }, { "{\"x1\":\"s\"}", 0 },
+               { "{\"z\":1}", 0 });
+    EXPECT_ALL(
+        "{\"properties\":{\"x\":{\"minimum\":3}},\"patternProperties\":{\"x\":{\"maximum\":5}}}",
+        { "{\"x\":4}", 1 }, { "{\"x\":2}", 0 }, { "{\"x\":6}", 0 });
     EXPECT_ALL("{\"additionalProperties\":false}", { "{}", 1 }, { "{\"a\":1}", 0 });
 }
 
@@ -252,10 +259,11 @@ TEST(schema, property_names)
 
 TEST(schema, dependents)
 {
-    EXPECT_ALL("{\"dependentRequired\":{\"a\":[\"b\",\"c\"],\"x\":[]}}", { "{}", 1 }, { "{\"b\":1}", 1 },
-               { "{\"a\":1,\"b\":1}", 0 }, { "{\"a\":1,\"b\":1,\"c\":1}", 1 }, { "{\"x\":1}", 1 });
-    EXPECT_ALL("{\"dependentSchemas\":{\"a\":{\"required\":[\"b\"]},\"n\":false}}", { "{\"a\":1}", 0 },
-               { "{\"a\":1,\"b\":1}", 1 }, { "{\"n\":1}", 0 }, { "{}", 1 });
+    EXPECT_ALL("{\"dependentRequired\":{\"a\":[\"b\",\"c\"],\"x\":[]}}", { "{}", 1 },
+               { "{\"b\":1}", 1 }, { "{\"a\":1,\"b\":1}", 0 }, { "{\"a\":1,\"b\":1,\"c\":1}", 1 },
+               { "{\"x\":1}", 1 });
+    EXPECT_ALL("{\"dependentSchemas\":{\"a\":{\"required\":[\"b\"]},\"n\":false}}",
+               { "{\"a\":1}", 0 }, { "{\"a\":1,\"b\":1}", 1 }, { "{\"n\":1}", 0 }, { "{}", 1 });
     EXPECT_ALL("{\"dependencies\":{\"a\":[\"b\"],\"c\":{\"minProperties\":2}}}", { "{\"a\":1}", 0 },
                { "{\"a\":1,\"b\":1}", 1 }, { "{\"c\":1}", 0 }, { "{\"c\":1,\"d\":1}", 1 });
 }
@@ -277,8 +285,9 @@ TEST(schema, all_any_one_not)
 
 TEST(schema, if_then_else)
 {
-    EXPECT_ALL("{\"if\":{\"exclusiveMaximum\":0},\"then\":{\"minimum\":-10},\"else\":{\"multipleOf\":2}}",
-               { "-1", 1 }, { "-100", 0 }, { "4", 1 }, { "3", 0 });
+    EXPECT_ALL(
+        "{\"if\":{\"exclusiveMaximum\":0},\"then\":{\"minimum\":-10},\"else\":{\"multipleOf\":2}}",
+        { "-1", 1 }, { "-100", 0 }, { "4", 1 }, { "3", 0 });
     EXPECT_ALL("{\"if\":{\"const\":0}}", { "0", 1 }, { "1", 1 });
     EXPECT_ALL("{\"then\":false,\"else\":false}", { "0", 1 }); /* without if they have no meaning */
     EXPECT_ALL("{\"if\":true,\"else\":false,\"then\":{\"const\":1}}", { "1", 1 }, { "2", 0 });
@@ -288,23 +297,29 @@ TEST(schema, if_then_else)
 
 TEST(schema, references_by_pointer)
 {
-    EXPECT_ALL("{\"$defs\":{\"n\":{\"type\":\"integer\"}},\"properties\":{\"a\":{\"$ref\":\"#/$defs/n\"}}}",
+    EXPECT_ALL("{\"$defs\":{\"n\":{\"type\":\"integer\"}},\"properties\":{\"a\":{\"$ref\":\"#/"
+               "$defs/n\"}}}",
                { "{\"a\":1}", 1 }, { "{\"a\":\"x\"}", 0 });
-    EXPECT_ALL("{\"definitions\":{\"n\":{\"type\":\"integer\"}},\"$ref\":\"#/definitions/n\"}", { "1", 1 },
-               { "\"x\"", 0 });
-    EXPECT_ALL("{\"$defs\":{\"a/b\":{\"type\":\"integer\"},\"c~d\":{\"type\":\"string\"},\"e%f\":{\"type\":"
-               "\"null\"}},\"prefixItems\":[{\"$ref\":\"#/$defs/a~1b\"},{\"$ref\":\"#/$defs/c~0d\"},"
-               "{\"$ref\":\"#/$defs/e%25f\"}]}",
-               { "[1,\"x\",null]", 1 }, { "[\"x\"]", 0 }, { "[1,1]", 0 }, { "[1,\"x\",1]", 0 });
-    EXPECT_ALL("{\"prefixItems\":[{\"type\":\"integer\"},{\"$ref\":\"#/prefixItems/0\"}]}", { "[1,2]", 1 },
-               { "[1,\"x\"]", 0 });
-    EXPECT_ALL("{\"$ref\":\"#/x-own/place\",\"x-own\":{\"place\":{\"maximum\":3}}}", { "3", 1 }, { "4", 0 });
-    EXPECT_ALL("{\"$defs\":{\"a\":{\"$ref\":\"#/$defs/b\"},\"b\":{\"$ref\":\"#/$defs/c\"},\"c\":{\"type\":"
-               "\"integer\"}},\"$ref\":\"#/$defs/a\"}",
+    EXPECT_ALL("{\"definitions\":{\"n\":{\"type\":\"integer\"}},\"$ref\":\"#/definitions/n\"}",
                { "1", 1 }, { "\"x\"", 0 });
-    EXPECT_ALL("{\"$defs\":{\"t\":true,\"f\":false},\"properties\":{\"a\":{\"$ref\":\"#/$defs/t\"},\"b\":"
-               "{\"$ref\":\"#/$defs/f\"}}}",
-               { "{\"a\":1}", 1 }, { "{\"b\":1}", 0 });
+    EXPECT_ALL(
+        "{\"$defs\":{\"a/"
+        "b\":{\"type\":\"integer\"},\"c~d\":{\"type\":\"string\"},\"e%f\":{\"type\":"
+        "\"null\"}},\"prefixItems\":[{\"$ref\":\"#/$defs/a~1b\"},{\"$ref\":\"#/$defs/c~0d\"},"
+        "{\"$ref\":\"#/$defs/e%25f\"}]}",
+        { "[1,\"x\",null]", 1 }, { "[\"x\"]", 0 }, { "[1,1]", 0 }, { "[1,\"x\",1]", 0 });
+    EXPECT_ALL("{\"prefixItems\":[{\"type\":\"integer\"},{\"$ref\":\"#/prefixItems/0\"}]}",
+               { "[1,2]", 1 }, { "[1,\"x\"]", 0 });
+    EXPECT_ALL("{\"$ref\":\"#/x-own/place\",\"x-own\":{\"place\":{\"maximum\":3}}}", { "3", 1 },
+               { "4", 0 });
+    EXPECT_ALL(
+        "{\"$defs\":{\"a\":{\"$ref\":\"#/$defs/b\"},\"b\":{\"$ref\":\"#/$defs/c\"},\"c\":{\"type\":"
+        "\"integer\"}},\"$ref\":\"#/$defs/a\"}",
+        { "1", 1 }, { "\"x\"", 0 });
+    EXPECT_ALL(
+        "{\"$defs\":{\"t\":true,\"f\":false},\"properties\":{\"a\":{\"$ref\":\"#/$defs/t\"},\"b\":"
+        "{\"$ref\":\"#/$defs/f\"}}}",
+        { "{\"a\":1}", 1 }, { "{\"b\":1}", 0 });
 }
 
 TEST(schema, what_stands_beside_a_reference_holds_too)
@@ -315,13 +330,15 @@ TEST(schema, what_stands_beside_a_reference_holds_too)
 
 TEST(schema, references_by_anchor_and_to_the_whole)
 {
-    EXPECT_ALL("{\"$ref\":\"#num\",\"$defs\":{\"a\":{\"$anchor\":\"num\",\"type\":\"integer\"}}}", { "1", 1 },
-               { "\"x\"", 0 });
-    EXPECT_ALL("{\"$dynamicRef\":\"#num\",\"$defs\":{\"a\":{\"$dynamicAnchor\":\"num\",\"type\":\"integer\"}}}",
+    EXPECT_ALL("{\"$ref\":\"#num\",\"$defs\":{\"a\":{\"$anchor\":\"num\",\"type\":\"integer\"}}}",
+               { "1", 1 }, { "\"x\"", 0 });
+    EXPECT_ALL("{\"$dynamicRef\":\"#num\",\"$defs\":{\"a\":{\"$dynamicAnchor\":\"num\",\"type\":"
+               "\"integer\"}}}",
                { "1", 1 }, { "\"x\"", 0 });
     EXPECT_ALL("{\"properties\":{\"child\":{\"$ref\":\"#\"}},\"additionalProperties\":false}",
                { "{\"child\":{\"child\":{}}}", 1 }, { "{\"child\":{\"other\":1}}", 0 });
-    EXPECT_ALL("{\"$id\":\"http://x/y.json\",\"properties\":{\"a\":{\"$ref\":\"http://x/y.json#/$defs/n\"},"
+    EXPECT_ALL("{\"$id\":\"http://x/y.json\",\"properties\":{\"a\":{\"$ref\":\"http://x/y.json#/"
+               "$defs/n\"},"
                "\"b\":{\"$ref\":\"http://x/y.json\"}},\"$defs\":{\"n\":{\"type\":\"integer\"}}}",
                { "{\"a\":1,\"b\":{\"a\":2}}", 1 }, { "{\"b\":{\"a\":\"x\"}}", 0 });
     /* an anchor within a constant is none */
@@ -331,12 +348,14 @@ TEST(schema, references_by_anchor_and_to_the_whole)
 
 TEST(schema, a_tree_refers_to_itself)
 {
-    static const char schema[] =
-        "{\"$defs\":{\"node\":{\"type\":\"object\",\"required\":[\"v\"],\"properties\":{\"v\":{\"type\":"
-        "\"number\"},\"kids\":{\"items\":{\"$ref\":\"#/$defs/node\"}}}}},\"$ref\":\"#/$defs/node\"}";
+    static const char schema[] = "{\"$defs\":{\"node\":{\"type\":\"object\",\"required\":[\"v\"],"
+                                 "\"properties\":{\"v\":{\"type\":"
+                                 "\"number\"},\"kids\":{\"items\":{\"$ref\":\"#/$defs/"
+                                 "node\"}}}}},\"$ref\":\"#/$defs/node\"}";
     EXPECT_ALL(schema, { "{\"v\":1,\"kids\":[{\"v\":2,\"kids\":[{\"v\":3}]}]}", 1 },
                { "{\"v\":1,\"kids\":[{\"v\":2,\"kids\":[{\"v\":\"x\"}]}]}", 0 });
-    expect_problem(schema, "{\"v\":1,\"kids\":[{\"v\":2},{\"v\":2,\"kids\":[{}]}]}", "/kids/1/kids/0",
+    expect_problem(schema, "{\"v\":1,\"kids\":[{\"v\":2},{\"v\":2,\"kids\":[{}]}]}",
+                   "/kids/1/kids/0",
                    "/$ref/properties/kids/items/$ref/properties/kids/items/$ref/required",
                    "must have the member \"v\"");
 }
@@ -345,56 +364,67 @@ TEST(schema, a_tree_refers_to_itself)
 
 TEST(schema, unevaluated_properties_see_through_schemas_of_the_same_value)
 {
-    EXPECT_ALL("{\"properties\":{\"a\":{}},\"allOf\":[{\"properties\":{\"b\":{}}}],\"unevaluatedProperties\":"
+    EXPECT_ALL("{\"properties\":{\"a\":{}},\"allOf\":[{\"properties\":{\"b\":{}}}],"
+               "\"unevaluatedProperties\":"
                "false}",
                { "{\"a\":1,\"b\":1}", 1 }, { "{\"c\":1}", 0 });
-    EXPECT_ALL("{\"$defs\":{\"x\":{\"properties\":{\"b\":{}}}},\"$ref\":\"#/$defs/x\",\"unevaluatedProperties\":"
+    EXPECT_ALL("{\"$defs\":{\"x\":{\"properties\":{\"b\":{}}}},\"$ref\":\"#/$defs/"
+               "x\",\"unevaluatedProperties\":"
                "false}",
                { "{\"b\":1}", 1 }, { "{\"c\":1}", 0 });
-    EXPECT_ALL("{\"anyOf\":[{\"properties\":{\"a\":{\"const\":1}},\"required\":[\"a\"]},{\"properties\":{\"b\":"
+    EXPECT_ALL("{\"anyOf\":[{\"properties\":{\"a\":{\"const\":1}},\"required\":[\"a\"]},{"
+               "\"properties\":{\"b\":"
                "{}},\"required\":[\"b\"]}],\"unevaluatedProperties\":false}",
                { "{\"a\":1}", 1 }, { "{\"a\":1,\"b\":1}", 1 }, { "{\"a\":2,\"b\":1}", 0 });
-    EXPECT_ALL("{\"oneOf\":[{\"properties\":{\"a\":{}},\"required\":[\"a\"]},{\"properties\":{\"b\":{}},"
-               "\"required\":[\"b\"]}],\"unevaluatedProperties\":false}",
-               { "{\"a\":1}", 1 }, { "{\"b\":1}", 1 }, { "{\"a\":1,\"c\":1}", 0 });
-    EXPECT_ALL("{\"if\":{\"properties\":{\"a\":{\"const\":1}},\"required\":[\"a\"]},\"then\":{\"properties\":{\"b\":"
+    EXPECT_ALL(
+        "{\"oneOf\":[{\"properties\":{\"a\":{}},\"required\":[\"a\"]},{\"properties\":{\"b\":{}},"
+        "\"required\":[\"b\"]}],\"unevaluatedProperties\":false}",
+        { "{\"a\":1}", 1 }, { "{\"b\":1}", 1 }, { "{\"a\":1,\"c\":1}", 0 });
+    EXPECT_ALL("{\"if\":{\"properties\":{\"a\":{\"const\":1}},\"required\":[\"a\"]},\"then\":{"
+               "\"properties\":{\"b\":"
                "{}}},\"else\":{\"properties\":{\"c\":{}}},\"unevaluatedProperties\":false}",
                { "{\"a\":1,\"b\":1}", 1 }, { "{\"c\":1}", 1 }, { "{\"a\":1,\"c\":1}", 0 },
                { "{\"a\":2,\"c\":1}", 0 });
     EXPECT_ALL("{\"not\":{\"not\":{\"properties\":{\"a\":{}}}},\"unevaluatedProperties\":false}",
                { "{\"a\":1}", 0 });
-    EXPECT_ALL("{\"dependentSchemas\":{\"a\":{\"properties\":{\"a\":{},\"b\":{}}}},\"unevaluatedProperties\":"
+    EXPECT_ALL("{\"dependentSchemas\":{\"a\":{\"properties\":{\"a\":{},\"b\":{}}}},"
+               "\"unevaluatedProperties\":"
                "false}",
                { "{\"a\":1,\"b\":1}", 1 }, { "{\"b\":1}", 0 });
-    EXPECT_ALL("{\"patternProperties\":{\"^x\":{}},\"unevaluatedProperties\":{\"type\":\"integer\"}}",
-               { "{\"x\":\"s\",\"n\":1}", 1 }, { "{\"n\":\"s\"}", 0 });
+    EXPECT_ALL(
+        "{\"patternProperties\":{\"^x\":{}},\"unevaluatedProperties\":{\"type\":\"integer\"}}",
+        { "{\"x\":\"s\",\"n\":1}", 1 }, { "{\"n\":\"s\"}", 0 });
     EXPECT_ALL("{\"additionalProperties\":{},\"unevaluatedProperties\":false}", { "{\"a\":1}", 1 });
 }
 
 TEST(schema, unevaluated_properties_are_of_the_innermost_that_asks)
 {
-    EXPECT_ALL("{\"allOf\":[{\"properties\":{\"a\":{}},\"unevaluatedProperties\":false}],\"properties\":{\"b\":"
+    EXPECT_ALL("{\"allOf\":[{\"properties\":{\"a\":{}},\"unevaluatedProperties\":false}],"
+               "\"properties\":{\"b\":"
                "{}}}",
                { "{\"a\":1}", 1 }, { "{\"b\":1}", 0 });
     EXPECT_ALL("{\"allOf\":[{\"properties\":{\"a\":{}},\"unevaluatedProperties\":true}],"
                "\"unevaluatedProperties\":false}",
                { "{\"a\":1,\"b\":1}", 1 });
-    EXPECT_ALL("{\"properties\":{\"in\":{\"properties\":{\"a\":{}}}},\"unevaluatedProperties\":false}",
-               { "{\"in\":{\"z\":1}}", 1 }, { "{\"z\":1}", 0 });
+    EXPECT_ALL(
+        "{\"properties\":{\"in\":{\"properties\":{\"a\":{}}}},\"unevaluatedProperties\":false}",
+        { "{\"in\":{\"z\":1}}", 1 }, { "{\"z\":1}", 0 });
 }
 
 TEST(schema, unevaluated_items)
 {
     EXPECT_ALL("{\"prefixItems\":[{}],\"unevaluatedItems\":false}", { "[1]", 1 }, { "[1,2]", 0 },
                { "{}", 1 });
-    EXPECT_ALL("{\"prefixItems\":[{}],\"allOf\":[{\"prefixItems\":[{},{}]}],\"unevaluatedItems\":false}",
-               { "[1,2]", 1 }, { "[1,2,3]", 0 });
+    EXPECT_ALL(
+        "{\"prefixItems\":[{}],\"allOf\":[{\"prefixItems\":[{},{}]}],\"unevaluatedItems\":false}",
+        { "[1,2]", 1 }, { "[1,2,3]", 0 });
     EXPECT_ALL("{\"contains\":{\"type\":\"string\"},\"unevaluatedItems\":{\"type\":\"integer\"}}",
                { "[1,\"a\",2]", 1 }, { "[\"a\",null]", 0 });
     EXPECT_ALL("{\"items\":{},\"unevaluatedItems\":false}", { "[1,2]", 1 });
-    EXPECT_ALL("{\"anyOf\":[{\"prefixItems\":[{\"const\":1}]},{\"prefixItems\":[{},{\"const\":2}]}],"
-               "\"unevaluatedItems\":false}",
-               { "[1]", 1 }, { "[1,2]", 1 }, { "[5,2]", 1 }, { "[1,3]", 0 });
+    EXPECT_ALL(
+        "{\"anyOf\":[{\"prefixItems\":[{\"const\":1}]},{\"prefixItems\":[{},{\"const\":2}]}],"
+        "\"unevaluatedItems\":false}",
+        { "[1]", 1 }, { "[1,2]", 1 }, { "[5,2]", 1 }, { "[1,3]", 0 });
 }
 
 TEST(schema, more_than_64_members_are_marked)
@@ -404,8 +434,9 @@ TEST(schema, more_than_64_members_are_marked)
     for (int i = 0; i < 130; i++)
         n += (size_t)snprintf(value + n, sizeof value - n, "%s\"p%d\":%d", i ? "," : "{", i, i);
     (void)snprintf(value + n, sizeof value - n, "}");
-    EXPECT_INT(run("{\"patternProperties\":{\"^p\":{}},\"unevaluatedProperties\":false}", value, 0).code,
-               PAWL_OK);
+    EXPECT_INT(
+        run("{\"patternProperties\":{\"^p\":{}},\"unevaluatedProperties\":false}", value, 0).code,
+        PAWL_OK);
     (void)snprintf(value + n, sizeof value - n, ",\"q\":1}");
     result r = run("{\"patternProperties\":{\"^p\":{}},\"unevaluatedProperties\":false}", value, 0);
     EXPECT_TEXT(r.at, "/q");
@@ -419,19 +450,24 @@ TEST(schema, the_first_thing_that_does_not_fit_is_told_with_its_place)
         const char *schema, *value, *at, *rule, *message;
     } cases[] = {
         { "{\"type\":\"string\"}", "1", "", "/type", "must be a string, not 1" },
-        { "{\"type\":[\"integer\",\"null\"]}", "1.5", "", "/type", "must be an integer or null, not 1.5" },
+        { "{\"type\":[\"integer\",\"null\"]}", "1.5", "", "/type",
+          "must be an integer or null, not 1.5" },
         { "{\"type\":\"array\"}", "{}", "", "/type", "must be an array, not an object" },
         { "{\"enum\":[1,2]}", "\"x\"", "", "/enum", "must be one of [1,2], not \"x\"" },
         { "{\"const\":\"a\"}", "\"b\"", "", "/const", "must be \"a\", not \"b\"" },
         { "{\"minimum\":18}", "17", "", "/minimum", "must be at least 18, not 17" },
-        { "{\"exclusiveMinimum\":18}", "18", "", "/exclusiveMinimum", "must be more than 18, not 18" },
+        { "{\"exclusiveMinimum\":18}", "18", "", "/exclusiveMinimum",
+          "must be more than 18, not 18" },
         { "{\"maximum\":1}", "1.50", "", "/maximum", "must be at most 1, not 1.50" },
         { "{\"exclusiveMaximum\":1}", "1", "", "/exclusiveMaximum", "must be less than 1, not 1" },
         { "{\"multipleOf\":2}", "3", "", "/multipleOf", "must be a multiple of 2, not 3" },
-        { "{\"minLength\":3}", "\"ab\"", "", "/minLength", "must have 3 or more characters, not 2" },
+        { "{\"minLength\":3}", "\"ab\"", "", "/minLength",
+          "must have 3 or more characters, not 2" },
         { "{\"maxItems\":1}", "[1,2]", "", "/maxItems", "must have 1 or fewer items, not 2" },
-        { "{\"minProperties\":1}", "{}", "", "/minProperties", "must have 1 or more members, not 0" },
-        { "{\"pattern\":\"^a\"}", "\"b\"", "", "/pattern", "must match the pattern \"^a\", not be \"b\"" },
+        { "{\"minProperties\":1}", "{}", "", "/minProperties",
+          "must have 1 or more members, not 0" },
+        { "{\"pattern\":\"^a\"}", "\"b\"", "", "/pattern",
+          "must match the pattern \"^a\", not be \"b\"" },
         { "{\"uniqueItems\":true}", "[3,1,3]", "", "/uniqueItems",
           "must have no two equal items, as 0 and 2 are" },
         { "{\"contains\":{\"const\":1}}", "[2]", "", "/contains",
@@ -441,7 +477,8 @@ TEST(schema, the_first_thing_that_does_not_fit_is_told_with_its_place)
         { "{\"required\":[\"a\"]}", "{}", "", "/required", "must have the member \"a\"" },
         { "{\"dependentRequired\":{\"a\":[\"b\"]}}", "{\"a\":1}", "", "/dependentRequired/a",
           "must have the member \"b\", because it has \"a\"" },
-        { "{\"additionalProperties\":false}", "{\"x\":1}", "/x", "/additionalProperties", "is not allowed" },
+        { "{\"additionalProperties\":false}", "{\"x\":1}", "/x", "/additionalProperties",
+          "is not allowed" },
         { "{\"propertyNames\":{\"maxLength\":1}}", "{\"ab\":1}", "", "/propertyNames",
           "has the member \"ab\", whose name does not fit" },
         { "{\"not\":{}}", "1", "", "/not", "must not fit the schema of 'not'" },
@@ -449,8 +486,8 @@ TEST(schema, the_first_thing_that_does_not_fit_is_told_with_its_place)
           "must fit only one of the schemas of 'oneOf', and fits 0 and 1" },
         { "{\"anyOf\":[{\"type\":\"string\"},{\"minimum\":5}]}", "1", "", "/anyOf",
           "must fit one of the 2 schemas of 'anyOf', and fits none" },
-        { "{\"anyOf\":[{\"type\":\"string\"},{\"properties\":{\"a\":{\"type\":\"string\"}}}]}", "{\"a\":1}",
-          "/a", "/anyOf/1/properties/a/type", "must be a string, not 1" },
+        { "{\"anyOf\":[{\"type\":\"string\"},{\"properties\":{\"a\":{\"type\":\"string\"}}}]}",
+          "{\"a\":1}", "/a", "/anyOf/1/properties/a/type", "must be a string, not 1" },
         { "{\"properties\":{\"a/b\":{\"items\":{\"properties\":{\"c~d\":{\"type\":\"null\"}}}}}}",
           "{\"a/b\":[{},{\"c~d\":true}]}", "/a~1b/1/c~0d",
           "/properties/a~1b/items/properties/c~0d/type", "must be null, not a boolean" },
@@ -460,13 +497,15 @@ TEST(schema, the_first_thing_that_does_not_fit_is_told_with_its_place)
           "/allOf/1/$ref/minimum", "must be at least 5, not 1" },
         { "{\"if\":true,\"then\":{\"const\":1}}", "2", "", "/then/const", "must be 1, not 2" },
         { "{\"const\":1}",
-          "\"0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567\"",
+          "\"01234567890123456789012345678901234567890123456789012345678901234567890123456789012345"
+          "67\"",
           "", "/const",
           "must be 1, not "
           "\"0123456789012345678901234567890123456789012345678901234567890123456789012345678..." },
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
-        expect_problem(cases[i].schema, cases[i].value, cases[i].at, cases[i].rule, cases[i].message);
+        expect_problem(cases[i].schema, cases[i].value, cases[i].at, cases[i].rule,
+                       cases[i].message);
 }
 
 TEST(schema, words_name_the_place_or_the_whole)
@@ -503,9 +542,11 @@ TEST(schema, what_is_no_schema_is_told_with_its_place)
         { "{\"dependentRequired\":{\"a\":[1]}}", "/dependentRequired/a/0", "must be a text" },
         { "{\"dependencies\":{\"a\":1}}", "/dependencies/a", a_schema },
         { "{\"type\":\"text\"}", "/type",
-          "must be one of null, boolean, object, array, number, string, integer, or an array of these" },
+          "must be one of null, boolean, object, array, number, string, integer, or an array of "
+          "these" },
         { "{\"type\":[\"string\",\"text\"]}", "/type/1",
-          "must be one of null, boolean, object, array, number, string, integer, or an array of these" },
+          "must be one of null, boolean, object, array, number, string, integer, or an array of "
+          "these" },
         { "{\"type\":[\"null\",\"null\"]}", "/type/1", "stands there twice" },
         { "{\"enum\":1}", "/enum", "must be an array" },
         { "{\"minimum\":\"1\"}", "/minimum", "must be a number" },
@@ -523,15 +564,18 @@ TEST(schema, what_is_no_schema_is_told_with_its_place)
           "names nothing in this document: references lead to '#', '#/...' or an anchor" },
         { "{\"$ref\":\"http://x/y\"}", "/$ref",
           "names nothing in this document: references lead to '#', '#/...' or an anchor" },
-        { "{\"$ref\":\"#/required\",\"required\":[]}", "/$ref", "names something that is no schema" },
+        { "{\"$ref\":\"#/required\",\"required\":[]}", "/$ref",
+          "names something that is no schema" },
         { "{\"$ref\":\"#/own/x\",\"own\":{\"x\":{\"items\":{\"type\":1}}}}", "/own/x/items/type",
-          "must be one of null, boolean, object, array, number, string, integer, or an array of these" },
+          "must be one of null, boolean, object, array, number, string, integer, or an array of "
+          "these" },
         { "{\"$anchor\":\"1a\"}", "/$anchor", "must be a name: letters, digits, '_', '-' and '.'" },
         { "{\"$schema\":\"http://json-schema.org/draft-04/schema#\"}", "/$schema",
           "must be draft 2020-12, 2019-09, 07 or 06 of JSON Schema" },
         { "{\"$defs\":{\"a\":{\"$id\":\"x\"}}}", "/$defs/a/$id",
           "cannot stand within a schema; name the place by '$anchor', or by its pointer" },
-        { "{\"$recursiveRef\":\"#\"}", "/$recursiveRef", "is not known; draft 2020-12 has '$dynamicRef'" },
+        { "{\"$recursiveRef\":\"#\"}", "/$recursiveRef",
+          "is not known; draft 2020-12 has '$dynamicRef'" },
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         result r = run(cases[i].schema, NULL, 0);
@@ -546,9 +590,12 @@ TEST(schema, what_is_no_schema_is_still_no_crash)
 {
     static const char *const schemas[] = {
         "{\"properties\":5,\"items\":[],\"required\":\"x\",\"allOf\":1,\"anyOf\":[],\"oneOf\":[]}",
-        "{\"type\":5,\"enum\":1,\"minimum\":\"x\",\"multipleOf\":0,\"pattern\":1,\"not\":1,\"if\":5}",
-        "{\"minLength\":-1,\"maxItems\":\"1\",\"dependentRequired\":{\"a\":5},\"patternProperties\":[]}",
-        "{\"$ref\":5,\"contains\":1,\"minContains\":\"x\",\"unevaluatedProperties\":3,\"propertyNames\":1}",
+        "{\"type\":5,\"enum\":1,\"minimum\":\"x\",\"multipleOf\":0,\"pattern\":1,\"not\":1,\"if\":"
+        "5}",
+        "{\"minLength\":-1,\"maxItems\":\"1\",\"dependentRequired\":{\"a\":5},"
+        "\"patternProperties\":[]}",
+        "{\"$ref\":5,\"contains\":1,\"minContains\":\"x\",\"unevaluatedProperties\":3,"
+        "\"propertyNames\":1}",
     };
     static const char *const values[] = { "1", "\"x\"", "[1]", "{\"a\":1}", "null" };
     for (size_t i = 0; i < sizeof schemas / sizeof schemas[0]; i++)
@@ -572,14 +619,16 @@ TEST(schema, work_is_bounded)
     result r = run("{\"items\":{\"type\":\"integer\"}}", "[1,2,3,4,5,6,7,8,9,10]", 20);
     EXPECT_INT(r.code, PAWL_INVALID);
     EXPECT_TEXT(r.message, "takes more work to look at than a schema may ask for");
-    EXPECT_INT(run("{\"items\":{\"type\":\"integer\"}}", "[1,2,3,4,5,6,7,8,9,10]", 40).code, PAWL_OK);
+    EXPECT_INT(run("{\"items\":{\"type\":\"integer\"}}", "[1,2,3,4,5,6,7,8,9,10]", 40).code,
+               PAWL_OK);
     /* each level asks for two of the next: 2^40 of them */
     char schema[4096] = "{\"$defs\":{\"l0\":{\"type\":\"integer\"}";
     for (int i = 1; i <= 40; i++) {
         size_t n = strlen(schema);
-        (void)snprintf(schema + n, sizeof schema - n,
-                       ",\"l%d\":{\"allOf\":[{\"$ref\":\"#/$defs/l%d\"},{\"$ref\":\"#/$defs/l%d\"}]}", i,
-                       i - 1, i - 1);
+        (void)snprintf(
+            schema + n, sizeof schema - n,
+            ",\"l%d\":{\"allOf\":[{\"$ref\":\"#/$defs/l%d\"},{\"$ref\":\"#/$defs/l%d\"}]}", i,
+            i - 1, i - 1);
     }
     size_t n = strlen(schema);
     (void)snprintf(schema + n, sizeof schema - n, "},\"$ref\":\"#/$defs/l40\"}");
@@ -616,7 +665,8 @@ TEST(schema, depth_is_bounded)
 
 TEST(schema, a_value_that_cannot_be_matched_says_so)
 {
-    expect_problem("{\"pattern\":\"(\"}", "\"x\"", "", "/pattern", "cannot be matched: no end of a group");
+    expect_problem("{\"pattern\":\"(\"}", "\"x\"", "", "/pattern",
+                   "cannot be matched: no end of a group");
     /* also where nobody asks why */
     expect_problem("{\"not\":{\"pattern\":\"(\"}}", "\"x\"", "", "/pattern",
                    "cannot be matched: no end of a group");

@@ -199,7 +199,7 @@ TEST(config, durations_are_read_in_every_form)
     static const char *const bad[] = {
         "",        "30",       "30 s",     "s",         "1h1h",     "30m1h",   "1H",       "-1s",
         "24:00:00", "00:60:00", "00:00:60", "0:00:30",   "00:30",    "1:00:00:00", "00:00:30.", ".00:00:30",
-        "1.2.00:00:00", "P1M",  "P1Y",      "PT",        "P",        "PT30",    "forever",  "00:00:00",
+        "1.2.00:00:00", "P1M",  "P1Y",      "P1M1D",     "P1Y1D",      "PT",        "P",        "PT30",    "forever",  "00:00:00",
         "36501d",  "99999999999999999999d", "1e3s",      "0x10s",    "\xc3\xa9s", " 30s",   "30s ",
     };
     pawl_config *config = defaults();

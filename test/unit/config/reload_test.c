@@ -81,9 +81,9 @@ TEST(config, a_pawl_takes_what_the_keys_take)
 
 TEST(config, a_reload_takes_what_can_change_and_names_what_cannot)
 {
-    pawl_config *config = of("Server: {MaxWait: 10s, Workers: 2}\nJobs: {Functions: {a: {Rate: 1}, b: {Rate: 2}}}\n");
+    pawl_config *config = of("Server: {MaxWait: 10s, Workers: 2}\nJobs: {Functions: {a: {Rate: 1}, b: {Rate: 2}, c: {Rate: 3}}}\n");
     pawl_config *fresh = of("\nServer: {MaxWait: 20s, Workers: 3, Listen: 'localhost:1'}\n"
-                            "Jobs: {Rate: 5/m, Functions: {b: {Rate: 2, MaxConcurrent: 4}}}\n"
+                            "Jobs: {Rate: 5/m, Functions: {b: {Rate: 2, MaxConcurrent: 4}, c: {Rate: 4}}}\n"
                             "Store: {Uri: 'x://u:secret@h'}\n");
     pawl_error err;
     char *text = NULL;
@@ -96,6 +96,7 @@ TEST(config, a_reload_takes_what_can_change_and_names_what_cannot)
                       "{\"key\":\"Server:MaxWait\",\"from\":\"00:00:10\",\"to\":\"00:00:20\"},"
                       "{\"key\":\"Jobs:Rate\",\"from\":0,\"to\":0.08333333333333333},"
                       "{\"key\":\"Jobs:Functions:a:Rate\",\"from\":1,\"to\":null},"
+                      "{\"key\":\"Jobs:Functions:c:Rate\",\"from\":3,\"to\":4},"
                       "{\"key\":\"Jobs:Functions:b:MaxConcurrent\",\"from\":null,\"to\":4}],"
                       "\"restart\":["
                       "{\"key\":\"Store:Uri\",\"from\":\"\",\"to\":\"x://u:***@h\"},"

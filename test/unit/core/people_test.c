@@ -1,4 +1,5 @@
-/* User tasks: who may claim, release, delegate, comment and answer, and what is told when it is late. */
+/* User tasks: who may claim, release, delegate, comment and answer, and what is told when it is
+ * late. */
 #include "fixture.h"
 
 #define ASSIGNED "  - ask: { call: userTask, with: { assignedTo: ann, key: k } }\n"
@@ -114,13 +115,18 @@ TEST(people, an_assignee_a_candidate_or_anybody_may_answer)
         { OPEN, { "eve", NULL, true }, true },
         { OPEN, { "", NULL, true }, true },
         { "  - ask: { call: userTask, with: { key: k, candidates: {} } }\n",
-          { "eve", NULL, true }, false },
+          { "eve", NULL, true },
+          false },
         { "  - ask: { call: userTask, with: { key: k, candidates: { groups: [] } } }\n",
-          { "eve", "leads", true }, false },
+          { "eve", "leads", true },
+          false },
         { "  - ask: { call: userTask, with: { key: k, candidates: '${ null }' } }\n",
-          { "eve", NULL, true }, true },
-        { "  - ask: { call: userTask, with: { key: k, assignedTo: bob, candidates: { users: [ ann ] } } }\n",
-          { "ann", NULL, true }, false },
+          { "eve", NULL, true },
+          true },
+        { "  - ask: { call: userTask, with: { key: k, assignedTo: bob, candidates: { users: [ ann "
+          "] } } }\n",
+          { "ann", NULL, true },
+          false },
     };
     for (size_t i = 0; i < PW_LENGTH(cases); i++) {
         fixture f;
@@ -148,14 +154,13 @@ TEST(people, an_assignee_a_candidate_or_anybody_may_answer)
 
 TEST(people, candidates_that_are_no_lists_of_names_fail_the_task)
 {
-    static const char *const bad[] = { "'${ 1 }'",          "'${ [\"ann\"] }'",
-                                       "{ users: '${ \"ann\" }' }", "{ groups: [ '${ 1 }' ] }",
-                                       "{ users: [ '${ \"\" }' ] }" };
+    static const char *const bad[] = { "'${ 1 }'", "'${ [\"ann\"] }'", "{ users: '${ \"ann\" }' }",
+                                       "{ groups: [ '${ 1 }' ] }", "{ users: [ '${ \"\" }' ] }" };
     for (size_t i = 0; i < PW_LENGTH(bad); i++) {
         fixture f;
         char text[256];
-        (void)snprintf(text, sizeof text,
-                       "  - ask: { call: userTask, with: { candidates: %s } }\n", bad[i]);
+        (void)snprintf(text, sizeof text, "  - ask: { call: userTask, with: { candidates: %s } }\n",
+                       bad[i]);
         fixture_open(&f, text);
         fixture_start(&f, "null");
         EXPECT_STATUS(f, "faulted");
@@ -169,7 +174,8 @@ TEST(people, what_is_asked_is_in_the_bookmark)
     fixture f;
     fixture_open(&f, "  - ask:\n"
                      "      call: userTask\n"
-                     "      with: { key: k, candidates: { groups: [ leads ] }, priority: '${ 3 + 4 }', due: PT2H }\n");
+                     "      with: { key: k, candidates: { groups: [ leads ] }, priority: '${ 3 + 4 "
+                     "}', due: PT2H }\n");
     fixture_start(&f, "null");
     const pw_bookmark *b = &f.t.bookmarks[0];
     EXPECT_INT(b->kind, PW_BOOKMARK_USER);
@@ -406,17 +412,18 @@ TEST(people, a_suspended_task_is_claimed_and_delegated_all_the_same)
 TEST(people, a_claim_in_a_wide_fork_is_found_and_kept)
 {
     fixture f;
-    fixture_open(&f, "  - all:\n"
-                     "      fork:\n"
-                     "        branches:\n"
-                     "          - a: { call: work }\n"
-                     "          - b: { call: work }\n"
-                     "          - c: { call: work }\n"
-                     "          - d: { call: work }\n"
-                     "          - e: { wait: PT1H }\n"
-                     "          - f: { call: userTask, with: { key: other } }\n"
-                     "          - g: { call: userTask, with: { key: k, assignedTo: ann, due: PT1M } }\n"
-                     "          - h: { listen: { to: { one: { with: { type: t } } } } }\n");
+    fixture_open(&f,
+                 "  - all:\n"
+                 "      fork:\n"
+                 "        branches:\n"
+                 "          - a: { call: work }\n"
+                 "          - b: { call: work }\n"
+                 "          - c: { call: work }\n"
+                 "          - d: { call: work }\n"
+                 "          - e: { wait: PT1H }\n"
+                 "          - f: { call: userTask, with: { key: other } }\n"
+                 "          - g: { call: userTask, with: { key: k, assignedTo: ann, due: PT1M } }\n"
+                 "          - h: { listen: { to: { one: { with: { type: t } } } } }\n");
     fixture_start(&f, "null");
     fixture_reload(&f);
     act(&f, PW_EVENT_CLAIM, ann);
@@ -433,8 +440,8 @@ TEST(people, a_claim_in_a_wide_fork_is_found_and_kept)
     EXPECT(f.t.changed);
     static const char *const keys[] = { "e-6", "h-9" };
     for (size_t i = 0; i < PW_LENGTH(keys); i++) {
-        fixture_resume(&f, keys[i],
-                       i ? "{\"id\":\"1\",\"source\":\"/x\",\"type\":\"t\"}" : "null", "olga");
+        fixture_resume(&f, keys[i], i ? "{\"id\":\"1\",\"source\":\"/x\",\"type\":\"t\"}" : "null",
+                       "olga");
         EXPECT(f.t.changed);
         fixture_reload(&f);
     }
@@ -457,9 +464,10 @@ static const char *event_text(fixture *f, const char *member)
 TEST(people, what_is_due_is_told_once_and_what_is_overdue_once)
 {
     fixture f;
-    fixture_open(&f, "  - ask:\n"
-                     "      call: userTask\n"
-                     "      with: { key: k, title: Approve, assignedTo: ann, due: PT1H, priority: 2 }\n");
+    fixture_open(
+        &f, "  - ask:\n"
+            "      call: userTask\n"
+            "      with: { key: k, title: Approve, assignedTo: ann, due: PT1H, priority: 2 }\n");
     fixture_start(&f, "null");
     EXPECT_INT(f.t.wake_at, T0 + 3600000);
     fixture_reload(&f);
@@ -474,10 +482,11 @@ TEST(people, what_is_due_is_told_once_and_what_is_overdue_once)
                 "\"assignedTo\":\"ann\",\"dueAt\":\"2026-09-21T15:13:20.000Z\"}");
     EXPECT_TEXT(event_text(&f, "type"), "io.pawl.usertask.due.v1");
     EXPECT_TEXT(event_text(&f, "subject"), "i1");
-    EXPECT_TEXT(event_text(&f, "data"),
-                "{\"namespace\":\"test\",\"name\":\"flow\",\"version\":\"1.0.0\",\"instance\":\"i1\","
-                "\"task\":\"/do/0/ask\",\"visit\":1,\"key\":\"k\",\"title\":\"Approve\",\"priority\":2,"
-                "\"assignedTo\":\"ann\",\"claimedBy\":\"ann\",\"dueAt\":\"2026-09-21T15:13:20.000Z\"}");
+    EXPECT_TEXT(
+        event_text(&f, "data"),
+        "{\"namespace\":\"test\",\"name\":\"flow\",\"version\":\"1.0.0\",\"instance\":\"i1\","
+        "\"task\":\"/do/0/ask\",\"visit\":1,\"key\":\"k\",\"title\":\"Approve\",\"priority\":2,"
+        "\"assignedTo\":\"ann\",\"claimedBy\":\"ann\",\"dueAt\":\"2026-09-21T15:13:20.000Z\"}");
     EXPECT_INT(f.t.wake_at, T0 + 25 * 3600000ll);
     fixture_reload(&f);
     fixture_timer(&f, T0 + 3600000);
@@ -497,7 +506,8 @@ TEST(people, what_is_due_is_told_once_and_what_is_overdue_once)
 TEST(people, overdue_is_after_what_the_task_says)
 {
     fixture f;
-    fixture_open(&f, "  - ask: { call: userTask, with: { key: k, due: PT1H, overdueAfter: PT10M } }\n");
+    fixture_open(&f,
+                 "  - ask: { call: userTask, with: { key: k, due: PT1H, overdueAfter: PT10M } }\n");
     fixture_start(&f, "null");
     fixture_timer(&f, T0 + 3600000);
     EXPECT_INT(f.t.wake_at, T0 + 4200000);
@@ -507,7 +517,8 @@ TEST(people, overdue_is_after_what_the_task_says)
 TEST(people, both_are_told_when_nobody_was_there_meanwhile)
 {
     fixture f;
-    fixture_open(&f, "  - ask: { call: userTask, with: { key: k, due: '2020-01-01T00:00:00Z' } }\n");
+    fixture_open(&f,
+                 "  - ask: { call: userTask, with: { key: k, due: '2020-01-01T00:00:00Z' } }\n");
     fixture_start(&f, "null");
     EXPECT_INT(f.t.wake_at, 1577836800000);
     fixture_timer(&f, T0);
@@ -534,7 +545,8 @@ TEST(people, a_suspended_task_is_not_told_of_until_it_goes_on)
 TEST(people, a_task_that_is_answered_or_timed_out_is_not_late)
 {
     fixture f;
-    fixture_open(&f, "  - ask: { call: userTask, with: { key: k, due: PT1H }, timeout: { after: PT2H } }\n");
+    fixture_open(
+        &f, "  - ask: { call: userTask, with: { key: k, due: PT1H }, timeout: { after: PT2H } }\n");
     fixture_start(&f, "null");
     fixture_timer(&f, T0 + 3600000);
     EXPECT_INT(f.t.wake_at, T0 + 7200000);
@@ -568,19 +580,21 @@ TEST(people, what_is_asked_anew_behind_a_fault_is_due_anew)
 TEST(people, what_an_instance_waits_for_says_who_has_it)
 {
     fixture f;
-    fixture_open(&f, "  - ask:\n"
-                     "      call: userTask\n"
-                     "      with: { key: k, candidates: { users: [ ann ] }, priority: -1, due: PT1H }\n");
+    fixture_open(
+        &f, "  - ask:\n"
+            "      call: userTask\n"
+            "      with: { key: k, candidates: { users: [ ann ] }, priority: -1, due: PT1H }\n");
     fixture_start(&f, "null");
     claim_until(&f, ann, T0 + 1000);
     delegate(&f, ann, "eve");
     claim_until(&f, eve, T0 + 2000);
     pw_value waits = pw_state_waits(f.state, f.program, &f.arena);
-    EXPECT_TEXT(fixture_text(&f, pw_json_text(&f.arena, waits, PW_JSON_COMPACT)),
-                "[{\"kind\":\"user-action\",\"task\":\"/do/0/ask\",\"name\":\"ask\",\"visit\":1,"
-                "\"key\":\"k\",\"assignedTo\":\"eve\",\"candidates\":{\"users\":[\"ann\"]},"
-                "\"claimedBy\":\"eve\",\"claimedUntil\":\"2026-09-21T14:13:22.000Z\",\"priority\":-1,"
-                "\"since\":\"2026-09-21T14:13:20.000Z\",\"dueAt\":\"2026-09-21T15:13:20.000Z\"}]");
+    EXPECT_TEXT(
+        fixture_text(&f, pw_json_text(&f.arena, waits, PW_JSON_COMPACT)),
+        "[{\"kind\":\"user-action\",\"task\":\"/do/0/ask\",\"name\":\"ask\",\"visit\":1,"
+        "\"key\":\"k\",\"assignedTo\":\"eve\",\"candidates\":{\"users\":[\"ann\"]},"
+        "\"claimedBy\":\"eve\",\"claimedUntil\":\"2026-09-21T14:13:22.000Z\",\"priority\":-1,"
+        "\"since\":\"2026-09-21T14:13:20.000Z\",\"dueAt\":\"2026-09-21T15:13:20.000Z\"}]");
     fixture_close(&f);
 }
 

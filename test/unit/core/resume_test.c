@@ -1,5 +1,5 @@
-/* Bookmarks of every kind by their keys, starts at a time, attempts that may be repeated, and what is said of a
- * command that is refused or was done before. */
+/* Bookmarks of every kind by their keys, starts at a time, attempts that may be repeated, and what
+ * is said of a command that is refused or was done before. */
 #include "fixture.h"
 
 static pw_event resume_of(fixture *f, const char *key, const char *data)
@@ -53,7 +53,8 @@ TEST(resume, the_task_and_kind_that_are_expected_must_be_the_bookmark_s)
     fixture_open(&f, "  - ask: { call: userTask }\n");
     fixture_start(&f, "null");
     resume_as(&f, "ask", "", "");
-    expect_refused(&f, PAWL_NOT_FOUND, PAWL_REASON_NO_BOOKMARK, "no open bookmark has the key 'ask'");
+    expect_refused(&f, PAWL_NOT_FOUND, PAWL_REASON_NO_BOOKMARK,
+                   "no open bookmark has the key 'ask'");
     resume_as(&f, "ask-1", "/do/1/ask", "");
     expect_refused(&f, PAWL_CONFLICT, PAWL_REASON_WRONG_TASK,
                    "'ask-1' belongs to the task /do/0/ask, not to /do/1/ask");
@@ -90,9 +91,10 @@ TEST(resume, a_timer_is_over_when_somebody_says_so)
     fixture_open(&f, "  - nap: { wait: PT1H }\n  - on: { set: '${ . + {awake: true} }' }\n");
     fixture_start(&f, "{\"k\":1}");
     fixture_reload(&f);
-    EXPECT_TEXT(waits_text(&f), "[{\"kind\":\"timer\",\"task\":\"/do/0/nap\",\"name\":\"nap\","
-                                "\"visit\":1,\"key\":\"nap-1\",\"since\":\"2026-09-21T14:13:20.000Z\","
-                                "\"dueAt\":\"2026-09-21T15:13:20.000Z\"}]");
+    EXPECT_TEXT(waits_text(&f),
+                "[{\"kind\":\"timer\",\"task\":\"/do/0/nap\",\"name\":\"nap\","
+                "\"visit\":1,\"key\":\"nap-1\",\"since\":\"2026-09-21T14:13:20.000Z\","
+                "\"dueAt\":\"2026-09-21T15:13:20.000Z\"}]");
     pw_event event = resume_of(&f, "nap-1", "{}");
     fixture_event(&f, &event);
     expect_refused(&f, PAWL_INVALID, PAWL_REASON_BAD_ANSWER,
@@ -100,9 +102,10 @@ TEST(resume, a_timer_is_over_when_somebody_says_so)
     resume_as(&f, "nap-1", "/do/0/nap", "timer");
     EXPECT_STATUS(f, "completed");
     EXPECT_OUTPUT(f, "{\"k\":1,\"awake\":true}");
-    EXPECT_TEXT(entry_text(&f, 0),
-                "{\"type\":\"bookmark.consumed\",\"task\":\"/do/0/nap\",\"visit\":1,\"key\":\"nap-1\","
-                "\"by\":\"ann\",\"dueAt\":\"2026-09-21T15:13:20.000Z\"}");
+    EXPECT_TEXT(
+        entry_text(&f, 0),
+        "{\"type\":\"bookmark.consumed\",\"task\":\"/do/0/nap\",\"visit\":1,\"key\":\"nap-1\","
+        "\"by\":\"ann\",\"dueAt\":\"2026-09-21T15:13:20.000Z\"}");
     EXPECT_INT(f.t.bookmark_end_count, 1);
     EXPECT(f.t.bookmark_ends[0].consumed);
     EXPECT_STR(f.t.bookmark_ends[0].by, "ann");
@@ -139,7 +142,8 @@ TEST(resume, a_retry_is_made_at_once)
     fixture_reload(&f);
     fixture_command(&f, PW_EVENT_SUSPEND, "ann", "");
     resume_as(&f, "safe-1-retry-1", "", "");
-    expect_refused(&f, PAWL_STATE, PAWL_REASON_NONE, "the instance is suspended; continue it first");
+    expect_refused(&f, PAWL_STATE, PAWL_REASON_NONE,
+                   "the instance is suspended; continue it first");
     fixture_command(&f, PW_EVENT_CONTINUE, "ann", "");
     resume_as(&f, "safe-1-retry-1", "", "timer");
     EXPECT_TEXT(fixture_entries(&f), "bookmark.consumed /do/0/safe; task.started /do/0/safe; "
@@ -171,7 +175,9 @@ TEST(resume, a_schedule_keeps_to_its_times)
     fixture_open(&f, "document: { dsl: '1.0.3', namespace: test, name: flow, version: '1.0.0' }\n"
                      "schedule: { every: PT1H }\n"
                      "do: [ { a: { set: { n: 1 } } } ]\n");
-    pw_event event = { .kind = PW_EVENT_START, .now_ms = T0, .schedule = true, .payload = pw_null() };
+    pw_event event = {
+        .kind = PW_EVENT_START, .now_ms = T0, .schedule = true, .payload = pw_null()
+    };
     fixture_event(&f, &event);
     EXPECT_STR(f.t.bookmarks[0].key, "timer");
     resume_as(&f, "timer", "", "");
@@ -183,12 +189,14 @@ TEST(resume, a_schedule_keeps_to_its_times)
 /* ------------------------------------------------------------------ messages by hand */
 
 #define EVENT(type, data)                                                                          \
-    "{\"specversion\":\"1.0\",\"id\":\"1\",\"source\":\"/x\",\"type\":\"" type "\",\"data\":" data "}"
+    "{\"specversion\":\"1.0\",\"id\":\"1\",\"source\":\"/x\",\"type\":\"" type "\",\"data\":" data \
+    "}"
 
 TEST(resume, a_listen_takes_an_event_by_hand)
 {
     fixture f;
-    fixture_open(&f, "  - hear: { listen: { to: { one: { with: { type: t, data: '${ .n == 1 }' } } } } }\n");
+    fixture_open(
+        &f, "  - hear: { listen: { to: { one: { with: { type: t, data: '${ .n == 1 }' } } } } }\n");
     fixture_start(&f, "null");
     fixture_reload(&f);
     pw_event event = resume_of(&f, "hear-1", EVENT("u", "{\"n\":1}"));
@@ -223,14 +231,16 @@ TEST(resume, a_listen_takes_an_event_by_hand)
 TEST(resume, an_event_by_hand_is_refused_while_the_task_is_at_work_or_suspended)
 {
     fixture f;
-    fixture_open(&f, "  - hear:\n"
-                     "      listen: { to: { any: [ { with: { type: t } } ], until: '${ false }' } }\n"
-                     "      foreach: { do: [ { a: { call: work } } ] }\n");
+    fixture_open(&f,
+                 "  - hear:\n"
+                 "      listen: { to: { any: [ { with: { type: t } } ], until: '${ false }' } }\n"
+                 "      foreach: { do: [ { a: { call: work } } ] }\n");
     fixture_start(&f, "null");
     pw_event event = resume_of(&f, "hear-1", EVENT("t", "1"));
     fixture_command(&f, PW_EVENT_SUSPEND, "ann", "");
     fixture_event(&f, &event);
-    expect_refused(&f, PAWL_STATE, PAWL_REASON_NONE, "the instance is suspended; continue it first");
+    expect_refused(&f, PAWL_STATE, PAWL_REASON_NONE,
+                   "the instance is suspended; continue it first");
     fixture_command(&f, PW_EVENT_CONTINUE, "ann", "");
     fixture_event(&f, &event);
     EXPECT(f.t.changed);
@@ -276,10 +286,11 @@ static void start_at(fixture *f, const char *input, int64_t at)
     fixture_event(f, &event);
 }
 
-#define LATER "document: { dsl: '1.0.3', namespace: test, name: flow, version: '1.0.0' }\n"        \
-              "input: { from: '${ .k }' }\n"                                                       \
-              "timeout: { after: PT1M }\n"                                                         \
-              "do: [ { ask: { call: userTask, with: { key: '${ $workflow.startedAt.iso8601 }' } } } ]\n"
+#define LATER                                                                                      \
+    "document: { dsl: '1.0.3', namespace: test, name: flow, version: '1.0.0' }\n"                  \
+    "input: { from: '${ .k }' }\n"                                                                 \
+    "timeout: { after: PT1M }\n"                                                                   \
+    "do: [ { ask: { call: userTask, with: { key: '${ $workflow.startedAt.iso8601 }' } } } ]\n"
 
 TEST(resume, a_start_at_a_time_is_pending_until_then)
 {
@@ -375,8 +386,10 @@ TEST(resume, a_pending_state_that_is_none_is_refused)
     static const char *const bad[] = {
         "{\"f\":3,\"s\":\"pending\",\"v\":0,\"t\":1,\"i\":1,\"x\":null,\"r\":{\"=\":1}}",
         "{\"f\":3,\"s\":\"waiting\",\"v\":0,\"t\":1,\"i\":1,\"x\":null,\"r\":{\"d\":5,\"=\":1}}",
-        "{\"f\":3,\"s\":\"pending\",\"v\":0,\"t\":1,\"i\":1,\"x\":null,\"r\":{\"d\":5,\"to\":6,\"=\":1}}",
-        "{\"f\":3,\"s\":\"pending\",\"v\":1,\"t\":1,\"i\":1,\"x\":null,\"r\":{\"d\":5,\"=\":1,\"c\":"
+        "{\"f\":3,\"s\":\"pending\",\"v\":0,\"t\":1,\"i\":1,\"x\":null,\"r\":{\"d\":5,\"to\":6,\"="
+        "\":1}}",
+        "{\"f\":3,\"s\":\"pending\",\"v\":1,\"t\":1,\"i\":1,\"x\":null,\"r\":{\"d\":5,\"=\":1,"
+        "\"c\":"
         "[{\"t\":0,\"p\":0,\"v\":1,\"in\":1}]}}",
     };
     static const char good[] =
@@ -410,7 +423,9 @@ static void fail_retryably(fixture *f, uint64_t visit, uint32_t attempt, const c
 TEST(resume, an_attempt_that_may_be_repeated_is_until_none_is_left)
 {
     fixture f;
-    fixture_open(&f, "  - a: { call: work, timeout: { after: PT1H }, metadata: { pawl: { priority: 5 } } }\n");
+    fixture_open(
+        &f,
+        "  - a: { call: work, timeout: { after: PT1H }, metadata: { pawl: { priority: 5 } } }\n");
     f.settings.lost_attempts = 2;
     fixture_start(&f, "null");
     EXPECT_INT(f.t.work[0].priority, 5);
@@ -449,7 +464,8 @@ TEST(resume, an_attempt_that_may_be_repeated_is_until_none_is_left)
     EXPECT_STR(f.t.work[0].last_error, "");
     fail_retryably(&f, 1, 3, "{\"status\":503,\"title\":\"busy\"}"); /* the last one */
     EXPECT_STATUS(f, "faulted");
-    EXPECT_TEXT(fixture_entries(&f), "attempt.failed /do/0/a; task.faulted /do/0/a; instance.faulted");
+    EXPECT_TEXT(fixture_entries(&f),
+                "attempt.failed /do/0/a; task.faulted /do/0/a; instance.faulted");
     EXPECT_STR(f.t.error, error);
     EXPECT(!pw_state_work_of(&work, f.state, f.program, 1, &f.arena));
     fixture_close(&f);
@@ -495,11 +511,12 @@ TEST(resume, work_is_found_in_a_wide_fork)
                      "          - i: { call: work, with: { n: 8 } }\n");
     fixture_start(&f, "null");
     fixture_reload(&f);
-    static const char *const inputs[] = { "", "{\"n\":1}", "{\"n\":2}", "", "", "{\"n\":5}", "", "",
-                                          "{\"n\":8}", "{\"n\":6}" };
+    static const char *const inputs[] = { "", "{\"n\":1}", "{\"n\":2}", "",         "", "{\"n\":5}",
+                                          "", "",          "{\"n\":8}", "{\"n\":6}" };
     for (uint64_t visit = 1; visit <= 11; visit++) {
         pw_work work;
-        const char *input = visit >= 2 ? visit - 1 < PW_LENGTH(inputs) ? inputs[visit - 1] : "" : "";
+        const char *input =
+            visit >= 2 ? visit - 1 < PW_LENGTH(inputs) ? inputs[visit - 1] : "" : "";
         bool found = pw_state_work_of(&work, f.state, f.program, visit, &f.arena);
         EXPECT_INT(found, *input != '\0');
         if (found)

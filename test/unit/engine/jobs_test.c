@@ -792,6 +792,58 @@ TEST(jobs, hundreds_of_jobs_are_done_once_each_by_many_workers)
     fixture_done(&f);
 }
 
+TEST(jobs, many_answers_at_once_have_each_their_own_outcome)
+{
+    enum { JOBS = 40 };
+    fixture f;
+    static char tokens[JOBS][128];
+    fixture_init(&f, NULL);
+    fixture_open(&f);
+    deploy(&f, "packing", packing);
+    for (int i = 0; i < JOBS; i++)
+        pawl_free(start(&f, "packing", NULL));
+    char *jobs = NULL;
+    unsigned got = 0;
+    while (got < JOBS) {
+        jobs = poll_with(&f, (pawl_poll_options){ .wait_ms = WAIT_MS, .max = JOBS });
+        unsigned count = (unsigned)strtoul(ask(jobs, ".jobs | length"), NULL, 10);
+        for (unsigned i = 0; i < count; i++, got++) {
+            char question[48];
+            (void)snprintf(question, sizeof question, ".jobs[%u].token", i);
+            (void)snprintf(tokens[got], sizeof tokens[got], "%s", ask(jobs, question) + 1);
+            tokens[got][strlen(tokens[got]) - 1] = '\0';
+        }
+        pawl_free(jobs);
+    }
+    pawl_job_answer answers[JOBS + 2];
+    const pawl_job_failure failure = { .struct_size = sizeof failure, .status = 422 };
+    for (int i = 0; i < JOBS; i++)
+        answers[i] = (pawl_job_answer){ .struct_size = sizeof answers[i],
+                                        .token = tokens[i],
+                                        .result = "1",
+                                        .failure = i == 7 ? &failure : NULL };
+    answers[JOBS] = answers[0];
+    answers[JOBS + 1] = (pawl_job_answer){ .struct_size = sizeof answers[0], .token = "x" };
+    EXPECT_OK(pawl_jobs_answer(f.p, answers, JOBS + 2, NULL, &f.err), f.err);
+    for (int i = 0; i < JOBS; i++) {
+        EXPECT_OK(answers[i].error.code, answers[i].error);
+        EXPECT_INT(answers[i].repeated, 0);
+        char id[PW_ID_SIZE] = "";
+        memcpy(id, tokens[i], PW_ID_LENGTH);
+        char *text = finish(&f, id);
+        EXPECT_ASK(text, ".status", i == 7 ? "\"faulted\"" : "\"completed\"");
+        pawl_free(text);
+    }
+    EXPECT_INT(answers[JOBS].error.code, PAWL_OK);
+    EXPECT_INT(answers[JOBS].repeated, 1);
+    EXPECT_INT(answers[JOBS + 1].error.code, PAWL_INVALID);
+    EXPECT_INT(answers[JOBS + 1].error.reason, PAWL_REASON_BAD_TOKEN);
+    EXPECT_INT(pawl_jobs_answer(f.p, answers, 0, NULL, &f.err), PAWL_INVALID);
+    EXPECT_INT(pawl_jobs_answer(f.p, answers, 101, NULL, &f.err), PAWL_INVALID);
+    EXPECT_INT(pawl_jobs_answer(f.p, NULL, 1, NULL, &f.err), PAWL_INVALID);
+    fixture_done(&f);
+}
+
 TEST(jobs, limits_hold_over_all_instances)
 {
     fixture f;

@@ -165,6 +165,64 @@ TEST(request, a_check_that_finds_nothing_to_forget_writes_nothing)
     fixture_done(&f);
 }
 
+/* Whatever allocation fails: an answer, no second effect, and afterwards the same request is answered. */
+TEST(request, running_out_of_memory_has_no_half_effect)
+{
+    fixture f;
+    fixture_init(&f, "memory:");
+    fixture_open(&f);
+    deploy(&f, "ask", approval);
+    unsigned refused = 0, instances = 0;
+    for (unsigned nth = 1; nth < 120; nth++) {
+        char key[16], *id = NULL, *again = NULL, *answer = NULL, *other = NULL, *mark = NULL, count[16];
+        (void)snprintf(key, sizeof key, "k%u", nth);
+        const pawl_request first = { .struct_size = sizeof first, .actor = "ann", .idempotency_key = key };
+        const pawl_start_options starting = { .struct_size = sizeof starting, .name = "ask", .request = &first, .labels = "{\"a\":\"b\"}" };
+        pw_alloc_fail_after(nth);
+        pawl_code code = pawl_start(f.p, &starting, &id, NULL, &f.err);
+        pw_alloc_fail_after(0);
+        EXPECT(code == PAWL_OK || code == PAWL_NO_MEMORY);
+        refused += code != PAWL_OK;
+        EXPECT_OK(pawl_start(f.p, &starting, &again, NULL, &f.err), f.err);
+        if (id)
+            EXPECT_TEXT(id, again);
+        const pawl_bookmark_options claim = { .struct_size = sizeof claim, .id = again, .key = "ok", .lease_ms = 60000 };
+        const pawl_request claiming = { .struct_size = sizeof claiming, .actor = "ann", .idempotency_key = "claim" };
+        pw_alloc_fail_after(nth);
+        code = pawl_bookmark_change(f.p, &claim, &claiming, &mark, &f.err);
+        pw_alloc_fail_after(0);
+        EXPECT(code == PAWL_OK || code == PAWL_NO_MEMORY);
+        pawl_free(mark);
+        EXPECT_OK(pawl_bookmark_change(f.p, &claim, &claiming, &mark, &f.err), f.err);
+        EXPECT_ASK(mark, "[.claimedBy, .token]", "[\"ann\",2]");
+        const pawl_request second = { .struct_size = sizeof second, .actor = "ann", .idempotency_key = "answer" };
+        const pawl_resume_options options = { .struct_size = sizeof options, .id = again, .key = "ok", .data = "{\"n\":1}" };
+        pw_alloc_fail_after(nth);
+        code = pawl_resume_with(f.p, &options, &second, &answer, &f.err);
+        pw_alloc_fail_after(0);
+        EXPECT(code == PAWL_OK || code == PAWL_NO_MEMORY);
+        EXPECT((answer != NULL) == (code == PAWL_OK));
+        EXPECT_OK(pawl_resume_with(f.p, &options, &second, &other, &f.err), f.err);
+        EXPECT_ASK(other, "[.token, .status, .repeated]", "[3,\"completed\",false]");
+        if (answer)
+            EXPECT_TEXT(answer, other);
+        char *page = NULL;
+        instances++;
+        (void)snprintf(count, sizeof count, "%u", instances);
+        const pawl_list_options labelled = { .struct_size = sizeof labelled, .labels = "{\"a\":\"b\"}" };
+        EXPECT_OK(pawl_count(f.p, &labelled, &page, &f.err), f.err);
+        EXPECT_ASK(page, ".total", count);
+        pawl_free(page);
+        pawl_free(mark);
+        pawl_free(other);
+        pawl_free(answer);
+        pawl_free(again);
+        pawl_free(id);
+    }
+    EXPECT(refused > 10);
+    fixture_done(&f);
+}
+
 TEST(request, one_of_no_instance_is_known_by_its_actor_and_key)
 {
     fixture f;

@@ -246,6 +246,27 @@ TEST(resume_handler, an_instance_that_has_ended_takes_no_answer)
     fixture_done(&f);
 }
 
+TEST(resume_handler, an_answer_that_its_form_refuses_consumes_nothing)
+{
+    fixture f;
+    fixture_init(&f, "memory:");
+    fixture_open(&f);
+    deploy(&f, "form",
+           "  - ask: {call: userTask, with: {key: ok, form: {schema: {type: object, required: [amount], "
+           "properties: {amount: {type: integer}}}}}}");
+    char *id = start(&f, "form", NULL);
+    pawl_resume_options options = of(id, "ok", "{\"amount\":\"much\"}");
+    expect_refused(&f, &options, NULL, PAWL_INVALID, PAWL_REASON_BAD_ANSWER);
+    EXPECT_CONTAINS(f.err.message, "amount");
+    options.data = NULL;
+    expect_refused(&f, &options, NULL, PAWL_INVALID, PAWL_REASON_BAD_ANSWER);
+    expect_token(&f, id, "1");
+    options.data = "{\"amount\":3}";
+    expect_done(&f, &options, NULL, "[\"ok\",2,\"completed\",false]");
+    pawl_free(id);
+    fixture_done(&f);
+}
+
 /* ------------------------------------------------------------------ people */
 
 TEST(resume_handler, only_who_it_is_for_may_answer_but_an_operator_always)

@@ -237,6 +237,25 @@ TEST(start_handler, an_input_that_is_too_large_is_refused_with_its_limit)
     fixture_done(&f);
 }
 
+TEST(start_handler, an_input_that_its_schema_refuses_starts_nothing)
+{
+    fixture f;
+    fixture_init(&f, "memory:");
+    fixture_open(&f);
+    static const char text[] = "document: {dsl: 1.0.0, namespace: test, name: strict, version: 1.0.0}\n"
+                               "input: {schema: {document: {type: object, required: [n]}}}\n"
+                               "do:\n  - done: {set: {ok: true}}\n";
+    EXPECT_OK(pawl_deploy(f.p, text, strlen(text), NULL, NULL, NULL, &f.err), f.err);
+    pawl_start_options options = named("strict");
+    options.input = "{\"m\":1}";
+    expect_refused(&f, &options, PAWL_INVALID, PAWL_REASON_NONE, "n");
+    expect_instances(&f, "0");
+    options.input = "{\"n\":1}";
+    pawl_free(start_with(&f, &options, NULL));
+    expect_instances(&f, "1");
+    fixture_done(&f);
+}
+
 TEST(start_handler, what_is_not_published_is_not_started_but_a_repeat_finds_what_was)
 {
     fixture f;

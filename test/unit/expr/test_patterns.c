@@ -26,10 +26,17 @@ TEST(patterns, a_text_matches_where_some_part_of_it_does)
         const char *pattern, *text;
         bool found;
     } cases[] = {
-        { "b", "abc", true },          { "^b", "abc", false },
-        { "", "", true },              { "^\\p{Lu}\\d{2}$", "\xc3\x84" "12", true },
-        { "^\\d+$", "12a", false },    { "^[^@\"]+@[^@]+$", "a@b", true },
-        { "a\"b\\\\c", "a\"b\\c", true }, { "\\(.*\\)", "f(x)", true },
+        { "b", "abc", true },
+        { "^b", "abc", false },
+        { "", "", true },
+        { "^\\p{Lu}\\d{2}$",
+          "\xc3\x84"
+          "12",
+          true },
+        { "^\\d+$", "12a", false },
+        { "^[^@\"]+@[^@]+$", "a@b", true },
+        { "a\"b\\\\c", "a\"b\\c", true },
+        { "\\(.*\\)", "f(x)", true },
     };
     pw_expr_machine *machine = pw_expr_machine_new(NULL);
     for (int round = 0; round < 2; round++)
@@ -72,7 +79,9 @@ TEST(patterns, a_schema_pays_for_its_patterns)
     pw_value schema, value;
     pw_schema_problem problem;
     pawl_error err;
-    EXPECT_OK(pw_json_parse(&schema, PW_LIT("{\"items\":{\"pattern\":\"^a\"}}"), NULL, &arena, &err), err);
+    EXPECT_OK(
+        pw_json_parse(&schema, PW_LIT("{\"items\":{\"pattern\":\"^a\"}}"), NULL, &arena, &err),
+        err);
     EXPECT_OK(pw_json_parse(&value, PW_LIT("[\"ab\",\"ba\"]"), NULL, &arena, &err), err);
     EXPECT_INT(pw_schema_validate(&problem, schema, value, &settings, &arena, &err), PAWL_INVALID);
     EXPECT_STR(problem.at, "/1");
