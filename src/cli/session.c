@@ -10,6 +10,7 @@
  * owns the store now. */
 #include <errno.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -31,24 +32,26 @@ enum {
 
 /* ---- signals */
 
-static volatile sig_atomic_t caught, times, times_most = 1;
+/* seq_cst: set by a handler, read seldom, by any thread. */
+static atomic_int caught, times, times_most = 1;
+static_assert(ATOMIC_INT_LOCK_FREE == 2, "for a signal handler");
 
 static void on_signal(int number)
 {
-    if (times >= times_most)
+    if (atomic_load(&times) >= atomic_load(&times_most))
         _exit(128 + number); /* asked again: at once. Everything that counts is committed */
-    caught = number;
-    times++;
+    atomic_store(&caught, number);
+    (void)atomic_fetch_add(&times, 1);
 }
 
 void cli_hear_signals(int most)
 {
-    times_most = most;
+    atomic_store(&times_most, most);
 }
 
 int cli_signals(void)
 {
-    return times;
+    return atomic_load(&times);
 }
 
 void cli_catch_signals(void)
@@ -62,7 +65,7 @@ void cli_catch_signals(void)
 
 int cli_interrupted(void)
 {
-    return caught;
+    return atomic_load(&caught);
 }
 
 static void pause_ms(long ms)

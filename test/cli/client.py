@@ -221,6 +221,21 @@ def _(room):
         room.pawl("ls", "--server", fake.url, "--token", "pawl_x").exits(2).complains("does not take this token")
 
 
+@case("an answer of an odd shape is printed or refused, and ends no command otherwise than by its exit code")
+def _(room):
+    odd = [None, 5, "text", [], [1, {}], {}, {"instances": "abc", "bookmarks": [5, None], "tokens": {"a": 1}, "functions": 3, "jobs": [[]],
+                                              "statuses": [], "steps": "abc", "schedules": [{"expression": 5}], "definitions": [None],
+                                              "messages": [3], "waits": "abc", "id": 7, "status": [], "token": "x", "next": {}}]
+    commands = [["ls"], ["ls", "--count"], ["show", "i"], ["log", "i"], ["bookmarks"], ["tasks"], ["jobs"], ["schedules"], ["definitions"],
+                ["definition", "d"], ["token", "list"], ["token", "create", "n", "--role", "viewer"], ["claim", "i", "k"], ["complete", "i", "k"],
+                ["cancel", "i", "--no-wait"], ["start", "d", "--no-wait"], ["send", "t"], ["delete", "i"], ["deprecate", "d@1"]]
+    for value in odd:
+        with Fake(ok(value)) as fake:
+            for words in commands:
+                done = room.pawl(*words, "--server", fake.url)
+                assert done.code in (0, 1, 2, 3, 4) and "Sanitizer" not in done.err and "runtime error" not in done.err, (value, done.told())
+
+
 @case("what is said about a request goes into headers, and who asks goes nowhere")
 def _(room):
     room.file("token", "  pawl_secret\n".strip() + "\n")

@@ -11,6 +11,7 @@ from harness import PAWL, Room, main
 
 LOCAL = ("migrate", "serve", "config", "validate", "graph", "schema", "eval", "completion", "help", "version")
 FILE = "it is about the file of a store, or who owns it"
+BESIDE = "it looks at once for what a command on its own store drives to the end, and a server does beside"
 ACTOR = "a server knows who asks: --actor is refused"
 LEFT_OUT = {
     "who is killed while it deploys leaves nothing, or what the next one makes good": FILE,
@@ -25,6 +26,10 @@ LEFT_OUT = {
     "reading goes on while another process owns the store": FILE,
     "the owner of the store carries it out for others, and acts on it at once": FILE,
     "a run that is stopped by a signal says how to go on": FILE,
+    "run drives the children that are waited for, and says what the instance waits for": BESIDE,
+    "cancel of a parent cancels its child": BESIDE,
+    "a message leads who listens on, and says so": BESIDE,
+    "a stopped run without a key is gone on with by its id": BESIDE,
     "suspend, continue and cancel; each harmless when repeated": ACTOR,
     "an example asks, and is answered as its comment says": ACTOR,
 }
