@@ -67,7 +67,8 @@ static void say_again(pawl *p)
         pawl_error err;
         if (sscanf(line, "%7s %127s", word, token) != 2 || strcmp(word, "got") != 0)
             continue;
-        int done = is_done(token), code = answer(p, token, &told, &err);
+        int done = is_done(token);
+        pawl_code code = answer(p, token, &told, &err);
         if (code != PAWL_OK && (done || code != PAWL_LOST))
             stop(done ? "an answer that was taken is refused" : "an answer", token, &err);
         if (done && strcmp(told, "{\"repeated\":true}") != 0)
@@ -90,7 +91,7 @@ static void do_job(void *context, const char *json)
     if (sscanf(text, "%127s", token) != 1)
         exit(5);
     note("got", text);
-    int code = answer(context, token, NULL, &err);
+    pawl_code code = answer(context, token, NULL, &err);
     if (code == PAWL_OK)
         note("done", token);
     else if (code != PAWL_LOST) /* it took longer than its lease */
