@@ -129,18 +129,21 @@ static uint64_t earlier(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
-/* When the connection's time is over. */
-static uint64_t over_ms(const pw_connection *c)
+/* When a limit of the connection is reached. */
+static uint64_t limit_ms(const pw_connection *c)
 {
     const pw_listener_options *o = &c->listener->options;
-    uint64_t over = c->active_ms + o->idle_ms;
+    uint64_t silent = c->active_ms + o->idle_ms;
+    return c->phase == PHASE_READING ? earlier(silent, c->begun_ms + o->request_ms) : silent;
+}
+
+/* When the connection is to be looked at. */
+static uint64_t over_ms(const pw_connection *c)
+{
     if (c->phase == PHASE_WORKING)
         return pw_exchange_parked(c->exchange);
-    if (c->phase == PHASE_READING)
-        over = earlier(over, c->begun_ms + o->request_ms);
-    if (c->phase != PHASE_SENDING && c->ended_ms)
-        over = earlier(over, c->ended_ms + ENDED_MS);
-    return over;
+    bool ended = c->phase != PHASE_SENDING && c->ended_ms;
+    return ended ? earlier(limit_ms(c), c->ended_ms + ENDED_MS) : limit_ms(c);
 }
 
 void pw_http_schedule(pw_connection *c)
@@ -202,9 +205,12 @@ static void time_is_over(pw_listener *l, pw_connection *c)
         pw_exchange_late(c->exchange, l->now_ms);
         return;
     }
+    if (c->cut)
+        return; /* libmicrohttpd will see it */
     bool reading = c->phase == PHASE_READING || (c->phase == PHASE_IDLE && pw_http_unheard(c));
     bool ended = c->phase != PHASE_SENDING && c->ended_ms;
-    if (ended && (c->share->due || unread(c))) { /* there is more of it to look at */
+    if (limit_ms(c) > l->now_ms &&
+        (c->share->due || unread(c))) { /* ended: there is more of it to look at */
         c->ended_ms = l->now_ms;
         pw_http_schedule(c);
         return;
