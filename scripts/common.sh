@@ -16,6 +16,7 @@ have() {
   libcurl4-openssl-dev) pkg-config --exists libcurl 2>/dev/null ;;
   libyaml-dev) pkg-config --exists yaml-0.1 2>/dev/null ;;
   libonig-dev) pkg-config --exists oniguruma 2>/dev/null ;;
+  libmicrohttpd-dev) pkg-config --exists libmicrohttpd 2>/dev/null ;;
   libssl-dev) pkg-config --exists libcrypto 2>/dev/null ;;
   libcmocka-dev) pkg-config --exists cmocka 2>/dev/null ;;
   clang) command -v clang >/dev/null ;;
