@@ -599,20 +599,35 @@ static pawl_code delete(pawl *p, const pw_command *command, pawl_error *err)
     return code;
 }
 
-/* What is deleted remembers no request: the store does. */
-static pawl_code once_deleted(pawl *p, const pw_command *command, int *seen, pawl_error *err)
+/* What is deleted remembers no request: the store does, and whether there was something to delete. */
+static pawl_code remember_deletion(pawl *p, const pw_command *command, bool there, int *seen, pawl_error *err)
 {
-    const pw_str parts[] = { PW_LIT("delete"), command->instance };
+    const pw_str parts[] = { there ? PW_LIT("delete") : PW_LIT("delete what is not there"), command->instance };
     char hex[PW_DIGEST_HEX_SIZE];
     pw_digest digest = pw_digest_of(parts, PW_LENGTH(parts));
     pw_digest_hex(hex, &digest);
     return pawl_once(p, command->event.actor.ptr, command->once.ptr, hex, seen, err);
 }
 
+/* *done: this request has deleted it before. */
+static pawl_code once_deleted(pawl *p, const pw_command *command, bool *done, pw_arena *arena, pawl_error *err)
+{
+    pw_instance_row row;
+    int seen = 0;
+    pawl_code code = pw_store_instance_get(p->store, command->instance, false, &row, arena, err);
+    bool there = code == PAWL_OK;
+    if (code == PAWL_OK || code == PAWL_NOT_FOUND)
+        code = remember_deletion(p, command, there, &seen, err);
+    if (code == PAWL_CONFLICT && !there && (code = remember_deletion(p, command, true, &seen, err)) == PAWL_OK)
+        there = true;
+    *done = code == PAWL_OK && there && seen;
+    return code;
+}
+
 pawl_code pawl_delete(pawl *p, const char *id, const pawl_request *request, pawl_error *err)
 {
     pw_command command = { .code = PAWL_OK };
-    int seen = 0;
+    bool done = false;
     pawl_code code = pw_engine_may_write(p, err);
     if (code != PAWL_OK)
         return code;
@@ -622,9 +637,9 @@ pawl_code pawl_delete(pawl *p, const char *id, const pawl_request *request, pawl
     if (code == PAWL_OK)
         code = pw_request_read(&command, request, NULL, &arena, err);
     if (code == PAWL_OK && command.once.len)
-        code = once_deleted(p, &command, &seen, err);
+        code = once_deleted(p, &command, &done, &arena, err);
     if (code == PAWL_OK)
         code = delete(p, &command, err);
     pw_arena_done(&arena);
-    return code == PAWL_NOT_FOUND && seen ? PAWL_OK : code;
+    return code == PAWL_NOT_FOUND && done ? PAWL_OK : code;
 }

@@ -270,6 +270,9 @@ TEST(bookmark, only_what_has_ended_is_deleted_and_nothing_of_it_is_left)
         EXPECT_OK(pawl_delete(f.p, id, &request, &f.err), f.err); /* the same request */
         EXPECT_INT(pawl_delete(f.p, id, NULL, &f.err), PAWL_NOT_FOUND);
         EXPECT_INT(f.err.reason, PAWL_REASON_NO_INSTANCE);
+        request.idempotency_key = "d2"; /* what was not there is not told to have been deleted */
+        EXPECT_INT(pawl_delete(f.p, id, &request, &f.err), PAWL_NOT_FOUND);
+        EXPECT_INT(pawl_delete(f.p, id, &request, &f.err), PAWL_NOT_FOUND);
         EXPECT_INT(pawl_show(f.p, id, &text, &f.err), PAWL_NOT_FOUND);
         EXPECT_INT(pawl_log(f.p, id, 1, 0, &text, &f.err), PAWL_NOT_FOUND);
         EXPECT_INT(pawl_cancel(f.p, id, NULL, NULL, &f.err), PAWL_NOT_FOUND);
