@@ -26,6 +26,7 @@ PLAN = re.compile(r'^1\.\.(\d+)\s*(?:#\s*(.*))?$')
 SKIP = re.compile(r'#\s*skip\b', re.IGNORECASE)
 TODO = re.compile(r'#\s*todo\b', re.IGNORECASE)
 SHOWN_LINES = 60  # of one program's failures
+SLOW_S = 15  # named at the end, so that a suite does not grow slow unseen
 
 
 class Result:
@@ -102,16 +103,21 @@ def run_all(options, jobs):
     """jobs: (name, command, env, timeout, workdir, tap)."""
     started = time.monotonic()
     total = Result(options.label)
+    slow = []
     with concurrent.futures.ThreadPoolExecutor(max_workers=options.jobs) as pool:
         for result in pool.map(lambda job: run(*job), jobs):
             total.passed += result.passed
             total.failed += result.failed
             total.skipped += result.skipped
+            if result.seconds >= SLOW_S:
+                slow.append((result.seconds, result.name))
             if result.failed:
                 print(f'-- {options.label}: {result.name}')
                 for line in result.lines[-SHOWN_LINES:]:
                     print(f'   {line}')
     note(options, total)
+    if slow:
+        print('-- slowest: ' + ', '.join(f'{name} {seconds:.0f} s' for seconds, name in sorted(slow, reverse=True)[:12]))
     print(f'{options.label}: {total.passed} passed, {total.failed} failed, {total.skipped} skipped, '
           f'in {time.monotonic() - started:.0f} s', flush=True)
     return 1 if total.failed else 0
@@ -135,6 +141,8 @@ def command_meson(options):
     jobs = []
     for test in json.loads(listed):
         if options.only and not re.search(options.only, test['name']):
+            continue
+        if options.leave and re.search(options.leave, test['name']):
             continue
         env = dict(os.environ)
         env.update(test['env'])
@@ -181,6 +189,7 @@ def main():
         if name == 'meson':
             sub.add_argument('--build', required=True)
             sub.add_argument('--only', help='names that match this regular expression')
+            sub.add_argument('--leave', help='... and not those that match this one')
             sub.add_argument('--multiply', type=float, default=1, help='time limits')
         if name == 'fail':
             sub.add_argument('reason')
