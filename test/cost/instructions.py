@@ -7,7 +7,8 @@ FOLDER is a release build with bench/step (-Dbench=true --buildtype=release). Bo
 callgrind in one run: workflows of ten activities on SQLite, 32 in flight, and the ideal step, an
 UPDATE and an INSERT in plain SQLite, 16 to a commit. What a machine, a compiler or a SQLite makes of
 the same work differs, so the figure that is held is their quotient, within 5 %. It repeats itself to
-0.3 %. Who makes a step cheaper writes the new quotient here; a rise needs a reason.
+0.3 % while as many steps share a commit (bench/callgrind.py says how many), which the disk decides: 11 instead of 16
+make it 3 % more. Who makes a step cheaper writes the new quotient here; a rise needs a reason.
 
 Prints TAP: one test, skipped where valgrind is not installed.
 """
@@ -18,7 +19,9 @@ import shutil
 import subprocess
 import sys
 
-RECORDED = 4.58  # gcc 12.2 -O3, SQLite 3.40.1, x86-64: 131,300 and 28,640
+# gcc 12.2 -O3, SQLite 3.40.1, x86-64: 134,800 and 28,680. Between 4.58 and 4.84 were seen on one machine; what people, jobs
+# and later starts have brought into the state is 0.6 % of it, the tree before them was between 4.58 and 4.77.
+RECORDED = 4.70
 TOLERANCE = 0.05
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 NAME = 'instructions: a step costs what it did against the ideal step'

@@ -55,7 +55,7 @@ def _(_room):
     for name in ("pawl.h", "libpawl.so", "libpawl.so.0", "libpawl.a", "pawl"):
         assert os.path.exists(found(name)), name
     headers = [name for folder, _, files in os.walk(PREFIX) for name in files if name.endswith(".h")]
-    assert headers == ["pawl.h"], headers
+    assert headers == ["pawl.h", "server.h"], headers
 
 
 @case("the program runs where it is installed, and says the version of the pkg-config file")
