@@ -78,7 +78,10 @@ PAWL_API const char *pawl_code_name(pawl_code code);
     X(BAD_TOKEN, "token-not-valid", "use the token as it was given")                                \
     X(JOB_OVER, "job-over", "drop the work: it was done, cancelled, timed out or given to another") \
     X(FULL, "too-many", "try again later, with fewer requests at once")                             \
-    X(TOO_LARGE, "too-large", "send less: the message names the limit")
+    X(TOO_LARGE, "too-large", "send less: the message names the limit")                            \
+    X(NO_INCIDENT, "no-incident", "nothing: no incident of the instance is open")                  \
+    X(OPEN_INCIDENT, "open-incident", "retry or fail the incident, or cancel the instance, first")  \
+    X(NO_SERVICE, "no-such-service", "check the name: `pawl breakers --all` lists them")
 
 typedef enum pawl_reason {
 #define PAWL_REASON_ENUM(name, text, action) PAWL_REASON_##name,
@@ -158,6 +161,9 @@ PAWL_API PAWL_CHECK pawl_code pawl_activity_return(pawl_activity *activity, cons
  * Always returns PAWL_INVALID, so that `return pawl_activity_fail(...)` ends the activity. */
 PAWL_API pawl_code pawl_activity_fail(pawl_activity *activity, int status, const char *title,
                                       const char *detail);
+/* The same with more to say: `failure` as of a job (retryable: 0 ends all attempts, whatever the status). */
+struct pawl_job_failure;
+PAWL_API pawl_code pawl_activity_fail_with(pawl_activity *activity, const struct pawl_job_failure *failure);
 /* Nonzero once nobody waits for the result any more: cancelled, timed out, or closing. */
 PAWL_API int pawl_activity_cancelled(const pawl_activity *activity);
 /* "Still at work." Returns what pawl_activity_cancelled would. */
@@ -199,7 +205,65 @@ typedef struct pawl_options { /* zero means default; new fields go at the end */
     uint64_t check_ms;          /* overdue rows and the inbox are looked at so often; 0: 10000 (CheckInterval) */
     uint32_t timer_batch;       /* timers read at once; 0: 1000 (TimerProcessing:BatchSize) */
     uint64_t job_lease_ms;      /* of a job, if the poll asks for none; 0: 60000; at most 3600000 */
+    const struct pawl_resilience *resilience; /* what is done about failures; NULL: pawl_resilience_default() */
+    /* HTTP calls of workflows. */
+    const char *egress_allow;   /* "loopback", "private", "link-local", "all", addresses and networks, with commas: addresses to
+                                 * which calls may go although they are not public; NULL: none of these */
+    const char *http_proxy;     /* URL; NULL: as the environment says; "": none */
+    const char *http_no_proxy;  /* hosts, with commas, beside those that the environment names and loopback */
+    int http_insecure_tls;      /* nonzero: certificates of services are not checked; for tests only */
+    const char *http_client_certificate, *http_client_key; /* PEM files, for services that ask */
+    uint64_t http_response_max; /* bytes of one answer; 0: 16 MiB */
+    uint32_t http_redirects;    /* followed at most; 0: 10 */
 } pawl_options;
+
+/* What is done about failures, for everything that says nothing itself. Begin with pawl_resilience_default(): a zero means
+ * zero here. */
+typedef struct pawl_resilience {
+    size_t struct_size;
+    uint32_t retries;             /* MaxRetryAttempts of activities, starts and resumes; 3 */
+    uint64_t base_delay_ms;       /* 1000 */
+    uint64_t max_delay_ms;        /* 30000; no delay is longer */
+    uint32_t call_retries;        /* of HTTP calls; 5 */
+    uint64_t call_base_delay_ms;  /* 5000 */
+    uint64_t call_max_delay_ms;   /* 60000 */
+    uint32_t breaker_failures;    /* 5 */
+    uint32_t breaker_throughput;  /* 10 */
+    uint64_t breaker_window_ms;   /* 30000 */
+    uint64_t breaker_break_ms;    /* 60000 */
+    uint32_t calls_at_once;       /* to one service; 64 */
+    double calls_per_second;      /* to one service; 0: no limit */
+    uint64_t store_ms;            /* DatabaseOperation: so long what the store did not take is tried again; 30000 */
+    uint64_t long_running_ms;     /* TimeoutThreshold: who lives longer is told of, once; 86400000; 0: nobody */
+    uint32_t suspend_after;       /* the n-th incident of an instance ... 5; 0: never */
+    uint64_t suspend_within_ms;   /* ... within so long leaves it suspended; 1800000 */
+    const char *on_unknown;       /* "resend", "ask", "fault": a call whose outcome nobody knows; NULL: resend */
+    const char *faults;           /* rows of the fault table that are other than they were: JSON object of
+                                   * "activity:timeout": "retry|retry-at-once|incident|suspend|error"; NULL: none */
+} pawl_resilience;
+
+static inline pawl_resilience pawl_resilience_default(void)
+{
+    pawl_resilience r;
+    memset(&r, 0, sizeof r);
+    r.struct_size = sizeof r;
+    r.retries = 3;
+    r.base_delay_ms = 1000;
+    r.max_delay_ms = 30000;
+    r.call_retries = 5;
+    r.call_base_delay_ms = 5000;
+    r.call_max_delay_ms = 60000;
+    r.breaker_failures = 5;
+    r.breaker_throughput = 10;
+    r.breaker_window_ms = 30000;
+    r.breaker_break_ms = 60000;
+    r.calls_at_once = 64;
+    r.store_ms = 30000;
+    r.long_running_ms = 86400000;
+    r.suspend_after = 5;
+    r.suspend_within_ms = 1800000;
+    return r;
+}
 
 static inline pawl_options pawl_options_default(void)
 {
@@ -430,13 +494,55 @@ typedef enum pawl_change {
     PAWL_CANCEL = 0,
     PAWL_SUSPEND = 1,
     PAWL_CONTINUE = 2,
+    PAWL_RETRY = 3, /* what has faulted is tried again, with its first attempt, and the incident is over; an instance that lives
+                     * and waits for a next attempt makes it now. PAWL_STATE (no-incident): there is nothing to retry */
+    PAWL_FAIL = 4,  /* the incident is given up: the instance is faulted for good, what it still waits for is closed.
+                     * PAWL_STATE (no-incident) */
 } pawl_change;
 
-/* The three above, with all that a request may say. *out (may be NULL): {"id","token","status","repeated":bool}. */
+/* The three above and two more, with all that a request may say. *out (may be NULL): {"id","token","status","repeated":bool}. */
 PAWL_API PAWL_CHECK pawl_code pawl_change_with(pawl *p, const char *id, pawl_change change, const char *reason,
                                                const pawl_request *request, char **out, pawl_error *err);
 
-/* Deletes an instance that has ended, with its log and all else that is its own. PAWL_STATE (instance-not-ended);
+/* ------------------------------------------------------------------ incidents, calls, breakers */
+
+typedef struct pawl_incidents_options { /* zero means default; new fields go at the end */
+    size_t struct_size;
+    int all;                 /* nonzero: also those that are over */
+    const char *instance;    /* NULL: any */
+    const char *name;        /* of the definition: "name" or "namespace/name"; NULL: any */
+    const char *namespaces;  /* JSON array: only of these; NULL: any */
+    const char *type;        /* "external-call-fault" ...; NULL: any */
+    const char *error_class; /* "timeout" ...; NULL: any */
+    const char *task;        /* JSON pointer; NULL: any */
+    const char *after;       /* the "next" of the page before */
+    uint32_t limit;          /* 0: 100; at most 1000 */
+} pawl_incidents_options;
+
+/* {"incidents":[{"id","instance","namespace","name","version","status","task","type","class","attempts","decision",
+ * "recommendedAction","error":{...},"open":bool,"createdAt","resolvedAt","resolvedBy","resolution"}],"next"}, newest first.
+ * `id` is the instance's and the number of the step in which it came up, with a '-' between. */
+PAWL_API PAWL_CHECK pawl_code pawl_incidents(pawl *p, const pawl_incidents_options *options, char **out, pawl_error *err);
+/* One of them, by its id or by its instance's (the newest then), with what helps to judge it: beside the above "definition"
+ * (of the task, as written), "input" (of the task), "calls" (of the task, as pawl_calls gives them) and "breaker" (of its
+ * service, as one of pawl_breakers; absent: none). PAWL_NOT_FOUND. */
+PAWL_API PAWL_CHECK pawl_code pawl_incident(pawl *p, const char *id, char **out, pawl_error *err);
+
+/* The calls of an instance to services: {"calls":[{"task","visit","attempt","attempts","state":"pending|in-progress|completed|
+ * failed|timed-out|abandoned|unknown","kind","method","endpoint","service","idempotencyKey","createdAt","endedAt",
+ * "durationMs","status","error"}]}, in order of visits; in-progress: sent by this process, and not answered. */
+PAWL_API PAWL_CHECK pawl_code pawl_calls(pawl *p, const char *id, char **out, pawl_error *err);
+
+/* The circuit breakers: {"breakers":[{"service","state":"closed|open|half-open","forced":"open|closed","openUntil","calls",
+ * "failures","waiting","active","sent","failed","refused","lastError","changedAt","changedBy","reason"}]}, by service; `all`
+ * 0: only those that are not closed, forced, or that calls wait for. */
+PAWL_API PAWL_CHECK pawl_code pawl_breakers(pawl *p, int all, char **out, pawl_error *err);
+/* `force`: "open" (no call goes), "closed" (all go), "auto" (as it decides itself, closed at first). Commits. *out (may be
+ * NULL): as one of pawl_breakers. PAWL_NOT_FOUND (no-such-service): no call ever went there, unless it is opened. */
+PAWL_API PAWL_CHECK pawl_code pawl_breaker_force(pawl *p, const char *service, const char *force, const char *reason,
+                                                 const pawl_request *request, char **out, pawl_error *err);
+
+/* Deletes an instance that has ended, with its log and all else that is its own. PAWL_STATE (instance-not-ended, open-incident);
  * PAWL_NOT_FOUND: no such instance, also when it was deleted before. */
 PAWL_API PAWL_CHECK pawl_code pawl_delete(pawl *p, const char *id, const pawl_request *request, pawl_error *err);
 

@@ -200,9 +200,7 @@ void pw_call_activity_result(pw_step *step, pw_frame *frame, pw_value result)
 /* The next attempt, if one is left. */
 static bool try_again(pw_step *step, pw_frame *frame, pw_value error)
 {
-    uint32_t most =
-        step->settings->lost_attempts ? step->settings->lost_attempts : PW_LOST_ATTEMPTS;
-    if (frame->attempt > most)
+    if (frame->attempt > PW_LOST_ATTEMPTS)
         return false;
     frame->attempt++;
     frame->error = error;

@@ -5,11 +5,13 @@
 
 #include "core/program.h"
 #include "base/payload.h"
+#include "policy/fault.h"
 
 /* Of the stored state; a reader knows the lower ones and refuses a higher one. 1: every value in
  * its place; 2: large ones are payloads; 3: a fork with many
- * branches has a row for each. */
-#define PW_STATE_FORMAT 3
+ * branches has a row for each; 4: calls and work may wait for their next attempt, what has faulted keeps what it waits
+ * for, and incidents are remembered. */
+#define PW_STATE_FORMAT 4
 
 /* ------------------------------------------------------------------ status */
 
@@ -50,6 +52,11 @@ typedef enum pw_event_kind {
     PW_EVENT_RELEASE,         /* key, actor */
     PW_EVENT_DELEGATE,        /* key, actor, to */
     PW_EVENT_COMMENT,         /* key, actor, reason: the text */
+    PW_EVENT_CALL_LOST,       /* visit, attempt: nobody knows what became of the request; only of one that the state does
+                               * not let be sent again (pw_state_resends) */
+    PW_EVENT_RETRY,           /* actor, reason: an incident is tried again, from a first attempt; of an instance that lives,
+                               * what waits for its next attempt need not wait */
+    PW_EVENT_FAIL,            /* actor, reason: an incident is given up: the instance stays faulted for good */
 } pw_event_kind;
 
 const char *pw_event_name(pw_event_kind kind); /* "start", "call-result" ... as in step rows */
@@ -62,6 +69,8 @@ typedef struct pw_header {
 typedef struct pw_call_result {
     bool answered;           /* status, headers and body are there */
     bool timed_out;          /* not answered: because of the deadline */
+    pw_error_class class_;   /* not answered: CONNECTION, TIMEOUT, MALFORMED (too large, not HTTP), FORBIDDEN or OPEN */
+    bool unsent;             /* not answered: and certainly nothing of it has reached the service */
     int32_t status;
     const pw_header *headers; /* names in lower case */
     size_t header_count;
@@ -97,7 +106,8 @@ typedef struct pw_event {
     pw_str bookmark;    /* RESUME: ... of this kind, by name; empty: any */
     pw_str to;          /* DELEGATE: the new assignee */
     int64_t until_ms;   /* CLAIM: its end; -1: none */
-    bool retryable;     /* ACTIVITY_RESULT with an error: another attempt, if there are some left */
+    enum { PW_RETRY_BY_CLASS, PW_RETRY_YES, PW_RETRY_NO } retry; /* ACTIVITY_RESULT with an error: what who did it says */
+    uint64_t retry_after_ms; /* ... and not before; 0: as the policy has it */
 } pw_event;
 
 /* ------------------------------------------------------------------ transition */
@@ -164,6 +174,8 @@ typedef struct pw_call_intent {
     pw_str request;         /* pw_call_request_text */
     pw_str key;             /* idempotency key */
     uint64_t timeout_ms;    /* of this attempt; 0: the driver's default */
+    bool again;             /* `request` is empty: the bytes are those that the store has under the key */
+    const pw_resilience *resilience; /* of the program; NULL: as configured */
 } pw_call_intent;
 
 typedef enum pw_call_state { /* of an external_call row */
@@ -172,7 +184,7 @@ typedef enum pw_call_state { /* of an external_call row */
     PW_CALL_FAILED,
     PW_CALL_TIMED_OUT,
     PW_CALL_ABANDONED, /* nobody waits any more; a late result is only logged */
-    PW_CALL_UNKNOWN,
+    PW_CALL_UNKNOWN,   /* nobody knows whether it had its effect, and it is not sent again by itself */
 } pw_call_state;
 const char *pw_call_state_name(pw_call_state state); /* "pending", "timed-out" ... */
 
@@ -242,11 +254,11 @@ typedef struct pw_message_taken { /* the delivery that has had its effect */
 typedef struct pw_fault {
     pw_str task;
     uint64_t visit;
-    pw_str kind;            /* "startup-fault", "activity-fault", "external-call-fault", "resume-fault" */
+    pw_str kind;            /* pw_fault_kind_name */
     pw_str error;           /* problem object as JSON */
-    pw_str class_;          /* "transient", "permanent", "unknown-outcome", "business" */
-    uint32_t attempt;
-    pw_str decision;        /* "fault" */
+    pw_str class_;          /* pw_error_class_name */
+    uint32_t attempt;       /* attempts made */
+    pw_str decision;        /* "incident", "suspend" */
     pw_str action;          /* what a person should check and type next */
 } pw_fault;
 
@@ -307,7 +319,9 @@ typedef struct pw_transition {
     size_t subscription_end_count;
     pw_message_taken *taken;
     size_t taken_count;
-    pw_fault *fault;        /* NULL: none */
+    pw_fault *fault;        /* NULL: none. Opens an incident */
+    pw_str resolution;      /* the incident that was open is over: "retried", "failed", "cancelled", "continued"; by the
+                             * step's actor. Empty: it stays as it is */
 } pw_transition;
 
 /* ------------------------------------------------------------------ step */
@@ -315,7 +329,9 @@ typedef struct pw_transition {
 typedef struct pw_core_settings {
     pw_str generation;            /* of the store: part of every idempotency key */
     uint32_t tasks_per_step;      /* 0: 1000; more are left to the next step */
-    uint32_t lost_attempts;       /* an activity may be lost this often before it faults; 0: 3 */
+    const pw_fault_policy *faults; /* NULL: pw_fault_policy_default */
+    uint64_t long_running_ms;     /* TimeoutThreshold: who lives longer is told of, once; 0: nobody */
+    pw_on_unknown on_unknown;     /* of tasks that say nothing; DEFAULT: resend */
 } pw_core_settings;
 
 /* Who the instance is; from its row. */
@@ -363,6 +379,12 @@ PAWL_CHECK pawl_code pw_state_work(pw_work **out, size_t *count, const pw_state 
                                    const pw_core_settings *settings, pw_arena *arena, pawl_error *err);
 /* One of them; false: it is not wanted (any more). In `arena`. */
 bool pw_state_work_of(pw_work *out, const pw_state *state, const pw_program *program, uint64_t visit, pw_arena *arena);
+/* Whether a call whose fate nobody knows is to be sent again, as it was; else send PW_EVENT_CALL_LOST. */
+bool pw_state_resends(const pw_state *state, const pw_core_settings *settings, uint64_t visit);
+/* What the program says of a task that is being called; NULL: nothing. */
+const pw_resilience *pw_state_resilience(const pw_state *state, uint64_t visit);
+/* An incident of it is open: it has faulted, or is suspended because of it, and is not finished. */
+bool pw_state_has_incident(const pw_state *state);
 /* True if the attempt of this visit is still wanted (its result would change the instance). */
 bool pw_state_wants(const pw_state *state, uint64_t visit, uint32_t attempt);
 /* What the instance waits for: a JSON array as pawl_show documents it. */

@@ -116,6 +116,12 @@ const char *pw_event_name(pw_event_kind kind)
         return "delegate";
     case PW_EVENT_COMMENT:
         return "comment";
+    case PW_EVENT_CALL_LOST:
+        return "call-lost";
+    case PW_EVENT_RETRY:
+        return "retry";
+    case PW_EVENT_FAIL:
+        return "fail";
     }
     return "unknown";
 }

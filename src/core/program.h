@@ -115,6 +115,28 @@ typedef struct pw_retry_policy {
     uint32_t count;         /* PW_RETRY_UNLIMITED without a limit */
 } pw_retry_policy;
 
+/* What becomes of a call when nobody knows whether it had its effect: after a crash, a timeout, a broken connection. */
+typedef enum pw_on_unknown {
+    PW_ON_UNKNOWN_DEFAULT, /* as configured; resend */
+    PW_ON_UNKNOWN_RESEND,  /* the same request with the same key, as an attempt */
+    PW_ON_UNKNOWN_ASK,     /* an incident: a person decides */
+    PW_ON_UNKNOWN_FAULT,   /* an error, which a try may catch: communication, 502 */
+} pw_on_unknown;
+
+/* metadata.pawl.resilience of a task that calls outside. What is absent (0, NULL, empty) is as configured. */
+typedef struct pw_resilience {
+    const pw_retry_policy *retry; /* instead of the configured one; its count 0: no retries */
+    pw_delay timeout;             /* of one attempt */
+    pw_on_unknown on_unknown;
+    /* Of HTTP calls: */
+    pw_str service;               /* circuitBreaker.name; empty: scheme, host and port */
+    uint32_t failures, throughput;
+    uint64_t window_ms, break_ms;
+    bool fail_when_open;          /* onOpen: fail; else the call waits for the breaker */
+    uint32_t at_once;             /* bulkhead.maxConcurrent */
+    double per_second;            /* rateLimit */
+} pw_resilience;
+
 typedef enum pw_task_kind {
     PW_TASK_DO,
     PW_TASK_SET,
@@ -229,6 +251,7 @@ struct pw_task {
     const pw_schemas *schemas;     /* NULL: none */
     pw_delay timeout;
     pw_flow then;
+    const pw_resilience *resilience; /* NULL: as configured */
 
     union {
         pw_list body;              /* DO */

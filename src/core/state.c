@@ -880,3 +880,20 @@ pw_value pw_state_waits(const pw_state *state, const pw_program *program, pw_are
     pw_frames_each(state->root, add_wait, &waits);
     return pw_array_end(&waits);
 }
+
+bool pw_state_resends(const pw_state *state, const pw_core_settings *settings, uint64_t visit)
+{
+    (void)state, (void)settings, (void)visit;
+    return true;
+}
+
+const pw_resilience *pw_state_resilience(const pw_state *state, uint64_t visit)
+{
+    (void)state, (void)visit;
+    return NULL;
+}
+
+bool pw_state_has_incident(const pw_state *state)
+{
+    return state->status == PW_FAULTED;
+}

@@ -262,7 +262,7 @@ static void activity_event(pw_step *step)
     else if (wanted && pw_is(event->error, PW_NONE))
         pw_call_activity_result(step, frame, event->payload);
     else if (wanted)
-        pw_call_activity_failed(step, frame, event->error, event->retryable);
+        pw_call_activity_failed(step, frame, event->error, event->retry == PW_RETRY_YES);
     else if (!lost)
         PW_RECORD(step, "activity.late", NULL, { PW_LIT("visit"), pw_int((int64_t)event->visit) },
                   { PW_LIT("attempt"), pw_int(event->attempt) });
@@ -354,6 +354,10 @@ static pw_verdict take(pw_step *step)
     case PW_EVENT_DELEGATE:
     case PW_EVENT_COMMENT:
         return pw_bookmark_command(step);
+    case PW_EVENT_CALL_LOST:
+    case PW_EVENT_RETRY:
+    case PW_EVENT_FAIL:
+        return pw_refused(step, PAWL_STATE, PAWL_REASON_NO_INCIDENT, "no incident is open");
     }
     return done;
 }

@@ -728,3 +728,9 @@ void pw_pool_free(pw_pool *pool)
     PW_ASSERT(pool->visits.count == 0 && pool->running == 0);
     release(pool);
 }
+
+pawl_code pawl_activity_fail_with(pawl_activity *activity, const struct pawl_job_failure *failure)
+{
+    const pawl_job_failure *f = failure;
+    return pawl_activity_fail(activity, f ? f->status : 0, f ? f->title : NULL, f ? f->detail : NULL);
+}

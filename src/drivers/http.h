@@ -3,6 +3,7 @@
 #define PW_HTTP_H
 
 #include "core/core.h"
+#include "policy/breaker.h"
 
 typedef struct pw_http pw_http;
 
@@ -11,12 +12,22 @@ typedef struct pw_http pw_http;
 
 typedef struct pw_http_options { /* zero means default */
     uint32_t in_flight;        /* 256, at most PW_HTTP_IN_FLIGHT_MAX: more wait in a queue, in order */
-    uint32_t per_host;         /* 64 requests at once to one scheme, host and port */
+    uint32_t per_host;         /* 64 requests at once to one service: the bulkhead */
     uint64_t timeout_ms;       /* 60000: one attempt, name resolution to last byte, its wait in the queue not counted */
     uint64_t connect_timeout_ms; /* 10000 */
     size_t response_max;       /* 16 MiB of body; more is an error */
     const char *egress_map;    /* "https://HOST[:PORT]=HOST:PORT,...": where connections go instead */
     const char *egress_ca;     /* a PEM file: certificates trusted beside the system's */
+    const char *egress_allow;  /* "loopback", "private", "link-local", "all", addresses and networks ("10.1.0.0/16", "fd00::/8"),
+                                * with commas: addresses to which calls may go although they are not public. A connection
+                                * that the map sends somewhere may go there. NULL: none */
+    const char *proxy;         /* URL; NULL: as the environment says; "": none */
+    const char *no_proxy;      /* beside what the environment names and loopback */
+    bool insecure_tls;         /* certificates are not checked: for tests */
+    const char *client_certificate, *client_key; /* PEM files, shown to services that ask */
+    uint32_t redirects;        /* followed at most; 0: 10 */
+    double per_second;         /* calls to one service; 0: no limit */
+    pw_breaker_settings breaker; /* all zero: pw_breaker_default */
 } pw_http_options;
 
 /* One request. Made by the caller with pw_http_call_new; the driver owns it from start to the callback, which gives it
@@ -31,6 +42,11 @@ typedef struct pw_http_call {
     pw_str correlation;        /* sent as X-Correlation-ID; empty, or no text for a header: not */
     pw_str trace;              /* sent as traceparent; the same */
     uint64_t timeout_ms;       /* 0: the driver's */
+    pw_str service;            /* whose breaker, bulkhead and rate it is; empty: scheme, host and port of its URI */
+    pw_breaker_settings breaker; /* for this call; members that are 0: the driver's */
+    uint32_t at_once;          /* 0: per_host */
+    double per_second;         /* 0: the driver's */
+    bool fail_when_open;       /* a closed door is its result (class OPEN); else it waits for the breaker */
     pw_call_request request;
     pw_call_result result;     /* set when the callback comes */
     bool cancelled;            /* result: it was cancelled before an answer came */
@@ -43,6 +59,11 @@ void pw_http_call_free(pw_http_call *call);
 /* Called once for each started call, on the driver's thread; must not block. */
 typedef void (*pw_http_done_fn)(void *context, pw_http_call *call);
 
+/* A breaker of this process wants to be another: `want` has the service, the state and why. OPEN and CLOSED hold here
+ * already, and are to be stored; HALF_OPEN: the probe is sent when pw_http_breaker_told() says that it is ours. On the
+ * driver's thread; must not block. NULL: nobody stores it, every probe is ours. */
+typedef void (*pw_http_breaker_fn)(void *context, const pw_breaker_record *want);
+
 PAWL_CHECK pawl_code pw_http_new(pw_http **out, const pw_http_options *options, pw_http_done_fn on_done,
                                  void *context, pawl_error *err);
 /* Any thread. Never fails after this: what goes wrong is the call's result. */
@@ -52,4 +73,31 @@ void pw_http_cancel(pw_http *http, pw_str instance, uint64_t visit);
 /* Cancels everything, calls back for each, joins the thread. NULL is fine. */
 void pw_http_free(pw_http *http);
 uint32_t pw_http_in_flight(pw_http *http); /* started and not called back */
+
+/* Before the first start. */
+void pw_http_on_breaker(pw_http *http, pw_http_breaker_fn on_breaker);
+/* Any thread: what the row of a service is now; `ours`: HALF_OPEN, and the probe is this process's. Copied. */
+PAWL_CHECK pawl_code pw_http_breaker_told(pw_http *http, const pw_breaker_record *record, bool ours, pawl_error *err);
+
+typedef struct pw_http_service { /* what is known of one; text in the caller's arena */
+    pw_str service;
+    pw_breaker_state state;
+    pw_breaker_force forced;
+    int64_t open_until_ms; /* -1 */
+    uint32_t calls, failures; /* in the window */
+    uint32_t waiting, active; /* calls of this process: not sent yet; sent */
+    uint64_t sent, failed, refused; /* since the process began; refused: by fail_when_open */
+    pw_str last_error;     /* of the last failure; empty: none */
+} pw_http_service;
+/* Any thread. All that have a call now or had one lately, by name. */
+PAWL_CHECK pawl_code pw_http_services(pw_http *http, pw_http_service **out, size_t *count, pw_arena *arena, pawl_error *err);
+
+/* Where the call of (instance, visit) is now; false: it is not here. Any thread. */
+typedef struct pw_http_place {
+    enum { PW_HTTP_QUEUED, PW_HTTP_HELD, PW_HTTP_SENT } where; /* HELD: by the breaker, or the rate */
+    pw_str service;
+    pw_breaker_state state;
+    int64_t until_ms; /* HELD: as far as is known; -1 */
+} pw_http_place;
+bool pw_http_look(pw_http *http, pw_str instance, uint64_t visit, pw_http_place *out, pw_arena *arena);
 #endif

@@ -525,7 +525,9 @@ pawl_code pawl_change_with(pawl *p, const char *id, pawl_change change, const ch
 {
     static const pw_event_kind kinds[] = { [PAWL_CANCEL] = PW_EVENT_CANCEL,
                                            [PAWL_SUSPEND] = PW_EVENT_SUSPEND,
-                                           [PAWL_CONTINUE] = PW_EVENT_CONTINUE };
+                                           [PAWL_CONTINUE] = PW_EVENT_CONTINUE,
+                                           [PAWL_RETRY] = PW_EVENT_RETRY,
+                                           [PAWL_FAIL] = PW_EVENT_FAIL };
     pawl_code code = pw_engine_may_write(p, err);
     if (code != PAWL_OK)
         return code;

@@ -175,7 +175,8 @@ static pawl_code read_failure(pw_command *command, const pawl_job_failure *given
         { PW_LIT("detail"), text_of(f.detail) },
     };
     command->event.error = pw_object_of(arena, members, PW_LENGTH(members));
-    command->event.retryable = f.retryable != 0;
+    command->event.retry = f.retryable ? PW_RETRY_YES : PW_RETRY_NO;
+    command->event.retry_after_ms = f.retry_after_ms;
     command->retry_after_ms = f.retry_after_ms;
     return arena->failed ? pw_no_memory(err) : PAWL_OK;
 }
@@ -214,7 +215,7 @@ static pawl_code send(pawl *p, sent *s, const pawl_request *request, pw_arena *a
     if (code == PAWL_OK)
         code = digest_of(s->digest,
                          !fails             ? "result"
-                         : event->retryable ? "retry"
+                         : event->retry == PW_RETRY_YES ? "retry"
                                             : "failure",
                          fails ? event->error : event->payload, err);
     if (code != PAWL_OK)

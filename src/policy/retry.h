@@ -19,6 +19,7 @@ typedef struct pw_retry_settings {
     uint64_t jitter_ms_to;
     uint32_t count;          /* retries after the first try; PW_RETRY_UNLIMITED */
     uint64_t total_ms;       /* from the first failure's attempt start; 0: no limit */
+    bool full_jitter;        /* the delay is uniform in [0, what was computed] (decision 2 of the design) */
 } pw_retry_settings;
 
 #define PW_RETRY_UNLIMITED UINT32_MAX
@@ -28,6 +29,7 @@ typedef struct pw_retry_history {
     int64_t first_ms;        /* when the first attempt began */
     int64_t now_ms;
     uint64_t seed;           /* the only source of jitter */
+    uint64_t after_ms;       /* Retry-After: not before, but never above delay_ms_max; 0: none */
 } pw_retry_history;
 
 /* True: try again after *delay_ms. False: attempts or time are used up. Saturates, never overflows. */

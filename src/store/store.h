@@ -13,6 +13,7 @@
 #define PW_STORE_H
 
 #include "core/core.h"
+#include "policy/breaker.h"
 
 #define PW_SCHEMA_VERSION 1
 #define PW_PARTITIONS 64u  /* fixed: part of the stored data */
@@ -200,7 +201,8 @@ typedef struct pw_commit_item {
 
 /* One transaction, one fsync. The guarded write of each item runs first; its other writes happen only if it won; what
  * ends comes before what begins, so a subscription may be replaced. The end of a bookmark ends all subscriptions of its
- * visit, the end of the instance all of its, and all bookmarks that are open then. An item that fails by itself (a constraint) is undone alone, with its code set. Not PAWL_OK: the outcome of all is
+ * visit, the end of the instance all of its, and all bookmarks that are open then; but FAULTED with an open incident is no
+ * end of these: what waits goes on waiting. `resolution` closes the open rows of `fault`. An item that fails by itself (a constraint) is undone alone, with its code set. Not PAWL_OK: the outcome of all is
  * unknown (PAWL_IO), or nothing was written (others). At most one item per instance in a batch. */
 PAWL_CHECK pawl_code pw_store_commit(pw_store *store, pw_commit_item *items, size_t count, pawl_error *err);
 
@@ -342,6 +344,10 @@ typedef struct pw_call_row {
 } pw_call_row;
 PAWL_CHECK pawl_code pw_store_calls(pw_store *store, pw_str instance, bool pending_only,
                                     pw_call_row **out, size_t *count, pw_arena *arena, pawl_error *err);
+/* By its idempotency key. PAWL_NOT_FOUND. An intent that is `again` is committed without its request: the row keeps what it
+ * has (and PAWL_CORRUPT is that item's code if there is no such row). */
+PAWL_CHECK pawl_code pw_store_call_get(pw_store *store, pw_str instance, pw_str key, pw_call_row *out, pw_arena *arena,
+                                       pawl_error *err);
 
 typedef struct pw_outbox_row {
     pw_str instance;
@@ -357,10 +363,44 @@ typedef struct pw_fault_row {
     uint64_t sequence;
     pw_fault fault;
     bool open;
-    int64_t created_ms;
+    int64_t created_ms, resolved_ms; /* -1: not yet */
+    pw_str resolved_by, resolution;
 } pw_fault_row;
 PAWL_CHECK pawl_code pw_store_faults(pw_store *store, pw_str instance, pw_fault_row **out, size_t *count,
                                      pw_arena *arena, pawl_error *err);
+
+/* Incidents: faults that need, or needed, a person. */
+typedef struct pw_incident_row {
+    pw_fault_row row;
+    pw_str instance, namespace_, name, version;
+    pw_status status;     /* the instance's */
+} pw_incident_row;
+
+typedef struct pw_incident_filter {
+    bool resolved;        /* also those that are over */
+    pw_str instance;      /* empty: any */
+    pw_str namespace_, name; /* of the definition; empty: any */
+    const pw_str *namespaces; /* only of these; count 0: any */
+    size_t namespace_count;
+    pw_str kind, class_, task; /* of the fault; empty: any */
+    pw_str after;         /* cursor of the page before; empty: first */
+    uint32_t limit;       /* 1 to PW_PAGE_MAX */
+} pw_incident_filter;
+/* Newest first (created, then instance, then step). What a page of open ones costs does not grow with those that are over. */
+PAWL_CHECK pawl_code pw_store_incidents(pw_store *store, const pw_incident_filter *filter, pw_incident_row **out, size_t *count,
+                                        pw_str *next, pw_arena *arena, pawl_error *err);
+/* PAWL_NOT_FOUND. */
+PAWL_CHECK pawl_code pw_store_incident_get(pw_store *store, pw_str instance, uint64_t step, pw_incident_row *out,
+                                           pw_arena *arena, pawl_error *err);
+
+/* ------------------------------------------------------------------ breakers */
+
+/* All that have a row, by service. */
+PAWL_CHECK pawl_code pw_store_breakers(pw_store *store, pw_breaker_record **out, size_t *count, pw_arena *arena, pawl_error *err);
+/* Compare and set: it is written, with its epoch raised by one, if the row still has record->epoch (0: there is none).
+ * *out is what is there now; *won: ours. PAWL_INVALID: a record that the store refuses. */
+PAWL_CHECK pawl_code pw_store_breaker_set(pw_store *store, const pw_breaker_record *record, bool *won, pw_breaker_record *out,
+                                          pw_arena *arena, pawl_error *err);
 
 /* ------------------------------------------------------------------ inbox */
 

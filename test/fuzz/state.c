@@ -319,11 +319,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             event.actor = event.restricted ? PW_LIT("ann") : PW_LIT("");
             event.now_ms = timer > 1790000000000 ? timer : 1790000000000;
             event.until_ms = event.restricted ? event.now_ms + 1000 : -1;
-            event.retryable = event.restricted;
+            event.retry = event.restricted ? PW_RETRY_YES : PW_RETRY_NO;
             step(state, &event, &kept, rows, &arena);
         }
         event.kind = PW_EVENT_RESUME; /* a person's answer that may fit, a timer, a listen */
-        event.restricted = event.retryable = false;
+        event.restricted = false;
+        event.retry = PW_RETRY_NO;
         static const char *const answers[] = {
             "{\"n\":1}",
             "null",
@@ -336,7 +337,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         }
         event.payload = pw_int(1);
         event.kind = PW_EVENT_ACTIVITY_RESULT;
-        event.retryable = true;
+        event.retry = PW_RETRY_YES;
         event.error = pw_object_of(&arena, (pw_member[]){ { PW_LIT("status"), pw_int(500) } }, 1);
         step(state, &event, &kept, rows, &arena);
         event.kind = PW_EVENT_CALL_RESULT;

@@ -414,7 +414,7 @@ static void fail_retryably(fixture *f, uint64_t visit, uint32_t attempt, const c
     event.kind = PW_EVENT_ACTIVITY_RESULT;
     event.visit = visit;
     event.attempt = attempt;
-    event.retryable = true;
+    event.retry = PW_RETRY_YES;
     pawl_error err;
     EXPECT_OK(pw_json_parse(&event.error, pw_str_of(error), NULL, &f->arena, &err), err);
     fixture_event(f, &event);
@@ -426,7 +426,6 @@ TEST(resume, an_attempt_that_may_be_repeated_is_until_none_is_left)
     fixture_open(
         &f,
         "  - a: { call: work, timeout: { after: PT1H }, metadata: { pawl: { priority: 5 } } }\n");
-    f.settings.lost_attempts = 2;
     fixture_start(&f, "null");
     EXPECT_INT(f.t.work[0].priority, 5);
     EXPECT_INT(f.t.work[0].timeout_ms, 3600000);

@@ -374,7 +374,10 @@ CREATE TABLE breaker (
     open_until INTEGER,
     forced TEXT CHECK (forced IN ('open', 'closed')),
     probe_by TEXT,
-    probe_until INTEGER
+    probe_until INTEGER,
+    changed_ms INTEGER NOT NULL,
+    changed_by TEXT NOT NULL CHECK (length(changed_by) BETWEEN 1 AND 512),
+    reason TEXT
 ) STRICT, WITHOUT ROWID;
 
 -- Heartbeats touch `node` only, and a take-over `partition` only: so a commit that holds its partition's row
