@@ -12,7 +12,9 @@
 const cli_command *const cli_commands[] = {
     &command_run,        &command_start,     &command_ls,         &command_show,
     &command_log,        &command_bookmarks, &command_resume,     &command_cancel,
-    &command_suspend,    &command_continue,  &command_delete,     &command_tasks,
+    &command_suspend,    &command_continue,  &command_delete,     &command_incidents,
+    &command_incident,   &command_retry,     &command_fail,       &command_calls,
+    &command_breakers,   &command_breaker,   &command_tasks,
     &command_complete,   &command_claim,     &command_release,    &command_delegate,
     &command_comment,    &command_send,      &command_deploy,     &command_definitions,
     &command_definition, &command_deprecate, &command_archive,    &command_schedules,

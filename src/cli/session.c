@@ -24,6 +24,7 @@ enum {
     WATCHED_MS = 500,        /* where what was done meanwhile is shown */
     SERVER_SLICE_MS = 30000, /* at a server, whose answer can be given up */
     LOOK_AGAIN_MS = 100,
+    ASK_MS = 2000, /* an owner that is busy for longer is not waited for by who only looks */
     LOOK_AGAIN_MAX = 100, /* ten seconds: an owner that takes no commands is about to end */
     OWNERS_LOST_MAX = 10,
     WORKERS_MS =
@@ -229,6 +230,8 @@ static pawl_code read_answer(cli_session *session, const char *answer, pw_value 
 /* To the owner's socket, or into our own store once we own it. */
 static pawl_code call_owner(cli_session *session, const char *text, char **answer, pawl_error *err)
 {
+    if (session->ask_owner && pawl_control_call(session->store, text, ASK_MS, answer, NULL) == PAWL_OK)
+        return PAWL_OK;
     for (int look = 0;; look++) {
         if (session->p)
             return pawl_command(session->p, text, answer, err);
@@ -442,7 +445,10 @@ void session_drain(cli_session *session)
 int cli_ask(cli_app *cli, cli_way way, pw_value request,
             void (*print)(cli_app *cli, pw_value answer))
 {
-    cli_session session = { .cli = cli, .look = way == CLI_LOOK, .create = way == CLI_CREATE };
+    cli_session session = { .cli = cli,
+                            .look = way == CLI_LOOK || way == CLI_ASK_OWNER,
+                            .ask_owner = way == CLI_ASK_OWNER,
+                            .create = way == CLI_CREATE };
     int code = session_open(&session);
     if (code != EXIT_DONE)
         return code;
