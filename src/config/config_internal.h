@@ -16,8 +16,9 @@ typedef struct pw_setting {
     char *where;    /* "pawl.yaml:12"; NULL: what the source says */
 } pw_setting;
 
-/* The rows of the fault table that are set, as JSON: no more than there are kinds times classes, each shorter than this. */
-#define PW_FAULTS_SIZE (PW_FAULT_KIND_COUNT * PW_ERROR_CLASS_COUNT * 64)
+/* The rows of the fault table that are set, as JSON: kinds times classes, each written with ':' or with '.', and shorter than
+ * 64 bytes. */
+#define PW_FAULTS_SIZE (PW_FAULT_KIND_COUNT * PW_ERROR_CLASS_COUNT * 2 * 64)
 
 struct pawl_config {
     pthread_mutex_t *lock; /* of all below: a reload changes what other threads read */

@@ -31,6 +31,7 @@ static const row rows[] = {
     { "WorkflowResilience:RateLimit:Rate", "0", "0", "1000000", "-1", "1000001" },
     { "WorkflowResilience:Faults:SuspendAfter", "5", "0", "1000", "-1", "1001" },
     { "WorkflowResilience:Faults:SuspendWithin", "\"00:30:00\"", "1ms", "365d", "0s", "366d" },
+    { "WorkflowResilience:Faults:Table:activity:timeout", NULL, "retry-at-once", "suspend", "error", "activity:timeout" },
     { "WorkflowResilience:OnUnknownOutcome", "\"resend\"", "ask", "fault", "ignore", "resend|ask" },
     { "Workflow:OutboxProcessing:BatchSize", "10", "1", "10000", "0", "10001" },
     { "Workflow:OutboxProcessing:ProcessingInterval", "\"00:00:05\"", "1ms", "1d", "0s", "1d1ms" },
