@@ -326,6 +326,9 @@ static pawl_code open_on(pawl **out, const pawl_options *options, const pw_node_
     p->check_ms = options->check_ms ? options->check_ms : PW_CHECK_MS;
     p->timer_batch = options->timer_batch ? options->timer_batch : PW_TIMER_BATCH;
     p->settings.generation = pw_store_generation(store);
+    p->faults = pw_fault_policy_default;
+    p->settings.faults = &p->faults;
+    p->store_ms = PW_STORE_MS;
     code = pw_programs_new(&p->programs, err);
     if (code == PAWL_OK)
         code = pw_tokens_new(&p->tokens, err);

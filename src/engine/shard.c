@@ -336,6 +336,7 @@ static void drop_partitions(pw_shard *shard, uint64_t mask)
     for (uint32_t n = 0; n < PW_PARTITIONS; n++)
         if (mask >> n & 1)
             pw_shard_own(shard, n, 0);
+    pw_tries_drop(shard, mask);
     if (mask)
         pw_board_drop(pw_jobs_board(shard->engine->jobs), mask); /* the new owner has them unsure */
     for (size_t i = 0; mask && i < shard->bucket_count; i++)
@@ -420,17 +421,18 @@ static bool read_letter(pw_live *live, pw_command *command)
     return false;
 }
 
-static void on_command(pw_shard *shard, pw_command *command)
+void pw_shard_command(pw_shard *shard, pw_command *command)
 {
     pawl_error err = { .code = PAWL_OK };
+    pw_tries_begin(shard, command);
     if (pw_shard_turned_away(shard, command->instance, &err)) {
-        pw_answer(command, err.code, &err);
+        pw_command_failed(shard, command, &err);
         return;
     }
     pw_live *live = live_of(shard, command->instance);
     if (!live) {
         (void)pw_no_memory(&err);
-        pw_answer(command, err.code, &err);
+        pw_command_failed(shard, command, &err);
         return;
     }
     if (command->letter && !read_letter(live, command)) {
@@ -441,6 +443,28 @@ static void on_command(pw_shard *shard, pw_command *command)
     *live->last_command = command;
     live->last_command = &command->next;
     settle(shard, live);
+}
+
+bool pw_shard_withdraw(pw_shard *shard, pw_command *command)
+{
+    if (command->tries.due_ns)
+        return false; /* it waits for its next try; the answer takes it out there */
+    pw_slot *slot = pw_slot_find(shard, command->instance);
+    pw_live *live = slot ? slot->live : NULL;
+    PW_ASSERT(live != NULL);
+    if (live->committing && live->commit.command == command) {
+        atomic_store(&live->commit.given_up, true);
+        live->commit.command = NULL;
+        return true;
+    }
+    pw_command **at = &live->commands;
+    while (*at != command)
+        at = &(*at)->next;
+    *at = command->next;
+    if (!*at)
+        live->last_command = at;
+    settle(shard, live);
+    return false;
 }
 
 static void on_watch(pw_shard *shard, pw_watch *watch)
@@ -579,7 +603,7 @@ static void on_message(pw_shard *shard, pw_message *message)
 {
     switch (message->kind) {
     case PW_MESSAGE_COMMAND:
-        on_command(shard, (pw_command *)(void *)message);
+        pw_shard_command(shard, (pw_command *)(void *)message);
         return;
     case PW_MESSAGE_WATCH:
         on_watch(shard, (pw_watch *)(void *)message);
@@ -684,19 +708,20 @@ static void on_ticket(pw_shard *shard, pw_ticket *ticket)
 
 /* ------------------------------------------------------------------ signals */
 
-/* The store fails: nobody is kept waiting for it. */
+/* The store fails: nobody waits for an instance. A command that is being committed is handed back by the committer, or is
+ * answered when its time is over. */
 static void degrade_live(pw_shard *shard, pw_live *live)
 {
     pawl_error err = { .code = PAWL_OK };
     if (!pw_engine_degraded(shard->engine, &err))
         return; /* it works again already */
-    answer_waiting(live, &err);
-    if (live->committing && live->commit.command) {
-        atomic_store(&live->commit.given_up, true);
-        pw_command *command = live->commit.command;
-        live->commit.command = NULL;
-        pw_answer(command, err.code, &err);
+    while (live->commands) {
+        pw_command *command = live->commands;
+        live->commands = command->next;
+        pw_command_failed(shard, command, &err);
     }
+    live->last_command = &live->commands;
+    tell_all(live, &err);
     if (!live->committing)
         settle(shard, live);
 }
@@ -718,6 +743,7 @@ static void on_signals(pw_shard *shard, unsigned signals)
     if (signals & PW_SIGNAL_CLOSE) {
         shard->closing = true;
         for_each_live(shard, close_live);
+        pw_tries_close(shard);
         (void)pw_fail(&err, PAWL_BUSY, "closing");
         tell_watchers(shard, &err);
     }
@@ -786,6 +812,7 @@ void pw_shard_handle(pw_shard *shard, pw_mail *mail)
     fire_timers(shard);
     if (!shard->closing)
         try_again(shard);
+    pw_tries_work(shard);
     trim_idle(shard);
     drop_doubted(shard);
 }
@@ -796,6 +823,8 @@ uint64_t pw_shard_next_ns(const pw_shard *shard)
     for (const pw_live *live = shard->retries; live; live = live->retry_next)
         if (live->retry_ns < next)
             next = live->retry_ns;
+    uint64_t tries = pw_tries_next_ns(shard);
+    next = tries < next ? tries : next;
     uint64_t end = shard->owned ? pw_leases_end_ns(shard->engine->leases) : UINT64_MAX;
     next = end < next ? end : next;
     if (shard->heap_count == 0)
