@@ -109,8 +109,10 @@ static bool take_queued(pw_shard *shard, pw_live *live, cause *out)
 
 static void give_back(pw_live *live, const cause *c)
 {
-    if (c->command)
+    if (c->command) {
+        pw_tries_now(c->command);
         PUT_FIRST(live, commands, last_command, c->command);
+    }
     if (c->call)
         PUT_FIRST(live, calls, last_call, c->call);
     if (c->job)

@@ -429,6 +429,11 @@ void pw_shard_command(pw_shard *shard, pw_command *command)
         pw_command_failed(shard, command, &err);
         return;
     }
+    if (pw_shard_commits(shard, command)) { /* for so long already */
+        err = command->error;
+        pw_command_failed(shard, command, &err);
+        return;
+    }
     pw_live *live = live_of(shard, command->instance);
     if (!live) {
         (void)pw_no_memory(&err);
@@ -445,25 +450,34 @@ void pw_shard_command(pw_shard *shard, pw_command *command)
     settle(shard, live);
 }
 
+static pw_live *live_with(const pw_shard *shard, pw_str id)
+{
+    pw_slot *slot = pw_slot_find(shard, id);
+    return slot ? slot->live : NULL;
+}
+
+bool pw_shard_commits(const pw_shard *shard, const pw_command *command)
+{
+    const pw_live *live = live_with(shard, command->instance);
+    return live && live->committing && live->commit.command == command;
+}
+
 bool pw_shard_withdraw(pw_shard *shard, pw_command *command)
 {
-    if (command->tries.due_ns)
-        return false; /* it waits for its next try; the answer takes it out there */
-    pw_slot *slot = pw_slot_find(shard, command->instance);
-    pw_live *live = slot ? slot->live : NULL;
-    PW_ASSERT(live != NULL);
-    if (live->committing && live->commit.command == command) {
+    pw_live *live = live_with(shard, command->instance);
+    if (pw_shard_commits(shard, command)) {
         atomic_store(&live->commit.given_up, true);
         live->commit.command = NULL;
         return true;
     }
-    pw_command **at = &live->commands;
-    while (*at != command)
+    pw_command **at = live ? &live->commands : NULL;
+    while (at && *at && *at != command)
         at = &(*at)->next;
-    *at = command->next;
-    if (!*at)
-        live->last_command = at;
-    settle(shard, live);
+    if (at && *at) {
+        *at = command->next;
+        if (!*at)
+            live->last_command = at;
+    }
     return false;
 }
 
@@ -645,8 +659,7 @@ static void on_message(pw_shard *shard, pw_message *message)
 static void on_call(pw_shard *shard, pw_http_call *call)
 {
     PW_FAULT("engine-result-received");
-    pw_slot *slot = pw_slot_find(shard, call->instance);
-    pw_live *live = slot ? slot->live : NULL;
+    pw_live *live = live_with(shard, call->instance);
     pw_flight *flight = live ? pw_live_find_flight(live, call->visit, call->attempt) : NULL;
     if (shard->closing || call->cancelled || !shard->epochs[pw_store_partition(call->instance)]) {
         bool ended = flight && !call->cancelled; /* else the flight is a later one, after a loss */
@@ -672,8 +685,7 @@ static void on_call(pw_shard *shard, pw_http_call *call)
 static void on_job(pw_shard *shard, pw_job *job)
 {
     PW_FAULT("engine-result-received");
-    pw_slot *slot = pw_slot_find(shard, job->instance);
-    pw_live *live = slot ? slot->live : NULL;
+    pw_live *live = live_with(shard, job->instance);
     pw_flight *flight = live ? pw_live_find_flight(live, job->visit, job->attempt) : NULL;
     if (shard->closing || job->end == PW_JOB_CANCELLED || !flight) {
         if (flight)
@@ -708,8 +720,7 @@ static void on_ticket(pw_shard *shard, pw_ticket *ticket)
 
 /* ------------------------------------------------------------------ signals */
 
-/* The store fails: nobody waits for an instance. A command that is being committed is handed back by the committer, or is
- * answered when its time is over. */
+/* The store fails: nobody waits for an instance, and commands are tried later. */
 static void degrade_live(pw_shard *shard, pw_live *live)
 {
     pawl_error err = { .code = PAWL_OK };
@@ -721,6 +732,8 @@ static void degrade_live(pw_shard *shard, pw_live *live)
         pw_command_failed(shard, command, &err);
     }
     live->last_command = &live->commands;
+    if (live->committing && live->commit.command)
+        pw_command_failed(shard, live->commit.command, &err);
     tell_all(live, &err);
     if (!live->committing)
         settle(shard, live);

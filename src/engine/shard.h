@@ -92,7 +92,9 @@ pawl_code pw_shard_not_ours(pw_shard *shard, pw_str instance, pawl_error *err);
 
 /* A command has come, or its time for another try. */
 void pw_shard_command(pw_shard *shard, pw_command *command);
-/* It is nowhere any more, and to be answered. True: it is being committed. */
+/* The committer has it. */
+bool pw_shard_commits(const pw_shard *shard, const pw_command *command);
+/* It is in no queue any more, and to be answered. True: the committer has it, and may commit it. */
 bool pw_shard_withdraw(pw_shard *shard, pw_command *command);
 
 /* ---- inside: slots.c */
@@ -122,7 +124,9 @@ void pw_retry_later(pw_shard *shard, pw_live *live, const pawl_error *err);
 /* ---- inside: tries.c */
 void pw_tries_begin(pw_shard *shard, pw_command *command); /* it has come; nothing if it has before */
 void pw_tries_end(pw_command *command);                    /* it is answered */
-/* Nothing of it was committed, because of `err`: it is decided again later, or answered with that. */
+/* It waits no longer: it is in a queue again. */
+void pw_tries_now(pw_command *command);
+/* Because of `err` it was not committed, as far as is known: it is tried again later, or answered with that. */
 void pw_command_failed(pw_shard *shard, pw_command *command, const pawl_error *err);
 /* Those whose time has come are decided again, or told that it is over. */
 void pw_tries_work(pw_shard *shard);

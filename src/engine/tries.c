@@ -4,9 +4,10 @@
  *      ^           '-- the store failed, no memory, a lost race --.       ^
  *      '-- its time has come -- waits <-- another try is allowed -+-- no -'
  *
- * A command comes here only when it is certain that nothing of it was committed: after an unknown outcome the committer
- * looks first. So what is decided again has its effect once: a start has the same id, and a bookmark is consumed or it
- * is not.
+ * It is decided again only when it is certain that nothing of it was committed: after an unknown outcome the committer
+ * looks first. So it has its effect once: a start has the same id, and a bookmark is consumed or it is not. While the
+ * store fails the committer may hold it for long: then it waits here as well, is counted as often, and has its answer when
+ * that is over, as if it had been handed back each time.
  *
  * How often   A start as the fault policy has it for startups, a resume as it has it for resumes; what else there is is
  *             tried again with the delays of a resume. No command is with its shard for longer than DatabaseOperation
@@ -62,6 +63,12 @@ void pw_tries_end(pw_command *command)
     t->shard = NULL;
 }
 
+void pw_tries_now(pw_command *command)
+{
+    if (command->tries.due_ns)
+        unlink_waiting(command->tries.shard, command);
+}
+
 static void make_waiting(pw_shard *shard, pw_command *command, uint64_t due_ns)
 {
     pw_command **at = &shard->waiting;
@@ -112,18 +119,23 @@ static pw_fault_result judge(pw_shard *shard, const pw_command *command, const p
     return pw_fault_decide(policy, &facts, arena);
 }
 
-/* The error with how often that was, and with what a person should do. */
-static void explain(pawl_error *err, const pw_command *command, uint64_t now_ns, pw_str action)
+/* The last answer: the error with how often that was, and with what a person should do. What is with the committer all that
+ * time may be committed yet. */
+static void give_up(pw_shard *shard, pw_command *command, const pawl_error *cause, uint64_t now_ns, pw_str action)
 {
-    const pawl_error cause = *err;
+    pawl_error err = *cause;
     const unsigned made = command->tries.made;
-    (void)pw_fail(err, cause.code, "%.300s (tried %u time%s in %llu ms)%s" PW_FMT, cause.message, made,
-                  made == 1 ? "" : "s", (unsigned long long)spent_ms(command, now_ns), action.len ? ": " : "",
+    const bool unsure = pw_shard_withdraw(shard, command);
+    (void)pw_fail(&err, cause->code, "%.250s (tried %u time%s in %llu ms%s)%s" PW_FMT, cause->message, made,
+                  made == 1 ? "" : "s", (unsigned long long)spent_ms(command, now_ns),
+                  unsure ? "; it may be committed yet: look, before you ask again" : "", action.len ? ": " : "",
                   PW_ARG(action));
-    err->native = cause.native;
-    err->file = cause.file;
-    err->line = cause.line;
-    err->reason = cause.reason;
+    err.native = cause->native;
+    err.file = cause->file;
+    err.line = cause->line;
+    err.reason = cause->reason;
+    atomic_fetch_add_explicit(&shard->engine->tried[kind_of(command)].failed, 1, memory_order_relaxed);
+    pw_answer(command, err.code, &err);
 }
 
 void pw_command_failed(pw_shard *shard, pw_command *command, const pawl_error *err)
@@ -131,26 +143,25 @@ void pw_command_failed(pw_shard *shard, pw_command *command, const pawl_error *e
     const bool transient = err->code == PAWL_IO || err->code == PAWL_NO_MEMORY || err->code == PAWL_CONFLICT;
     pw_tries *t = &command->tries;
     if (!transient || !t->shard || shard->closing) {
+        (void)pw_shard_withdraw(shard, command);
         pw_answer(command, err->code, err);
         return;
     }
+    if (t->due_ns)
+        return; /* counted before: the committer has handed it back since */
     pawl *p = shard->engine;
     const uint64_t now = pw_monotonic_ns();
     pw_arena arena;
     pw_arena_init(&arena, 0);
     t->made++;
+    command->error = *err;
     pw_fault_result result = judge(shard, command, err, now, &arena);
     const uint64_t spent = spent_ms(command, now);
-    const bool again = result.should_retry && spent < p->store_ms && result.retry_delay_ms < p->store_ms - spent;
-    pw_try_counts *counts = &p->tried[kind_of(command)];
-    atomic_fetch_add_explicit(again ? &counts->retried : &counts->failed, 1, memory_order_relaxed);
-    command->error = *err;
-    if (again) {
+    if (result.should_retry && spent < p->store_ms && result.retry_delay_ms < p->store_ms - spent) {
+        atomic_fetch_add_explicit(&p->tried[kind_of(command)].retried, 1, memory_order_relaxed);
         make_waiting(shard, command, now + result.retry_delay_ms * NS_PER_MS);
     } else {
-        pawl_error told = *err;
-        explain(&told, command, now, arena.failed ? (pw_str){ 0 } : result.recommended_action);
-        pw_answer(command, told.code, &told);
+        give_up(shard, command, err, now, arena.failed ? (pw_str){ 0 } : result.recommended_action);
     }
     pw_arena_done(&arena);
 }
@@ -163,27 +174,23 @@ static uint64_t deadline_ns(const pw_shard *shard, const pw_command *command)
     return ms > (UINT64_MAX - began) / NS_PER_MS ? UINT64_MAX : began + ms * NS_PER_MS;
 }
 
-/* What is uncommitted all that time may be committed yet. */
-static void give_up(pw_shard *shard, pw_command *command)
+/* Its time is over, wherever it is. */
+static void expire(pw_shard *shard, pw_command *command, uint64_t now_ns)
 {
-    pawl *p = shard->engine;
-    pawl_error err;
-    const pawl_error cause = command->error;
-    const unsigned made = command->tries.made;
-    const bool unsure = pw_shard_withdraw(shard, command);
-    (void)pw_fail(&err, PAWL_IO, "the store did not take it within %llu ms (DatabaseOperation)%s%s%.250s",
-                  (unsigned long long)p->store_ms,
-                  unsure ? ", and may do so yet: look, before you ask again" : "", made ? ": " : "",
-                  made ? cause.message : "");
-    atomic_fetch_add_explicit(&p->tried[kind_of(command)].failed, 1, memory_order_relaxed);
-    pw_answer(command, PAWL_IO, &err);
+    pawl_error err = command->error;
+    if (command->tries.made == 0 && !pw_engine_degraded(shard->engine, &err))
+        (void)pw_fail(&err, PAWL_IO, "the store has not answered within %llu ms (DatabaseOperation)",
+                      (unsigned long long)shard->engine->store_ms);
+    if (command->tries.made == 0)
+        command->tries.made = 1;
+    give_up(shard, command, &err, now_ns, (pw_str){ 0 });
 }
 
 void pw_tries_work(pw_shard *shard)
 {
     const uint64_t now = pw_monotonic_ns();
     while (shard->oldest_caller && deadline_ns(shard, shard->oldest_caller) <= now)
-        give_up(shard, shard->oldest_caller);
+        expire(shard, shard->oldest_caller, now);
     pw_command *due = NULL, **last = &due;
     while (shard->waiting && shard->waiting->tries.due_ns <= now) { /* one that fails again waits behind these */
         pw_command *command = shard->waiting;
@@ -211,6 +218,15 @@ uint64_t pw_tries_next_ns(const pw_shard *shard)
 
 /* ------------------------------------------------------------------ nobody tries any more */
 
+/* What is with the committer is answered when that hands it back. */
+static void end_waiting(pw_shard *shard, pw_command *command, const pawl_error *err)
+{
+    if (pw_shard_commits(shard, command))
+        pw_tries_now(command);
+    else
+        pw_answer(command, err->code, err);
+}
+
 void pw_tries_close(pw_shard *shard)
 {
     while (shard->waiting) {
@@ -219,7 +235,7 @@ void pw_tries_close(pw_shard *shard)
         const pawl_error cause = command->error;
         (void)pw_fail(&err, PAWL_BUSY, "closing; it was tried %u time%s, and was not committed: %.300s",
                       command->tries.made, command->tries.made == 1 ? "" : "s", cause.message);
-        pw_answer(command, PAWL_BUSY, &err);
+        end_waiting(shard, command, &err);
     }
 }
 
@@ -228,7 +244,9 @@ void pw_tries_drop(pw_shard *shard, uint64_t partitions)
     for (pw_command *command = shard->waiting, *next = NULL; command; command = next) {
         pawl_error err;
         next = command->tries.next;
-        if (partitions >> pw_store_partition(command->instance) & 1)
-            pw_answer(command, pw_shard_not_ours(shard, command->instance, &err), &err);
+        if (!(partitions >> pw_store_partition(command->instance) & 1))
+            continue;
+        (void)pw_shard_not_ours(shard, command->instance, &err);
+        end_waiting(shard, command, &err);
     }
 }
