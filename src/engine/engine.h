@@ -5,6 +5,7 @@
 #include "engine/inbox.h"
 #include "engine/jobs.h"
 #include "engine/leases.h"
+#include "engine/policies.h"
 #include "engine/recover.h"
 #include "engine/registry.h"
 #include "engine/router.h"
@@ -36,9 +37,10 @@ struct pawl {
     void *clock;
     void (*on_step)(void *context, const char *entries);
     void *on_step_context;
-    pw_fault_policy faults;
-    pw_core_settings settings; /* `faults` is the one above */
-    uint64_t store_ms;         /* DatabaseOperation: what the store does not take is answered after that */
+    pawl_resilience resilience; /* what is done about failures: none of this changes; its texts are NULL */
+    pw_fault_policy faults;     /* of it */
+    uint64_t store_ms;          /* of it: what the store does not take is answered after that */
+    pw_core_settings settings;
     pw_try_counts tried[PW_FAULT_KIND_COUNT]; /* commands: [STARTUP] starts, [RESUME] all others */
     uint64_t check_ms;
     uint32_t timer_batch;

@@ -7,7 +7,6 @@
 #include "engine/leases.h"
 #include "engine/live.h"
 
-#define PW_STORE_MS 30000u     /* DatabaseOperation */
 #define PW_LIVE_IDLE_MAX 4096u /* idle instances that a shard keeps in memory */
 
 /* What a shard knows of an instance that is in memory or has a timer in the window. */
