@@ -81,6 +81,7 @@ struct cli_app {
     const char *db;     /* --db, or PAWL_DB; NULL: none, or a server */
     const char *server; /* --server, or PAWL_SERVER; NULL: none. Never both */
     bool store_from_environment;
+    struct pawl_config *config; /* see cli_config() */
     bool json, help;
 };
 
@@ -188,7 +189,8 @@ struct cli_session {
     bool never_own;  /* only by the owner's socket */
     bool create;
     bool long_lived; /* others will want to send commands: say so when they cannot */
-    uint64_t job_lease_ms; /* if we come to own it; 0: the default */
+    const struct pawl_config *config; /* what a store is opened with, if we come to own it */
+    uint64_t job_lease_ms; /* the same; 0: as configured */
     void (*on_step)(void *context, const char *entries);
     void *on_step_context;
     /* Between the slices of session_wait(), and at its end, if another process drives the instance. */

@@ -20,11 +20,15 @@ void print_line_note(pw_str text)
 
 pw_str cli_store_words(cli_app *cli)
 {
-    const char *where = cli->server ? cli->server : cli->db;
-    if (!where || cli->store_from_environment)
-        return PW_LIT("");
-    return pw_arena_printf(&cli->arena, " --%s " PW_FMT, cli->server ? "server" : "db",
-                           PW_ARG(cli_quoted(&cli->arena, pw_str_of(where))));
+    const char *where = cli->server ? cli->server : cli->db, *config = cli_value(cli, "config");
+    pw_str store = PW_LIT(""), settings = PW_LIT("");
+    if (where && !cli->store_from_environment)
+        store = pw_arena_printf(&cli->arena, " --%s " PW_FMT, cli->server ? "server" : "db",
+                                PW_ARG(cli_quoted(&cli->arena, pw_str_of(where))));
+    if (config && !cli->server)
+        settings = pw_arena_printf(&cli->arena, " --config " PW_FMT,
+                                   PW_ARG(cli_quoted(&cli->arena, pw_str_of(config))));
+    return pw_arena_printf(&cli->arena, PW_FMT PW_FMT, PW_ARG(store), PW_ARG(settings));
 }
 
 int cli_exit_of_status(pw_str status)

@@ -15,6 +15,8 @@ enum {
     CHECK_MAX_MS = 86400000,
     TIMER_BATCH_MAX = 10000,
     JOB_LEASE_MAX_MS = 3600000,
+    HTTP_RESPONSE_MAX = 1 << 30,
+    HTTP_REDIRECTS_MAX = 100,
 };
 
 static uint64_t system_clock_ms(void *clock)
@@ -217,10 +219,17 @@ static pawl_code read_options(pawl_options *out, const pawl_options *given, pawl
     if (out->timer_batch > TIMER_BATCH_MAX)
         return pw_fail(err, PAWL_INVALID, "options: timer_batch must be at most %d, not %u", TIMER_BATCH_MAX,
                        out->timer_batch);
+    if (out->http_response_max > HTTP_RESPONSE_MAX)
+        return pw_fail(err, PAWL_INVALID, "options: http_response_max must be at most %d, not %llu", HTTP_RESPONSE_MAX,
+                       (unsigned long long)out->http_response_max);
+    if (out->http_redirects > HTTP_REDIRECTS_MAX)
+        return pw_fail(err, PAWL_INVALID, "options: http_redirects must be at most %d, not %u", HTTP_REDIRECTS_MAX,
+                       out->http_redirects);
     if (out->activity_count > 0 && !out->activities)
         return pw_fail(err, PAWL_INVALID, "options: activity_count is %zu but activities is NULL",
                        out->activity_count);
-    return PAWL_OK;
+    pw_policies policies; /* looked at before the store is */
+    return pw_policies_read(&policies, out->resilience, err);
 }
 
 static uint32_t count_shards(const pawl_options *options)
@@ -271,6 +280,31 @@ static pawl_code start_breakers(pawl *p, uint64_t attempt_ms, pawl_error *err)
     return code;
 }
 
+static pw_http_options http_options(const pawl_options *options, const pawl_resilience *resilience)
+{
+    return (pw_http_options){
+        .in_flight = options->http_in_flight,
+        .per_host = resilience->calls_at_once,
+        .timeout_ms = options->http_timeout_ms,
+        .response_max = (size_t)options->http_response_max,
+        .egress_map = options->egress_map,
+        .egress_ca = options->egress_ca,
+        .egress_allow = options->egress_allow,
+        .proxy = options->http_proxy,
+        .no_proxy = options->http_no_proxy,
+        .insecure_tls = options->http_insecure_tls != 0,
+        .client_certificate = options->http_client_certificate,
+        .client_key = options->http_client_key,
+        .redirects = options->http_redirects,
+        .per_second = resilience->calls_per_second,
+        .breaker = { .failures = resilience->breaker_failures,
+                     /* a member that is 0 would be the driver's */
+                     .throughput = resilience->breaker_throughput ? resilience->breaker_throughput : 1,
+                     .window_ms = resilience->breaker_window_ms,
+                     .break_ms = resilience->breaker_break_ms },
+    };
+}
+
 /* What an owner has and a reader has not. */
 static pawl_code start_owner(pawl *p, const pawl_options *options, const pw_node_options *node,
                              pawl_error *err)
@@ -303,10 +337,7 @@ static pawl_code start_owner(pawl *p, const pawl_options *options, const pw_node
     const pw_committer_hooks hooks = { .context = p, .on_health = on_health };
     if (code == PAWL_OK)
         code = pw_committer_new(&p->committer, p->store, &hooks, err);
-    const pw_http_options http = { .in_flight = options->http_in_flight,
-                                   .timeout_ms = options->http_timeout_ms,
-                                   .egress_map = options->egress_map,
-                                   .egress_ca = options->egress_ca };
+    const pw_http_options http = http_options(options, &p->resilience);
     if (code == PAWL_OK)
         code = pw_http_new(&p->http, &http, on_call, p, err);
     const pw_pool_options pool = { .threads = options->activity_threads };
@@ -353,6 +384,21 @@ static pawl_code make_shared(pawl *p, pawl_error *err)
     return code;
 }
 
+static pawl_code read_resilience(pawl *p, const pawl_options *options, pawl_error *err)
+{
+    pw_policies policies;
+    pawl_code code = pw_policies_read(&policies, options->resilience, err);
+    if (code != PAWL_OK)
+        return code;
+    p->resilience = policies.given;
+    p->faults = policies.faults;
+    p->store_ms = policies.given.store_ms;
+    p->settings.faults = &p->faults;
+    p->settings.long_running_ms = policies.given.long_running_ms;
+    p->settings.on_unknown = policies.on_unknown;
+    return PAWL_OK;
+}
+
 /* Takes the store over, also when it fails. */
 static pawl_code open_on(pawl **out, const pawl_options *options, const pw_node_options *node,
                          pw_store *store, pawl_error *err)
@@ -373,7 +419,9 @@ static pawl_code open_on(pawl **out, const pawl_options *options, const pw_node_
     p->check_ms = options->check_ms ? options->check_ms : PW_CHECK_MS;
     p->timer_batch = options->timer_batch ? options->timer_batch : PW_TIMER_BATCH;
     p->settings.generation = pw_store_generation(store);
-    code = pw_programs_new(&p->programs, err);
+    code = read_resilience(p, options, err);
+    if (code == PAWL_OK)
+        code = pw_programs_new(&p->programs, err);
     if (code == PAWL_OK)
         code = pw_tokens_new(&p->tokens, err);
     if (code == PAWL_OK)

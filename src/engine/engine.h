@@ -6,6 +6,7 @@
 #include "engine/inbox.h"
 #include "engine/jobs.h"
 #include "engine/leases.h"
+#include "engine/policies.h"
 #include "engine/recover.h"
 #include "engine/registry.h"
 #include "engine/router.h"
@@ -31,6 +32,9 @@ struct pawl {
     void *clock;
     void (*on_step)(void *context, const char *entries);
     void *on_step_context;
+    pawl_resilience resilience; /* what is done about failures: none of this changes; its texts are NULL */
+    pw_fault_policy faults;     /* of it */
+    uint64_t store_ms;          /* of it */
     pw_core_settings settings;
     uint64_t check_ms;
     uint32_t timer_batch;

@@ -4,7 +4,9 @@ import json
 import os
 import re
 
-from harness import ROOT, Skip, case, main
+from harness import ROOT, Room, Skip, case, main
+
+Room.settings = {}  # they are what this is about
 
 # The two blocks of the requirements, as they stand there.
 FIRST = """{
@@ -68,12 +70,13 @@ def _(room):
 @case("the options of serve are settings, and the old names of the environment are")
 def _(room):
     found = settings(room, "--db", "a.db", "--listen", "[::1]:0", "--tls-cert", "c.pem", "--tls-key", "k.pem", "--auth",
-                     "--insecure", env={"PAWL_DB": "b.db", "PAWL_EGRESS_MAP": "https://a=b:1", "PAWL_EGRESS_CA": "ca.pem"})
+                     "--insecure", env={"PAWL_DB": "b.db", "PAWL_EGRESS_MAP": "https://a=b:1", "PAWL_EGRESS_CA": "ca.pem",
+                          "PAWL_EGRESS_ALLOW": "loopback"})
     assert [(found[key]["value"], found[key]["source"]) for key in (
         "Store:Uri", "Server:Listen", "Server:Tls:Certificate", "Server:Tls:Key", "Server:Authentication",
-        "Server:Insecure", "Engine:EgressMap", "Engine:EgressCa")] == [
+        "Server:Insecure", "Engine:EgressMap", "Engine:EgressCa", "Engine:EgressAllow")] == [
             ("a.db", "flag"), ("[::1]:0", "flag"), ("c.pem", "flag"), ("k.pem", "flag"), (True, "flag"), (True, "flag"),
-            ("https://a=b:1", "environment"), ("ca.pem", "environment")]
+            ("https://a=b:1", "environment"), ("ca.pem", "environment"), ("loopback", "environment")]
     assert settings(room, env={"PAWL_DB": "b.db"})["Store:Uri"]["value"] == "b.db"
     assert settings(room, env={"PAWL_DB": "b.db", "Store__Uri": "c.db"})["Store:Uri"]["value"] == "c.db"
 
@@ -82,7 +85,7 @@ def _(room):
 def _(room):
     done = room.pawl("config", "--set", "Server:Listen=localhost:1").exits(0).silent()
     lines = done.out.splitlines()
-    assert len(lines) == 47 and all(re.fullmatch(r"\S+ +.*(default|flag)", line) for line in lines), done.told()
+    assert len(lines) == 61 and all(re.fullmatch(r"\S+ +.*(default|flag)", line) for line in lines), done.told()
     room.pawl("config", "Server:Listen").exits(0).prints("127.0.0.1:8080\n")
     room.pawl("config", "Workflow:Cleanup:RunInterval", "--set", "Workflow:Cleanup:RunInterval=90m").prints("01:30:00\n")
     room.pawl("config", "Server:Insecure").exits(0).prints("false\n")
