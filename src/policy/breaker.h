@@ -1,9 +1,11 @@
-/* breaker.h - whether a call may go to a service now: circuit breaker, bulkhead, rate limit. Pure data and pure functions of
- * (what happened, settings, now); `now` is any clock that does not go back, but what is stored is in wall-clock ms.
+/* breaker.h - whether a call may go to a service now: circuit breaker and rate limit. Pure data and pure functions of
+ * (what happened, settings, now); `now` is wall-clock ms, as what is stored is. A clock that jumps back makes nobody wait
+ * longer than twice the time that was meant, and lets nothing pass that should not.
  *
  * Decision 1 of the design: a breaker opens when in the sampling window at least `throughput` calls ended and at least
  * `failures` of them failed; it refuses for `break_ms`; then one probe is sent; its success closes, its failure opens again.
- * What waited is released at a ramp: as many at once as have succeeded since, plus one, until `ramp_most`.
+ * What waited is released at a ramp: as many at once as have succeeded since, plus one, until PW_BREAKER_RAMP_MOST; there
+ * the ramp ends.
  *
  *     CLOSED --failures--> OPEN --time--> HALF_OPEN (probe under way) --success--> CLOSED, with a ramp
  *                           ^                  '------failure------'                               */
@@ -41,17 +43,20 @@ typedef struct pw_breaker_record {
     int64_t changed_ms;
 } pw_breaker_record;
 
-#define PW_BREAKER_SLICES 10 /* of the window */
+#define PW_BREAKER_SLICES 10 /* of the window: it is counted a tenth too short at most, never too long */
+#define PW_BREAKER_RAMP_MOST 64u /* what a bulkhead is if nothing is said */
 
 /* What one process knows of a service. All zero: closed, and nothing has been seen. */
 typedef struct pw_breaker {
     pw_breaker_state state;
     pw_breaker_force forced;
-    int64_t open_until_ms;
-    bool probing;        /* HALF_OPEN: a probe of ours is under way */
+    int64_t open_until_ms; /* OPEN: no probe before; HALF_OPEN, by another process: the same */
+    uint64_t wait_ms;    /* how long that was when it began */
+    bool probing;        /* a probe of ours is under way */
     uint32_t ramp;       /* so many at once at most; 0: no limit by this */
-    struct {
-        int64_t from_ms;
+    uint64_t window_ms;  /* the longest that was asked for: settings may differ between calls */
+    struct {             /* newest first; those of no calls are empty */
+        int64_t from_ms; /* of its first call */
         uint32_t calls, failures;
     } slices[PW_BREAKER_SLICES];
 } pw_breaker;
@@ -68,9 +73,13 @@ pw_pass pw_breaker_ask(const pw_breaker *breaker, uint32_t active, int64_t now_m
 int64_t pw_breaker_next(const pw_breaker *breaker, int64_t now_ms);
 /* The probe was given to us, and is sent. */
 void pw_breaker_probe(pw_breaker *breaker);
-/* A call has ended, with the settings that hold for it. True: the state is another now. A refusal is no call. */
+/* Our probe has ended and tells nothing (it was cancelled): it is time for another one. */
+void pw_breaker_probe_lost(pw_breaker *breaker, int64_t now_ms);
+/* A call has ended, with the settings that hold for it. True: the state is another now. A refusal is no call. What ends
+ * while it is not closed is of before, unless it is the probe; while it is forced, nothing changes. */
 bool pw_breaker_ended(pw_breaker *breaker, const pw_breaker_settings *settings, bool probe, bool failed, int64_t now_ms);
-/* As the record says: after a start, by an operator, or from another node. */
+/* As the record says: after a start, by an operator, or from another node. Records come in the order of their epochs: who
+ * tells sees to it. A probe of ours that is under way stays one. */
 void pw_breaker_take(pw_breaker *breaker, const pw_breaker_record *record, int64_t now_ms);
 /* Calls and failures of the window. */
 void pw_breaker_count(const pw_breaker *breaker, const pw_breaker_settings *settings, int64_t now_ms, uint32_t *calls,

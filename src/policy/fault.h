@@ -25,25 +25,25 @@ typedef enum pw_fault_kind {
 const char *pw_fault_kind_name(pw_fault_kind kind); /* part of the stored data: never changed */
 bool pw_fault_kind_parse(pw_fault_kind *out, pw_str name);
 
-/* What an error is like. X(name, text, what it is, for people) */
+/* What an error is like. X(name, text, what has happened: a clause of a sentence for people) */
 #define PW_ERROR_CLASSES(X)                                                                        \
-    X(ARGUMENT, "argument", "a definition, input or argument that cannot work")                    \
-    X(STATE, "invalid-state", "not possible in the state that something is in")                    \
+    X(ARGUMENT, "argument", "a definition, input or argument cannot work")                    \
+    X(STATE, "invalid-state", "this is not possible in the state that something is in")                    \
     X(DENIED, "not-authorized", "somebody may not do this, or is not known")                       \
     X(UNSUPPORTED, "not-supported", "nothing there can do this")                                   \
     X(CONNECTION, "connection", "the service could not be reached, or broke the connection off")   \
     X(TIMEOUT, "timeout", "there was no answer in time")                                           \
-    X(THROTTLED, "throttled", "the service asks for fewer calls (429)")                            \
-    X(SERVER, "server-error", "the service failed (5xx)")                                          \
-    X(CLIENT, "client-error", "the service refused the call (4xx)")                                \
+    X(THROTTLED, "throttled", "the service asks for fewer calls")                            \
+    X(SERVER, "server-error", "the service failed")                                          \
+    X(CLIENT, "client-error", "the service refused the call")                                \
     X(MALFORMED, "malformed-answer", "the answer cannot be read, or is too large")                 \
     X(FORBIDDEN, "forbidden-address", "calls to this address are not allowed here")                \
     X(OPEN, "circuit-open", "the circuit breaker of the service is open")                          \
     X(UNKNOWN, "unknown-outcome", "nobody knows whether the call had its effect")                  \
     X(STORE, "store-unavailable", "the store could not be written or read")                        \
-    X(LOST, "attempt-lost", "the attempt ended with the process that made it")                     \
-    X(BUSINESS, "business", "an error that the definition or a worker raised on purpose")          \
-    X(OTHER, "other", "anything else")
+    X(LOST, "attempt-lost", "the attempt ended with the process or worker that made it")                     \
+    X(BUSINESS, "business", "the definition or a worker raised this on purpose")          \
+    X(OTHER, "other", "it failed in another way")
 
 typedef enum pw_error_class {
 #define PW_ERROR_CLASS_ENUM(name, text, words) PW_CLASS_##name,
@@ -96,7 +96,7 @@ typedef struct pw_fault_facts {
     pw_error_class class_;
     const pw_retry_settings *retry; /* of the task; NULL: the policy's */
     bool final;              /* whoever raised it says that no attempt can help */
-    uint32_t attempts;       /* made so far, this one too: 1 is the first */
+    uint32_t attempts;       /* made so far, this one too: 1 is the first; 0: what failed is no attempt */
     int64_t first_ms, now_ms; /* when the first attempt began */
     uint64_t retry_after_ms; /* asked for by the service or the worker; 0: not */
     uint64_t seed;
@@ -114,8 +114,8 @@ typedef struct pw_fault_result {
     uint64_t retry_delay_ms; /* of a retry */
     bool suspend_workflow;
     bool requires_manual_intervention;
-    pw_str recommended_action; /* what a person should check, and the command to type next; never empty but of a retry that
-                                * has no memory */
+    pw_str recommended_action; /* what a person should check, and the command to type next; never empty, but of a retry
+                                * that has no memory */
 } pw_fault_result;
 
 /* `arena` is for the text. */

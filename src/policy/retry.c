@@ -2,7 +2,10 @@
  *
  * Pure: the same arguments give the same answer on every machine. All amounts are ms and saturate
  * at UINT64_MAX instead of wrapping round. The exponential delay is computed by repeated
- * multiplication, not by pow(), whose last digit differs between C libraries. */
+ * multiplication, not by pow(), whose last digit differs between C libraries.
+ *
+ * What is asked for comes last: full jitter spreads what the settings say, so that many who failed together do not come
+ * back together; Retry-After is a lower bound of what comes out; the cap is above both. */
 #include "policy/retry.h"
 
 /* 2^64: a double at or above it does not fit into uint64_t. */
@@ -36,11 +39,17 @@ static uint64_t exponential(uint64_t delay_ms, double factor, uint64_t n)
     return delay < TOO_LARGE ? (uint64_t)delay : UINT64_MAX;
 }
 
-static uint64_t jitter(uint64_t from, uint64_t to, uint64_t seed)
+static uint64_t capped(const pw_retry_settings *settings, uint64_t delay_ms)
+{
+    return settings->delay_ms_max > 0 && delay_ms > settings->delay_ms_max ? settings->delay_ms_max
+                                                                           : delay_ms;
+}
+
+static uint64_t jitter(uint64_t from, uint64_t to, uint64_t *seed)
 {
     if (to <= from)
         return from;
-    uint64_t random = pw_seed_next(&seed);
+    uint64_t random = pw_seed_next(seed);
     uint64_t span = to - from;
     if (span == UINT64_MAX)
         return random;
@@ -56,6 +65,7 @@ bool pw_retry_next(uint64_t *delay_ms, const pw_retry_settings *settings,
     if (settings->count != PW_RETRY_UNLIMITED && history->retries >= settings->count)
         return false;
     uint64_t n = (uint64_t)history->retries + 1;
+    uint64_t seed = history->seed;
     uint64_t delay = settings->delay_ms;
     switch (settings->backoff) {
     case PW_BACKOFF_CONSTANT:
@@ -67,10 +77,12 @@ bool pw_retry_next(uint64_t *delay_ms, const pw_retry_settings *settings,
         delay = exponential(delay, settings->factor, n);
         break;
     }
-    delay = add_saturated(delay,
-                          jitter(settings->jitter_ms_from, settings->jitter_ms_to, history->seed));
-    if (settings->delay_ms_max > 0 && delay > settings->delay_ms_max)
-        delay = settings->delay_ms_max;
+    delay = add_saturated(delay, jitter(settings->jitter_ms_from, settings->jitter_ms_to, &seed));
+    delay = capped(settings, delay);
+    if (settings->full_jitter)
+        delay = jitter(0, delay, &seed);
+    if (delay < history->after_ms)
+        delay = capped(settings, history->after_ms);
     if (settings->total_ms > 0) {
         /* an attempt that could only begin after the limit is not made */
         uint64_t elapsed = 0;
