@@ -117,7 +117,7 @@ void pw_live_free(pw_live *live);           /* nothing may be in flight or waiti
 pw_str pw_live_id(const pw_live *live);
 /* Reads the row and makes the state. Drops what was in memory before. */
 PAWL_CHECK pawl_code pw_live_load(pw_live *live, pw_store *store, pw_programs *programs,
-                                  pawl_error *err);
+                                  const pw_core_settings *settings, pawl_error *err);
 /* Forgets the state: the next event loads it again. */
 void pw_live_forget(pw_live *live);
 /* Copies the state to a fresh arena if the old one has grown. Without memory: stays as it is. */
