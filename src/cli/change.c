@@ -1,4 +1,4 @@
-/* change.c - `pawl cancel`, `suspend`, `continue`: three commands of one form, and what all
+/* change.c - `pawl cancel`, `suspend`, `continue`, `retry`, `fail`: commands of one form, and what all
  * commands that move an instance share: driving it on, and saying where it stands. */
 #include <stdio.h>
 
@@ -62,8 +62,8 @@ int cli_change(cli_app *cli, cli_request *request, const char *until, bool done_
     pawl_error err;
     if (session_call(&session, pw_object_end(request), &answer, &err) != PAWL_OK)
         code = cli_fail_error(cli, &err);
-    else
-        code = cli_drive(&session, pw_str_of(cli->positionals[0]), until, done_is_done);
+    else /* of what the id names: it may be an incident's */
+        code = cli_drive(&session, pw_get_text(answer, "id"), until, done_is_done);
     session_close(&session);
     return code;
 }
@@ -81,7 +81,8 @@ static int change(cli_app *cli)
     code = request_who(cli, &request);
     if (code != EXIT_DONE)
         return code;
-    return cli_change(cli, &request, until, cli->command != &command_continue);
+    bool drives = cli->command == &command_continue || cli->command == &command_retry;
+    return cli_change(cli, &request, until, !drives);
 }
 
 static void print_deleted(cli_app *cli, pw_value answer)
@@ -145,14 +146,37 @@ const cli_command command_continue = {
     .examples = "pawl continue 01kaq0f3s7 --until end --db sqlite:shop.db",
 };
 
+const cli_command command_retry = {
+    .name = "retry", .positionals = "ID", .least = 1, .most = 1, .has_store = true, .group = CLI_GROUP_INCIDENTS, .run = change,
+    .options = continue_options, .option_count = PW_LENGTH(continue_options),
+    .summary = "try again what has failed, and drive it",
+    .text =
+        "ID is an incident's, or an instance's. What has faulted begins again with its first attempt, and calls go with\n"
+        "the same idempotency key; the incident is over. An instance that lives and waits for its next attempt makes it\n"
+        "now. Refused when there is nothing to retry, or the incident that ID names is over.",
+    .examples = "pawl retry 01kaq0f3s7 --reason 'the service is back' --db sqlite:shop.db",
+};
+
+const cli_command command_fail = {
+    .name = "fail", .positionals = "ID", .least = 1, .most = 1, .has_store = true, .group = CLI_GROUP_INCIDENTS, .run = change,
+    .options = stop_options, .option_count = PW_LENGTH(stop_options),
+    .summary = "give an incident up: its instance stays faulted for good",
+    .text =
+        "ID is an incident's, or an instance's. What the instance still waits for is closed, and it can be deleted.\n"
+        "Harmless when repeated; refused when no incident is open.",
+    .examples = "pawl fail 01kaq0f3s7 --reason 'ordered again by telephone' --db sqlite:shop.db",
+    .exits = "0 given up; 2 no such instance, or no incident is open; 3 store or system trouble",
+};
+
 static const cli_option delete_options[] = { CLI_ACTOR("does it"), CLI_KEY, CLI_IF_TOKEN };
 
 const cli_command command_delete = {
     .name = "delete", .positionals = "ID", .least = 1, .most = 1, .has_store = true, .group = CLI_GROUP_INSTANCES, .run = delete,
     .options = delete_options, .option_count = PW_LENGTH(delete_options),
     .summary = "delete an instance that has ended, with its log",
-    .text = "There is no way back. One that has not ended is refused: cancel it first.",
+    .text = "There is no way back. One that has not ended is refused: cancel it first. So is one with an open incident: end\n"
+            "that first, with `pawl fail` or `pawl cancel`.",
     .examples = "pawl delete 01kaq0f3s7 --db sqlite:shop.db",
-    .exits = "0 deleted; 2 no such instance, or it has not ended; 3 store or system trouble",
+    .exits = "0 deleted; 2 no such instance, it has not ended, or an incident is open; 3 store or system trouble",
 };
 // clang-format on

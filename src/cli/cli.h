@@ -37,6 +37,7 @@ enum { CLI_OPTIONS_MAX = 32 };
 /* Where `pawl help` lists a command. X(name, title), in that order */
 #define CLI_GROUPS(X)                                                                              \
     X(INSTANCES, "Instances")                                                                      \
+    X(INCIDENTS, "What goes wrong")                                                                \
     X(PEOPLE, "People and messages")                                                               \
     X(DEFINITIONS, "Definitions")                                                                  \
     X(WORKERS, "Workers")                                                                          \
@@ -80,6 +81,7 @@ struct cli_app {
     const char *db;     /* --db, or PAWL_DB; NULL: none, or a server */
     const char *server; /* --server, or PAWL_SERVER; NULL: none. Never both */
     bool store_from_environment;
+    struct pawl_config *config; /* see cli_config() */
     bool json, help;
 };
 
@@ -183,10 +185,12 @@ struct cli_session {
     pawl *p; /* NULL, and no remote: another process owns the store; commands go to its socket */
     pawl_control *control;
     bool look;       /* only to look: beside any owner */
+    bool ask_owner;  /* ... who is asked first, and if it says nothing in time we look ourselves */
     bool never_own;  /* only by the owner's socket */
     bool create;
     bool long_lived; /* others will want to send commands: say so when they cannot */
-    uint64_t job_lease_ms; /* if we come to own it; 0: the default */
+    const struct pawl_config *config; /* what a store is opened with, if we come to own it */
+    uint64_t job_lease_ms; /* the same; 0: as configured */
     void (*on_step)(void *context, const char *entries);
     void *on_step_context;
     /* Between the slices of session_wait(), and at its end, if another process drives the instance. */
@@ -216,7 +220,12 @@ uint64_t session_slice_ms(const cli_session *session);
 void session_drain(cli_session *session);
 
 /* A command that asks one thing and prints the answer, as JSON or by `print`. */
-typedef enum cli_way { CLI_LOOK, CLI_CHANGE, CLI_CREATE } cli_way; /* the last makes the store if there is none */
+typedef enum cli_way {
+    CLI_LOOK,
+    CLI_ASK_OWNER, /* looks, but lets the owner say what only it knows, if there is one */
+    CLI_CHANGE,
+    CLI_CREATE, /* makes the store if there is none */
+} cli_way;
 int cli_ask(cli_app *cli, cli_way way, pw_value request, void (*print)(cli_app *cli, pw_value answer));
 /* How to see the page behind, if there is one. */
 void cli_say_more(cli_app *cli, pw_value page);
@@ -273,6 +282,7 @@ int cli_start(cli_session *session, const char *name, pw_str version, pw_value i
 
 extern const cli_command command_run, command_deploy, command_start, command_ls, command_show,
     command_log, command_resume, command_send, command_cancel, command_suspend, command_continue, command_delete, command_migrate,
+    command_incidents, command_incident, command_retry, command_fail, command_calls, command_breakers, command_breaker,
     command_tasks, command_complete, command_claim, command_release, command_delegate, command_comment, command_bookmarks,
     command_token, command_jobs,
     command_definitions, command_schedules, command_definition, command_deprecate, command_archive, command_validate,

@@ -7,12 +7,14 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "cli/cli.h"
+#include "cli/settings.h"
 
 const cli_command *const cli_commands[] = {
     &command_run,        &command_start,     &command_ls,         &command_show,
     &command_log,        &command_bookmarks, &command_resume,     &command_cancel,
-    &command_suspend,    &command_continue,  &command_delete,     &command_tasks,
+    &command_suspend,    &command_continue,  &command_delete,     &command_incidents,
+    &command_incident,   &command_retry,     &command_fail,       &command_calls,
+    &command_breakers,   &command_breaker,   &command_tasks,
     &command_complete,   &command_claim,     &command_release,    &command_delegate,
     &command_comment,    &command_send,      &command_deploy,     &command_definitions,
     &command_definition, &command_deprecate, &command_archive,    &command_schedules,
@@ -51,7 +53,17 @@ static const cli_command *find_command(const cli_app *cli, const char *name)
     return NULL;
 }
 
-/* Where the store is: an option goes before the environment, and a server before a store. */
+/* Of commands that read the settings anyway. */
+static int find_store_in_settings(cli_app *cli)
+{
+    const pawl_config *config;
+    int code = cli_config(cli, &config);
+    if (code == EXIT_DONE && pawl_config_string(config, "Store:Uri")[0] != '\0')
+        cli->db = pawl_config_string(config, "Store:Uri");
+    return code;
+}
+
+/* Where the store is: an option goes before the environment, and a server before a store; else the settings say it. */
 static int find_store(cli_app *cli)
 {
     cli->db = cli_value(cli, "db");
@@ -67,7 +79,9 @@ static int find_store(cli_app *cli)
         cli->server = server;
     else if (db && db[0] != '\0')
         cli->db = db;
-    return EXIT_DONE;
+    if (cli->db || cli->server || cli->command == &command_serve || cli->command == &command_config)
+        return EXIT_DONE;
+    return find_store_in_settings(cli);
 }
 
 static int run_command(cli_app *cli, int argc, char **argv)
@@ -111,6 +125,7 @@ int main(int argc, char **argv)
     }
     (void)pw_arena_guard(&cli.arena, &out_of_memory);
     int code = out_end(run_command(&cli, argc, argv));
+    pawl_config_free(cli.config);
     pw_arena_done(&cli.arena);
     return code;
 }

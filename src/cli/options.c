@@ -14,6 +14,7 @@
 const cli_option cli_common_options[] = {
     { "db", "URI", NULL, "the store: sqlite:PATH or a path; else the environment's PAWL_DB" },
     { "server", "URL", NULL, "the server of a store, instead of the store; else the environment's PAWL_SERVER" },
+    { "config", "FILE", NULL, "settings, YAML or JSON: doc/configuration.md; not with a server, which has its own" },
     { "token", "TOKEN", NULL, "who you are, to the server; else PAWL_TOKEN. Others can see it in a list of processes" },
     { "token-file", "FILE", NULL, "the same, from a file" },
     { "ca", "FILE", NULL, "certificates (PEM) to trust beside the system's; else PAWL_CA" },
@@ -29,7 +30,8 @@ bool cli_takes(const cli_command *command, const cli_option *common)
 {
     if (strcmp(common->name, "json") == 0 || strcmp(common->name, "help") == 0)
         return true;
-    return command->has_store && (!command->local || strcmp(common->name, "db") == 0);
+    return command->has_store && (!command->local || strcmp(common->name, "db") == 0 ||
+                                  strcmp(common->name, "config") == 0);
 }
 
 static const cli_option *find_common(const char *name, size_t len)

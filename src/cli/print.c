@@ -20,11 +20,15 @@ void print_line_note(pw_str text)
 
 pw_str cli_store_words(cli_app *cli)
 {
-    const char *where = cli->server ? cli->server : cli->db;
-    if (!where || cli->store_from_environment)
-        return PW_LIT("");
-    return pw_arena_printf(&cli->arena, " --%s " PW_FMT, cli->server ? "server" : "db",
-                           PW_ARG(cli_quoted(&cli->arena, pw_str_of(where))));
+    const char *where = cli->server ? cli->server : cli->db, *config = cli_value(cli, "config");
+    pw_str store = PW_LIT(""), settings = PW_LIT("");
+    if (where && !cli->store_from_environment)
+        store = pw_arena_printf(&cli->arena, " --%s " PW_FMT, cli->server ? "server" : "db",
+                                PW_ARG(cli_quoted(&cli->arena, pw_str_of(where))));
+    if (config && !cli->server)
+        settings = pw_arena_printf(&cli->arena, " --config " PW_FMT,
+                                   PW_ARG(cli_quoted(&cli->arena, pw_str_of(config))));
+    return pw_arena_printf(&cli->arena, PW_FMT PW_FMT, PW_ARG(store), PW_ARG(settings));
 }
 
 int cli_exit_of_status(pw_str status)
@@ -59,10 +63,10 @@ pw_str cli_cut(cli_app *cli, pw_str s, size_t width)
 
 /* ---- what it waits for */
 
-static pw_str resume_words(cli_app *cli, pw_str id, pw_str key)
+static pw_str complete_words(cli_app *cli, pw_str id, pw_str key)
 {
     pw_arena *arena = &cli->arena;
-    return pw_arena_printf(arena, "pawl resume " PW_FMT " --key " PW_FMT " --data '{}'" PW_FMT,
+    return pw_arena_printf(arena, "pawl complete " PW_FMT " " PW_FMT " --data '{}'" PW_FMT,
                            PW_ARG(cli_quoted(arena, id)), PW_ARG(cli_quoted(arena, key)),
                            PW_ARG(cli_store_words(cli)));
 }
@@ -105,6 +109,23 @@ static void add_listens(cli_app *cli, pw_buf *buf, pw_value listens)
         pw_buf_printf(buf, "; %lld heard", (long long)heard);
 }
 
+/* ", held by the open breaker of https://x:443 until 2026-..." */
+static void add_place(cli_app *cli, pw_buf *buf, pw_value wait)
+{
+    pw_arena *arena = &cli->arena;
+    pw_value breaker = pw_get_lit(wait, "breaker");
+    pw_str where = cli_safe(arena, pw_get_text(wait, "where")), state = cli_safe(arena, pw_get_text(breaker, "state"));
+    pw_str service = cli_safe(arena, pw_get_text(wait, "service"));
+    if (where.len == 0)
+        return;
+    pw_buf_printf(buf, ", " PW_FMT, PW_ARG(where));
+    if (pw_str_is(where, "held") && state.len > 0 && !pw_str_is(state, "closed"))
+        pw_buf_printf(buf, " by the breaker of " PW_FMT ", which is " PW_FMT, PW_ARG(service), PW_ARG(state));
+    else if (!pw_str_is(where, "sent"))
+        pw_buf_printf(buf, " for " PW_FMT, PW_ARG(service));
+    pw_buf_str(buf, moment_words(cli, breaker, "until", "until"));
+}
+
 static void print_wait(cli_app *cli, pw_value instance, pw_value wait, void (*line)(pw_str text))
 {
     pw_arena *arena = &cli->arena;
@@ -145,13 +166,14 @@ static void print_wait(cli_app *cli, pw_value instance, pw_value wait, void (*li
                       attempt == 1 ? "retry" : "retries");
     pw_value listens = pw_get_lit(wait, "listens");
     pw_str type = pw_text(pw_item(pw_get_lit(listens, "types"), 0));
+    add_place(cli, &buf, wait);
     pw_str assigned = pw_get_text(wait, "assignedTo");
     if (assigned.len > 0) {
         pw_buf_text(&buf, ", assigned to ");
         pw_buf_str(&buf, cli_safe(arena, assigned));
     }
     pw_buf_str(&buf, moment_words(cli, wait, "startAt", "at"));
-    pw_buf_str(&buf, moment_words(cli, wait, "dueAt", "until"));
+    pw_buf_str(&buf, moment_words(cli, wait, "dueAt", pw_str_is(kind, "user-action") ? "due" : "until"));
     pw_buf_str(&buf, moment_words(cli, wait, "since", "since"));
     pw_buf_str(&buf, moment_words(cli, wait, "timeoutAt", "at most until"));
     if (reason.len > 0) {
@@ -168,7 +190,7 @@ static void print_wait(cli_app *cli, pw_value instance, pw_value wait, void (*li
     pw_buf_done(&buf);
     if (pw_str_is(kind, "user-action") && key.len > 0)
         line(
-            pw_arena_printf(arena, "    answer with: " PW_FMT, PW_ARG(resume_words(cli, id, key))));
+            pw_arena_printf(arena, "    answer with: " PW_FMT, PW_ARG(complete_words(cli, id, key))));
     else if (pw_str_is(kind, "child") && child.len > 0)
         line(pw_arena_printf(arena, "    look at it with: pawl show " PW_FMT PW_FMT,
                              PW_ARG(cli_quoted(arena, child)), PW_ARG(cli_store_words(cli))));
@@ -179,12 +201,29 @@ static void print_wait(cli_app *cli, pw_value instance, pw_value wait, void (*li
                              PW_ARG(cli_quoted(arena, id)), PW_ARG(cli_store_words(cli))));
 }
 
+/* The incident that is open, and what to do about it. */
+static void print_incident(cli_app *cli, pw_value instance, void (*line)(pw_str text))
+{
+    pw_arena *arena = &cli->arena;
+    pw_value incident = pw_get_lit(instance, "incident");
+    pw_str id = pw_get_text(incident, "id"), task = cli_safe(arena, pw_get_text(incident, "task"));
+    if (id.len == 0)
+        return;
+    line(pw_arena_printf(arena, "a person, because of incident " PW_FMT ": " PW_FMT "%s" PW_FMT,
+                         PW_ARG(cli_safe(arena, id)), PW_ARG(cli_safe(arena, pw_get_text(incident, "class"))),
+                         task.len ? " at " : "", PW_ARG(task)));
+    line(pw_arena_printf(arena, "    " PW_FMT, PW_ARG(cli_safe(arena, pw_get_text(incident, "recommendedAction")))));
+    line(pw_arena_printf(arena, "    look at it with: pawl incident " PW_FMT PW_FMT, PW_ARG(cli_quoted(arena, id)),
+                         PW_ARG(cli_store_words(cli))));
+}
+
 void print_waits(cli_app *cli, pw_value instance, void (*line)(pw_str text))
 {
     pw_value waits = pw_get_lit(instance, "waits");
     uint32_t count = pw_is(waits, PW_ARRAY) ? waits.count : 0;
     for (uint32_t i = 0; i < count; i++)
         print_wait(cli, instance, pw_item(waits, i), line);
+    print_incident(cli, instance, line);
 }
 
 /* ---- one instance */
@@ -233,7 +272,7 @@ void print_instance(cli_app *cli, pw_value instance)
         out_printf("%-12s %lld\n", "steps", (long long)steps);
     print_field(cli, "wakes", pw_get_text(instance, "wakeAt"));
     pw_value waits = pw_get_lit(instance, "waits");
-    if (pw_is(waits, PW_ARRAY) && waits.count > 0) {
+    if ((pw_is(waits, PW_ARRAY) && waits.count > 0) || pw_is(pw_get_lit(instance, "incident"), PW_OBJECT)) {
         out_text("\nwaits for\n");
         print_waits(cli, instance, print_indented);
     }

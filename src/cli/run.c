@@ -227,6 +227,9 @@ static int report(cli_app *cli, pw_value instance)
         out_json(pw_is(output, PW_NONE) ? pw_null() : output, PW_JSON_PRETTY);
     if (pw_str_is(status, "faulted") && !pw_is(error, PW_NONE)) {
         cli_error_object(error);
+        bool stays = cli->db || cli->server; /* a store of its own is removed, with the incident */
+        if (!cli->json && stays && isatty(STDERR_FILENO)) /* else the error is all there is: a program reads it */
+            print_waits(cli, instance, print_line_note);
     } else if (code == EXIT_FAULTED) {
         cli_note("pawl run: instance " PW_FMT " is " PW_FMT, PW_ARG(id), PW_ARG(status));
     } else if (code == EXIT_WAITING) {

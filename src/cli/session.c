@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "cli/remote.h"
+#include "cli/settings.h"
 
 enum {
     SLICE_MS = 250,          /* how long a wait may keep us from noticing a signal */
@@ -24,6 +25,7 @@ enum {
     WATCHED_MS = 500,        /* where what was done meanwhile is shown */
     SERVER_SLICE_MS = 30000, /* at a server, whose answer can be given up */
     LOOK_AGAIN_MS = 100,
+    ASK_MS = 2000, /* an owner that is busy for longer is not waited for by who only looks */
     LOOK_AGAIN_MAX = 100, /* ten seconds: an owner that takes no commands is about to end */
     OWNERS_LOST_MAX = 10,
     WORKERS_MS =
@@ -106,16 +108,19 @@ static int store_trouble(const cli_app *cli, const pawl_error *err)
 static pawl_code try_to_own(cli_session *session, pawl_error *err)
 {
     pawl_options options = pawl_options_default();
+    pawl_config_options(session->config, &options);
     options.store = session->store;
     options.mode = PAWL_OWN;
     options.create = session->create ? 1 : 0;
     options.on_step = session->on_step;
     options.on_step_context = session->on_step_context;
-    options.job_lease_ms = session->job_lease_ms;
-    options.egress_map = getenv("PAWL_EGRESS_MAP");
-    options.egress_ca = getenv("PAWL_EGRESS_CA");
+    if (session->job_lease_ms > 0)
+        options.job_lease_ms = session->job_lease_ms;
     pawl_code code = pawl_open(&session->p, &options, err);
+    if (code == PAWL_OK)
+        code = pawl_config_apply(session->config, session->p, err);
     if (code != PAWL_OK) {
+        pawl_close(session->p);
         session->p = NULL;
         return code;
     }
@@ -142,6 +147,8 @@ static pawl_code open_to_look(cli_session *session, pawl_error *err)
 int session_open(cli_session *session)
 {
     cli_app *cli = session->cli;
+    if (cli->server && cli_value(cli, "config"))
+        return cli_fail(cli, EXIT_USAGE, "--config is for a store: a server has its own settings");
     if (cli->server)
         return remote_open(&session->remote, cli);
     static const char *const given_to_server[] = { "token", "token-file", "ca" };
@@ -160,6 +167,9 @@ int session_open(cli_session *session)
         return EXIT_USAGE;
     if (session->never_own)
         return EXIT_DONE;
+    int settings = session->look ? EXIT_DONE : cli_config(cli, &session->config);
+    if (settings != EXIT_DONE)
+        return settings;
     pawl_error err;
     pawl_code code = session->look ? open_to_look(session, &err) : try_to_own(session, &err);
     if (code == PAWL_OK || (code == PAWL_BUSY && !session->look))
@@ -229,6 +239,8 @@ static pawl_code read_answer(cli_session *session, const char *answer, pw_value 
 /* To the owner's socket, or into our own store once we own it. */
 static pawl_code call_owner(cli_session *session, const char *text, char **answer, pawl_error *err)
 {
+    if (session->ask_owner && pawl_control_call(session->store, text, ASK_MS, answer, NULL) == PAWL_OK)
+        return PAWL_OK;
     for (int look = 0;; look++) {
         if (session->p)
             return pawl_command(session->p, text, answer, err);
@@ -442,7 +454,10 @@ void session_drain(cli_session *session)
 int cli_ask(cli_app *cli, cli_way way, pw_value request,
             void (*print)(cli_app *cli, pw_value answer))
 {
-    cli_session session = { .cli = cli, .look = way == CLI_LOOK, .create = way == CLI_CREATE };
+    cli_session session = { .cli = cli,
+                            .look = way == CLI_LOOK || way == CLI_ASK_OWNER,
+                            .ask_owner = way == CLI_ASK_OWNER,
+                            .create = way == CLI_CREATE };
     int code = session_open(&session);
     if (code != EXIT_DONE)
         return code;

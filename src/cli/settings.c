@@ -51,6 +51,7 @@ static pawl_code take_old_names(pawl_config *config, pawl_error *err)
         { "Store:Uri", "PAWL_DB" },
         { "Engine:EgressMap", "PAWL_EGRESS_MAP" },
         { "Engine:EgressCa", "PAWL_EGRESS_CA" },
+        { "Engine:EgressAllow", "PAWL_EGRESS_ALLOW" },
     };
     pawl_code code = PAWL_OK;
     for (size_t i = 0; i < PW_LENGTH(names) && code == PAWL_OK; i++) {
@@ -118,6 +119,13 @@ static pawl_code take_all(cli_app *cli, pawl_config *config, teller *t, pawl_err
     if (code == PAWL_OK)
         TAKE(pawl_config_check(config, on_problem, t, &err));
 #undef TAKE
+    return code;
+}
+
+int cli_config(cli_app *cli, const pawl_config **out)
+{
+    const int code = cli->config ? EXIT_DONE : cli_settings(cli, &cli->config, NULL);
+    *out = cli->config;
     return code;
 }
 

@@ -8,7 +8,10 @@ static pawl_code look(cli_session *session, pw_str id, pw_value *out, pawl_error
     cli_request request;
     request_begin(session->cli, &request, "show");
     request_add(&request, "id", pw_string_ref(id));
-    return session_call(session, pw_object_end(&request), out, err);
+    session->ask_owner = true;
+    pawl_code code = session_call(session, pw_object_end(&request), out, err);
+    session->ask_owner = false;
+    return code;
 }
 
 static void print(cli_app *cli, pw_value instance)

@@ -10,17 +10,21 @@
 #include <unistd.h>
 #include "config/config_internal.h"
 #include "config/read.h"
+#include "policy/fault.h"
 
 /* ---- settings */
 
 size_t pw_config_fixed(void)
 {
-    return pw_key_count - PW_KEYS_OF_FUNCTIONS;
+    size_t count = 0;
+    for (size_t i = 0; i < pw_key_count; i++)
+        count += !pw_key_is_named(&pw_keys[i]);
+    return count;
 }
 
 void pw_setting_done(pw_setting *setting)
 {
-    pw_free(setting->function);
+    pw_free(setting->name);
     pw_free(setting->text);
     pw_free(setting->where);
     *setting = (pw_setting){ 0 };
@@ -29,25 +33,22 @@ void pw_setting_done(pw_setting *setting)
 bool pw_setting_copy(pw_setting *out, const pw_setting *setting)
 {
     *out = *setting;
-    out->function = setting->function ? pw_strdup(pw_str_of(setting->function)) : NULL;
+    out->name = setting->name ? pw_strdup(pw_str_of(setting->name)) : NULL;
     out->text = setting->text ? pw_strdup(setting->value.text) : NULL;
     out->where = setting->where ? pw_strdup(pw_str_of(setting->where)) : NULL;
     if (out->text)
         out->value.text.ptr = out->text;
-    return (out->function || !setting->function) && (out->text || !setting->text) &&
+    return (out->name || !setting->name) && (out->text || !setting->text) &&
            (out->where || !setting->where);
 }
 
 void pw_setting_path(pw_buf *buf, const pw_setting *setting)
 {
-    const char *path = setting->key->path, *star = setting->function ? strchr(path, '*') : NULL;
-    if (!star) {
-        pw_buf_text(buf, path);
+    pw_buf_str(buf, pw_key_head(setting->key));
+    if (!setting->name)
         return;
-    }
-    pw_buf_add(buf, path, (size_t)(star - path));
-    pw_buf_text(buf, setting->function);
-    pw_buf_text(buf, star + 1);
+    pw_buf_text(buf, setting->name);
+    pw_buf_str(buf, pw_key_tail(setting->key));
 }
 
 const char *pw_source_name(pawl_config_source source)
@@ -70,15 +71,10 @@ const char *pw_setting_where(const pw_setting *setting)
     return setting->where ? setting->where : pw_source_name(setting->source);
 }
 
-pw_setting *pw_config_find(const pawl_config *config, const pw_key *key, pw_str function)
+pw_setting *pw_config_find(const pawl_config *config, const pw_key *key, pw_str name)
 {
-    if (function.len == 0) {
-        const size_t at = (size_t)(key - pw_keys);
-        return at < pw_config_fixed() ? &config->settings[at] : NULL;
-    }
-    for (size_t i = pw_config_fixed(); i < config->count; i++) {
-        if (config->settings[i].key == key &&
-            pw_str_eq(pw_str_of(config->settings[i].function), function))
+    for (size_t i = 0; i < config->count; i++) {
+        if (config->settings[i].key == key && pw_str_eq(pw_str_of(config->settings[i].name), name))
             return &config->settings[i];
     }
     return NULL;
@@ -100,7 +96,9 @@ PAWL_API pawl_code pawl_config_new(pawl_config **out, pawl_error *err)
         pw_free(config);
         return pw_no_memory(err);
     }
-    for (size_t i = 0; i < pw_config_fixed(); i++) {
+    for (size_t i = 0; i < pw_key_count; i++) {
+        if (pw_key_is_named(&pw_keys[i]))
+            continue;
         pw_setting *setting = &config->settings[config->count++];
         char wrong[PW_WRONG_SIZE];
         setting->key = &pw_keys[i];
@@ -110,6 +108,7 @@ PAWL_API pawl_code pawl_config_new(pawl_config **out, pawl_error *err)
             PW_ASSERT(pw_value_read(&setting->value, setting->key, PW_GIVEN_WORD,
                                     pw_str_of(pw_keys[i].fallback), wrong));
     }
+    pw_config_given(config);
     *out = config;
     return PAWL_OK;
 }
@@ -194,7 +193,7 @@ static pw_str shown_of(taking *t, const pw_key *key, const pw_entry *entry)
 static void tell_unknown(taking *t, const pw_entry *entry, pw_str where)
 {
     pw_str near = pw_key_near(entry->path, &t->arena), message;
-    if (pw_key_is_section(entry->path) || pw_str_is(entry->path, "Jobs:Functions"))
+    if (pw_key_is_section(entry->path))
         message = PW_LIT("is a section, and holds keys instead of a value");
     else if (near.len > 0)
         message = pw_arena_printf(&t->arena, "there is no such key; did you mean '" PW_FMT "'?",
@@ -205,39 +204,53 @@ static void tell_unknown(taking *t, const pw_entry *entry, pw_str where)
 }
 
 /* Twice in one file, as a path and as sections. The environment has each name once. */
-static bool is_repeated(const taking *t, const pw_key *key, pw_str function)
+static bool is_repeated(const taking *t, const pw_key *key, pw_str name)
 {
     for (size_t i = 0; i < t->count; i++) {
-        if (t->fresh[i].key == key && pw_str_eq(pw_str_of(t->fresh[i].function), function))
+        if (t->fresh[i].key == key && pw_str_eq(pw_str_of(t->fresh[i].name), name))
             return true;
     }
     return false;
 }
 
+/* Of a row its kind and class, too, must be some that there are. */
+static bool read_value(pw_setting_value *out, const pw_key *key, pw_str name,
+                       const pw_entry *entry, char wrong[PW_WRONG_SIZE])
+{
+    if (!pw_value_read(out, key, entry->given, entry->text, wrong))
+        return false;
+    pw_fault_policy policy = pw_fault_policy_default;
+    pawl_error err;
+    if (!pw_key_is_row(key) || pw_fault_policy_set(&policy, name, out->text, &err) == PAWL_OK)
+        return true;
+    (void)snprintf(wrong, PW_WRONG_SIZE, "%.*s", PW_WRONG_SIZE - 1, err.message);
+    return false;
+}
+
 static void take_entry(taking *t, const pw_entry *entry)
 {
-    pw_str function, where = where_of(t, entry->line);
-    const pw_key *key = pw_key_find(entry->path, &function);
+    pw_str name, where = where_of(t, entry->line);
+    const pw_key *key = pw_key_find(entry->path, &name);
     if (!key) {
         tell_unknown(t, entry, where);
         return;
     }
-    if (is_repeated(t, key, function)) {
+    if (is_repeated(t, key, name)) {
         tell(t, entry->path, (pw_str){ "", 0 }, where, "stands there twice");
         return;
     }
     char wrong[PW_WRONG_SIZE];
     pw_setting_value value;
-    if (!pw_value_read(&value, key, entry->given, entry->text, wrong)) {
+    if (!read_value(&value, key, name, entry, wrong)) {
         tell(t, entry->path, shown_of(t, key, entry), where, wrong);
         return;
     }
     pw_setting *setting = &t->fresh[t->count++];
     *setting = (pw_setting){ .key = key, .value = value, .source = t->source };
-    setting->function = function.len ? pw_strdup(function) : NULL;
+    setting->name = name.len ? pw_strdup(name) : NULL;
     setting->text = value.text.len ? pw_strdup(value.text) : NULL;
     setting->where = t->name ? pw_strdup(where) : NULL;
-    if ((function.len && !setting->function) || (value.text.len && !setting->text) ||
+    if ((name.len && !setting->name) || (value.text.len && !setting->text) ||
         (t->name && !setting->where))
         (void)pw_arena_fail(&t->arena, false); /* jumps */
     setting->value.text =
@@ -258,22 +271,27 @@ pawl_code pw_config_room(pawl_config *config, size_t more, pawl_error *err)
     return PAWL_OK;
 }
 
+/* So that lists and changes have an order: those of one section together, then by name. */
+static bool is_before(const pw_setting *a, const pw_setting *b)
+{
+    if (!pw_str_eq(pw_key_head(a->key), pw_key_head(b->key)))
+        return a->key < b->key;
+    const int order = strcmp(a->name, b->name);
+    return order < 0 || (order == 0 && a->key < b->key);
+}
+
 static void put(pawl_config *config, pw_setting *fresh)
 {
-    pw_setting *old = pw_config_find(config, fresh->key, pw_str_of(fresh->function));
+    pw_setting *old = pw_config_find(config, fresh->key, pw_str_of(fresh->name));
     if (old && old->source > fresh->source)
         return; /* what counts more was there first */
     if (old) {
         pw_setting_done(old);
         *old = *fresh;
     } else {
-        size_t at = config->count++; /* by name, so that lists and changes have an order */
-        for (; at > pw_config_fixed(); at--) {
-            int order = strcmp(config->settings[at - 1].function, fresh->function);
-            if (order < 0 || (order == 0 && config->settings[at - 1].key < fresh->key))
-                break;
+        size_t at = config->count++;
+        for (; at > pw_config_fixed() && !is_before(&config->settings[at - 1], fresh); at--)
             config->settings[at] = config->settings[at - 1];
-        }
         config->settings[at] = *fresh;
     }
     *fresh = (pw_setting){ 0 };
@@ -283,7 +301,7 @@ static void put(pawl_config *config, pw_setting *fresh)
  */
 static void replace(pawl_config *config, pw_setting *fresh)
 {
-    pw_setting *old = pw_config_find(config, fresh->key, pw_str_of(fresh->function));
+    pw_setting *old = pw_config_find(config, fresh->key, pw_str_of(fresh->name));
     if (old && pw_value_equal(&old->value, &fresh->value)) {
         char *where = old->where;
         old->where = fresh->where;
@@ -310,6 +328,7 @@ static pawl_code put_all(taking *t, pawl_error *err)
     pawl_code code = pw_config_room(t->config, t->count, err);
     for (size_t i = 0; i < t->count && code == PAWL_OK; i++)
         put(t->config, &t->fresh[i]);
+    pw_config_given(t->config);
     (void)pthread_mutex_unlock(t->config->lock);
     return code;
 }
@@ -513,12 +532,12 @@ PAWL_API pawl_code pawl_config_environment(pawl_config *config, char *const *env
  * them. */
 static pw_setting_value value_of(const pawl_config *config, const char *path, unsigned types)
 {
-    pw_str function;
-    const pw_key *key = config && path ? pw_key_find(pw_str_of(path), &function) : NULL;
-    PW_ASSERT(key && function.len == 0); /* a mistake of the caller's: see doc/configuration.md */
+    pw_str name;
+    const pw_key *key = config && path ? pw_key_find(pw_str_of(path), &name) : NULL;
+    PW_ASSERT(key && name.len == 0); /* a mistake of the caller's: see doc/configuration.md */
     PW_ASSERT((types & PW_BIT(key->type)) != 0);
     (void)pthread_mutex_lock(config->lock);
-    const pw_setting *setting = pw_config_find(config, key, function);
+    const pw_setting *setting = pw_config_find(config, key, name);
     PW_ASSERT(setting); /* those without a name in them are all there */
     pw_setting_value value = setting->value;
     (void)pthread_mutex_unlock(config->lock);
@@ -542,9 +561,9 @@ PAWL_API int pawl_config_flag(const pawl_config *config, const char *key)
 
 PAWL_API const char *pawl_config_string(const pawl_config *config, const char *key)
 {
-    return value_of(config, key,
-                    PW_BIT(PW_KEY_STRING) | PW_BIT(PW_KEY_SECRET) | PW_BIT(PW_KEY_ADDRESSES))
-        .text.ptr;
+    const unsigned texts = PW_BIT(PW_KEY_STRING) | PW_BIT(PW_KEY_SECRET) |
+                           PW_BIT(PW_KEY_ADDRESSES) | PW_BIT(PW_KEY_LIST) | PW_BIT(PW_KEY_OUTCOME);
+    return value_of(config, key, texts).text.ptr;
 }
 
 /* ---- what holds between keys */
@@ -560,9 +579,9 @@ typedef struct checking {
 
 static const pw_setting *setting_of(const checking *c, const char *path)
 {
-    pw_str function;
+    pw_str name;
     const pw_setting *setting =
-        pw_config_find(c->config, pw_key_find(pw_str_of(path), &function), function);
+        pw_config_find(c->config, pw_key_find(pw_str_of(path), &name), name);
     PW_ASSERT(setting); /* it is a fixed one */
     return setting;
 }
@@ -602,6 +621,7 @@ static void check_all(checking *c)
     static const char *const together[][2] = {
         { "Server:Tls:Certificate", "Server:Tls:Key" },
         { "Server:Tls:Key", "Server:Tls:Certificate" },
+        { "Engine:ClientKey", "Engine:ClientCertificate" },
     };
     for (size_t i = 0; i < PW_LENGTH(not_shorter); i++) {
         if (setting_of(c, not_shorter[i][0])->value.number <

@@ -11,53 +11,68 @@ const pw_key pw_keys[] = {
 const size_t pw_key_count = PW_LENGTH(pw_keys);
 
 #define FUNCTIONS "Jobs:Functions:"
-enum { FUNCTION_NAME_MAX = 256 };
+enum { NAME_MAX_BYTES = 256 };
 
-static const pw_key *of_functions(void)
+bool pw_key_is_named(const pw_key *key)
 {
-    return &pw_keys[PW_LENGTH(pw_keys) - PW_KEYS_OF_FUNCTIONS];
+    return strchr(key->path, '*') != NULL;
 }
 
-static const char *member_of(const pw_key *key)
+pw_str pw_key_head(const pw_key *key)
 {
-    return strrchr(key->path, ':') + 1;
+    return (pw_str){ key->path, strcspn(key->path, "*") };
 }
 
-/* "Jobs:Functions:NAME:MEMBER": a name may have colons in it. False: it is not of this form. */
-static bool split_function(pw_str path, pw_str *name, pw_str *member)
+pw_str pw_key_tail(const pw_key *key)
 {
-    if (!pw_str_starts(path, PW_LIT(FUNCTIONS)))
-        return false;
-    const size_t from = sizeof FUNCTIONS - 1;
-    const char *colon = memrchr(path.ptr + from, ':', path.len - from);
-    if (!colon)
-        return false;
-    *name = (pw_str){ path.ptr + from, (size_t)(colon - path.ptr) - from };
-    *member = (pw_str){ colon + 1, path.len - from - name->len - 1 };
-    for (size_t i = 0; i < name->len; i++)
-        if ((unsigned char)name->ptr[i] < ' ' || name->ptr[i] == 0x7f)
+    const char *star = strrchr(key->path, '*');
+    return pw_str_of(star ? star + 1 : "");
+}
+
+bool pw_key_is_row(const pw_key *key)
+{
+    return key->type == PW_KEY_DECISION;
+}
+
+static bool is_name(pw_str name)
+{
+    for (size_t i = 0; i < name.len; i++)
+        if ((unsigned char)name.ptr[i] < ' ' || name.ptr[i] == 0x7f)
             return false;
-    return name->len > 0 && name->len <= FUNCTION_NAME_MAX && pw_utf8_valid(*name);
+    return name.len > 0 && name.len <= NAME_MAX_BYTES && pw_utf8_valid(name);
 }
 
-const pw_key *pw_key_find(pw_str path, pw_str *function)
+/* A name may have colons in it. */
+static bool fits(const pw_key *key, pw_str path, pw_str *name)
 {
-    *function = (pw_str){ "", 0 };
-    pw_str name, member;
-    if (split_function(path, &name, &member)) {
-        for (size_t i = 0; i < PW_KEYS_OF_FUNCTIONS; i++) {
-            if (pw_str_is(member, member_of(of_functions() + i))) {
-                *function = name;
-                return of_functions() + i;
-            }
-        }
-        return NULL;
-    }
-    for (const pw_key *key = pw_keys; key < of_functions(); key++) {
-        if (pw_str_is(path, key->path))
+    const pw_str head = pw_key_head(key), tail = pw_key_tail(key);
+    if (!pw_str_starts(path, head) || path.len <= head.len + tail.len)
+        return false;
+    const pw_str middle = { path.ptr + head.len, path.len - head.len - tail.len };
+    if (!pw_str_eq((pw_str){ middle.ptr + middle.len, tail.len }, tail) || !is_name(middle))
+        return false;
+    *name = middle;
+    return true;
+}
+
+const pw_key *pw_key_find(pw_str path, pw_str *name)
+{
+    *name = (pw_str){ "", 0 };
+    for (const pw_key *key = pw_keys; key < pw_keys + PW_LENGTH(pw_keys); key++) {
+        if (pw_key_is_named(key) ? fits(key, path, name) : pw_str_is(path, key->path))
             return key;
     }
     return NULL;
+}
+
+bool pw_key_takes_names(pw_str path)
+{
+    for (size_t i = 0; i < PW_LENGTH(pw_keys); i++) {
+        const pw_str head = pw_key_head(&pw_keys[i]);
+        if (pw_key_is_named(&pw_keys[i]) && head.len == path.len + 1 && pw_str_starts(head, path))
+            return true;
+    }
+    return false;
 }
 
 bool pw_key_is_section(pw_str path)
@@ -71,21 +86,29 @@ bool pw_key_is_section(pw_str path)
     return false;
 }
 
+/* Of "Jobs:Functions:NAME:MEMBER" what the member was to be. */
+static pw_str near_member(pw_str path, pw_arena *arena)
+{
+    const pw_key *keys = &pw_keys[PW_LENGTH(pw_keys) - PW_KEYS_OF_FUNCTIONS];
+    const char *members[PW_KEYS_OF_FUNCTIONS], *colon = memrchr(path.ptr, ':', path.len);
+    for (size_t i = 0; i < PW_KEYS_OF_FUNCTIONS; i++)
+        members[i] = strrchr(keys[i].path, ':') + 1;
+    pw_str before = { path.ptr, (size_t)(colon - path.ptr) + 1 };
+    pw_str member = pw_arena_str(arena, (pw_str){ colon + 1, path.len - before.len });
+    const char *near = member.ptr && before.len > sizeof FUNCTIONS - 1
+                           ? pw_near(member.ptr, members, PW_LENGTH(members))
+                           : NULL;
+    return near ? pw_arena_printf(arena, PW_FMT "%s", PW_ARG(before), near) : (pw_str){ "", 0 };
+}
+
 pw_str pw_key_near(pw_str path, pw_arena *arena)
 {
-    pw_str text = pw_arena_str(arena, path), name, member;
-    if (split_function(path, &name, &member)) {
-        const char *members[PW_KEYS_OF_FUNCTIONS];
-        for (size_t i = 0; i < PW_KEYS_OF_FUNCTIONS; i++)
-            members[i] = member_of(of_functions() + i);
-        text = pw_arena_str(arena, member);
-        const char *near = pw_near(text.ptr, members, PW_LENGTH(members));
-        return near ? pw_arena_printf(arena, FUNCTIONS PW_FMT ":%s", PW_ARG(name), near)
-                    : (pw_str){ "", 0 };
-    }
+    if (pw_str_starts(path, PW_LIT(FUNCTIONS)))
+        return near_member(path, arena);
     const char *paths[PW_LENGTH(pw_keys)];
     for (size_t i = 0; i < PW_LENGTH(pw_keys); i++)
         paths[i] = pw_keys[i].path;
+    pw_str text = pw_arena_str(arena, path);
     return pw_str_of(text.ptr ? pw_near(text.ptr, paths, PW_LENGTH(paths)) : NULL);
 }
 
@@ -108,6 +131,23 @@ const char *pw_key_type_name(pw_key_type type)
         return "bytes";
     case PW_KEY_RATE:
         return "rate";
+    case PW_KEY_LIST:
+        return "list";
+    case PW_KEY_OUTCOME:
+    case PW_KEY_DECISION:
+        return "choice";
     }
     return "";
+}
+
+const char *pw_key_choices(pw_key_type type)
+{
+    switch ((int)type) {
+    case PW_KEY_OUTCOME:
+        return "resend|ask|fault";
+    case PW_KEY_DECISION:
+        return "retry|retry-at-once|incident|suspend|error";
+    default:
+        return NULL;
+    }
 }

@@ -14,6 +14,9 @@ typedef enum pw_key_type {
     PW_KEY_ADDRESSES, /* a list of HOST:PORT */
     PW_KEY_BYTES,
     PW_KEY_RATE,      /* a second */
+    PW_KEY_LIST,      /* of texts, with commas */
+    PW_KEY_OUTCOME,   /* one word of pw_key_choices() */
+    PW_KEY_DECISION,  /* the same */
 } pw_key_type;
 
 typedef enum pw_key_effect {
@@ -23,7 +26,7 @@ typedef enum pw_key_effect {
 } pw_key_effect;
 
 typedef struct pw_key {
-    const char *path; /* '*' stands for a name of the user's */
+    const char *path; /* '*' stands for a name of the user's; "*:*": for two, that are one to us */
     pw_key_type type;
     const char *fallback; /* the default, as text */
     uint64_t least, most; /* ms, bytes, a second, or how many; texts: bytes */
@@ -43,30 +46,46 @@ typedef struct pw_key {
 /* X(path, type, default, least, most, effect, words), by section; sections and keys stand in this order in the manual. */
 // clang-format off
 #define PW_KEYS(X)                                                                                                            \
-    X("WorkflowResilience:Retry:MaxRetryAttempts", COUNT, "3", 0, 1000, LATER,                                                \
-      "Retries after the first try of what failed and may be tried again.")                                                   \
-    X("WorkflowResilience:Retry:BaseDelay", DURATION, "00:00:01", 1, PW_MS_DAY, LATER,                                        \
-      "The delay before the first retry; each next one is twice as long, with jitter.")                                       \
-    X("WorkflowResilience:Retry:MaxDelay", DURATION, "00:00:30", 1, 30 * PW_MS_DAY, LATER,                                    \
-      "No delay is longer, jitter included.")                                                                                 \
-    X("WorkflowResilience:CircuitBreaker:FailureThreshold", COUNT, "5", 1, 1000000, LATER,                                    \
-      "A circuit opens at so many failures.")                                                                                 \
-    X("WorkflowResilience:CircuitBreaker:BreakDuration", DURATION, "00:01:00", 1, 30 * PW_MS_DAY, LATER,                      \
-      "So long an open circuit refuses calls before it lets one try.")                                                        \
-    X("WorkflowResilience:CircuitBreaker:MinimumThroughput", COUNT, "10", 0, 1000000, LATER,                                  \
-      "With fewer calls in the window a circuit does not open.")                                                              \
-    X("WorkflowResilience:Timeout:DatabaseOperation", DURATION, "00:00:30", 1, PW_MS_DAY, LATER,                              \
-      "One operation of the store.")                                                                                          \
+    X("WorkflowResilience:Retry:MaxRetryAttempts", COUNT, "3", 0, 1000, OPEN,                                                 \
+      "Retries after the first try of an activity, a job, a start or an answer that failed and may be tried again.")          \
+    X("WorkflowResilience:Retry:BaseDelay", DURATION, "00:00:01", 1, PW_MS_DAY, OPEN,                                         \
+      "The delay before the first retry; each next one is twice as long, and of each a part is left to chance.")              \
+    X("WorkflowResilience:Retry:MaxDelay", DURATION, "00:00:30", 1, 30 * PW_MS_DAY, OPEN,                                     \
+      "No delay is longer, jitter included; not shorter than `BaseDelay`.")                                                   \
+    X("WorkflowResilience:CircuitBreaker:FailureThreshold", COUNT, "5", 1, 1000000, OPEN,                                     \
+      "The circuit of a service opens at so many failures in the window.")                                                    \
+    X("WorkflowResilience:CircuitBreaker:BreakDuration", DURATION, "00:01:00", 1, 30 * PW_MS_DAY, OPEN,                       \
+      "So long an open circuit lets no call through; then it lets one try.")                                                  \
+    X("WorkflowResilience:CircuitBreaker:MinimumThroughput", COUNT, "10", 0, 1000000, OPEN,                                   \
+      "With fewer calls in the window a circuit does not open, however many of them failed.")                                 \
+    X("WorkflowResilience:CircuitBreaker:SamplingDuration", DURATION, "00:00:30", PW_MS_SECOND, PW_MS_DAY, OPEN,              \
+      "The window.")                                                                                                          \
+    X("WorkflowResilience:Timeout:DatabaseOperation", DURATION, "00:00:30", 1, PW_MS_DAY, OPEN,                               \
+      "What the store did not take is decided and written again for so long.")                                                \
     X("WorkflowResilience:Timeout:ExternalHttpCall", DURATION, "00:01:00", 1, PW_MS_DAY, OPEN,                                \
       "One attempt of one HTTP call.")                                                                                        \
     X("WorkflowResilience:Timeout:ActivityExecution", DURATION, "00:05:00", 1, 30 * PW_MS_DAY, OPEN,                          \
       "One attempt of an activity or job that has no timeout of its own.")                                                    \
-    X("WorkflowResilience:ExternalCall:MaxRetryAttempts", COUNT, "5", 0, 1000, LATER,                                         \
+    X("WorkflowResilience:ExternalCall:MaxRetryAttempts", COUNT, "5", 0, 1000, OPEN,                                          \
       "As `Retry`, for HTTP calls.")                                                                                          \
-    X("WorkflowResilience:ExternalCall:BaseDelay", DURATION, "00:00:05", 1, PW_MS_DAY, LATER,                                 \
+    X("WorkflowResilience:ExternalCall:BaseDelay", DURATION, "00:00:05", 1, PW_MS_DAY, OPEN,                                  \
       "As `Retry`, for HTTP calls.")                                                                                          \
-    X("WorkflowResilience:ExternalCall:MaxDelay", DURATION, "00:01:00", 1, 30 * PW_MS_DAY, LATER,                             \
+    X("WorkflowResilience:ExternalCall:MaxDelay", DURATION, "00:01:00", 1, 30 * PW_MS_DAY, OPEN,                              \
       "As `Retry`, for HTTP calls; a `Retry-After` is honoured up to it.")                                                    \
+    X("WorkflowResilience:Bulkhead:MaxConcurrent", COUNT, "64", 1, 65536, OPEN,                                               \
+      "HTTP calls at once to one service; more wait.")                                                                        \
+    X("WorkflowResilience:RateLimit:Rate", RATE, "0", 0, 1000000, OPEN,                                                       \
+      "HTTP calls a second to one service, such as `10` or `90/m`; more wait; 0: no limit.")                                  \
+    X("WorkflowResilience:Faults:SuspendAfter", COUNT, "5", 0, 1000, OPEN,                                                    \
+      "The n-th incident of an instance within `SuspendWithin` leaves it suspended; 0: never.")                               \
+    X("WorkflowResilience:Faults:SuspendWithin", DURATION, "00:30:00", 1, 365 * PW_MS_DAY, OPEN,                              \
+      "The time in which incidents are counted.")                                                                             \
+    X("WorkflowResilience:Faults:Table:*:*", DECISION, "", 0, 0, OPEN,                                                        \
+      "One row of the fault table, by kind and class: `WorkflowResilience:Faults:Table:external-call:client-error`; "         \
+      "[resilience.md](resilience.md) has all.")                                                                              \
+    X("WorkflowResilience:OnUnknownOutcome", OUTCOME, "resend", 0, 0, OPEN,                                                   \
+      "What becomes of an HTTP call when nobody knows whether it had its effect: it is sent again with the same key, "        \
+      "a person is asked, or the task fails.")                                                                                \
     X("Workflow:OutboxProcessing:BatchSize", COUNT, "10", 1, 10000, LATER,                                                    \
       "Events that are published in one round, at most.")                                                                     \
     X("Workflow:OutboxProcessing:ProcessingInterval", DURATION, "00:00:05", 1, PW_MS_DAY, LATER,                              \
@@ -77,8 +96,8 @@ typedef struct pw_key {
       "What is overdue, and messages between instances, are looked for so often; timers that are known fire at their time.")  \
     X("Workflow:TimerProcessing:BatchSize", COUNT, "20", 1, 10000, OPEN,                                                      \
       "Timers that are read at once; more are read in further batches, the oldest due first.")                                \
-    X("Workflow:TimerProcessing:TimeoutThreshold", DURATION, "1.00:00:00", 1, 36500 * PW_MS_DAY, LATER,                       \
-      "An instance that runs longer is warned of, once.")                                                                     \
+    X("Workflow:TimerProcessing:TimeoutThreshold", DURATION, "1.00:00:00", 1, 36500 * PW_MS_DAY, OPEN,                        \
+      "An instance that lives longer is told of, once: in its log, and by an event.")                                         \
     X("Workflow:Cleanup:RunInterval", DURATION, "01:00:00", 1, 365 * PW_MS_DAY, LATER,                                        \
       "What is old is looked for so often.")                                                                                  \
     X("Workflow:Cleanup:CompletedWorkflowRetention", DURATION, "30.00:00:00", 1, 36500 * PW_MS_DAY, LATER,                    \
@@ -131,6 +150,24 @@ typedef struct pw_key {
       "Where HTTP calls of workflows connect to instead: `https://HOST[:PORT]=HOST:PORT,...` (also `PAWL_EGRESS_MAP`).")      \
     X("Engine:EgressCa", STRING, "", 0, PW_PATH_BYTES, OPEN,                                                                  \
       "A PEM file of certificates that these calls trust beside the system's (also `PAWL_EGRESS_CA`).")                       \
+    X("Engine:EgressAllow", LIST, "", 0, PW_PATH_BYTES, OPEN,                                                                 \
+      "Addresses to which these calls may go although they are not public: `loopback`, `private`, `link-local`, `all`, "      \
+      "addresses and networks (`10.1.0.0/16`), as a list or with commas (also `PAWL_EGRESS_ALLOW`).")                         \
+    X("Engine:Proxy", SECRET, "", 0, PW_PATH_BYTES, OPEN,                                                                     \
+      "The URL of the proxy for these calls; `none`: no proxy; empty: as `http_proxy` and `https_proxy` in the "              \
+      "environment say.")                                                                                                     \
+    X("Engine:NoProxy", LIST, "", 0, PW_PATH_BYTES, OPEN,                                                                     \
+      "Hosts that are called without the proxy, beside loopback and those of `no_proxy` in the environment.")                 \
+    X("Engine:TlsInsecure", FLAG, "false", 0, 1, OPEN,                                                                        \
+      "These calls do not check the certificate of the service. For tests only.")                                             \
+    X("Engine:ClientCertificate", STRING, "", 0, PW_PATH_BYTES, OPEN,                                                         \
+      "A PEM file: the certificate shown to services that ask for one.")                                                      \
+    X("Engine:ClientKey", STRING, "", 0, PW_PATH_BYTES, OPEN,                                                                 \
+      "A PEM file: its private key, if it is not in the same file.")                                                          \
+    X("Engine:MaxResponse", BYTES, "16MiB", PW_KIB, PW_GIB, OPEN,                                                             \
+      "The body of the answer to one call; a larger one is an error of the call.")                                            \
+    X("Engine:MaxRedirects", COUNT, "10", 1, 100, OPEN,                                                                       \
+      "Redirects that one call follows, where its task lets it follow any.")                                                  \
     X("Jobs:Lease", DURATION, "00:01:00", PW_MS_SECOND, PW_MS_HOUR, OPEN,                                                     \
       "A worker has a job for so long, if its poll asks for no other time.")                                                  \
     X("Jobs:MaxConcurrent", COUNT, "0", 0, 1000000, LIVE,                                                                     \
@@ -143,16 +180,27 @@ typedef struct pw_key {
       "Jobs of this function handed out a second.")
 // clang-format on
 
-#define PW_KEYS_OF_FUNCTIONS 2 /* the last of the table: those with a name in them */
+#define PW_KEYS_OF_FUNCTIONS 2 /* the last of the table */
 
 extern const pw_key pw_keys[];
 extern const size_t pw_key_count;
 
-/* The key of a path. Of a key with a name in it, *function is that name, else empty. NULL: there is none. */
-const pw_key *pw_key_find(pw_str path, pw_str *function);
+/* The key of a path. Of a key with a name in it, *name is that name, else empty. NULL: there is none. */
+const pw_key *pw_key_find(pw_str path, pw_str *name);
+/* It has a name in it. */
+bool pw_key_is_named(const pw_key *key);
+/* What stands before the name, and behind it. */
+pw_str pw_key_head(const pw_key *key);
+pw_str pw_key_tail(const pw_key *key);
 /* Something begins with the path and a colon. */
 bool pw_key_is_section(pw_str path);
+/* The members of this section are names of the user's, whatever they are. */
+bool pw_key_takes_names(pw_str path);
+/* A row of the fault table; its name is "KIND:CLASS". */
+bool pw_key_is_row(const pw_key *key);
 /* What was probably meant, a whole path; empty: nothing is near. */
 pw_str pw_key_near(pw_str path, pw_arena *arena);
 const char *pw_key_type_name(pw_key_type type); /* "duration" */
+/* The words that a key of this type may have, with a '|' between; NULL: it is no choice. */
+const char *pw_key_choices(pw_key_type type);
 #endif

@@ -69,10 +69,9 @@ static pw_str join(pw_arena *arena, pw_str prefix, pw_str name)
     return (pw_str){ path, len };
 }
 
-/* Members of Jobs:Functions are names of the user's, whatever they are. */
 static bool is_section(pw_str path, pw_str prefix)
 {
-    return pw_str_is(prefix, "Jobs:Functions") || pw_key_is_section(path);
+    return pw_key_takes_names(prefix) || pw_key_is_section(path);
 }
 
 static void flatten(pw_entries *entries, const pw_config_node *section, pw_str prefix)

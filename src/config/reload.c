@@ -1,5 +1,6 @@
 /* reload.c - what a running pawl takes from the configuration: at the open, after it, and when it
  * is read again. */
+#include <stdio.h>
 #include "config/config_internal.h"
 #include "base/json.h"
 
@@ -12,6 +13,61 @@ static const char *text_or_null(const pawl_config *config, const char *key)
 {
     const char *text = pawl_config_string(config, key);
     return text[0] ? text : NULL;
+}
+
+/* ---- what is done about failures */
+
+static const pw_setting_value *given(const pawl_config *config, const char *path)
+{
+    pw_str none;
+    return &pw_config_find(config, pw_key_find(pw_str_of(path), &none), none)->value;
+}
+
+/* {"activity:timeout":"incident",...}; false: no row is set. Names and words were checked: nothing in them needs an escape. */
+static bool write_rows(pawl_config *config)
+{
+    size_t len = 0;
+    for (size_t i = pw_config_fixed(); i < config->count; i++) {
+        const pw_setting *row = &config->settings[i];
+        if (!pw_key_is_row(row->key))
+            continue;
+        const size_t room = sizeof config->faults - len;
+        const int n = snprintf(config->faults + len, room, "%c\"%s\":\"%s\"", len ? ',' : '{',
+                               row->name, row->text);
+        PW_ASSERT(n > 0 && (size_t)n + 1 < room); /* see PW_FAULTS_SIZE */
+        len += (size_t)n;
+    }
+    if (len > 0)
+        (void)snprintf(config->faults + len, sizeof config->faults - len, "}");
+    return len > 0;
+}
+
+void pw_config_given(pawl_config *config)
+{
+#define MS(path) given(config, "WorkflowResilience:" path)->number
+#define COUNT(path) (uint32_t)MS(path) /* the table's ranges are within it */
+    pawl_resilience *r = &config->resilience;
+    *r = pawl_resilience_default();
+    r->retries = COUNT("Retry:MaxRetryAttempts");
+    r->base_delay_ms = MS("Retry:BaseDelay");
+    r->max_delay_ms = MS("Retry:MaxDelay");
+    r->call_retries = COUNT("ExternalCall:MaxRetryAttempts");
+    r->call_base_delay_ms = MS("ExternalCall:BaseDelay");
+    r->call_max_delay_ms = MS("ExternalCall:MaxDelay");
+    r->breaker_failures = COUNT("CircuitBreaker:FailureThreshold");
+    r->breaker_throughput = COUNT("CircuitBreaker:MinimumThroughput");
+    r->breaker_window_ms = MS("CircuitBreaker:SamplingDuration");
+    r->breaker_break_ms = MS("CircuitBreaker:BreakDuration");
+    r->calls_at_once = COUNT("Bulkhead:MaxConcurrent");
+    r->calls_per_second = given(config, "WorkflowResilience:RateLimit:Rate")->rate;
+    r->store_ms = MS("Timeout:DatabaseOperation");
+    r->long_running_ms = given(config, "Workflow:TimerProcessing:TimeoutThreshold")->number;
+    r->suspend_after = COUNT("Faults:SuspendAfter");
+    r->suspend_within_ms = MS("Faults:SuspendWithin");
+    r->on_unknown = given(config, "WorkflowResilience:OnUnknownOutcome")->text.ptr;
+    r->faults = write_rows(config) ? config->faults : NULL;
+#undef COUNT
+#undef MS
 }
 
 PAWL_API void pawl_config_options(const pawl_config *config, pawl_options *out)
@@ -31,6 +87,16 @@ PAWL_API void pawl_config_options(const pawl_config *config, pawl_options *out)
     out->check_ms = pawl_config_duration_ms(config, "Workflow:TimerProcessing:CheckInterval");
     out->timer_batch = count32(config, "Workflow:TimerProcessing:BatchSize");
     out->job_lease_ms = pawl_config_duration_ms(config, "Jobs:Lease");
+    out->resilience = &config->resilience;
+    out->egress_allow = text_or_null(config, "Engine:EgressAllow");
+    const char *proxy = text_or_null(config, "Engine:Proxy");
+    out->http_proxy = proxy && strcmp(proxy, "none") == 0 ? "" : proxy;
+    out->http_no_proxy = text_or_null(config, "Engine:NoProxy");
+    out->http_insecure_tls = pawl_config_flag(config, "Engine:TlsInsecure");
+    out->http_client_certificate = text_or_null(config, "Engine:ClientCertificate");
+    out->http_client_key = text_or_null(config, "Engine:ClientKey");
+    out->http_response_max = (uint64_t)pawl_config_number(config, "Engine:MaxResponse");
+    out->http_redirects = count32(config, "Engine:MaxRedirects");
 }
 
 /* ---- limits of jobs */
@@ -61,6 +127,11 @@ static limit limit_of(const pawl_config *config, pw_str function)
     return out;
 }
 
+static bool is_of_function(const pw_setting *setting)
+{
+    return setting->key >= &pw_keys[pw_key_count - PW_KEYS_OF_FUNCTIONS];
+}
+
 static pawl_code set_limit(const pawl_config *config, pawl *p, const char *function,
                            pawl_error *err)
 {
@@ -72,8 +143,9 @@ static pawl_code set_limit(const pawl_config *config, pawl *p, const char *funct
 static pawl_code set_limits(const pawl_config *config, pawl *p, pawl_error *err)
 {
     pawl_code code = set_limit(config, p, NULL, err);
-    for (size_t i = pw_key_count - PW_KEYS_OF_FUNCTIONS; i < config->count && code == PAWL_OK; i++)
-        code = set_limit(config, p, config->settings[i].function, err);
+    for (size_t i = pw_config_fixed(); i < config->count && code == PAWL_OK; i++)
+        if (is_of_function(&config->settings[i]))
+            code = set_limit(config, p, config->settings[i].name, err);
     return code;
 }
 
@@ -84,7 +156,8 @@ PAWL_API pawl_code pawl_config_apply(const pawl_config *config, pawl *p, pawl_er
     (void)pthread_mutex_lock(config->lock);
     limit general = limit_of(config, (pw_str){ "", 0 });
     pawl_code code = PAWL_OK;
-    if (general.at_once > 0 || general.per_second > 0 || config->count > pw_config_fixed())
+    if (general.at_once > 0 || general.per_second > 0 || 
+        (config->count > pw_config_fixed() && is_of_function(&config->settings[config->count - 1])))
         code = set_limits(config, p, err);
     (void)pthread_mutex_unlock(config->lock);
     return code;
@@ -93,7 +166,7 @@ PAWL_API pawl_code pawl_config_apply(const pawl_config *config, pawl *p, pawl_er
 /* ---- reading it again */
 
 typedef struct change {
-    const pw_setting *from, *to; /* one may be NULL: of a function, and not there */
+    const pw_setting *from, *to; /* one may be NULL: it has a name, and is not there */
 } change;
 
 static void add_json(pw_buf *buf, const pw_setting *setting)
@@ -136,41 +209,47 @@ static bool differ(const change *c)
     return !c->from || !c->to || !pw_value_equal(&c->from->value, &c->to->value);
 }
 
-/* Where it stands may have changed, be its value as it was. */
-static bool is_taken(const pw_setting *was, const pw_setting *is)
+static void note(reload *r, const change *c)
 {
-    return is->key->effect != PW_KEY_OPEN || pw_value_equal(&was->value, &is->value);
+    const pw_key *key = c->to ? c->to->key : c->from->key;
+    if (differ(c))
+        add_change(key->effect == PW_KEY_OPEN ? &r->restart : &r->changed, c);
 }
 
 static void compare(reload *r)
 {
-    for (size_t i = 0; i < pw_config_fixed(); i++) {
-        change c = { &r->config->settings[i], &r->fresh->settings[i] };
-        if (differ(&c))
-            add_change(c.to->key->effect == PW_KEY_OPEN ? &r->restart : &r->changed, &c);
-    }
-    for (size_t i = pw_config_fixed(); i < r->config->count; i++) {
+    for (size_t i = 0; i < r->config->count; i++) {
         const pw_setting *was = &r->config->settings[i];
-        change c = { was, pw_config_find(r->fresh, was->key, pw_str_of(was->function)) };
-        if (differ(&c))
-            add_change(&r->changed, &c);
+        note(r, &(change){ was, pw_config_find(r->fresh, was->key, pw_str_of(was->name)) });
     }
     for (size_t i = pw_config_fixed(); i < r->fresh->count; i++) {
         const pw_setting *is = &r->fresh->settings[i];
-        if (!pw_config_find(r->config, is->key, pw_str_of(is->function)))
-            add_change(&r->changed, &(change){ NULL, is });
+        if (!pw_config_find(r->config, is->key, pw_str_of(is->name)))
+            note(r, &(change){ NULL, is });
     }
+}
+
+/* What cannot change stays; where it stands may have changed, be its value as it was. */
+static bool stays(const reload *r, const pw_setting *is)
+{
+    const pw_setting *was = pw_config_find(r->config, is->key, pw_str_of(is->name));
+    return is->key->effect == PW_KEY_OPEN && differ(&(change){ was, is });
 }
 
 static pawl_code copy_taken(reload *r, pawl_error *err)
 {
-    r->taken = pw_zalloc(r->fresh->count * sizeof *r->taken);
+    r->taken = pw_zalloc((r->fresh->count + r->config->count) * sizeof *r->taken);
     bool good = r->taken != NULL;
     for (size_t i = 0; i < r->fresh->count && good; i++) {
         const pw_setting *is = &r->fresh->settings[i];
-        if (i < pw_config_fixed() && !is_taken(&r->config->settings[i], is))
-            continue;
-        good = pw_setting_copy(&r->taken[r->taken_count++], is);
+        if (!stays(r, is))
+            good = pw_setting_copy(&r->taken[r->taken_count++], is);
+    }
+    for (size_t i = pw_config_fixed(); i < r->config->count && good; i++) {
+        const pw_setting *was = &r->config->settings[i];
+        const pw_setting *is = pw_config_find(r->fresh, was->key, pw_str_of(was->name));
+        if (was->key->effect == PW_KEY_OPEN && differ(&(change){ was, is }))
+            good = pw_setting_copy(&r->taken[r->taken_count++], was);
     }
     return good ? PAWL_OK : pw_no_memory(err);
 }
@@ -183,8 +262,8 @@ static pawl_code follow(reload *r, pawl_error *err)
     pawl_code code = r->changed.len > 0 ? set_limits(r->fresh, r->p, err) : PAWL_OK;
     for (size_t i = pw_config_fixed(); i < r->config->count && code == PAWL_OK; i++) {
         const pw_setting *was = &r->config->settings[i];
-        if (!pw_config_find(r->fresh, was->key, pw_str_of(was->function)))
-            code = set_limit(r->fresh, r->p, was->function, err);
+        if (is_of_function(was) && !pw_config_find(r->fresh, was->key, pw_str_of(was->name)))
+            code = set_limit(r->fresh, r->p, was->name, err);
     }
     return code;
 }

@@ -59,12 +59,26 @@ PAWL_API pawl_code pawl_config_json(const pawl_config *config, char **out, pawl_
 
 static void add_default(pw_buf *buf, const pw_key *key)
 {
+    if (pw_key_choices(key->type) && key->fallback[0] == '\0')
+        return; /* it differs by the name in the key */
     pw_setting_value value = { .text = { "", 0 } };
     char wrong[PW_WRONG_SIZE];
     if (key->fallback[0] != '\0')
         PW_ASSERT(pw_value_read(&value, key, PW_GIVEN_WORD, pw_str_of(key->fallback), wrong));
     pw_buf_text(buf, ",\"default\":");
     pw_value_json(buf, key, &value);
+}
+
+static void add_choices(pw_buf *buf, const char *choices)
+{
+    pw_buf_text(buf, "\"enum\":[\"");
+    for (const char *at = choices; *at; at++) {
+        if (*at == '|')
+            pw_buf_text(buf, "\",\"");
+        else
+            pw_buf_char(buf, *at);
+    }
+    pw_buf_text(buf, "\"]");
 }
 
 static void add_type(pw_buf *buf, const pw_key *key)
@@ -101,6 +115,13 @@ static void add_type(pw_buf *buf, const pw_key *key)
                       "\"type\":[\"number\",\"string\"],\"minimum\":%llu,\"maximum\":%llu,"
                       "\"pattern\":\"^[0-9.]+(/[smh])?$\"",
                       least, most);
+        return;
+    case PW_KEY_LIST:
+        pw_buf_text(buf, "\"type\":[\"string\",\"array\"],\"items\":{\"type\":\"string\"}");
+        return;
+    case PW_KEY_OUTCOME:
+    case PW_KEY_DECISION:
+        add_choices(buf, pw_key_choices(key->type));
         return;
     }
 }
@@ -240,6 +261,8 @@ static const char manual_head[] =
     "| addresses | `HOST:PORT` or `[IPV6]:PORT`; several as a list, or with commas |\n"
     "| bytes | a whole number, or text with a unit: `64KiB`, `16MiB`, `1GiB` |\n"
     "| rate | a number a second, or text with a unit: `90/m`, `5/h` |\n"
+    "| list | texts, as a list or with commas |\n"
+    "| choice | one of some words |\n"
     "\n"
     "A number in a file is a number, not text; in the environment and in flags everything is "
     "text.\n"

@@ -37,6 +37,17 @@ static void write_bytes(pw_buf *buf, uint64_t bytes)
     pw_buf_printf(buf, "%llu%s", (unsigned long long)(bytes / units[unit].bytes), units[unit].name);
 }
 
+/* "a, b or c" of "a|b|c". */
+static void write_choices(pw_buf *buf, const char *choices)
+{
+    for (const char *at = choices; *at; at++) {
+        if (*at != '|')
+            pw_buf_char(buf, *at);
+        else
+            pw_buf_text(buf, strchr(at + 1, '|') ? ", " : " or ");
+    }
+}
+
 void pw_value_range(pw_buf *buf, const pw_key *key)
 {
     switch (key->type) {
@@ -70,6 +81,13 @@ void pw_value_range(pw_buf *buf, const pw_key *key)
         pw_buf_printf(buf, "a number from %llu to %llu a second", (unsigned long long)key->least,
                       (unsigned long long)key->most);
         return;
+    case PW_KEY_LIST:
+        pw_buf_printf(buf, "texts, at most %llu bytes in all", (unsigned long long)key->most);
+        return;
+    case PW_KEY_OUTCOME:
+    case PW_KEY_DECISION:
+        write_choices(buf, pw_key_choices(key->type));
+        return;
     }
 }
 
@@ -87,7 +105,11 @@ static const char *how_to_write(pw_key_type type)
     case PW_KEY_STRING:
     case PW_KEY_SECRET:
     case PW_KEY_ADDRESSES:
+    case PW_KEY_OUTCOME:
+    case PW_KEY_DECISION:
         break;
+    case PW_KEY_LIST:
+        return ", as a list or with commas";
     }
     return "";
 }
@@ -267,6 +289,31 @@ static bool read_text(pw_setting_value *out, const pw_key *key, pw_str text,
     return good || refuse(wrong, key, "without control characters");
 }
 
+/* Texts with commas between, none of them empty. */
+static bool read_list(pw_setting_value *out, const pw_key *key, pw_str text,
+                      char wrong[PW_WRONG_SIZE])
+{
+    for (size_t i = 0; i < text.len; i++) {
+        const bool edge = i == 0 || i == text.len - 1 || text.ptr[i - 1] == ',';
+        if (text.ptr[i] == ' ' || (text.ptr[i] == ',' && edge))
+            return refuse(wrong, key, "no blanks, and none of them empty");
+    }
+    return read_text(out, key, text, wrong);
+}
+
+static bool read_choice(pw_setting_value *out, const pw_key *key, pw_str text,
+                        char wrong[PW_WRONG_SIZE])
+{
+    out->text = text;
+    for (const char *at = pw_key_choices(key->type); *at;) {
+        const size_t len = strcspn(at, "|");
+        if (pw_str_eq(text, (pw_str){ at, len }))
+            return true;
+        at += len + (at[len] == '|');
+    }
+    return refuse(wrong, key, NULL);
+}
+
 static const char *given_name(pw_given given)
 {
     switch (given) {
@@ -294,8 +341,11 @@ static bool may_be(pw_key_type type, pw_given given)
     case PW_KEY_DURATION:
     case PW_KEY_STRING:
     case PW_KEY_SECRET:
+    case PW_KEY_OUTCOME:
+    case PW_KEY_DECISION:
         return given == PW_GIVEN_STRING;
     case PW_KEY_ADDRESSES:
+    case PW_KEY_LIST:
         return given == PW_GIVEN_STRING || given == PW_GIVEN_LIST;
     case PW_KEY_COUNT:
         return given == PW_GIVEN_NUMBER;
@@ -338,6 +388,11 @@ bool pw_value_read(pw_setting_value *out, const pw_key *key, pw_given given, pw_
         return read_bytes(out, key, text, wrong);
     case PW_KEY_RATE:
         return read_rate(out, key, text, wrong);
+    case PW_KEY_LIST:
+        return read_list(out, key, text, wrong);
+    case PW_KEY_OUTCOME:
+    case PW_KEY_DECISION:
+        return read_choice(out, key, text, wrong);
     }
     return false;
 }
@@ -365,6 +420,9 @@ void pw_value_write(pw_buf *buf, const pw_key *key, const pw_setting_value *valu
     case PW_KEY_STRING:
     case PW_KEY_SECRET:
     case PW_KEY_ADDRESSES:
+    case PW_KEY_LIST:
+    case PW_KEY_OUTCOME:
+    case PW_KEY_DECISION:
         pw_buf_str(buf, value->text);
         return;
     case PW_KEY_BYTES:
@@ -427,6 +485,9 @@ void pw_value_json(pw_buf *buf, const pw_key *key, const pw_setting_value *value
     case PW_KEY_STRING:
     case PW_KEY_SECRET:
     case PW_KEY_ADDRESSES:
+    case PW_KEY_LIST:
+    case PW_KEY_OUTCOME:
+    case PW_KEY_DECISION:
         break;
     }
     pw_buf text;

@@ -15,6 +15,8 @@ enum {
     CHECK_MAX_MS = 86400000,
     TIMER_BATCH_MAX = 10000,
     JOB_LEASE_MAX_MS = 3600000,
+    HTTP_RESPONSE_MAX = 1 << 30,
+    HTTP_REDIRECTS_MAX = 100,
 };
 
 static uint64_t system_clock_ms(void *clock)
@@ -169,6 +171,11 @@ static void on_call(void *context, pw_http_call *call)
     pw_mailbox_call(&pw_engine_shard_of(p, call->instance)->mailbox, call);
 }
 
+static void on_breaker(void *context, const pw_breaker_record *want)
+{
+    pw_breakers_wish(((pawl *)context)->breakers, want);
+}
+
 static void on_job(void *context, pw_job *job)
 {
     pawl *p = context;
@@ -212,10 +219,17 @@ static pawl_code read_options(pawl_options *out, const pawl_options *given, pawl
     if (out->timer_batch > TIMER_BATCH_MAX)
         return pw_fail(err, PAWL_INVALID, "options: timer_batch must be at most %d, not %u", TIMER_BATCH_MAX,
                        out->timer_batch);
+    if (out->http_response_max > HTTP_RESPONSE_MAX)
+        return pw_fail(err, PAWL_INVALID, "options: http_response_max must be at most %d, not %llu", HTTP_RESPONSE_MAX,
+                       (unsigned long long)out->http_response_max);
+    if (out->http_redirects > HTTP_REDIRECTS_MAX)
+        return pw_fail(err, PAWL_INVALID, "options: http_redirects must be at most %d, not %u", HTTP_REDIRECTS_MAX,
+                       out->http_redirects);
     if (out->activity_count > 0 && !out->activities)
         return pw_fail(err, PAWL_INVALID, "options: activity_count is %zu but activities is NULL",
                        out->activity_count);
-    return PAWL_OK;
+    pw_policies policies; /* looked at before the store is */
+    return pw_policies_read(&policies, out->resilience, err);
 }
 
 static uint32_t count_shards(const pawl_options *options)
@@ -224,6 +238,71 @@ static uint32_t count_shards(const pawl_options *options)
         return options->step_threads;
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     return cores < 1 ? 1 : cores > (long)PW_SHARDS_MAX ? PW_SHARDS_MAX : (uint32_t)cores;
+}
+
+/* ------------------------------------------------------------------ circuit breakers */
+
+static pawl_code tell_breaker(void *context, const pw_breaker_record *record, bool ours, pawl_error *err)
+{
+    return pw_http_breaker_told(((pawl *)context)->http, record, ours, err);
+}
+
+static pawl_code list_services(void *context, pw_http_service **out, size_t *count, pw_arena *arena, pawl_error *err)
+{
+    return pw_http_services(((pawl *)context)->http, out, count, arena, err);
+}
+
+static int64_t breakers_now(void *context)
+{
+    return pw_engine_now(context);
+}
+
+static void store_failed(void *context, const pawl_error *err)
+{
+    pw_committer_suspect(((pawl *)context)->committer, err);
+}
+
+/* Before the first call: what is stored holds from the beginning. */
+static pawl_code start_breakers(pawl *p, uint64_t attempt_ms, pawl_error *err)
+{
+    const pw_breakers_options options = { .store = p->store,
+                                          .node = pw_str_of(pw_leases_node(p->leases)),
+                                          .alone = pw_leases_exclusive(p->leases),
+                                          .probe_ms = attempt_ms <= UINT32_MAX ? 2 * attempt_ms : UINT32_MAX,
+                                          .context = p,
+                                          .tell = tell_breaker,
+                                          .services = list_services,
+                                          .now_ms = breakers_now,
+                                          .on_failure = store_failed };
+    pawl_code code = pw_breakers_new(&p->breakers, &options, err);
+    if (code == PAWL_OK)
+        pw_http_on_breaker(p->http, on_breaker);
+    return code;
+}
+
+static pw_http_options http_options(const pawl_options *options, const pawl_resilience *resilience)
+{
+    return (pw_http_options){
+        .in_flight = options->http_in_flight,
+        .per_host = resilience->calls_at_once,
+        .timeout_ms = options->http_timeout_ms,
+        .response_max = (size_t)options->http_response_max,
+        .egress_map = options->egress_map,
+        .egress_ca = options->egress_ca,
+        .egress_allow = options->egress_allow,
+        .proxy = options->http_proxy,
+        .no_proxy = options->http_no_proxy,
+        .insecure_tls = options->http_insecure_tls != 0,
+        .client_certificate = options->http_client_certificate,
+        .client_key = options->http_client_key,
+        .redirects = options->http_redirects,
+        .per_second = resilience->calls_per_second,
+        .breaker = { .failures = resilience->breaker_failures,
+                     /* a member that is 0 would be the driver's */
+                     .throughput = resilience->breaker_throughput ? resilience->breaker_throughput : 1,
+                     .window_ms = resilience->breaker_window_ms,
+                     .break_ms = resilience->breaker_break_ms },
+    };
 }
 
 /* What an owner has and a reader has not. */
@@ -258,10 +337,7 @@ static pawl_code start_owner(pawl *p, const pawl_options *options, const pw_node
     const pw_committer_hooks hooks = { .context = p, .on_health = on_health };
     if (code == PAWL_OK)
         code = pw_committer_new(&p->committer, p->store, &hooks, err);
-    const pw_http_options http = { .in_flight = options->http_in_flight,
-                                   .timeout_ms = options->http_timeout_ms,
-                                   .egress_map = options->egress_map,
-                                   .egress_ca = options->egress_ca };
+    const pw_http_options http = http_options(options, &p->resilience);
     if (code == PAWL_OK)
         code = pw_http_new(&p->http, &http, on_call, p, err);
     const pw_pool_options pool = { .threads = options->activity_threads };
@@ -275,6 +351,8 @@ static pawl_code start_owner(pawl *p, const pawl_options *options, const pw_node
         code = pw_leases_new(&p->leases, p, node, err);
     if (code == PAWL_OK)
         code = pw_leases_join(p->leases, err);
+    if (code == PAWL_OK)
+        code = start_breakers(p, options->http_timeout_ms, err);
     return code == PAWL_OK ? pw_threads_start(&p->threads, p, err) : code;
 }
 
@@ -306,6 +384,21 @@ static pawl_code make_shared(pawl *p, pawl_error *err)
     return code;
 }
 
+static pawl_code read_resilience(pawl *p, const pawl_options *options, pawl_error *err)
+{
+    pw_policies policies;
+    pawl_code code = pw_policies_read(&policies, options->resilience, err);
+    if (code != PAWL_OK)
+        return code;
+    p->resilience = policies.given;
+    p->faults = policies.faults;
+    p->store_ms = policies.given.store_ms;
+    p->settings.faults = &p->faults;
+    p->settings.long_running_ms = policies.given.long_running_ms;
+    p->settings.on_unknown = policies.on_unknown;
+    return PAWL_OK;
+}
+
 /* Takes the store over, also when it fails. */
 static pawl_code open_on(pawl **out, const pawl_options *options, const pw_node_options *node,
                          pw_store *store, pawl_error *err)
@@ -326,7 +419,9 @@ static pawl_code open_on(pawl **out, const pawl_options *options, const pw_node_
     p->check_ms = options->check_ms ? options->check_ms : PW_CHECK_MS;
     p->timer_batch = options->timer_batch ? options->timer_batch : PW_TIMER_BATCH;
     p->settings.generation = pw_store_generation(store);
-    code = pw_programs_new(&p->programs, err);
+    code = read_resilience(p, options, err);
+    if (code == PAWL_OK)
+        code = pw_programs_new(&p->programs, err);
     if (code == PAWL_OK)
         code = pw_tokens_new(&p->tokens, err);
     if (code == PAWL_OK)
@@ -389,12 +484,14 @@ void pawl_close(pawl *p)
         pw_mailbox_signal(&p->shards[i]->mailbox, PW_SIGNAL_CLOSE);
     pw_threads_join_shards(p->threads);
     pw_threads_stop_committer(p->threads);
+    pw_threads_stop_breakers(p->threads);
     pw_http_free(
         p->http); /* their last answers go to mailboxes that only pw_shard_free() empties */
     pw_threads_stop_leases(p->threads);
     if (p->leases) /* others go on now, and need not wait for functions that do not heed their
                       cancel */
         pw_leases_leave(p->leases);
+    pw_breakers_free(p->breakers);
     pw_pool_free(p->pool);
     for (uint32_t i = 0; i < p->shard_count; i++)
         pw_shard_free(p->shards[i]);

@@ -2,9 +2,11 @@
 #ifndef PW_ENGINE_H
 #define PW_ENGINE_H
 
+#include "engine/breakers.h"
 #include "engine/inbox.h"
 #include "engine/jobs.h"
 #include "engine/leases.h"
+#include "engine/policies.h"
 #include "engine/recover.h"
 #include "engine/registry.h"
 #include "engine/router.h"
@@ -23,6 +25,12 @@ typedef struct pw_trouble {
     pawl_error error;
 } pw_trouble;
 
+/* Counters; relaxed. */
+typedef struct pw_try_counts {
+    atomic_ullong retried; /* decided again because the store did not take it */
+    atomic_ullong failed;  /* answered with an error, because that did not help, or may not */
+} pw_try_counts;
+
 struct pawl {
     pw_store *store;
     pawl_mode mode;
@@ -30,12 +38,17 @@ struct pawl {
     void *clock;
     void (*on_step)(void *context, const char *entries);
     void *on_step_context;
+    pawl_resilience resilience; /* what is done about failures: none of this changes; its texts are NULL */
+    pw_fault_policy faults;     /* of it */
+    uint64_t store_ms;          /* of it: what the store does not take is answered after that */
     pw_core_settings settings;
+    pw_try_counts tried[PW_FAULT_KIND_COUNT]; /* commands: [STARTUP] starts, [RESUME] all others */
     uint64_t check_ms;
     uint32_t timer_batch;
     pw_programs *programs;
     pw_registry *registry;
     pw_http *http;
+    pw_breakers *breakers;
     pw_pool *pool;
     pw_jobs *jobs;
     pw_committer *committer;
@@ -95,7 +108,21 @@ void pw_threads_join_shards(struct pw_threads *threads);
 void pw_threads_stop_committer(struct pw_threads *threads);
 void pw_threads_stop_leases(struct pw_threads *threads);
 void pw_threads_stop_jobs(struct pw_threads *threads);
+void pw_threads_stop_breakers(struct pw_threads *threads);
 void pw_threads_free(struct pw_threads *threads);
+
+/* ---- services.c */
+typedef struct pw_services { /* what is known of them: by the store, and by the driver of an owner */
+    pw_breaker_record *rows;
+    pw_http_service *services;
+    size_t row_count, service_count;
+} pw_services;
+PAWL_CHECK pawl_code pw_services_read(pawl *p, pw_services *out, pw_arena *arena, pawl_error *err);
+/* Both lists at once, by service; either of what is given may be NULL. Begins with *row and *service 0; false: that was all. */
+bool pw_services_next(const pw_services *s, size_t *row, size_t *service, const pw_http_service **its_service,
+                      const pw_breaker_record **its_row);
+/* As one of pawl_breakers; PW_NONE: nothing is known of it. */
+pw_value pw_services_find(const pw_services *s, pw_str name, pw_arena *arena);
 
 /* ---- tokens.c */
 PAWL_CHECK pawl_code pw_tokens_new(pw_tokens **out, pawl_error *err);

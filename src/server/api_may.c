@@ -47,15 +47,17 @@ static bool no_instance(pw_call *call, pw_str id)
     return pw_problem_of(&call->problem, &err);
 }
 
-/* *found: NULL where there is no such instance, or none for this identity; to pawl_free(). */
+/* Of an instance, or of that which an incident is of ("INSTANCE-STEP"). *found: NULL where there is none, or none for this
+ * identity; to pawl_free(). */
 static bool find_head(pw_call *call, pw_str id, char **found)
 {
     pawl_error err = { .code = PAWL_OK };
-    pw_str terminated = pw_arena_str(call->arena, id);
+    const char *dash = id.len ? memchr(id.ptr, '-', id.len) : NULL;
+    pw_str terminated = pw_arena_str(call->arena, (pw_str){ id.ptr, dash ? (size_t)(dash - id.ptr) : id.len });
     *found = NULL;
     if (!terminated.ptr)
         return pw_call_no_memory(call);
-    if (memchr(terminated.ptr, '\0', id.len))
+    if (memchr(terminated.ptr, '\0', terminated.len))
         return true;
     pawl_code code = pawl_head(call->api->p, terminated.ptr, found, &err);
     return code == PAWL_OK || code == PAWL_NOT_FOUND || code == PAWL_INVALID

@@ -41,6 +41,7 @@ typedef struct pw_cmd_table {
 } pw_cmd_table;
 
 extern const pw_cmd_table pw_commands_definitions; /* command_definitions.c */
+extern const pw_cmd_table pw_commands_incidents;   /* command_incidents.c */
 extern const pw_cmd_table pw_commands_instances;   /* command_instances.c */
 extern const pw_cmd_table pw_commands_people;      /* command_people.c */
 extern const pw_cmd_table pw_commands_jobs;        /* command_jobs.c */

@@ -85,6 +85,16 @@ static pawl_code run_continue(pw_cmd *c, pawl_error *err)
     return run_change(c, PAWL_CONTINUE, err);
 }
 
+static pawl_code run_retry(pw_cmd *c, pawl_error *err)
+{
+    return run_change(c, PAWL_RETRY, err);
+}
+
+static pawl_code run_fail(pw_cmd *c, pawl_error *err)
+{
+    return run_change(c, PAWL_FAIL, err);
+}
+
 static pawl_code run_delete(pw_cmd *c, pawl_error *err)
 {
     const char *id = pw_cmd_needed(c, "id");
@@ -294,6 +304,8 @@ static const pw_cmd_entry entries[] = {
     { { "cancel",   PW_ROLE_OPERATOR, PW_SCOPE_INSTANCE, .changes = true }, { "id", "reason" }, run_cancel },
     { { "suspend",  PW_ROLE_OPERATOR, PW_SCOPE_INSTANCE, .changes = true }, { "id", "reason" }, run_suspend },
     { { "continue", PW_ROLE_OPERATOR, PW_SCOPE_INSTANCE, .changes = true }, { "id", "reason" }, run_continue },
+    { { "retry",    PW_ROLE_OPERATOR, PW_SCOPE_INSTANCE, .changes = true }, { "id", "reason" }, run_retry },
+    { { "fail",     PW_ROLE_OPERATOR, PW_SCOPE_INSTANCE, .changes = true }, { "id", "reason" }, run_fail },
     { { "delete",   PW_ROLE_ADMIN,    PW_SCOPE_INSTANCE, .changes = true }, { "id" }, run_delete },
     { { "wait",     PW_ROLE_VIEWER,   PW_SCOPE_INSTANCE }, { "id", "for", "token", "timeoutMs" }, run_wait },
     { { "show",     PW_ROLE_VIEWER,   PW_SCOPE_INSTANCE }, { "id" }, run_show },

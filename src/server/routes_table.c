@@ -57,11 +57,22 @@ static const pw_query jobs[] = {
     NAMESPACE, LIMIT, AFTER, END };
 static const pw_query events[] = {
     { "ttlMs", NULL, PW_QUERY_NUMBER, NULL, "kept for who listens later, and known as a duplicate, for so many milliseconds; a day if not given" }, END };
+static const pw_query incidents[] = {
+    { "all", NULL, PW_QUERY_FLAG, "true|false", "also those that are over" },
+    { "instance", NULL, PW_QUERY_TEXT, NULL, "only of this instance" },
+    NAME, NAMESPACE,
+    { "type", NULL, PW_QUERY_TEXT, "startup-fault|activity-fault|external-call-fault|resume-fault", "only of this type" },
+    { "class", NULL, PW_QUERY_TEXT, NULL, "only of this class of error: `timeout`, `server-error` ..." },
+    { "task", NULL, PW_QUERY_TEXT, NULL, "only of this task: its JSON pointer" },
+    LIMIT, AFTER, END };
+static const pw_query breakers[] = {
+    { "all", NULL, PW_QUERY_FLAG, "true|false", "also those that are closed, and that no call waits for" }, END };
 static const pw_query state[] = { NAMESPACE, END };
 
 #define INSTANCE "/v1/instances/{id}"
 #define BOOKMARK INSTANCE "/bookmarks/{key}"
 #define TASK "/v1/tasks/{id}/{key}"
+#define INCIDENT "/v1/incidents/{id}"
 #define DEFINITION "/v1/definitions/{namespace}/{name}"
 
 const pw_route pw_routes[] = {
@@ -113,6 +124,12 @@ const pw_route pw_routes[] = {
       NULL, PW_BODY_MEMBERS, "Reason", "Changed" },
     { PW_POST, INSTANCE "/continue", "continue", 200, pw_api_run, "continue", "instances", "Let a suspended instance go on",
       NULL, PW_BODY_MEMBERS, "Reason", "Changed" },
+    { PW_POST, INSTANCE "/retry", "retry", 200, pw_api_run, "retry", "instances", "Try again what has faulted, or what waits for its next attempt",
+      NULL, PW_BODY_MEMBERS, "Reason", "Changed" },
+    { PW_POST, INSTANCE "/fail", "fail", 200, pw_api_run, "fail", "instances", "Give an incident up: the instance stays faulted for good",
+      NULL, PW_BODY_MEMBERS, "Reason", "Changed" },
+    { PW_GET, INSTANCE "/calls", "calls", 200, pw_api_run, "listCalls", "instances", "The calls of an instance to services",
+      NULL, PW_BODY_NONE, NULL, "Calls" },
     { PW_GET, "/v1/instances/{instance}/bookmarks", "bookmarks", 200, pw_api_bookmarks, "listBookmarksOf", "bookmarks", "Where an instance waits to be resumed",
       of_instance, PW_BODY_NONE, NULL, "BookmarkPage" },
     { PW_GET, BOOKMARK, "bookmark", 200, pw_api_run, "getBookmark", "bookmarks", "One bookmark, open or closed",
@@ -123,6 +140,22 @@ const pw_route pw_routes[] = {
       NULL, PW_BODY_MEMBERS, "Empty", "Bookmark" },
     { PW_POST, BOOKMARK "/resume", "resume", 200, pw_api_run, "resume", "bookmarks", "Answer a user task, end a timer, or give a listen its message",
       NULL, PW_BODY_MEMBERS, "Resume", "Resumed" },
+
+    { PW_GET, "/v1/incidents", "incidents", 200, pw_api_run, "listIncidents", "incidents", "Incidents that are open, the newest first",
+      incidents, PW_BODY_NONE, NULL, "IncidentPage" },
+    { PW_GET, INCIDENT, "incident", 200, pw_api_run, "getIncident", "incidents", "One incident, with what helps to judge it; by its id, or the newest of an instance",
+      NULL, PW_BODY_NONE, NULL, "Incident" },
+    { PW_POST, INCIDENT "/retry", "retry", 200, pw_api_run, "retryIncident", "incidents", "Try again what has faulted, if the incident is still open",
+      NULL, PW_BODY_MEMBERS, "Reason", "Changed" },
+    { PW_POST, INCIDENT "/fail", "fail", 200, pw_api_run, "failIncident", "incidents", "Give the incident up: its instance stays faulted for good",
+      NULL, PW_BODY_MEMBERS, "Reason", "Changed" },
+    { PW_POST, INCIDENT "/cancel", "cancel", 200, pw_api_run, "cancelIncident", "incidents", "End the instance of an incident that is still open",
+      NULL, PW_BODY_MEMBERS, "Reason", "Changed" },
+
+    { PW_GET, "/v1/breakers", "breakers", 200, pw_api_run, "listBreakers", "breakers", "The circuit breakers of services",
+      breakers, PW_BODY_NONE, NULL, "Breakers" },
+    { PW_POST, "/v1/breakers", "breaker", 200, pw_api_run, "forceBreaker", "breakers", "Force a breaker open or closed, or let it decide itself again",
+      NULL, PW_BODY_NEEDED, "BreakerForce", "Breaker" },
 
     { PW_GET, "/v1/bookmarks", "bookmarks", 200, pw_api_run, "listBookmarks", "bookmarks", "Open bookmarks, the oldest first",
       bookmarks, PW_BODY_NONE, NULL, "BookmarkPage" },

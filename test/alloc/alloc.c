@@ -11,6 +11,7 @@
  * what the library makes lives in arenas: so no n is left out. */
 #include <sqlite3.h>
 #include <stdlib.h>
+#include "options.h"
 #include "test.h"
 #include "base/base.h"
 
@@ -76,7 +77,7 @@ static void fixture_init(fixture *f, bool on_disk)
         (void)snprintf(f->store, sizeof f->store, "memory:");
     f->activity =
         (pawl_activity_options){ .struct_size = sizeof f->activity, .name = "echo", .run = echo };
-    f->options = pawl_options_default();
+    f->options = test_options();
     f->options.store = f->store;
     f->options.step_threads = 1;
     f->options.activity_threads = 1;

@@ -7,6 +7,7 @@
  * memory that is short is that of the API and the engine. */
 #include <stdio.h>
 #include <stdlib.h>
+#include "options.h"
 #include "test.h"
 #include "exchange.h"
 
@@ -50,7 +51,7 @@ static void begin(fixture *f, const char *namespace_, char id[32])
 static void fixture_open(fixture *f)
 {
     memset(f, 0, sizeof *f);
-    pawl_options options = pawl_options_default();
+    pawl_options options = test_options();
     options.store = "memory:";
     options.step_threads = 1;
     options.activity_threads = 1;

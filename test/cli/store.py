@@ -147,7 +147,7 @@ def _(room):
     fill(room)
     done = room.pawl("run", "ask.yaml", "--db", "s.db", "--id", "k").exits(4).prints("")
     identity = only_id(room)
-    command = f"pawl resume {identity} --key answer --data '{{}}' --db s.db"
+    command = f"pawl complete {identity} answer --data '{{}}' --db s.db"
     done.complains("is waiting", command)
     room.pawl("run", "ask.yaml", "--db", "s.db", "--id", "k").exits(4)
     room.pawl("show", identity, "--db", "s.db").exits(0).says("waiting", command)
@@ -180,9 +180,9 @@ def _(room):
     fill(room)
     done = room.pawl("run", "ask.yaml").exits(4)
     path = re.search(r"kept.*: (\S+)$", done.err, re.MULTILINE)[1]
-    command = re.search(r"answer with: pawl (resume .*)$", done.err, re.MULTILINE)[1].replace("'{}'", "1").split()
+    command = re.search(r"answer with: pawl (complete .*)$", done.err, re.MULTILINE)[1].replace("'{}'", "1").split()
     assert f"sqlite:{path}" in command
-    room.pawl(*command).exits(0).says('"answer": 1')
+    room.pawl(*command, "--until", "end").exits(0).says('"answer": 1')
 
 
 @case("a resume that is repeated has no effect, with other data it is refused")
@@ -264,7 +264,7 @@ def _(room):
     for name in ("ask", "fault", "nap", "short"):
         room.pawl("deploy", f"{name}.yaml", "--db", "s.db").exits(0)
     room.pawl("start", "fault", "--db", "s.db").exits(1).says(" faulted\n").complains('"status": 418')
-    room.pawl("start", "ask", "--db", "s.db").exits(4).says(" waiting\n", "answer with: pawl resume")
+    room.pawl("start", "ask", "--db", "s.db").exits(4).says(" waiting\n", "answer with: pawl complete")
     room.pawl("start", "nap", "--db", "s.db").exits(4).says(" waiting\n", "timer at /do/0/nap")
     room.pawl("start", "short", "--db", "s.db", "--until", "end").exits(0).says(" completed\n")
     room.pawl("start", "short", "--db", "s.db", "--no-wait").exits(0)
@@ -512,7 +512,7 @@ def _(room):
     words = ["run", example, "--db", "sqlite:trips.db", "--id", "trip-7", "--input", '{"trip": "Lisbon", "cost": 900}']
     room.pawl(*words).exits(4)
     identity = only_id(room, "trips.db")
-    room.pawl("resume", identity, "--key", "decision", "--data", '{"approved": true}', "--db", "sqlite:trips.db",
+    room.pawl("complete", identity, "decision", "--data", '{"approved": true}', "--db", "sqlite:trips.db",
               "--actor", "ann").exits(0)
     assert room.pawl(*words).exits(0).json() == {"trip": "Lisbon", "status": "booked", "by": "ann"}
     declined = room.pawl("run", example, "--input", '{"trip": "Rome"}').exits(0).json()
@@ -532,7 +532,7 @@ def _(room):
     said = text.replace(shown, identity)
     for line in done.err.splitlines():
         assert re.sub(r"since .*", "since", line) in re.sub(r"since .*", "since", said), line
-    done = room.pawl("resume", identity, "--key", "decision", "--data", '{"approved": true}', "--until", "end", env=env)
+    done = room.pawl("complete", identity, "decision", "--data", '{"approved": true}', "--until", "end", env=env)
     for line in done.exits(0).out.splitlines():
         assert f"    {line}\n" in said, line
     room.pawl(*run, env=env).exits(0)

@@ -7,6 +7,7 @@ import subprocess
 from harness import PAWL, case, main
 
 COMMANDS = ["run", "start", "ls", "show", "log", "bookmarks", "resume", "cancel", "suspend", "continue", "delete",
+            "incidents", "incident", "retry", "fail", "calls", "breakers", "breaker",
             "tasks", "complete", "claim", "release", "delegate", "comment", "send",
             "deploy", "definitions", "definition", "deprecate", "archive", "schedules", "worker", "jobs",
             "serve", "config", "token", "migrate", "validate", "graph", "schema", "eval", "completion", "help", "version"]
@@ -18,7 +19,7 @@ def _(room):
     listed = [line.split()[0] for line in done.out.split("Options of every command")[0].splitlines()[6:] if line.startswith("  ")]
     assert listed == COMMANDS, listed
     titles = [line for line in done.out.split("Options of every command")[0].splitlines()[6:] if line and line[0] != " "]
-    assert titles == ["Instances", "People and messages", "Definitions", "Workers", "Server and store", "Tools"], titles
+    assert titles == ["Instances", "What goes wrong", "People and messages", "Definitions", "Workers", "Server and store", "Tools"], titles
 
 
 @case("every command explains itself, with exit codes, in two ways that are the same")

@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
-#include <pawl/pawl.h>
+#include "../options.h"
 
 static const char workflow[] =
     "document: { dsl: '1.0.3', namespace: crash, name: boxes, version: '1.0.0' }\n"
@@ -123,7 +123,9 @@ int main(int argc, char **argv)
         return 2;
     ledger = argv[2];
     int count = (int)strtol(argv[3], NULL, 10);
-    pawl_options options = pawl_options_default();
+    pawl_options options = test_options();
+    const pawl_resilience retries = test_retries(1000); /* attempts end with the process, again and again */
+    options.resilience = &retries;
     options.store = argv[1];
     options.step_threads = 2;
     options.job_lease_ms = 100;

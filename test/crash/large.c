@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <pawl/pawl.h>
+#include "../options.h"
 
 #define HEAD "document: { dsl: '1.0.3', namespace: crash, name: large, version: '1.0.0' }\ndo:\n"
 
@@ -73,7 +73,9 @@ int main(int argc, char **argv)
     pawl_activity_options activity = {
         .struct_size = sizeof activity, .name = "note", .run = note, .context = argv[2]
     };
-    pawl_options options = pawl_options_default();
+    pawl_options options = test_options();
+    const pawl_resilience retries = test_retries(1000); /* attempts end with the process, again and again */
+    options.resilience = &retries;
     options.store = argv[1];
     options.activities = &activity;
     options.activity_count = 1;

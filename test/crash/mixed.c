@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
-#include <pawl/pawl.h>
+#include "../options.h"
 
 static const char *const workflows[] = {
     "document: { dsl: '1.0.3', namespace: crash, name: order, version: '1.0.0' }\n"
@@ -181,7 +181,9 @@ int main(int argc, char **argv)
         { .struct_size = sizeof *activities, .name = "note", .run = note, .context = argv[3] },
         { .struct_size = sizeof *activities, .name = "broken", .run = broken },
     };
-    pawl_options options = pawl_options_default();
+    pawl_options options = test_options();
+    const pawl_resilience retries = test_retries(1000); /* attempts end with the process, again and again */
+    options.resilience = &retries;
     options.store = argv[1];
     options.step_threads = 2;
     options.activities = activities;

@@ -4,6 +4,7 @@
  * fuzzed in http.c. */
 #include "exchange.h"
 #include "fuzz.h"
+#include "options.h"
 #include "base/json.h"
 
 static pawl *p;
@@ -25,7 +26,7 @@ static void give_back(void)
 static void begin(void)
 {
     pawl_error err;
-    pawl_options options = pawl_options_default();
+    pawl_options options = test_options();
     options.store = "memory:";
     options.step_threads = 1;
     options.activity_threads = 1;

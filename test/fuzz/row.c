@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "fuzz.h"
+#include "options.h"
 #include "base/json.h"
 #include "lang/lang.h"
 #include "store/store.h"
@@ -82,7 +83,7 @@ static const pawl_activity_options activities[] = {
 
 static pawl *engine(pawl_mode mode, size_t activity_count)
 {
-    pawl_options options = pawl_options_default();
+    pawl_options options = test_options();
     options.store = path;
     options.mode = mode;
     options.step_threads = 1;

@@ -260,7 +260,7 @@ TEST(api, a_reader_looks_and_cannot_command)
     deploy(&f, "ask", approval);
     char *id = start(&f, "ask", NULL), *text = NULL;
     pawl *reader = NULL;
-    pawl_options options = pawl_options_default();
+    pawl_options options = test_options();
     options.store = f.store;
     options.mode = PAWL_READ;
     EXPECT_OK(pawl_open(&reader, &options, &f.err), f.err);

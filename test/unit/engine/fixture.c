@@ -117,7 +117,7 @@ void fixture_init(fixture *f, const char *store)
                                                     .name = names[i],
                                                     .run = functions[i],
                                                     .context = &f->gate };
-    f->options = pawl_options_default();
+    f->options = test_options();
     f->options.store = f->store;
     f->options.step_threads = 2;
     f->options.activity_threads = 4;

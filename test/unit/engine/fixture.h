@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include "options.h"
 #include "test.h"
 #include "base/json.h"
 #include "engine/engine.h"

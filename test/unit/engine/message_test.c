@@ -356,7 +356,7 @@ TEST(message, a_pawl_that_only_looks_takes_no_messages)
     fixture f;
     fixture_init(&f, NULL);
     fixture_open(&f);
-    pawl_options options = pawl_options_default();
+    pawl_options options = test_options();
     options.store = f.store;
     options.mode = PAWL_READ;
     pawl *reader = NULL;

@@ -28,7 +28,7 @@ static int ask_store(const char *store)
     pawl *p = NULL;
     char *id = NULL, *answer = NULL;
     pawl_error err;
-    pawl_options options = pawl_options_default();
+    pawl_options options = test_options();
     options.store = store;
     options.step_threads = 1;
     pawl_code code = pawl_open(&p, &options, &err);
