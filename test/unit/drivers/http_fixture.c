@@ -69,6 +69,7 @@ void close_all(fixture *f)
 {
     pw_http_free(f->http);
     service_free(f->service);
+    service_free(f->other);
     for (unsigned i = 0; i < f->count; i++)
         pw_http_call_free(f->done[i]);
     (void)pthread_cond_destroy(&f->changed);
@@ -153,3 +154,21 @@ const char *with_port(const char *format, int port)
     return text;
 }
 
+
+void fence(fixture *f)
+{
+    if (!f->other)
+        f->other = service_new();
+    for (int turn = 0; turn < 2; turn++) { /* what the first has caused is done before the second */
+        pw_http_call *call = new_call(1000000, "GET", service_url(f->other, "/"));
+        call->service = PW_LIT("fence");
+        call->per_second = 1e6;
+        unsigned before = f->count;
+        pw_http_start(f->http, call);
+        for (unsigned count = before + 1;; count++) {
+            wait_done(f, count);
+            if (f->done[count - 1] == call)
+                break;
+        }
+    }
+}

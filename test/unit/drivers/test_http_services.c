@@ -5,29 +5,6 @@
 
 static const pw_breaker_settings two_of_two = { 2, 2, 30000, 60000 };
 
-/* Another service answers: whatever was asked before, the driver has looked at. */
-static void fence(fixture *f)
-{
-    static service *other;
-    static char url[64];
-    if (!other) {
-        other = service_new();
-        (void)snprintf(url, sizeof url, "http://127.0.0.1:%d/", service_port(other));
-    }
-    for (int turn = 0; turn < 2; turn++) {
-        pw_http_call *call = new_call(1000000, "GET", url);
-        call->service = PW_LIT("fence");
-        call->per_second = 1e6;
-        unsigned before = f->count;
-        pw_http_start(f->http, call);
-        for (unsigned count = before + 1;; count++) {
-            wait_done(f, count);
-            if (f->done[count - 1] == call)
-                break;
-        }
-    }
-}
-
 static void start(fixture *f, uint64_t visit)
 {
     char path[32];
