@@ -561,6 +561,8 @@ static pawl_code check_rows(pw_commit_item *item)
         if (!pw_store_fits(intent->key, 1, PW_KEY_MAX) || intent->visit > INT64_MAX ||
             intent->timeout_ms > INT64_MAX)
             return refuse(item, "a call's key must have 1 to 1024 bytes and no NUL");
+        if (intent->again && intent->request.len > 0)
+            return refuse(item, "the request of a next attempt is the one that is stored");
     }
     for (size_t i = 0; i < t->outcome_count; i++) {
         if (t->outcomes[i].visit > INT64_MAX || t->outcomes[i].duration_ms > INT64_MAX)
@@ -577,7 +579,7 @@ static pawl_code check_rows(pw_commit_item *item)
             !pw_store_fits(s->matcher.type, 0, PW_KEY_MAX) || s->matcher.parts.len == 0 ||
             s->visit > INT64_MAX)
             return refuse(item, "a subscription's digest, hash or type is empty or too long");
-        if (pw_status_ended(t->status))
+        if (pw_status_ended(t->status) && !(t->status == PW_FAULTED && t->fault))
             return refuse(item, "what has ended subscribes to nothing");
     }
     for (size_t i = 0; i < t->subscription_end_count; i++) {
@@ -605,6 +607,8 @@ static pawl_code check_rows(pw_commit_item *item)
     }
     if (t->fault && t->fault->visit > INT64_MAX)
         return refuse(item, "a visit is beyond 63 bits");
+    if (!pw_store_fits(t->resolution, 0, 64))
+        return refuse(item, "a resolution must have at most 64 bytes and no NUL");
     return PAWL_OK;
 }
 

@@ -194,7 +194,8 @@ typedef struct pw_commit_item {
     pawl_code code;       /* out: PAWL_OK; PAWL_BUSY: see fenced; PAWL_CONFLICT: lost the race, the instance exists already, or its command
                            * has had its effect (inbox), or the message it takes was taken before; else this item is poison: PAWL_INVALID: a row
                            * that the store refuses; PAWL_CORRUPT: it ends or changes a bookmark, or ends a call or subscription, that
-                           * is not there, subscribes without an open bookmark for messages, or takes a message that
+                           * is not there, sends a request again, or closes an incident, that is not
+                           * there, subscribes without an open bookmark for messages, or takes a message that
                            * was not delivered. Nothing of an item that is not PAWL_OK was written, the others went on */
     pawl_error error;     /* out: if code is not PAWL_OK */
 } pw_commit_item;
@@ -202,7 +203,8 @@ typedef struct pw_commit_item {
 /* One transaction, one fsync. The guarded write of each item runs first; its other writes happen only if it won; what
  * ends comes before what begins, so a subscription may be replaced. The end of a bookmark ends all subscriptions of its
  * visit, the end of the instance all of its, and all bookmarks that are open then; but FAULTED with an open incident is no
- * end of these: what waits goes on waiting. `resolution` closes the open rows of `fault`. An item that fails by itself (a constraint) is undone alone, with its code set. Not PAWL_OK: the outcome of all is
+ * end of these: what waits goes on waiting. It is open if the step brings a `fault`, or if one was open and the step has no
+ * `resolution`, which closes all that were (and is PAWL_CORRUPT if none was). An item that fails by itself (a constraint) is undone alone, with its code set. Not PAWL_OK: the outcome of all is
  * unknown (PAWL_IO), or nothing was written (others). At most one item per instance in a batch. */
 PAWL_CHECK pawl_code pw_store_commit(pw_store *store, pw_commit_item *items, size_t count, pawl_error *err);
 
@@ -257,7 +259,7 @@ PAWL_CHECK pawl_code pw_store_instance_count(pw_store *store, const pw_instance_
 
 /* Deletes an instance that has ended, and everything that belongs to it, in one transaction. A message that it has taken
  * stays taken; one that it was to get and never took is NEW again, if nobody else has it. PAWL_NOT_FOUND; PAWL_STATE: it
- * has not ended; PAWL_CONFLICT: its token is another than `token` (0: any). */
+ * has not ended, or has an open incident; PAWL_CONFLICT: its token is another than `token` (0: any). */
 PAWL_CHECK pawl_code pw_store_instance_delete(pw_store *store, pw_str id, uint64_t token, pawl_error *err);
 
 /* Living instances of these partitions whose wake_at is <= until, by wake_at, then id; behind (after_ms, after_id). For
@@ -328,7 +330,7 @@ typedef struct pw_bookmark_filter {
     pw_str after;         /* cursor of the page before; empty: first */
     uint32_t limit;       /* 1 to PW_PAGE_MAX */
 } pw_bookmark_filter;
-/* Open bookmarks of living instances. Of user tasks (by kind, or with a person): by priority (higher first), due date (none
+/* Open bookmarks, of living instances and of those with an open incident. Of user tasks (by kind, or with a person): by priority (higher first), due date (none
  * last), creation; else by creation; then by instance, visit, key. Each once. What a page costs does not grow with bookmarks
  * that the filter leaves out by kind, instance or person. */
 PAWL_CHECK pawl_code pw_store_open_bookmarks(pw_store *store, const pw_bookmark_filter *filter, pw_open_bookmark **out,

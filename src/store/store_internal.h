@@ -17,6 +17,13 @@ typedef struct pw_open_place {
     pw_str key;
 } pw_open_place;
 
+/* A place in a list of incidents. */
+typedef struct pw_incident_place {
+    int64_t created_ms;
+    pw_str instance;
+    uint64_t step;
+} pw_incident_place;
+
 /* The functions of store.h, without the store's prefix. Arguments are checked by store.c before. */
 typedef struct pw_store_ops {
     void (*close)(pw_store *store);
@@ -78,12 +85,26 @@ typedef struct pw_store_ops {
                                 size_t *count, pw_arena *arena, pawl_error *err);
     pawl_code (*calls)(pw_store *store, pw_str instance, bool pending_only, pw_call_row **out,
                        size_t *count, pw_arena *arena, pawl_error *err);
+    pawl_code (*call_get)(pw_store *store, pw_str instance, pw_str key, pw_call_row *out,
+                          pw_arena *arena, pawl_error *err);
     /* Behind (step, ordinal). */
     pawl_code (*outbox)(pw_store *store, pw_str instance, int64_t step, int64_t ordinal,
                         uint32_t limit, pw_outbox_row **out, size_t *count, pw_arena *arena,
                         pawl_error *err);
     pawl_code (*faults)(pw_store *store, pw_str instance, pw_fault_row **out, size_t *count,
                         pw_arena *arena, pawl_error *err);
+    /* Up to `limit` behind a place. */
+    pawl_code (*incidents)(pw_store *store, const pw_incident_filter *filter,
+                           const pw_incident_place *behind, uint32_t limit, pw_incident_row **out,
+                           size_t *count, pw_arena *arena, pawl_error *err);
+    pawl_code (*incident_get)(pw_store *store, pw_str instance, uint64_t step, pw_incident_row *out,
+                              pw_arena *arena, pawl_error *err);
+    pawl_code (*breakers)(pw_store *store, pw_breaker_record **out, size_t *count, pw_arena *arena,
+                          pawl_error *err);
+    pawl_code (*breaker_get)(pw_store *store, pw_str service, pw_breaker_record *out, bool *found,
+                             pw_arena *arena, pawl_error *err);
+    pawl_code (*breaker_set)(pw_store *store, const pw_breaker_record *record, bool *won,
+                             pawl_error *err);
     pawl_code (*inbox_put)(pw_store *store, const pw_inbox_row *row, pawl_error *err);
     pawl_code (*inbox_get)(pw_store *store, pw_str target, pw_str key, pw_inbox_row *out,
                            pw_arena *arena, pawl_error *err);
@@ -162,6 +183,8 @@ pawl_code pw_store_lost_race(pw_commit_item *item,
 pawl_code pw_store_bookmark_not_open(pw_commit_item *item, const pw_bookmark_end *end);
 pawl_code pw_store_bookmark_not_there(pw_commit_item *item, const pw_bookmark_change *change);
 pawl_code pw_store_no_such_call(pw_commit_item *item, const pw_call_outcome *outcome);
+pawl_code pw_store_no_such_request(pw_commit_item *item, const pw_call_intent *intent);
+pawl_code pw_store_no_open_incident(pw_commit_item *item);
 pawl_code pw_store_no_such_subscription(pw_commit_item *item, const pw_subscription_end *end);
 /* Its visit has no open bookmark for messages: PAWL_CORRUPT. */
 pawl_code pw_store_nothing_listens(pw_commit_item *item, const pw_subscription *subscription);
@@ -177,6 +200,8 @@ pawl_code pw_store_no_version(pawl_error *err, pw_str name, pw_str version);
 pawl_code pw_store_definition_conflict(pawl_error *err, const pw_definition *definition);
 pawl_code pw_store_inbox_conflict(pawl_error *err, const pw_inbox_row *row);
 pawl_code pw_store_not_ended(pawl_error *err, pw_str id);
+pawl_code pw_store_open_incident(pawl_error *err, pw_str id);
+pawl_code pw_store_no_incident(pawl_error *err, pw_str instance, uint64_t step);
 pawl_code pw_store_moved_on(pawl_error *err, pw_str id, uint64_t token);
 pawl_code pw_store_principal_conflict(pawl_error *err, pw_str id);
 pawl_code pw_store_no_token(pawl_error *err);
@@ -203,6 +228,24 @@ static inline bool pw_store_fits(pw_str s, size_t min, size_t max)
     return s.len >= min && s.len <= max && (s.len == 0 || !memchr(s.ptr, '\0', s.len));
 }
 
+static inline pw_str pw_store_actor_of(const pw_commit_item *item)
+{
+    return item->actor.len ? item->actor : PW_LIT("system");
+}
+
+/* Everything that the instance waits for ends with this step. `open`: an incident of it was, before; looked at only of what
+ * has faulted and says neither that there is a new one nor that it is over (pw_store_must_look). */
+static inline bool pw_store_must_look(const pw_transition *t)
+{
+    return t->status == PW_FAULTED && !t->fault && t->resolution.len == 0;
+}
+
+static inline bool pw_store_ends_all(const pw_transition *t, bool open)
+{
+    return pw_status_ended(t->status) &&
+           !(t->status == PW_FAULTED && (t->fault || (open && t->resolution.len == 0)));
+}
+
 /* ---- labels and people, out of the JSON in which a step gives them */
 
 /* The labels of a new instance. False: `arena` has failed; what is no object of strings refuses the
@@ -212,6 +255,10 @@ bool pw_store_labels(pw_label **out, size_t *count, pw_commit_item *item, pw_are
  * for their groups, "*" if it names nobody; somebody may be there twice. Of what is no user task:
  * 0. False: `arena` has failed. */
 bool pw_store_who(pw_str **out, size_t *count, const pw_bookmark *bookmark, pw_arena *arena);
+
+/* Newest first. */
+int pw_store_incident_cmp(const pw_incident_place *a, const pw_incident_place *b);
+pw_incident_place pw_store_incident_place(const pw_incident_row *row);
 
 pw_open_place pw_store_place_of(const pw_open_bookmark *open, bool tasks);
 int pw_store_place_cmp(const pw_open_place *a, const pw_open_place *b);

@@ -406,6 +406,7 @@ static void have_ended(fixture *f, const char *id)
     };
     EXPECT_OK(pw_store_inbox_put(f->store, &pending, &f->err), f->err);
     t = transition(PW_CANCELLED, PW_WAKE_NEVER, "{}");
+    t.resolution = S("cancelled");
     step(f, id, 1, &t, 2000);
 }
 

@@ -788,8 +788,8 @@ TEST(sqlite, a_row_that_is_there_already_refuses_the_step_that_brings_it)
 {
     static const char *const rows[] = {
         "INSERT INTO step VALUES ('i1', 2, 'drive', 1, 'another', NULL, 0, 0, '[]')",
-        "INSERT INTO fault (instance, step, task, visit, kind, class, attempt, decision, action, "
-        "error, created_ms) VALUES ('i1', 2, 'another', 1, 'k', 'c', 1, 'd', 'a', '{}', 1)",
+        "INSERT INTO fault (instance, step, name, task, visit, kind, class, attempt, decision, "
+        "action, error, created_ms) VALUES ('i1', 2, 'order', 'another', 1, 'k', 'c', 1, 'd', 'a', '{}', 1)",
         "INSERT INTO outbox VALUES ('i1', 2, 1, 'another', 's', 1, '{}')",
         "INSERT INTO bookmark (instance, visit, key, kind, task, created_ms) VALUES ('i1', 1, 'k', "
         "'timer', 'another', 1)",

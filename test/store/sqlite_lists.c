@@ -1,4 +1,4 @@
-/* sqlite_lists.c - labels, tasks of people, deletion, tokens and requests in a SQLite store: what
+/* sqlite_lists.c - labels, tasks of people, incidents, deletion, tokens and requests in a SQLite store: what
  * each costs, however much else there is; and a disk that fills up or fails, memory that runs out,
  * rows that are damaged. */
 #include <unistd.h>
@@ -78,6 +78,52 @@ TEST(lists, a_step_writes_labels_tasks_and_claims_only_where_there_are_some)
     bookmark.visit = 3;
     EXPECT_INT(statements_of_step("i2", 1, &opens), 4 + 1 + 3);
     EXPECT_INT(statements_of_step("i2", 2, &plain), 5 + 2); /* ends what is open */
+    fixture_done(&f);
+}
+
+static pw_fault fault_of(const char *kind, const char *class_, const char *task)
+{
+    return (pw_fault){ .task = S(task),
+                       .kind = S(kind),
+                       .class_ = S(class_),
+                       .decision = S("incident"),
+                       .action = S("look"),
+                       .error = S("{}") };
+}
+
+TEST(lists, a_step_pays_for_attempts_and_incidents_only_where_there_are_some)
+{
+    begin();
+    pw_transition t = transition(PW_WAITING, 5000, "{}");
+    pw_call_intent call = { .task = S("/"),
+                            .visit = 1,
+                            .kind = S("http"),
+                            .endpoint = S("x"),
+                            .method = S("GET"),
+                            .request = S("{}"),
+                            .key = S("k") };
+    t.calls = &call;
+    t.call_count = 1;
+    EXPECT_INT(statements_of_step("i1", 0, &t), 4 + 1);
+    pw_call_outcome failed = { .visit = 1, .key = S("k"), .state = PW_CALL_FAILED };
+    call.again = true;
+    call.request = S("");
+    t.outcomes = &failed;
+    t.outcome_count = 1;
+    EXPECT_INT(statements_of_step("i1", 1, &t), 4 + 2); /* the failure and the next attempt */
+    pw_fault fault = fault_of("activity-fault", "other", "/");
+    t = transition(PW_FAULTED, PW_WAKE_NEVER, "{}");
+    t.error = S("{}");
+    t.fault = &fault;
+    EXPECT_INT(statements_of_step("i1", 2, &t), 4 + 1);
+    t = transition(PW_FAULTED, PW_WAKE_NEVER, "{}");
+    EXPECT_INT(statements_of_step("i1", 3, &t), 4); /* a late result */
+    t = transition(PW_RUNNING, 0, "{}");
+    t.resolution = S("retried");
+    EXPECT_INT(statements_of_step("i1", 4, &t), 5 + 1); /* the status: one more try */
+    t = transition(PW_FAULTED, PW_WAKE_NEVER, "{}");
+    t.error = S("{}");
+    EXPECT_INT(statements_of_step("i1", 5, &t), 4 + 1); /* looks whether an incident is open */
     fixture_done(&f);
 }
 
@@ -222,6 +268,68 @@ TEST(lists, a_page_costs_the_same_however_much_else_there_is)
     fixture_done(&f);
 }
 
+/* So many more incidents of instances of their own, each later than those before. */
+static void have_incidents(unsigned first, unsigned count, const char *kind, const char *class_,
+                           const char *task, bool over)
+{
+    for (unsigned i = first; i < first + count; i++) {
+        char id[32];
+        (void)snprintf(id, sizeof id, "faulted-%u", i);
+        pw_fault fault = fault_of(kind, class_, task);
+        pw_transition t = transition(PW_FAULTED, PW_WAKE_NEVER, "{}");
+        t.fault = &fault;
+        step(&f, id, 0, &t, 1000 + i);
+        t = transition(PW_RUNNING, 0, "{}");
+        t.resolution = S("retried");
+        if (over)
+            step(&f, id, 1, &t, 5000 + i);
+    }
+}
+
+#define NEWEST_INCIDENTS                                                                           \
+    { 1, NULL, INT64_MAX }, { 2, "", 0 }, { 3, NULL, 0 }, { 4, NULL, 10 }, { 5, NULL, 0 }
+
+TEST(lists, a_page_of_open_incidents_costs_the_same_however_many_others_there_are)
+{
+    static const struct {
+        pw_sqlite_sql sql;
+        bound values[9];
+        unsigned rows;
+    } cases[] = {
+        { PW_SQLITE_SQL_INCIDENTS_OPEN, { NEWEST_INCIDENTS }, 10 },
+        { PW_SQLITE_SQL_INCIDENTS_OPEN_NAME, { NEWEST_INCIDENTS, { 9, "order", 0 } }, 10 },
+        { PW_SQLITE_SQL_INCIDENTS_OPEN_NAME, { NEWEST_INCIDENTS, { 9, "none", 0 } }, 0 },
+        { PW_SQLITE_SQL_INCIDENTS_OPEN_KIND, { NEWEST_INCIDENTS, { 10, "k", 0 } }, 3 },
+        { PW_SQLITE_SQL_INCIDENTS_OPEN_CLASS, { NEWEST_INCIDENTS, { 11, "c", 0 } }, 3 },
+        { PW_SQLITE_SQL_INCIDENTS_OPEN_TASK, { NEWEST_INCIDENTS, { 12, "/t", 0 } }, 3 },
+        { PW_SQLITE_SQL_INCIDENTS_OF, { NEWEST_INCIDENTS, { 6, "faulted-1", 0 } }, 1 },
+        { PW_SQLITE_SQL_INCIDENTS,
+          { { 1, NULL, INT64_MAX }, { 2, "", 0 }, { 3, NULL, 0 }, { 4, NULL, 10 }, { 5, NULL, 1 } },
+          10 },
+        { PW_SQLITE_SQL_INCIDENT_GET, { { 1, "faulted-1", 0 }, { 2, NULL, 1 } }, 1 },
+        { PW_SQLITE_SQL_FAULT_IS_OPEN, { { 1, "faulted-1", 0 } }, 1 },
+    };
+    int few[PW_LENGTH(cases)];
+    unsigned rows = 0;
+    begin();
+    have_incidents(0, 3, "k", "c", "/t", false);
+    have_incidents(3, 17, "other", "other", "/other", false);
+    for (size_t i = 0; i < PW_LENGTH(cases); i++) {
+        few[i] = steps_of(cases[i].sql, cases[i].values, &rows);
+        if (rows != cases[i].rows)
+            fail_msg("%s: %u rows", pw_sqlite_sql_name[cases[i].sql], rows);
+    }
+    have_incidents(20, 100, "other", "other", "/other", false);
+    have_incidents(120, 200, "k", "c", "/t", true);
+    for (size_t i = 0; i < PW_LENGTH(cases); i++) {
+        int many = steps_of(cases[i].sql, cases[i].values, &rows);
+        if (many != few[i] || rows != cases[i].rows)
+            fail_msg("%s: %d steps, %d among few; %u rows", pw_sqlite_sql_name[cases[i].sql], many,
+                     few[i], rows);
+    }
+    fixture_done(&f);
+}
+
 /* The lists of each of them are read to the page's end at most. */
 TEST(lists, a_page_of_a_person_is_read_in_one_transaction_that_ends_with_it)
 {
@@ -256,6 +364,16 @@ TEST(lists, a_page_of_a_person_is_read_in_one_transaction_that_ends_with_it)
 
 /* ---- the disk, and memory */
 
+static pawl_code set_breaker(void)
+{
+    const pw_breaker_record open = {
+        .service = S("api"), .state = PW_BREAKER_OPEN, .open_until_ms = 9000, .reason = S("down")
+    };
+    pw_breaker_record there;
+    bool won = false;
+    return pw_store_breaker_set(f.store, &open, &won, &there, &f.arena, &f.err);
+}
+
 /* One call after the other; those after the first two may be made again. */
 static pawl_code live(int call)
 {
@@ -280,6 +398,7 @@ static pawl_code live(int call)
     pw_commit_item item = item_of("i1", (uint64_t)call, &t, 1000);
     uint32_t deleted = 0;
     bool seen = false;
+    pw_fault fault = fault_of("activity-fault", "other", "/");
     switch (call) {
     case 0:
         item.create = &n;
@@ -291,33 +410,43 @@ static pawl_code live(int call)
         t.bookmark_change_count = 1;
         break;
     case 2:
+        t.status = PW_FAULTED;
+        t.fault = &fault;
+        break;
+    case 3:
+        t.resolution = S("retried");
+        break;
+    case 4:
         t.status = PW_CANCELLED; /* ends the task */
         item.inbox =
             (pw_inbox_use){ .key = S("request:k"), .kind = S("cancel"), .answer = S("{}") };
         break;
-    case 3:
-        return pw_store_principal_put(f.store, &token, &f.err);
-    case 4:
-        return pw_store_principal_revoke(f.store, S("t1"), S("root"), 5, &f.err);
     case 5:
-        return pw_store_request_put(f.store, S("ann"), S("k"), S("d"), 5, &seen, &f.err);
+        return pw_store_principal_put(f.store, &token, &f.err);
     case 6:
-        return pw_store_requests_expire(f.store, 9000, 9, &deleted, &f.err);
+        return pw_store_principal_revoke(f.store, S("t1"), S("root"), 5, &f.err);
     case 7:
-        return pw_store_answers_expire(f.store, 9000, 9, &deleted, &f.err);
+        return pw_store_request_put(f.store, S("ann"), S("k"), S("d"), 5, &seen, &f.err);
     case 8:
-        return pw_store_instance_delete(f.store, S("i1"), 3, &f.err);
+        return pw_store_requests_expire(f.store, 9000, 9, &deleted, &f.err);
+    case 9:
+        return pw_store_answers_expire(f.store, 9000, 9, &deleted, &f.err);
+    case 10:
+        return pw_store_instance_delete(f.store, S("i1"), 5, &f.err);
+    case 11:
+        return set_breaker();
     default:
         return PAWL_STATE;
     }
     pawl_code code = pw_store_commit(f.store, &item, 1, &f.err);
     return code == PAWL_OK ? item.code : code;
 }
-enum { CALLS = 9 };
+enum { CALLS = 12 };
 
-/* Whose task, labels, token, answers and instance there are after so many calls. */
+/* Whose task, labels, token, answers and instance there are after so many calls, an incident, open or over, and a breaker. */
 static const char *const lives[CALLS + 1] = {
-    "", "g L I", "a L I", "L A I", "L A I T", "L A I R", "L A I R Q", "L A I R", "L I R", "R",
+    "",          "g L I",     "a L I",       "a L I F",   "a L I f", "L A I f", "L A I f T",
+    "L A I f R", "L A I f R Q", "L A I f R", "L I f R", "R",       "R B",
 };
 
 static bool has_task(const char *person, const char *group)
@@ -361,13 +490,16 @@ static bool is_after(int calls)
     bool answered =
         pw_store_inbox_get(f.store, S("i1"), S("request:k"), &answer, &f.arena, &f.err) == PAWL_OK;
     bool known = pw_store_principal_get(f.store, S("d1"), &token, &f.arena, &f.err) == PAWL_OK;
-    (void)snprintf(text, sizeof text, "%s%s%s%s%s%s%s", has_task("x", "g") ? "g " : "",
+    (void)snprintf(text, sizeof text, "%s%s%s%s%s%s%s%s%s%s", has_task("x", "g") ? "g " : "",
                    has_task("ann", "x") ? "a " : "", found ? "L " : "", answered ? "A " : "",
                    table_count("SELECT count(*) FROM instance") ? "I " : "",
+                   table_count("SELECT count(*) FROM fault WHERE resolved_ms IS NULL") ? "F " : "",
+                   table_count("SELECT count(*) FROM fault WHERE resolved_ms IS NOT NULL") ? "f " : "",
                    !known                  ? ""
                    : token.revoked_ms >= 0 ? "R "
                                            : "T ",
-                   table_count("SELECT count(*) FROM request") ? "Q " : "");
+                   table_count("SELECT count(*) FROM request") ? "Q " : "",
+                   table_count("SELECT count(*) FROM breaker WHERE epoch = 1") ? "B " : "");
     size_t len = strlen(text);
     if (len > 0)
         text[len - 1] = '\0';
@@ -376,7 +508,7 @@ static bool is_after(int calls)
         EXPECT_INT(
             table_count("SELECT (SELECT count(*) FROM label) + (SELECT count(*) FROM bookmark) + "
                         "(SELECT count(*) FROM bookmark_person) + (SELECT count(*) FROM step) + "
-                        "(SELECT count(*) FROM inbox)"),
+                        "(SELECT count(*) FROM inbox) + (SELECT count(*) FROM fault)"),
             0);
     return is;
 }
@@ -451,7 +583,8 @@ TEST(lists, memory_that_runs_out_inside_sqlite_leaves_all_of_a_call_or_nothing)
 
 TEST(lists, a_damaged_row_is_named)
 {
-    static const char persons[] = "person", plain[] = "plain", count[] = "count";
+    static const char persons[] = "person", plain[] = "plain", count[] = "count",
+                      incident[] = "incident", breaker[] = "breaker";
     static const struct {
         const char *how, *change, *message;
     } cases[] = {
@@ -465,10 +598,24 @@ TEST(lists, a_damaged_row_is_named)
           "table bookmark_person, row 'u:u0': its visit is negative" },
         { count, "UPDATE instance SET status = 'lost'",
           "table instance, row 'lost': its status is none that this program knows" },
+        { incident, "UPDATE fault SET visit = -1",
+          "table fault, row 'faulted-0': its visit is negative" },
+        { incident, "UPDATE fault SET attempt = 4294967296",
+          "table fault, row 'faulted-0': its attempt is out of range" },
+        { incident, "UPDATE instance SET status = 'lost'",
+          "table instance, row 'faulted-0': its status is none that this program knows" },
+        { breaker, "UPDATE breaker SET state = 'ajar'",
+          "table breaker, row 'api': its state is none that this program knows" },
+        { breaker, "UPDATE breaker SET epoch = -1",
+          "table breaker, row 'api': its epoch is negative" },
+        { breaker, "UPDATE breaker SET forced = 'ajar'",
+          "table breaker, row 'api': it is forced to what this program does not know" },
     };
     for (size_t i = 0; i < PW_LENGTH(cases); i++) {
         begin();
         have_others(0, 1);
+        have_incidents(0, 1, "k", "c", "/t", false);
+        (void)set_breaker();
         pw_store_close(f.store);
         sqlite3 *db = NULL;
         char sql[256];
@@ -482,13 +629,21 @@ TEST(lists, a_damaged_row_is_named)
                                             .limit = 9 };
         const pw_instance_filter any = { .limit = 9 };
         uint64_t counts[PW_STATUS_COUNT];
+        const pw_incident_filter incidents = { .limit = 9 };
         pw_open_bookmark *rows = NULL;
+        pw_incident_row *faults = NULL;
+        pw_breaker_record *breakers = NULL;
         size_t got = 0;
         pw_str next;
-        pawl_code code =
-            cases[i].how == count
-                ? pw_store_instance_count(f.store, &any, counts, &f.err)
-                : pw_store_open_bookmarks(f.store, &filter, &rows, &got, &next, &f.arena, &f.err);
+        pawl_code code = PAWL_OK;
+        if (cases[i].how == count)
+            code = pw_store_instance_count(f.store, &any, counts, &f.err);
+        else if (cases[i].how == incident)
+            code = pw_store_incidents(f.store, &incidents, &faults, &got, &next, &f.arena, &f.err);
+        else if (cases[i].how == breaker)
+            code = pw_store_breakers(f.store, &breakers, &got, &f.arena, &f.err);
+        else
+            code = pw_store_open_bookmarks(f.store, &filter, &rows, &got, &next, &f.arena, &f.err);
         EXPECT_INT(code, PAWL_CORRUPT);
         EXPECT_CONTAINS(f.err.message, cases[i].message);
         fixture_done(&f);

@@ -171,6 +171,8 @@ static pawl_code delete_instance(pw_memory *m, pw_str id, uint64_t token, pawl_e
         return pw_store_moved_on(err, id, token);
     if (!pw_status_ended(row->status))
         return pw_store_not_ended(err, id);
+    if (pw_mem_fault_is_open(in))
+        return pw_store_open_incident(err, id);
     bool good = pw_mem_deliveries_forget(m, in) && forget_inbox(m, id) &&
                 pw_mem_remove(m, &m->instances, at);
     return good ? PAWL_OK : pw_no_memory(err);

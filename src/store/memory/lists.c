@@ -38,7 +38,8 @@ const pw_mem_shape pw_mem_outbox_shape =
 const pw_mem_shape pw_mem_fault_shape =
     SHAPE(pw_fault_row, IN(pw_fault_row, fault.task), IN(pw_fault_row, fault.kind),
           IN(pw_fault_row, fault.error), IN(pw_fault_row, fault.class_),
-          IN(pw_fault_row, fault.decision), IN(pw_fault_row, fault.action));
+          IN(pw_fault_row, fault.decision), IN(pw_fault_row, fault.action),
+          IN(pw_fault_row, resolved_by), IN(pw_fault_row, resolution));
 const pw_mem_shape pw_mem_inbox_shape =
     SHAPE(pw_inbox_row, IN(pw_inbox_row, target), IN(pw_inbox_row, key), IN(pw_inbox_row, kind),
           IN(pw_inbox_row, payload), IN(pw_inbox_row, actor), IN(pw_inbox_row, answer));

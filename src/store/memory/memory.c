@@ -110,7 +110,7 @@ static bool put_step(pw_memory *m, pw_mem_instance *in, const pw_commit_item *it
                         .epoch = item->epoch,
                         .nonce = item->nonce,
                         .event = pw_str_of(pw_event_name(item->event)),
-                        .actor = item->actor.len ? item->actor : PW_LIT("system"),
+                        .actor = pw_store_actor_of(item),
                         .correlation = item->correlation.len ? item->correlation
                                                              : pw_mem_row_of(in)->correlation,
                         .at_ms = item->now_ms,
@@ -173,7 +173,7 @@ static bool end_call(pw_memory *m, pw_mem_instance *in, pw_commit_item *item,
     return pw_mem_replace(m, &in->calls, at, pw_mem_row_new(&pw_mem_call_shape, &row));
 }
 
-static bool put_call(pw_memory *m, pw_mem_instance *in, const pw_commit_item *item,
+static bool put_call(pw_memory *m, pw_mem_instance *in, pw_commit_item *item,
                      const pw_call_intent *c)
 {
     bool found = false;
@@ -183,6 +183,17 @@ static bool put_call(pw_memory *m, pw_mem_instance *in, const pw_commit_item *it
                         .attempts = 1,
                         .created_ms = item->now_ms,
                         .ended_ms = -1 };
+    row.intent.resilience = NULL; /* the program's, which may go */
+    if (c->again) {
+        if (!found) {
+            (void)pw_store_no_such_request(item, c);
+            return true;
+        }
+        row.intent = ((const pw_call_row *)in->calls.items[at])->intent;
+        row.intent.visit = c->visit;
+        row.intent.attempt = c->attempt;
+        row.intent.timeout_ms = c->timeout_ms;
+    }
     if (found) {
         const pw_call_row *before = in->calls.items[at];
         row.attempts = before->attempts + 1;
@@ -209,15 +220,6 @@ static bool put_outbox(pw_memory *m, pw_mem_instance *in, pw_commit_item *item,
                           .event = *event,
                           .created_ms = item->now_ms };
     return pw_mem_put(m, &in->outbox, at, pw_mem_row_new(&pw_mem_outbox_shape, &row));
-}
-
-static bool put_fault(pw_memory *m, pw_mem_instance *in, const pw_commit_item *item,
-                      const pw_fault *fault)
-{
-    pw_fault_row row = {
-        .sequence = item->token + 1, .fault = *fault, .open = true, .created_ms = item->now_ms
-    };
-    return pw_mem_put(m, &in->faults, in->faults.count, pw_mem_row_new(&pw_mem_fault_shape, &row));
 }
 
 static bool use_inbox(pw_memory *m, pw_commit_item *item)
@@ -269,7 +271,8 @@ static bool write_item(pw_memory *m, pw_commit_item *item)
     if (!good || item->code != PAWL_OK)
         return good;
     good = put_step(m, in, item);
-    if (good && pw_status_ended(t->status))
+    bool ends = pw_store_ends_all(t, pw_mem_fault_is_open(in));
+    if (good && ends)
         good = pw_mem_subscriptions_end_all(m, in);
     for (size_t i = 0; good && i < t->payload_count; i++)
         good = put_payload(m, in, &t->payloads[i]);
@@ -287,7 +290,7 @@ static bool write_item(pw_memory *m, pw_commit_item *item)
         good = pw_mem_bookmark_change(m, in, item, &t->bookmark_changes[i]);
     for (size_t i = 0; good && item->code == PAWL_OK && i < t->bookmark_end_count; i++)
         good = pw_mem_bookmark_end(m, in, item, &t->bookmark_ends[i]);
-    if (good && item->code == PAWL_OK && pw_status_ended(t->status))
+    if (good && item->code == PAWL_OK && ends)
         good = pw_mem_bookmarks_end_all(m, in, item);
     for (size_t i = 0; good && item->code == PAWL_OK && i < t->subscription_count; i++)
         good = pw_mem_subscription_put(m, in, item, &t->subscriptions[i]);
@@ -297,8 +300,10 @@ static bool write_item(pw_memory *m, pw_commit_item *item)
         good = put_call(m, in, item, &t->calls[i]);
     for (size_t i = 0; good && item->code == PAWL_OK && i < t->event_count; i++)
         good = put_outbox(m, in, item, &t->events[i]);
+    if (good && item->code == PAWL_OK && t->resolution.len > 0)
+        good = pw_mem_faults_resolve(m, in, item);
     if (good && item->code == PAWL_OK && t->fault)
-        good = put_fault(m, in, item, t->fault);
+        good = pw_mem_fault_put(m, in, item, t->fault);
     if (good && item->code == PAWL_OK && item->inbox.key.ptr)
         good = use_inbox(m, item);
     for (size_t i = 0; good && item->code == PAWL_OK && i < t->message_count; i++)
@@ -518,7 +523,8 @@ static void data_free(pw_memory *m)
 {
     pw_mem_list *all[] = { &m->definitions,   &m->instances,    &m->inbox,           &m->messages,
                            &m->message_names, &m->message_keys, &m->message_keys_of, &m->matchers,
-                           &m->subscriptions, &m->deliveries,   &m->principals,      &m->requests };
+                           &m->subscriptions, &m->deliveries,   &m->principals,      &m->requests,
+                           &m->breakers };
     for (size_t i = 0; i < PW_LENGTH(all); i++) {
         for (size_t j = 0; j < all[i]->count; j++)
             pw_mem_item_free(m, all[i], all[i]->items[j]);
@@ -577,8 +583,14 @@ static const pw_store_ops memory_ops = {
     .bookmark_by_key = pw_memory_bookmark_by_key,
     .open_bookmarks = pw_memory_open_bookmarks,
     .calls = pw_memory_calls,
+    .call_get = pw_memory_call_get,
     .outbox = pw_memory_outbox,
     .faults = pw_memory_faults,
+    .incidents = pw_memory_incidents,
+    .incident_get = pw_memory_incident_get,
+    .breakers = pw_memory_breakers,
+    .breaker_get = pw_memory_breaker_get,
+    .breaker_set = pw_memory_breaker_set,
     .inbox_put = memory_inbox_put,
     .inbox_get = pw_memory_inbox_get,
     .inbox_pending = pw_memory_inbox_pending,

@@ -1,6 +1,6 @@
 /* memory_internal.h - the memory store's rows, lists and transactions (lists.c), its nodes and
- * partitions (lease.c), its instances (instances.c), bookmarks (bookmarks.c), tokens and requests
- * (identity.c), messages (messages.c), its reads (read.c, reading.h). */
+ * partitions (lease.c), its instances (instances.c), bookmarks (bookmarks.c), incidents and
+ * breakers (faults.c), tokens and requests (identity.c), messages (messages.c), its reads (read.c, reading.h). */
 #ifndef PW_MEMORY_INTERNAL_H
 #define PW_MEMORY_INTERNAL_H
 
@@ -62,7 +62,7 @@ typedef struct pw_mem_instance {
     pw_mem_list bookmarks; /* by (visit, key) */
     pw_mem_list calls;     /* by key */
     pw_mem_list outbox;    /* by (step, ordinal) */
-    pw_mem_list faults;
+    pw_mem_list faults; /* by step */
     pw_mem_list subscriptions; /* by (visit, ordinal) */
     pw_mem_list deliveries;    /* not yet taken, by (number, visit) */
 } pw_mem_instance;
@@ -107,6 +107,7 @@ typedef struct pw_memory {
     pw_mem_list deliveries;      /* by (number, instance, visit) */
     pw_mem_list principals;      /* in the order in which they came */
     pw_mem_list requests;        /* by (actor, key) */
+    pw_mem_list breakers;        /* by service */
     pw_mem_change *changes;      /* of the transaction */
     size_t change_count, change_room;
     pw_store_counts counts;
@@ -275,6 +276,28 @@ pawl_code pw_memory_open_bookmarks(pw_store *base, const pw_bookmark_filter *fil
                                    size_t people_count, uint32_t limit, pw_open_bookmark **out,
                                    size_t *count, pw_arena *arena, pawl_error *err);
 
+/* ---- faults.c: rows of a step; false: out of memory; the verdict is in item->code */
+
+bool pw_mem_fault_put(pw_memory *m, pw_mem_instance *in, const pw_commit_item *item,
+                      const pw_fault *fault);
+bool pw_mem_faults_resolve(pw_memory *m, pw_mem_instance *in, pw_commit_item *item);
+bool pw_mem_fault_is_open(const pw_mem_instance *in);
+
+pawl_code pw_memory_faults(pw_store *base, pw_str id, pw_fault_row **out, size_t *count,
+                           pw_arena *arena, pawl_error *err);
+pawl_code pw_memory_incidents(pw_store *base, const pw_incident_filter *filter,
+                              const pw_incident_place *behind, uint32_t limit,
+                              pw_incident_row **out, size_t *count, pw_arena *arena,
+                              pawl_error *err);
+pawl_code pw_memory_incident_get(pw_store *base, pw_str instance, uint64_t step,
+                                 pw_incident_row *out, pw_arena *arena, pawl_error *err);
+pawl_code pw_memory_breakers(pw_store *base, pw_breaker_record **out, size_t *count,
+                             pw_arena *arena, pawl_error *err);
+pawl_code pw_memory_breaker_get(pw_store *base, pw_str service, pw_breaker_record *out, bool *found,
+                                pw_arena *arena, pawl_error *err);
+pawl_code pw_memory_breaker_set(pw_store *base, const pw_breaker_record *record, bool *won,
+                                pawl_error *err);
+
 /* ---- identity.c */
 
 pawl_code pw_memory_principal_put(pw_store *base, const pw_principal *principal, pawl_error *err);
@@ -313,10 +336,10 @@ pawl_code pw_memory_payload_get(pw_store *base, pw_str id, pw_str digest, pw_str
                                 pw_arena *arena, pawl_error *err);
 pawl_code pw_memory_calls(pw_store *base, pw_str id, bool pending_only, pw_call_row **out,
                           size_t *count, pw_arena *arena, pawl_error *err);
+pawl_code pw_memory_call_get(pw_store *base, pw_str id, pw_str key, pw_call_row *out,
+                             pw_arena *arena, pawl_error *err);
 pawl_code pw_memory_outbox(pw_store *base, pw_str id, int64_t step, int64_t ordinal, uint32_t limit,
                            pw_outbox_row **out, size_t *count, pw_arena *arena, pawl_error *err);
-pawl_code pw_memory_faults(pw_store *base, pw_str id, pw_fault_row **out, size_t *count,
-                           pw_arena *arena, pawl_error *err);
 pawl_code pw_memory_inbox_get(pw_store *base, pw_str target, pw_str key, pw_inbox_row *out,
                               pw_arena *arena, pawl_error *err);
 pawl_code pw_memory_inbox_pending(pw_store *base, uint64_t partitions, uint32_t limit,

@@ -172,6 +172,18 @@ pawl_code pw_memory_calls(pw_store *base, pw_str id, bool pending_only, pw_call_
     return give(m, &r, out, count, err);
 }
 
+pawl_code pw_memory_call_get(pw_store *base, pw_str id, pw_str key, pw_call_row *out,
+                             pw_arena *arena, pawl_error *err)
+{
+    pw_memory *m = pw_memory_of(base);
+    bool found = false;
+    pthread_mutex_lock(&m->lock);
+    const pw_mem_instance *in = pw_mem_instance_of(m, id);
+    size_t at = in ? pw_mem_find(&in->calls, pw_mem_compare_call, &key, &found) : 0;
+    return give_one(m, &pw_mem_call_shape, out, found ? in->calls.items[at] : NULL, "call", key,
+                    arena, err);
+}
+
 pawl_code pw_memory_outbox(pw_store *base, pw_str id, int64_t step, int64_t ordinal, uint32_t limit,
                            pw_outbox_row **out, size_t *count, pw_arena *arena, pawl_error *err)
 {
@@ -184,18 +196,6 @@ pawl_code pw_memory_outbox(pw_store *base, pw_str id, int64_t step, int64_t ordi
         if (pw_mem_compare_outbox(in->outbox.items[i], &after) > 0)
             (void)add(&r, in->outbox.items[i]);
     }
-    return give(m, &r, out, count, err);
-}
-
-pawl_code pw_memory_faults(pw_store *base, pw_str id, pw_fault_row **out, size_t *count,
-                           pw_arena *arena, pawl_error *err)
-{
-    pw_memory *m = pw_memory_of(base);
-    rows r = { .shape = &pw_mem_fault_shape, .arena = arena };
-    pthread_mutex_lock(&m->lock);
-    const pw_mem_instance *in = pw_mem_instance_of(m, id);
-    for (size_t i = 0; in && i < in->faults.count; i++)
-        (void)add(&r, in->faults.items[i]);
     return give(m, &r, out, count, err);
 }
 

@@ -186,9 +186,9 @@ static int create_instance(pw_sqlite *store, const pw_commit_item *item, int *ch
     return pw_sqlite_write(store, &q, changes);
 }
 
-/* *open: how many bookmarks it has, if it ends. */
+/* *left: bookmarks that are open may end with it. */
 static int save_instance(pw_sqlite *store, const pw_commit_item *item, pw_sqlite_sql sql,
-                         int *changes, size_t *open)
+                         int *changes, bool *left)
 {
     const pw_transition *t = item->transition;
     pw_query q = pw_query_begin(&store->writer, sql);
@@ -210,25 +210,52 @@ static int save_instance(pw_sqlite *store, const pw_commit_item *item, pw_sqlite
     bool saved = false;
     int rc = pw_sqlite_write_returning(store, &q, &has, &saved);
     *changes = saved ? 1 : 0;
-    *open = (size_t)(has / 2);
+    *left = (size_t)(has / 2) + t->bookmark_count > t->bookmark_end_count;
     return rc == SQLITE_OK && has % 2 ? pw_sqlite_subscriptions_end_all(store, item) : rc;
 }
 
-/* The write that decides who was first. */
-static int guarded_write(pw_sqlite *store, pw_commit_item *item, size_t *open)
+/* Whether all that it waits for ends with this step. */
+static int look_at_end(pw_sqlite *store, const pw_commit_item *item, bool *ends)
 {
+    bool open = false;
+    int rc = SQLITE_OK;
+    if (pw_store_must_look(item->transition))
+        rc = pw_sqlite_fault_is_open(store, item->instance, &open);
+    *ends = pw_store_ends_all(item->transition, open);
+    return rc;
+}
+
+/* A step that leaves status and wake_at as they are: of what has ended, only the end of an incident lets go of what waits,
+ * and what is opened after the end is closed at once. */
+static int save_same(pw_sqlite *store, const pw_commit_item *item, int *changes, bool *left)
+{
+    const pw_transition *t = item->transition;
+    int rc = save_instance(store, item, PW_SQLITE_SQL_INSTANCE_SAVE_SAME, changes, left);
+    if (rc != SQLITE_OK || *changes == 0 || !pw_status_ended(t->status) ||
+        (t->resolution.len == 0 && t->bookmark_count <= t->bookmark_end_count))
+        return rc;
+    rc = look_at_end(store, item, left);
+    return rc == SQLITE_OK && *left ? pw_sqlite_subscriptions_end_all(store, item) : rc;
+}
+
+/* The write that decides who was first. */
+static int guarded_write(pw_sqlite *store, pw_commit_item *item, bool *left)
+{
+    const pw_transition *t = item->transition;
     int changes = 0, rc = SQLITE_OK;
+    bool ends = false;
     if (item->create) {
         rc = create_instance(store, item, &changes);
+        *left = pw_store_ends_all(t, false) && t->bookmark_count > t->bookmark_end_count;
     } else {
-        const pw_transition *t = item->transition;
         if (t->output.len == 0 && t->error.len == 0)
-            rc = save_instance(store, item, PW_SQLITE_SQL_INSTANCE_SAVE_SAME, &changes, open);
+            rc = save_same(store, item, &changes, left);
+        if (rc == SQLITE_OK && changes == 0)
+            rc = look_at_end(store, item, &ends);
         if (rc == SQLITE_OK && changes == 0)
             rc = save_instance(store, item,
-                               pw_status_ended(t->status) ? PW_SQLITE_SQL_INSTANCE_END
-                                                          : PW_SQLITE_SQL_INSTANCE_SAVE,
-                               &changes, open);
+                               ends ? PW_SQLITE_SQL_INSTANCE_END : PW_SQLITE_SQL_INSTANCE_SAVE,
+                               &changes, left);
     }
     if (rc == SQLITE_OK && changes == 0)
         (void)pw_store_lost_race(item, item->create != NULL);
@@ -243,7 +270,7 @@ static int put_step(pw_sqlite *store, const pw_commit_item *item)
     pw_bind_int(&q, 2, (int64_t)item->token + 1);
     pw_bind_text(&q, 3, pw_str_of(pw_event_name(item->event)));
     pw_bind_int(&q, 4, item->now_ms);
-    pw_bind_text(&q, 5, item->actor.len ? item->actor : PW_LIT("system"));
+    pw_bind_text(&q, 5, pw_store_actor_of(item));
     pw_bind_text(&q, 6, entries.len ? entries : PW_LIT("[]"));
     pw_bind_int(&q, 7, (int64_t)item->epoch);
     pw_bind_int(&q, 8, (int64_t)item->nonce);
@@ -276,6 +303,22 @@ static int end_branches(pw_sqlite *store, const pw_commit_item *item, uint64_t f
     pw_bind_text(&q, 1, item->instance);
     pw_bind_int(&q, 2, (int64_t)fork);
     return pw_sqlite_write(store, &q, NULL);
+}
+
+/* The next attempt of a request that is there. */
+static int put_again(pw_sqlite *store, pw_commit_item *item, const pw_call_intent *c)
+{
+    int changes = 0;
+    pw_query q = pw_query_begin(&store->writer, PW_SQLITE_SQL_CALL_AGAIN);
+    pw_bind_text(&q, 1, item->instance);
+    pw_bind_text(&q, 2, c->key);
+    pw_bind_int(&q, 3, (int64_t)c->visit);
+    pw_bind_int(&q, 4, c->attempt);
+    pw_bind_int(&q, 5, (int64_t)c->timeout_ms);
+    int rc = pw_sqlite_write(store, &q, &changes);
+    if (rc == SQLITE_OK && changes == 0)
+        (void)pw_store_no_such_request(item, c);
+    return rc;
 }
 
 static int put_call(pw_sqlite *store, const pw_commit_item *item, const pw_call_intent *c)
@@ -337,23 +380,6 @@ static int put_outbox(pw_sqlite *store, const pw_commit_item *item, const pw_out
     return pw_sqlite_write(store, &q, NULL);
 }
 
-static int put_fault(pw_sqlite *store, const pw_commit_item *item, const pw_fault *f)
-{
-    pw_query q = pw_query_begin(&store->writer, PW_SQLITE_SQL_FAULT_PUT);
-    pw_bind_text(&q, 1, item->instance);
-    pw_bind_int(&q, 2, (int64_t)item->token + 1);
-    pw_bind_text(&q, 3, f->task);
-    pw_bind_int(&q, 4, (int64_t)f->visit);
-    pw_bind_text(&q, 5, f->kind);
-    pw_bind_text(&q, 6, f->class_);
-    pw_bind_int(&q, 7, f->attempt);
-    pw_bind_text(&q, 8, f->decision);
-    pw_bind_text(&q, 9, f->action);
-    pw_bind_text(&q, 10, f->error);
-    pw_bind_int(&q, 11, item->now_ms);
-    return pw_sqlite_write(store, &q, NULL);
-}
-
 /* A row of the inbox; *changes 0: the key is there. */
 static int put_inbox(pw_sqlite *store, const pw_inbox_row *row, int *changes)
 {
@@ -410,9 +436,8 @@ static int put_message(pw_sqlite *store, const pw_commit_item *item, const pw_in
     return put_inbox(store, &row, NULL); /* there already: it was sent before */
 }
 
-/* Everything else of an item that has won, whose instance had so many bookmarks open. Stops at the
- * first failure or verdict. */
-static int write_rows(pw_sqlite *store, pw_commit_item *item, size_t open)
+/* Everything else of an item that has won. `left`: what it leaves open ends. Stops at the first failure or verdict. */
+static int write_rows(pw_sqlite *store, pw_commit_item *item, bool left)
 {
     const pw_transition *t = item->transition;
     int rc = put_step(store, item);
@@ -436,8 +461,7 @@ static int write_rows(pw_sqlite *store, pw_commit_item *item, size_t open)
         rc = pw_sqlite_bookmark_change(store, item, &t->bookmark_changes[i]);
     for (size_t i = 0; rc == SQLITE_OK && item->code == PAWL_OK && i < t->bookmark_end_count; i++)
         rc = pw_sqlite_bookmark_end(store, item, &t->bookmark_ends[i]);
-    if (rc == SQLITE_OK && item->code == PAWL_OK && pw_status_ended(t->status) &&
-        open + t->bookmark_count > t->bookmark_end_count)
+    if (rc == SQLITE_OK && item->code == PAWL_OK && left)
         rc = pw_sqlite_bookmarks_end_all(store, item);
     for (size_t i = 0; rc == SQLITE_OK && item->code == PAWL_OK && i < t->subscription_count; i++)
         rc = pw_sqlite_subscription_put(store, item, &t->subscriptions[i]);
@@ -445,11 +469,14 @@ static int write_rows(pw_sqlite *store, pw_commit_item *item, size_t open)
     for (size_t i = 0; rc == SQLITE_OK && item->code == PAWL_OK && i < t->outcome_count; i++)
         rc = end_call(store, item, &t->outcomes[i]);
     for (size_t i = 0; rc == SQLITE_OK && item->code == PAWL_OK && i < t->call_count; i++)
-        rc = put_call(store, item, &t->calls[i]);
+        rc = t->calls[i].again ? put_again(store, item, &t->calls[i])
+                               : put_call(store, item, &t->calls[i]);
     for (size_t i = 0; rc == SQLITE_OK && item->code == PAWL_OK && i < t->event_count; i++)
         rc = put_outbox(store, item, &t->events[i]);
+    if (rc == SQLITE_OK && item->code == PAWL_OK && t->resolution.len > 0)
+        rc = pw_sqlite_faults_resolve(store, item);
     if (rc == SQLITE_OK && item->code == PAWL_OK && t->fault)
-        rc = put_fault(store, item, t->fault);
+        rc = pw_sqlite_fault_put(store, item, t->fault);
     if (rc == SQLITE_OK && item->code == PAWL_OK && item->inbox.key.ptr)
         rc = use_inbox(store, item);
     for (size_t i = 0; rc == SQLITE_OK && item->code == PAWL_OK && i < t->message_count; i++)
@@ -464,12 +491,12 @@ static int write_item(pw_sqlite *store, pw_commit_item *item, bool *dirty)
 {
     *dirty = false;
     item->code = PAWL_OK;
-    size_t open = 0;
-    int rc = guarded_write(store, item, &open);
+    bool left = false;
+    int rc = guarded_write(store, item, &left);
     if (rc == SQLITE_OK && item->code == PAWL_OK) {
         PW_FAULT("store-after-update");
         *dirty = true;
-        rc = write_rows(store, item, open);
+        rc = write_rows(store, item, left);
     }
     if (rc != SQLITE_OK && pw_sqlite_is_row_failure(rc)) {
         item->code = pw_sqlite_fail(&store->writer, rc, "commit", &item->error);

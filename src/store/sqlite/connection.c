@@ -266,6 +266,14 @@ void pw_bind_int(pw_query *query, int at, int64_t n)
         query->rc = sqlite3_bind_int64(query->statement, at, n);
 }
 
+void pw_bind_time(pw_query *query, int at, int64_t ms)
+{
+    if (ms >= 0)
+        pw_bind_int(query, at, ms);
+    else
+        pw_bind_null(query, at);
+}
+
 void pw_bind_null(pw_query *query, int at)
 {
     if (query->rc == SQLITE_OK)

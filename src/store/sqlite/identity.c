@@ -5,14 +5,6 @@
 
 /* ---- tokens */
 
-static void bind_time(pw_query *query, int at, int64_t ms)
-{
-    if (ms >= 0)
-        pw_bind_int(query, at, ms);
-    else
-        pw_bind_null(query, at);
-}
-
 static pawl_code put_principal(pw_sqlite *store, const pw_principal *p, pawl_error *err)
 {
     int changes = 0;
@@ -25,8 +17,8 @@ static pawl_code put_principal(pw_sqlite *store, const pw_principal *p, pawl_err
     pw_bind_optional(&q, 6, p->note);
     pw_bind_optional(&q, 7, p->created_by);
     pw_bind_int(&q, 8, p->created_ms);
-    bind_time(&q, 9, p->expires_ms);
-    bind_time(&q, 10, p->revoked_ms);
+    pw_bind_time(&q, 9, p->expires_ms);
+    pw_bind_time(&q, 10, p->revoked_ms);
     pw_bind_optional(&q, 11, p->revoked_by);
     int rc = pw_sqlite_write(store, &q, &changes);
     if (rc != SQLITE_OK)

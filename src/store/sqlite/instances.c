@@ -256,6 +256,7 @@ static pawl_code delete_instance(pw_sqlite *store, pw_str id, uint64_t token, pa
     bool found = pw_query_row(&q);
     uint64_t now_at = found ? (uint64_t)pw_column_int(&q, 0, 0) : 0;
     bool ended = found && pw_column_int(&q, 1, 0), messages = found && pw_column_int(&q, 2, 0);
+    bool incident = found && pw_column_int(&q, 3, 0);
     int rc = pw_sqlite_looked(store, &q);
     if (rc == SQLITE_OK && !found)
         return pw_store_not_found(err, "instance", id);
@@ -263,6 +264,8 @@ static pawl_code delete_instance(pw_sqlite *store, pw_str id, uint64_t token, pa
         return pw_store_moved_on(err, id, token);
     if (rc == SQLITE_OK && !ended)
         return pw_store_not_ended(err, id);
+    if (rc == SQLITE_OK && incident)
+        return pw_store_open_incident(err, id);
     if (rc == SQLITE_OK)
         rc = delete_all(store, id, messages);
     return rc == SQLITE_OK ? PAWL_OK : pw_sqlite_write_failed(store, rc, "delete an instance", err);

@@ -120,7 +120,9 @@ INSERT INTO label (instance, name, value, created_ms) VALUES (?1, ?2, ?3, ?4);
 
 -- name: instance_delete_look
 -- ?1 id
-SELECT token, ended_ms IS NOT NULL, EXISTS (SELECT 1 FROM delivery WHERE instance = ?1) FROM instance WHERE id = ?1;
+SELECT token, ended_ms IS NOT NULL, EXISTS (SELECT 1 FROM delivery WHERE instance = ?1),
+       EXISTS (SELECT 1 FROM fault INDEXED BY fault_open_of WHERE instance = ?1 AND resolved_ms IS NULL)
+FROM instance WHERE id = ?1;
 
 -- name: instance_delete_taken
 -- A message that it took has had its effect, though its delivery goes. ?1 id

@@ -220,10 +220,31 @@ static bool call_state_parse(pw_call_state *out, pw_str name)
     return false;
 }
 
+static void read_call(reading *r, pw_str instance, pw_call_row *row)
+{
+    static const char table[] = "external_call";
+    pw_call_intent *c = &row->intent;
+    c->task = text(r, 0);
+    c->visit = natural(r, 1, table, instance, "its visit is negative");
+    c->attempt = small(r, 2, table, instance, "its attempt is out of range");
+    c->kind = text(r, 3);
+    c->endpoint = text(r, 4);
+    c->method = text(r, 5);
+    c->request = text(r, 6);
+    c->key = text(r, 7);
+    c->timeout_ms = natural(r, 8, table, instance, "its timeout is negative");
+    if (!call_state_parse(&row->state, text(r, 9)))
+        bad_row(r, table, instance, "its state is none that this program knows");
+    row->attempts = small(r, 10, table, instance, "its attempts are out of range");
+    row->outcome = text(r, 11);
+    row->created_ms = integer(r, 12);
+    row->ended_ms = pw_column_int(&r->query, 13, -1);
+    row->duration_ms = natural(r, 14, table, instance, "its duration is negative");
+}
+
 pawl_code pw_sqlite_calls(pw_store *base, pw_str instance, bool pending_only, pw_call_row **out,
                           size_t *count, pw_arena *arena, pawl_error *err)
 {
-    static const char table[] = "external_call";
     reading r;
     pawl_code code = read_begin(
         &r, base, pending_only ? PW_SQLITE_SQL_CALLS_PENDING : PW_SQLITE_SQL_CALLS, arena, err);
@@ -233,29 +254,33 @@ pawl_code pw_sqlite_calls(pw_store *base, pw_str instance, bool pending_only, pw
     rows list = { .size = sizeof(pw_call_row) };
     while (next(&r)) {
         pw_call_row *row = add(&r, &list);
-        if (!row)
-            break;
-        pw_call_intent *c = &row->intent;
-        c->task = text(&r, 0);
-        c->visit = natural(&r, 1, table, instance, "its visit is negative");
-        c->attempt = small(&r, 2, table, instance, "its attempt is out of range");
-        c->kind = text(&r, 3);
-        c->endpoint = text(&r, 4);
-        c->method = text(&r, 5);
-        c->request = text(&r, 6);
-        c->key = text(&r, 7);
-        c->timeout_ms = natural(&r, 8, table, instance, "its timeout is negative");
-        if (!call_state_parse(&row->state, text(&r, 9)))
-            bad_row(&r, table, instance, "its state is none that this program knows");
-        row->attempts = small(&r, 10, table, instance, "its attempts are out of range");
-        row->outcome = text(&r, 11);
-        row->created_ms = integer(&r, 12);
-        row->ended_ms = pw_column_int(&r.query, 13, -1);
-        row->duration_ms = natural(&r, 14, table, instance, "its duration is negative");
+        if (row)
+            read_call(&r, instance, row);
     }
     code = read_end(&r);
     *out = list.items;
     *count = list.count;
+    return code;
+}
+
+pawl_code pw_sqlite_call_get(pw_store *base, pw_str instance, pw_str key, pw_call_row *out,
+                             pw_arena *arena, pawl_error *err)
+{
+    reading r;
+    pawl_code code = read_begin(&r, base, PW_SQLITE_SQL_CALL_GET, arena, err);
+    if (code != PAWL_OK)
+        return code;
+    pw_bind_text(&r.query, 1, instance);
+    pw_bind_text(&r.query, 2, key);
+    pw_call_row row = { .state = PW_CALL_PENDING };
+    bool found = next(&r);
+    if (found)
+        read_call(&r, instance, &row);
+    code = read_end(&r);
+    if (code == PAWL_OK && !found)
+        return pw_store_not_found(err, "call", key);
+    if (code == PAWL_OK)
+        *out = row;
     return code;
 }
 
@@ -285,38 +310,6 @@ pawl_code pw_sqlite_outbox(pw_store *base, pw_str instance, int64_t step, int64_
         row->event.source = text(&r, 4);
         row->event.payload = text(&r, 5);
         row->created_ms = integer(&r, 6);
-    }
-    code = read_end(&r);
-    *out = list.items;
-    *count = list.count;
-    return code;
-}
-
-pawl_code pw_sqlite_faults(pw_store *base, pw_str instance, pw_fault_row **out, size_t *count,
-                           pw_arena *arena, pawl_error *err)
-{
-    reading r;
-    pawl_code code = read_begin(&r, base, PW_SQLITE_SQL_FAULTS, arena, err);
-    if (code != PAWL_OK)
-        return code;
-    pw_bind_text(&r.query, 1, instance);
-    rows list = { .size = sizeof(pw_fault_row) };
-    while (next(&r)) {
-        pw_fault_row *row = add(&r, &list);
-        if (!row)
-            break;
-        pw_fault *f = &row->fault;
-        row->sequence = natural(&r, 0, "fault", instance, "its step is negative");
-        f->task = text(&r, 1);
-        f->visit = natural(&r, 2, "fault", instance, "its visit is negative");
-        f->kind = text(&r, 3);
-        f->error = text(&r, 4);
-        f->class_ = text(&r, 5);
-        f->attempt = small(&r, 6, "fault", instance, "its attempt is out of range");
-        f->decision = text(&r, 7);
-        f->action = text(&r, 8);
-        row->open = pw_column_int(&r.query, 9, -1) == -1;
-        row->created_ms = integer(&r, 10);
     }
     code = read_end(&r);
     *out = list.items;

@@ -52,27 +52,26 @@ WHERE step.instance = ?1 AND step.sequence >= ?2 ORDER BY step.sequence LIMIT ?3
 -- ?1 instance  ?2 digest
 SELECT value FROM payload WHERE instance = ?1 AND digest = ?2;
 
+-- part: call_columns
+task, visit, attempt, kind, endpoint, method, request, key, timeout_ms,
+       state, attempts, outcome, created_ms, ended_ms, duration_ms
+
 -- name: calls
 -- ?1 instance
-SELECT task, visit, attempt, kind, endpoint, method, request, key, timeout_ms,
-       state, attempts, outcome, created_ms, ended_ms, duration_ms
-FROM external_call WHERE instance = ?1 ORDER BY visit, key;
+SELECT {call_columns} FROM external_call WHERE instance = ?1 ORDER BY visit, key;
 
 -- name: calls_pending
 -- ?1 instance
-SELECT task, visit, attempt, kind, endpoint, method, request, key, timeout_ms,
-       state, attempts, outcome, created_ms, ended_ms, duration_ms
-FROM external_call WHERE instance = ?1 AND state = 'pending' ORDER BY visit, key;
+SELECT {call_columns} FROM external_call WHERE instance = ?1 AND state = 'pending' ORDER BY visit, key;
+
+-- name: call_get
+-- ?1 instance  ?2 key
+SELECT {call_columns} FROM external_call WHERE instance = ?1 AND key = ?2;
 
 -- name: outbox
 -- ?1 instance  ?2 after step  ?3 after ordinal  ?4 limit
 SELECT instance, step, ordinal, type, source, payload, created_ms FROM outbox
 WHERE instance = ?1 AND (step, ordinal) > (?2, ?3) ORDER BY step, ordinal LIMIT ?4;
-
--- name: faults
--- ?1 instance
-SELECT step, task, visit, kind, error, class, attempt, decision, action, resolved_ms, created_ms
-FROM fault WHERE instance = ?1 ORDER BY step;
 
 -- name: inbox_get
 -- ?1 target  ?2 key

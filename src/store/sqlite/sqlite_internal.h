@@ -1,7 +1,7 @@
 /* sqlite_internal.h - the SQLite store's parts: connections (connection.c), opening and the schema
  * (open.c), the owner's lock (lock.c), committing (commit.c), nodes and partitions (lease.c),
  * checkpoints (checkpoint.c), reading (read.c, reading.h), instances (instances.c), bookmarks
- * (bookmarks.c), tokens and requests (identity.c), messages (messages.c, read_messages.c). */
+ * (bookmarks.c), incidents and breakers (faults.c), tokens and requests (identity.c), messages (messages.c, read_messages.c). */
 #ifndef PW_SQLITE_INTERNAL_H
 #define PW_SQLITE_INTERNAL_H
 
@@ -69,6 +69,7 @@ void pw_write_array(pw_buf *buf, const pw_str *texts, size_t count);
 void pw_bind_buf(pw_query *query, int at, const pw_buf *buf); /* empty: NULL */
 void pw_bind_int(pw_query *query, int at, int64_t n);
 void pw_bind_null(pw_query *query, int at);
+void pw_bind_time(pw_query *query, int at, int64_t ms); /* before 1970: NULL */
 bool pw_query_row(pw_query *query); /* true: a row is there; false: done, or failed */
 int pw_query_end(pw_query *query);  /* SQLITE_OK, or what failed */
 pw_str pw_column_text(pw_query *query, int at, pw_arena *arena); /* a copy; NULL gives empty */
@@ -166,6 +167,10 @@ int pw_sqlite_bookmark_put(pw_sqlite *store, const pw_commit_item *item, const p
 int pw_sqlite_bookmark_change(pw_sqlite *store, pw_commit_item *item, const pw_bookmark_change *to);
 int pw_sqlite_bookmark_end(pw_sqlite *store, pw_commit_item *item, const pw_bookmark_end *end);
 int pw_sqlite_bookmarks_end_all(pw_sqlite *store, const pw_commit_item *item);
+/* faults.c: the same */
+int pw_sqlite_fault_put(pw_sqlite *store, const pw_commit_item *item, const pw_fault *f);
+int pw_sqlite_faults_resolve(pw_sqlite *store, pw_commit_item *item);
+int pw_sqlite_fault_is_open(pw_sqlite *store, pw_str instance, bool *open);
 /* messages.c: rows of a step; an SQLite code, and the verdict in item->code */
 int pw_sqlite_subscription_put(pw_sqlite *store, pw_commit_item *item, const pw_subscription *s);
 int pw_sqlite_subscription_end(pw_sqlite *store, pw_commit_item *item,
@@ -245,6 +250,21 @@ pawl_code pw_sqlite_open_bookmarks(pw_store *base, const pw_bookmark_filter *fil
                                    const pw_open_place *behind, const pw_str *people,
                                    size_t people_count, uint32_t limit, pw_open_bookmark **out,
                                    size_t *count, pw_arena *arena, pawl_error *err);
+/* faults.c */
+pawl_code pw_sqlite_faults(pw_store *base, pw_str instance, pw_fault_row **out, size_t *count,
+                           pw_arena *arena, pawl_error *err);
+pawl_code pw_sqlite_incidents(pw_store *base, const pw_incident_filter *filter,
+                              const pw_incident_place *behind, uint32_t limit,
+                              pw_incident_row **out, size_t *count, pw_arena *arena,
+                              pawl_error *err);
+pawl_code pw_sqlite_incident_get(pw_store *base, pw_str instance, uint64_t step,
+                                 pw_incident_row *out, pw_arena *arena, pawl_error *err);
+pawl_code pw_sqlite_breakers(pw_store *base, pw_breaker_record **out, size_t *count,
+                             pw_arena *arena, pawl_error *err);
+pawl_code pw_sqlite_breaker_get(pw_store *base, pw_str service, pw_breaker_record *out, bool *found,
+                                pw_arena *arena, pawl_error *err);
+pawl_code pw_sqlite_breaker_set(pw_store *base, const pw_breaker_record *record, bool *won,
+                                pawl_error *err);
 /* identity.c */
 pawl_code pw_sqlite_principal_put(pw_store *base, const pw_principal *principal, pawl_error *err);
 pawl_code pw_sqlite_principal_revoke(pw_store *base, pw_str id, pw_str by, int64_t now_ms,
@@ -282,11 +302,11 @@ pawl_code pw_sqlite_payload_get(pw_store *base, pw_str instance, pw_str digest, 
                                 pw_arena *arena, pawl_error *err);
 pawl_code pw_sqlite_calls(pw_store *base, pw_str instance, bool pending_only, pw_call_row **out,
                           size_t *count, pw_arena *arena, pawl_error *err);
+pawl_code pw_sqlite_call_get(pw_store *base, pw_str instance, pw_str key, pw_call_row *out,
+                             pw_arena *arena, pawl_error *err);
 pawl_code pw_sqlite_outbox(pw_store *base, pw_str instance, int64_t step, int64_t ordinal,
                            uint32_t limit, pw_outbox_row **out, size_t *count, pw_arena *arena,
                            pawl_error *err);
-pawl_code pw_sqlite_faults(pw_store *base, pw_str instance, pw_fault_row **out, size_t *count,
-                           pw_arena *arena, pawl_error *err);
 pawl_code pw_sqlite_inbox_get(pw_store *base, pw_str target, pw_str key, pw_inbox_row *out,
                               pw_arena *arena, pawl_error *err);
 pawl_code pw_sqlite_inbox_pending(pw_store *base, uint64_t partitions, uint32_t limit,

@@ -91,6 +91,13 @@ ON CONFLICT (instance, key) DO UPDATE SET
     kind = excluded.kind, endpoint = excluded.endpoint, method = excluded.method,
     request = excluded.request, outcome = NULL;
 
+-- name: call_again
+-- The next attempt of the same request: pending once more, with what it was sent as. No row changed: there is none.
+-- ?1 instance  ?2 key  ?3 visit  ?4 attempt  ?5 timeout
+UPDATE external_call SET visit = ?3, attempt = ?4, attempts = attempts + 1, state = 'pending', ended_ms = NULL,
+                         duration_ms = 0, timeout_ms = ?5, outcome = NULL
+WHERE instance = ?1 AND key = ?2;
+
 -- name: call_end
 -- A late result of an abandoned call is recorded, and the call stays abandoned. No row changed: see call_visit.
 -- ?1 instance  ?2 key  ?3 visit  ?4 state  ?5 outcome or NULL: as it is  ?6 now  ?7 duration
@@ -108,12 +115,6 @@ SELECT visit FROM external_call WHERE instance = ?1 AND key = ?2;
 -- ?1 instance  ?2 step  ?3 ordinal  ?4 type  ?5 source  ?6 now  ?7 payload
 INSERT INTO outbox (instance, step, ordinal, type, source, created_ms, payload)
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7);
-
--- name: fault_put
--- ?1 instance  ?2 step  ?3 task  ?4 visit  ?5 kind  ?6 class  ?7 attempt  ?8 decision  ?9 action
--- ?10 error  ?11 now
-INSERT INTO fault (instance, step, task, visit, kind, class, attempt, decision, action, error, created_ms)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11);
 
 -- name: inbox_use
 -- The command of this step was stored before. No row changed: another step has consumed it.

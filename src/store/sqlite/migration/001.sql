@@ -235,10 +235,12 @@ CREATE TABLE compensation (
     PRIMARY KEY (instance, ordinal)
 ) STRICT, WITHOUT ROWID;
 
--- An incident that needs a person while it is open.
+-- An incident that needs a person while it is open. What is open is looked for along what it is like; all that ever
+-- was only by its time, or its instance.
 CREATE TABLE fault (
     instance TEXT NOT NULL REFERENCES instance (id) ON DELETE CASCADE,
     step INTEGER NOT NULL CHECK (step >= 1),
+    name TEXT NOT NULL, -- the instance's
     task TEXT NOT NULL,
     visit INTEGER NOT NULL CHECK (visit >= 0),
     kind TEXT NOT NULL,
@@ -251,9 +253,17 @@ CREATE TABLE fault (
     resolved_ms INTEGER,
     resolved_by TEXT,
     resolution TEXT,
-    PRIMARY KEY (instance, step)
+    PRIMARY KEY (instance, step),
+    CHECK ((resolved_ms IS NULL) = (resolved_by IS NULL)),
+    CHECK ((resolved_ms IS NULL) = (resolution IS NULL))
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX fault_open ON fault (created_ms, instance) WHERE resolved_ms IS NULL;
+CREATE INDEX fault_created ON fault (created_ms, instance, step);
+CREATE INDEX fault_open_of ON fault (instance) WHERE resolved_ms IS NULL;
+CREATE INDEX fault_open ON fault (created_ms, instance, step) WHERE resolved_ms IS NULL;
+CREATE INDEX fault_open_name ON fault (name, created_ms, instance, step) WHERE resolved_ms IS NULL;
+CREATE INDEX fault_open_task ON fault (task, created_ms, instance, step) WHERE resolved_ms IS NULL;
+CREATE INDEX fault_open_class ON fault (class, created_ms, instance, step) WHERE resolved_ms IS NULL;
+CREATE INDEX fault_open_kind ON fault (kind, created_ms, instance, step) WHERE resolved_ms IS NULL;
 
 ---- events out
 
@@ -368,16 +378,17 @@ CREATE INDEX delivery_message ON delivery (number, consumed_step); -- for the fo
 ---- services, nodes, people
 
 CREATE TABLE breaker (
-    service TEXT NOT NULL PRIMARY KEY,
+    service TEXT NOT NULL PRIMARY KEY CHECK (length(service) BETWEEN 1 AND 1024),
     state TEXT NOT NULL CHECK (state IN ('closed', 'open', 'half-open')),
-    epoch INTEGER NOT NULL CHECK (epoch >= 0), -- compare-and-set
+    epoch INTEGER NOT NULL CHECK (epoch >= 1), -- compare-and-set: rises with each change
     open_until INTEGER,
     forced TEXT CHECK (forced IN ('open', 'closed')),
     probe_by TEXT,
     probe_until INTEGER,
     changed_ms INTEGER NOT NULL,
     changed_by TEXT NOT NULL CHECK (length(changed_by) BETWEEN 1 AND 512),
-    reason TEXT
+    reason TEXT,
+    CHECK ((state = 'half-open') = (probe_by IS NOT NULL))
 ) STRICT, WITHOUT ROWID;
 
 -- Heartbeats touch `node` only, and a take-over `partition` only: so a commit that holds its partition's row
