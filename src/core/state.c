@@ -897,3 +897,24 @@ bool pw_state_has_incident(const pw_state *state)
 {
     return state->status == PW_FAULTED;
 }
+
+/* ---- for people */
+
+typedef struct sought {
+    uint64_t visit;
+    pw_value input;
+} sought;
+
+static void look_for_input(void *context, const pw_frame *frame)
+{
+    sought *s = context;
+    if (frame->visit == s->visit)
+        s->input = pw_is(frame->raw, PW_NONE) ? frame->input : frame->raw;
+}
+
+pw_value pw_state_input_of(const pw_state *state, uint64_t visit)
+{
+    sought s = { .visit = visit };
+    pw_frames_each(state->root, look_for_input, &s);
+    return s.input;
+}
