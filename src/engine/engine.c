@@ -171,6 +171,11 @@ static void on_call(void *context, pw_http_call *call)
     pw_mailbox_call(&pw_engine_shard_of(p, call->instance)->mailbox, call);
 }
 
+static void on_breaker(void *context, const pw_breaker_record *want)
+{
+    pw_breakers_wish(((pawl *)context)->breakers, want);
+}
+
 static void on_job(void *context, pw_job *job)
 {
     pawl *p = context;
@@ -233,6 +238,46 @@ static uint32_t count_shards(const pawl_options *options)
         return options->step_threads;
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     return cores < 1 ? 1 : cores > (long)PW_SHARDS_MAX ? PW_SHARDS_MAX : (uint32_t)cores;
+}
+
+/* ------------------------------------------------------------------ circuit breakers */
+
+static pawl_code tell_breaker(void *context, const pw_breaker_record *record, bool ours, pawl_error *err)
+{
+    return pw_http_breaker_told(((pawl *)context)->http, record, ours, err);
+}
+
+static pawl_code list_services(void *context, pw_http_service **out, size_t *count, pw_arena *arena, pawl_error *err)
+{
+    return pw_http_services(((pawl *)context)->http, out, count, arena, err);
+}
+
+static int64_t breakers_now(void *context)
+{
+    return pw_engine_now(context);
+}
+
+static void store_failed(void *context, const pawl_error *err)
+{
+    pw_committer_suspect(((pawl *)context)->committer, err);
+}
+
+/* Before the first call: what is stored holds from the beginning. */
+static pawl_code start_breakers(pawl *p, uint64_t attempt_ms, pawl_error *err)
+{
+    const pw_breakers_options options = { .store = p->store,
+                                          .node = pw_str_of(pw_leases_node(p->leases)),
+                                          .alone = pw_leases_exclusive(p->leases),
+                                          .probe_ms = attempt_ms <= UINT32_MAX ? 2 * attempt_ms : UINT32_MAX,
+                                          .context = p,
+                                          .tell = tell_breaker,
+                                          .services = list_services,
+                                          .now_ms = breakers_now,
+                                          .on_failure = store_failed };
+    pawl_code code = pw_breakers_new(&p->breakers, &options, err);
+    if (code == PAWL_OK)
+        pw_http_on_breaker(p->http, on_breaker);
+    return code;
 }
 
 static pw_http_options http_options(const pawl_options *options, const pawl_resilience *resilience)
@@ -306,6 +351,8 @@ static pawl_code start_owner(pawl *p, const pawl_options *options, const pw_node
         code = pw_leases_new(&p->leases, p, node, err);
     if (code == PAWL_OK)
         code = pw_leases_join(p->leases, err);
+    if (code == PAWL_OK)
+        code = start_breakers(p, options->http_timeout_ms, err);
     return code == PAWL_OK ? pw_threads_start(&p->threads, p, err) : code;
 }
 
@@ -437,12 +484,14 @@ void pawl_close(pawl *p)
         pw_mailbox_signal(&p->shards[i]->mailbox, PW_SIGNAL_CLOSE);
     pw_threads_join_shards(p->threads);
     pw_threads_stop_committer(p->threads);
+    pw_threads_stop_breakers(p->threads);
     pw_http_free(
         p->http); /* their last answers go to mailboxes that only pw_shard_free() empties */
     pw_threads_stop_leases(p->threads);
     if (p->leases) /* others go on now, and need not wait for functions that do not heed their
                       cancel */
         pw_leases_leave(p->leases);
+    pw_breakers_free(p->breakers);
     pw_pool_free(p->pool);
     for (uint32_t i = 0; i < p->shard_count; i++)
         pw_shard_free(p->shards[i]);

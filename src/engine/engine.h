@@ -2,6 +2,7 @@
 #ifndef PW_ENGINE_H
 #define PW_ENGINE_H
 
+#include "engine/breakers.h"
 #include "engine/inbox.h"
 #include "engine/jobs.h"
 #include "engine/leases.h"
@@ -47,6 +48,7 @@ struct pawl {
     pw_programs *programs;
     pw_registry *registry;
     pw_http *http;
+    pw_breakers *breakers;
     pw_pool *pool;
     pw_jobs *jobs;
     pw_committer *committer;
@@ -106,7 +108,21 @@ void pw_threads_join_shards(struct pw_threads *threads);
 void pw_threads_stop_committer(struct pw_threads *threads);
 void pw_threads_stop_leases(struct pw_threads *threads);
 void pw_threads_stop_jobs(struct pw_threads *threads);
+void pw_threads_stop_breakers(struct pw_threads *threads);
 void pw_threads_free(struct pw_threads *threads);
+
+/* ---- services.c */
+typedef struct pw_services { /* what is known of them: by the store, and by the driver of an owner */
+    pw_breaker_record *rows;
+    pw_http_service *services;
+    size_t row_count, service_count;
+} pw_services;
+PAWL_CHECK pawl_code pw_services_read(pawl *p, pw_services *out, pw_arena *arena, pawl_error *err);
+/* Both lists at once, by service; either of what is given may be NULL. Begins with *row and *service 0; false: that was all. */
+bool pw_services_next(const pw_services *s, size_t *row, size_t *service, const pw_http_service **its_service,
+                      const pw_breaker_record **its_row);
+/* As one of pawl_breakers; PW_NONE: nothing is known of it. */
+pw_value pw_services_find(const pw_services *s, pw_str name, pw_arena *arena);
 
 /* ---- tokens.c */
 PAWL_CHECK pawl_code pw_tokens_new(pw_tokens **out, pawl_error *err);

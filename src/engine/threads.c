@@ -1,5 +1,6 @@
 /* threads.c - thin loops around the objects: one thread per shard, one committer, one for messages,
- * one for recovery, one for deadlines of jobs and polls, one for leases where there may be other nodes. */
+ * one for recovery, one for deadlines of jobs and polls, one for circuit breakers, one for leases where there may be other
+ * nodes. */
 #include <stdio.h>
 #include "engine/engine.h"
 
@@ -10,7 +11,7 @@ typedef struct shard_thread {
 
 struct pw_threads {
     pawl *engine;
-    pw_thread committer, router, recovery, leases, jobs;
+    pw_thread committer, router, recovery, leases, jobs, breakers;
     shard_thread shards[PW_SHARDS_MAX];
 };
 
@@ -54,6 +55,12 @@ static void run_jobs(void *context)
         ;
 }
 
+static void run_breakers(void *context)
+{
+    while (pw_breakers_work(((pawl *)context)->breakers, true))
+        ;
+}
+
 pawl_code pw_threads_start(struct pw_threads **out, pawl *p, pawl_error *err)
 {
     struct pw_threads *t = pw_zalloc(sizeof *t);
@@ -74,6 +81,8 @@ pawl_code pw_threads_start(struct pw_threads **out, pawl *p, pawl_error *err)
         code = pw_thread_start(&t->recovery, "pawl-recover", run_recovery, p, err);
     if (code == PAWL_OK)
         code = pw_thread_start(&t->jobs, "pawl-jobs", run_jobs, p, err);
+    if (code == PAWL_OK)
+        code = pw_thread_start(&t->breakers, "pawl-breakers", run_breakers, p, err);
     if (code == PAWL_OK && !pw_leases_exclusive(p->leases))
         code = pw_thread_start(&t->leases, "pawl-lease", run_leases, p, err);
     return code;
@@ -123,6 +132,14 @@ void pw_threads_stop_jobs(struct pw_threads *t)
         return;
     pw_jobs_stop(t->engine->jobs);
     pw_thread_join(&t->jobs);
+}
+
+void pw_threads_stop_breakers(struct pw_threads *t)
+{
+    if (!t || !t->breakers.started)
+        return;
+    pw_breakers_stop(t->engine->breakers);
+    pw_thread_join(&t->breakers);
 }
 
 void pw_threads_free(struct pw_threads *t)
