@@ -12,6 +12,7 @@ void pw_answer(pw_command *command, pawl_code code, const pawl_error *err)
     command->code = code;
     if (code != PAWL_OK && err)
         command->error = *err;
+    pw_tries_end(command);
     PW_FAULT("engine-before-answer");
     command->answered(command);
 }
@@ -20,10 +21,12 @@ void pw_answer_as_owner(pw_shard *shard, pw_live *live, pw_command *command, paw
                         const pawl_error *err)
 {
     pawl_error busy;
-    if (pw_shard_sure(shard, live))
-        pw_answer(command, code, err);
-    else
+    if (!pw_shard_sure(shard, live))
         pw_answer(command, pw_shard_not_ours(shard, command->instance, &busy), &busy);
+    else if (code == PAWL_IO || code == PAWL_NO_MEMORY)
+        pw_command_failed(shard, command, err);
+    else
+        pw_answer(command, code, err);
 }
 
 pawl_code pw_command_used(pw_shard *shard, const pw_command *command, bool *used, pawl_error *err)
@@ -151,7 +154,7 @@ pawl_code pw_judge_bookmark(pw_shard *shard, const pw_live *live, const pw_comma
         pw_store_bookmark_by_key(shard->engine->store, pw_live_id(live), key, &row, &arena, err);
     if (code == PAWL_OK && row.consumed)
         code = judge_answered(command, &row, err);
-    else if (code == PAWL_OK && pw_status_ended(live->status))
+    else if (code == PAWL_OK && pw_live_over(live))
         code = pw_fail_reason(err, PAWL_STATE, PAWL_REASON_ENDED,
                               "the instance has ended as %s; '" PW_FMT "' is closed",
                               pw_status_name(live->status), PW_ARG(key));
@@ -159,7 +162,7 @@ pawl_code pw_judge_bookmark(pw_shard *shard, const pw_live *live, const pw_comma
         code = pw_fail_reason(err, PAWL_STATE, PAWL_REASON_EXPIRED,
                               "'" PW_FMT "' is not open any more: it was cancelled or its time was up",
                               PW_ARG(key));
-    else if (code == PAWL_NOT_FOUND && pw_status_ended(live->status))
+    else if (code == PAWL_NOT_FOUND && pw_live_over(live))
         code = pw_fail_reason(err, PAWL_STATE, PAWL_REASON_ENDED, "the instance has ended as %s",
                               pw_status_name(live->status));
     else if (code == PAWL_NOT_FOUND)

@@ -4,7 +4,7 @@
  * At most one transition of an instance is uncommitted. Memory changes only after the commit has
  * answered: until then the state of before is whole, and the arena can be rewound to it. An event
  * is given up only when it was committed, or when core says that it changes nothing. A command that
- * fails goes back to its caller; anything else stays in its queue and is tried again after a while
+ * fails is tried again as tries.c says; anything else stays in its queue and is tried again after a while
  * that grows, with the reason kept for people to see. */
 #include "engine/engine.h"
 #include "base/json.h"
@@ -109,8 +109,10 @@ static bool take_queued(pw_shard *shard, pw_live *live, cause *out)
 
 static void give_back(pw_live *live, const cause *c)
 {
-    if (c->command)
+    if (c->command) {
+        pw_tries_now(c->command);
         PUT_FIRST(live, commands, last_command, c->command);
+    }
     if (c->call)
         PUT_FIRST(live, calls, last_call, c->call);
     if (c->job)
@@ -175,6 +177,10 @@ void pw_retry_later(pw_shard *shard, pw_live *live, const pawl_error *err)
 
 static void fail(pw_shard *shard, pw_live *live, const cause *c, const pawl_error *err)
 {
+    if (c->command && err->code == PAWL_CONFLICT && pw_shard_sure(shard, live)) {
+        pw_command_failed(shard, c->command, err);
+        return;
+    }
     if (c->command) {
         pw_answer_as_owner(shard, live, c->command, err->code, err);
         return;
@@ -418,7 +424,7 @@ static void unchanged(pw_shard *shard, pw_live *live, const cause *c, const pawl
     pawl_code code = refusal->code;
     if (c->command && has_key(c->kind) && code == PAWL_NOT_FOUND)
         code = pw_judge_bookmark(shard, live, c->command, &err);
-    else if (c->command && code == PAWL_STATE && err.reason == PAWL_REASON_NONE && pw_status_ended(live->status))
+    else if (c->command && code == PAWL_STATE && err.reason == PAWL_REASON_NONE && pw_live_over(live))
         err.reason = PAWL_REASON_ENDED;
     if (c->command) {
         answer_unchanged(shard, live, c, code, &err);
@@ -667,7 +673,7 @@ static void adopt(pw_shard *shard, pw_live *live, const cause *c)
     live->timer_at = t->timer_at;
     live->drive = t->cut;
     live->load = false;
-    if (c->kind == PW_EVENT_CONTINUE) /* what came to nothing while it was suspended */
+    if (c->kind == PW_EVENT_CONTINUE || c->kind == PW_EVENT_RETRY) /* what came to nothing while it was asleep */
         live->check_calls = live->check_work = true;
     progress(shard, live);
     finish(live, c);

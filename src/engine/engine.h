@@ -25,6 +25,12 @@ typedef struct pw_trouble {
     pawl_error error;
 } pw_trouble;
 
+/* Counters; relaxed. */
+typedef struct pw_try_counts {
+    atomic_ullong retried; /* decided again because the store did not take it */
+    atomic_ullong failed;  /* answered with an error, because that did not help, or may not */
+} pw_try_counts;
+
 struct pawl {
     pw_store *store;
     pawl_mode mode;
@@ -34,8 +40,9 @@ struct pawl {
     void *on_step_context;
     pawl_resilience resilience; /* what is done about failures: none of this changes; its texts are NULL */
     pw_fault_policy faults;     /* of it */
-    uint64_t store_ms;          /* of it */
+    uint64_t store_ms;          /* of it: what the store does not take is answered after that */
     pw_core_settings settings;
+    pw_try_counts tried[PW_FAULT_KIND_COUNT]; /* commands: [STARTUP] starts, [RESUME] all others */
     uint64_t check_ms;
     uint32_t timer_batch;
     pw_programs *programs;

@@ -41,6 +41,36 @@ pw_str pw_live_id(const pw_live *live)
     return (pw_str){ live->slot->id, PW_ID_LENGTH };
 }
 
+static bool is_over(pw_status status, const pw_state *state)
+{
+    return pw_status_ended(status) && !(status == PW_FAULTED && state && pw_state_has_incident(state));
+}
+
+static bool is_asleep(pw_status status)
+{
+    return status == PW_SUSPENDED || pw_status_ended(status);
+}
+
+bool pw_live_over(const pw_live *live)
+{
+    return is_over(live->status, live->state);
+}
+
+bool pw_live_asleep(const pw_live *live)
+{
+    return is_asleep(live->status);
+}
+
+bool pw_transition_over(const pw_transition *t)
+{
+    return is_over(t->status, t->state);
+}
+
+bool pw_transition_asleep(const pw_transition *t)
+{
+    return is_asleep(t->status);
+}
+
 void pw_live_forget(pw_live *live)
 {
     PW_ASSERT(!live->committing);

@@ -44,6 +44,15 @@ typedef struct pw_watch {
     pw_reply withdrawn; /* of `cancel`: the shard has seen it, and knows this watch no more */
 } pw_watch;
 
+/* How often a command was decided, or would have been if the store had been there: see tries.c. */
+typedef struct pw_tries {
+    struct pw_shard *shard;            /* that has it; NULL: it is answered, or nobody waits for it */
+    struct pw_command *older, *newer;  /* of those that the shard has */
+    struct pw_command *next;           /* in the list of those that wait for their next try */
+    uint64_t began_ns, due_ns;         /* due_ns 0: it does not wait */
+    uint32_t made;                     /* that came to nothing */
+} pw_tries;
+
 /* A command on its way. The caller's memory, and all it points to, until `answered` is called. */
 struct pw_command {
     pw_message message;
@@ -70,6 +79,7 @@ struct pw_command {
     pw_status status; /* out: the same */
     void (*answered)(struct pw_command *command); /* gives the command back */
     pw_reply reply;
+    pw_tries tries; /* the shard's */
 };
 
 struct pw_live {
@@ -115,6 +125,13 @@ struct pw_live {
 pw_live *pw_live_new(struct pw_slot *slot); /* NULL: out of memory */
 void pw_live_free(pw_live *live);           /* nothing may be in flight or waiting */
 pw_str pw_live_id(const pw_live *live);
+/* It has ended, and no incident is open that could bring it back. */
+bool pw_live_over(const pw_live *live);
+/* Nothing begins: it is suspended, or has faulted, or is over. What comes is decided, and kept. */
+bool pw_live_asleep(const pw_live *live);
+/* The same of what a step makes of it. */
+bool pw_transition_over(const pw_transition *t);
+bool pw_transition_asleep(const pw_transition *t);
 /* Reads the row and makes the state. Drops what was in memory before. */
 PAWL_CHECK pawl_code pw_live_load(pw_live *live, pw_store *store, pw_programs *programs,
                                   pawl_error *err);

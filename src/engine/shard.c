@@ -336,6 +336,7 @@ static void drop_partitions(pw_shard *shard, uint64_t mask)
     for (uint32_t n = 0; n < PW_PARTITIONS; n++)
         if (mask >> n & 1)
             pw_shard_own(shard, n, 0);
+    pw_tries_drop(shard, mask);
     if (mask)
         pw_board_drop(pw_jobs_board(shard->engine->jobs), mask); /* the new owner has them unsure */
     for (size_t i = 0; mask && i < shard->bucket_count; i++)
@@ -420,17 +421,23 @@ static bool read_letter(pw_live *live, pw_command *command)
     return false;
 }
 
-static void on_command(pw_shard *shard, pw_command *command)
+void pw_shard_command(pw_shard *shard, pw_command *command)
 {
     pawl_error err = { .code = PAWL_OK };
+    pw_tries_begin(shard, command);
     if (pw_shard_turned_away(shard, command->instance, &err)) {
-        pw_answer(command, err.code, &err);
+        pw_command_failed(shard, command, &err);
+        return;
+    }
+    if (pw_shard_commits(shard, command)) { /* for so long already */
+        err = command->error;
+        pw_command_failed(shard, command, &err);
         return;
     }
     pw_live *live = live_of(shard, command->instance);
     if (!live) {
         (void)pw_no_memory(&err);
-        pw_answer(command, err.code, &err);
+        pw_command_failed(shard, command, &err);
         return;
     }
     if (command->letter && !read_letter(live, command)) {
@@ -441,6 +448,37 @@ static void on_command(pw_shard *shard, pw_command *command)
     *live->last_command = command;
     live->last_command = &command->next;
     settle(shard, live);
+}
+
+static pw_live *live_with(const pw_shard *shard, pw_str id)
+{
+    pw_slot *slot = pw_slot_find(shard, id);
+    return slot ? slot->live : NULL;
+}
+
+bool pw_shard_commits(const pw_shard *shard, const pw_command *command)
+{
+    const pw_live *live = live_with(shard, command->instance);
+    return live && live->committing && live->commit.command == command;
+}
+
+bool pw_shard_withdraw(pw_shard *shard, pw_command *command)
+{
+    pw_live *live = live_with(shard, command->instance);
+    if (pw_shard_commits(shard, command)) {
+        atomic_store(&live->commit.given_up, true);
+        live->commit.command = NULL;
+        return true;
+    }
+    pw_command **at = live ? &live->commands : NULL;
+    while (at && *at && *at != command)
+        at = &(*at)->next;
+    if (at && *at) {
+        *at = command->next;
+        if (!*at)
+            live->last_command = at;
+    }
+    return false;
 }
 
 static void on_watch(pw_shard *shard, pw_watch *watch)
@@ -579,7 +617,7 @@ static void on_message(pw_shard *shard, pw_message *message)
 {
     switch (message->kind) {
     case PW_MESSAGE_COMMAND:
-        on_command(shard, (pw_command *)(void *)message);
+        pw_shard_command(shard, (pw_command *)(void *)message);
         return;
     case PW_MESSAGE_WATCH:
         on_watch(shard, (pw_watch *)(void *)message);
@@ -621,8 +659,7 @@ static void on_message(pw_shard *shard, pw_message *message)
 static void on_call(pw_shard *shard, pw_http_call *call)
 {
     PW_FAULT("engine-result-received");
-    pw_slot *slot = pw_slot_find(shard, call->instance);
-    pw_live *live = slot ? slot->live : NULL;
+    pw_live *live = live_with(shard, call->instance);
     pw_flight *flight = live ? pw_live_find_flight(live, call->visit, call->attempt) : NULL;
     if (shard->closing || call->cancelled || !shard->epochs[pw_store_partition(call->instance)]) {
         bool ended = flight && !call->cancelled; /* else the flight is a later one, after a loss */
@@ -648,8 +685,7 @@ static void on_call(pw_shard *shard, pw_http_call *call)
 static void on_job(pw_shard *shard, pw_job *job)
 {
     PW_FAULT("engine-result-received");
-    pw_slot *slot = pw_slot_find(shard, job->instance);
-    pw_live *live = slot ? slot->live : NULL;
+    pw_live *live = live_with(shard, job->instance);
     pw_flight *flight = live ? pw_live_find_flight(live, job->visit, job->attempt) : NULL;
     if (shard->closing || job->end == PW_JOB_CANCELLED || !flight) {
         if (flight)
@@ -684,19 +720,21 @@ static void on_ticket(pw_shard *shard, pw_ticket *ticket)
 
 /* ------------------------------------------------------------------ signals */
 
-/* The store fails: nobody is kept waiting for it. */
+/* The store fails: nobody waits for an instance, and commands are tried later. */
 static void degrade_live(pw_shard *shard, pw_live *live)
 {
     pawl_error err = { .code = PAWL_OK };
     if (!pw_engine_degraded(shard->engine, &err))
         return; /* it works again already */
-    answer_waiting(live, &err);
-    if (live->committing && live->commit.command) {
-        atomic_store(&live->commit.given_up, true);
-        pw_command *command = live->commit.command;
-        live->commit.command = NULL;
-        pw_answer(command, err.code, &err);
+    while (live->commands) {
+        pw_command *command = live->commands;
+        live->commands = command->next;
+        pw_command_failed(shard, command, &err);
     }
+    live->last_command = &live->commands;
+    if (live->committing && live->commit.command)
+        pw_command_failed(shard, live->commit.command, &err);
+    tell_all(live, &err);
     if (!live->committing)
         settle(shard, live);
 }
@@ -718,6 +756,7 @@ static void on_signals(pw_shard *shard, unsigned signals)
     if (signals & PW_SIGNAL_CLOSE) {
         shard->closing = true;
         for_each_live(shard, close_live);
+        pw_tries_close(shard);
         (void)pw_fail(&err, PAWL_BUSY, "closing");
         tell_watchers(shard, &err);
     }
@@ -786,6 +825,7 @@ void pw_shard_handle(pw_shard *shard, pw_mail *mail)
     fire_timers(shard);
     if (!shard->closing)
         try_again(shard);
+    pw_tries_work(shard);
     trim_idle(shard);
     drop_doubted(shard);
 }
@@ -796,6 +836,8 @@ uint64_t pw_shard_next_ns(const pw_shard *shard)
     for (const pw_live *live = shard->retries; live; live = live->retry_next)
         if (live->retry_ns < next)
             next = live->retry_ns;
+    uint64_t tries = pw_tries_next_ns(shard);
+    next = tries < next ? tries : next;
     uint64_t end = shard->owned ? pw_leases_end_ns(shard->engine->leases) : UINT64_MAX;
     next = end < next ? end : next;
     if (shard->heap_count == 0)

@@ -61,6 +61,8 @@ struct pw_shard {
     pw_live *newest, *oldest; /* idle ones */
     uint32_t idle_count;
     pw_live *retries;
+    pw_command *oldest_caller, *newest_caller; /* commands of callers that are not answered */
+    pw_command *waiting;                       /* those of them that wait for their next try, the first one first */
 };
 
 PAWL_CHECK pawl_code pw_shard_new(pw_shard **out, pawl *engine, uint32_t number, uint64_t seed,
@@ -87,6 +89,13 @@ bool pw_shard_turned_away(pw_shard *shard, pw_str instance, pawl_error *err);
 /* PAWL_BUSY: whose the instance is, as far as is known. */
 pawl_code pw_shard_not_ours(pw_shard *shard, pw_str instance, pawl_error *err);
 
+/* A command has come, or its time for another try. */
+void pw_shard_command(pw_shard *shard, pw_command *command);
+/* The committer has it. */
+bool pw_shard_commits(const pw_shard *shard, const pw_command *command);
+/* It is in no queue any more, and to be answered. True: the committer has it, and may commit it. */
+bool pw_shard_withdraw(pw_shard *shard, pw_command *command);
+
 /* ---- inside: slots.c */
 pw_slot *pw_slot_find(const pw_shard *shard, pw_str id);
 pw_slot *pw_slot_get(pw_shard *shard, pw_str id); /* made if it is not there; NULL: out of memory */
@@ -110,6 +119,19 @@ void pw_decide(pw_shard *shard, pw_live *live);
 void pw_decided(pw_shard *shard, pw_commit *commit);
 /* Nothing can be decided now: try again after a while that grows. */
 void pw_retry_later(pw_shard *shard, pw_live *live, const pawl_error *err);
+
+/* ---- inside: tries.c */
+void pw_tries_begin(pw_shard *shard, pw_command *command); /* it has come; nothing if it has before */
+void pw_tries_end(pw_command *command);                    /* it is answered */
+/* It waits no longer: it is in a queue again. */
+void pw_tries_now(pw_command *command);
+/* Because of `err` it was not committed, as far as is known: it is tried again later, or answered with that. */
+void pw_command_failed(pw_shard *shard, pw_command *command, const pawl_error *err);
+/* Those whose time has come are decided again, or told that it is over. */
+void pw_tries_work(pw_shard *shard);
+uint64_t pw_tries_next_ns(const pw_shard *shard);
+void pw_tries_close(pw_shard *shard); /* who waits for another try is told */
+void pw_tries_drop(pw_shard *shard, uint64_t partitions); /* the same of these: they are not ours any more */
 
 /* ---- inside: answers.c */
 void pw_answer(pw_command *command, pawl_code code, const pawl_error *err);

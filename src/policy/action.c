@@ -122,8 +122,8 @@ static pw_str subject_of(const pw_fault_facts *facts, pw_arena *arena)
     case PW_FAULT_EXTERNAL_CALL:
         if (endpoint.len == 0)
             endpoint = service;
-        return pw_arena_printf(arena, "Review external service " PW_FMT ": " PW_FMT " called " PW_FMT,
-                               PW_ARG(service.len > 0 ? service : endpoint), PW_ARG(task),
+        return pw_arena_printf(arena, "Review external service%s" PW_FMT ": " PW_FMT " called " PW_FMT,
+                               endpoint.len > 0 ? " " : "", PW_ARG(service.len > 0 ? service : endpoint), PW_ARG(task),
                                PW_ARG(endpoint.len > 0 ? endpoint : PW_LIT("it")));
     case PW_FAULT_ACTIVITY:
         break;

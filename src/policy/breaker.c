@@ -222,7 +222,9 @@ void pw_breaker_take(pw_breaker *breaker, const pw_breaker_record *record, int64
 
 /* ---- rate */
 
-#define RATE_MOST 1e9 /* more than that is no limit: a million in each ms */
+#define RATE_MOST 1e9 /* a second; more is no limit: a million in each ms */
+#define WAIT_MOST 1e15 /* ms: thirty thousand years */
+#define NO_TIME 1e-6 /* ms: what the digits of a double may be wrong by */
 
 bool pw_rate_take(pw_rate *rate, double per_second, int64_t now_ms, int64_t *again_ms)
 {
@@ -230,21 +232,17 @@ bool pw_rate_take(pw_rate *rate, double per_second, int64_t now_ms, int64_t *aga
     if (!(per_second > 0) || per_second > RATE_MOST)
         return true;
     double most = per_second > 1 ? per_second : 1;
-    double gained = (double)between(rate->at_ms, now_ms) * per_second / 1000;
-    if (!rate->begun || rate->level + gained > most)
-        rate->level = most;
-    else
-        rate->level += gained;
-    rate->begun = true;
+    double level = rate->level + (double)between(rate->at_ms, now_ms) * per_second / 1000;
+    rate->level = rate->begun && level < most ? level : most;
     rate->at_ms = now_ms;
-    if (rate->level >= 1 - 1e-9) { /* a tenth, ten times, is not quite one */
+    rate->begun = true;
+    double wait_ms = (1 - rate->level) / per_second * 1000;
+    if (wait_ms <= 2 * NO_TIME) {
         rate->level = rate->level > 1 ? rate->level - 1 : 0;
         return true;
     }
-    double wait_ms = (1 - rate->level) / per_second * 1000;
-    uint64_t whole = wait_ms < 1e15 ? (uint64_t)wait_ms : (uint64_t)1e15;
-    *again_ms = later(now_ms, whole + ((double)whole < wait_ms));
-    if (*again_ms == now_ms)
-        *again_ms = later(now_ms, 1);
+    wait_ms = wait_ms < WAIT_MOST ? wait_ms : WAIT_MOST;
+    uint64_t whole = (uint64_t)wait_ms;
+    *again_ms = later(now_ms, whole + (wait_ms - (double)whole > NO_TIME));
     return false;
 }

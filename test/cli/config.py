@@ -81,6 +81,65 @@ def _(room):
     assert settings(room, env={"PAWL_DB": "b.db", "Store__Uri": "c.db"})["Store:Uri"]["value"] == "c.db"
 
 
+HEAVY = """document: { dsl: 1.0.0, namespace: t, name: heavy, version: 1.0.0 }
+do:
+  - count: { set: { n: "${ [range(100000)] | length }" } }
+"""
+ASK = """document: { dsl: 1.0.0, namespace: t, name: ask, version: 1.0.0 }
+do:
+  - ask: { call: userTask, with: { title: "Well?" } }
+"""
+
+
+@case("every command that opens a store reads the file and the environment")
+def _(room):
+    room.file("heavy.yaml", HEAVY)
+    room.file("pawl.yaml", "Engine: { ExpressionFuel: 5000 }\n")
+    assert room.pawl("run", "heavy.yaml").exits(0).json() == {"n": 100000}
+    room.pawl("run", "heavy.yaml", "--config", "pawl.yaml").exits(1).complains("fuel")
+    room.pawl("run", "heavy.yaml", env={"Engine__ExpressionFuel": "5000"}).exits(1).complains("fuel")
+    room.pawl("run", "heavy.yaml", "--config", "pawl.yaml", env={"Engine__ExpressionFuel": "10000000"}).exits(0)
+    room.pawl("--config", "pawl.yaml", "deploy", "heavy.yaml", "--db", "a.db").exits(0)
+    room.pawl("start", "t/heavy", "--db", "a.db", "--config", "pawl.yaml", "--id", "one", "--until", "end").exits(1)
+    room.pawl("start", "t/heavy", "--db", "a.db", "--id", "two", "--until", "end").exits(0)
+
+
+@case("a wrong setting stops a command before it makes a store")
+def _(room):
+    room.file("heavy.yaml", HEAVY)
+    room.file("pawl.yaml", "Engine: { StepThreads: 65 }\n")
+    room.pawl("run", "heavy.yaml", "--db", "a.db", "--config", "pawl.yaml").exits(2).prints("").complains(
+        "pawl run: pawl.yaml:1: Engine:StepThreads: '65' must be a whole number from 0 to 64\n")
+    room.pawl("deploy", "heavy.yaml", "--db", "a.db", env={"WorkflowResilience__Retry__MaxDelay": "1ms"}).exits(2).complains(
+        "environment: WorkflowResilience:Retry:MaxDelay: '00:00:00.001' must not be shorter than "
+        "WorkflowResilience:Retry:BaseDelay, which is 00:00:01 (default)\n")
+    room.pawl("run", "heavy.yaml", "--db", "a.db", env={"WorkflowResilience__Faults__Table__activity__timeout": "error"}).exits(
+        2).complains("environment: WorkflowResilience:Faults:Table:activity:timeout: 'error' 'activity:timeout' must be retry, "
+                     "retry-at-once, incident or suspend, not 'error'\n")
+    room.pawl("run", "heavy.yaml", "--db", "a.db", "--config", "none.yaml").exits(2).complains(
+        "cannot open the configuration 'none.yaml'")
+    assert not room.exists("a.db")
+
+
+@case("the store of a file is that of every command, behind an option and PAWL_DB, and hints name the file")
+def _(room):
+    room.file("ask.yaml", ASK)
+    room.file("pawl.yaml", "Store: { Uri: a.db }\n")
+    config = ("--config", "pawl.yaml")
+    done = room.pawl("run", "ask.yaml", "--id", "one", *config).exits(4)
+    assert room.exists("a.db") and " --config pawl.yaml" in done.err + done.out, done.told()
+    assert [i["name"] for i in room.pawl("ls", "--json", *config).exits(0).json()["instances"]] == ["ask"]
+    assert room.pawl("ls", "--json", env={"Store__Uri": "a.db"}).exits(0).json()["instances"][0]["name"] == "ask"
+    assert len(room.pawl("tasks", "--all", "--json", *config).exits(0).json()["bookmarks"]) == 1
+    room.pawl("migrate", *config).exits(0).says("is current")
+    room.pawl("deploy", "ask.yaml", "--db", "b.db", *config).exits(0)
+    room.pawl("deploy", "ask.yaml", *config, env={"PAWL_DB": "c.db"}).exits(0)
+    assert room.exists("b.db") and room.exists("c.db")
+    assert room.pawl("ls", "--json", "--db", "b.db", *config).exits(0).json()["instances"] == []
+    room.pawl("ls", "--server", "http://127.0.0.1:1", *config).exits(2).complains("--config is for a store")
+    room.pawl("ls").exits(2).complains("which store?")
+
+
 @case("for people it is a line a setting, and a key alone gives its value alone")
 def _(room):
     done = room.pawl("config", "--set", "Server:Listen=localhost:1").exits(0).silent()
@@ -174,6 +233,12 @@ def _(room):
                        ('{"Server": {"Insecure": "true"}}', False), ('{"Server": {"Listen": ["a:1", "b:2"]}}', True),
                        ('{"Server": {"MaxBody": "1MiB"}}', True), ('{"Server": {"MaxBody": "1MB"}}', False),
                        ('{"Jobs": {"Functions": {"a": {"Rate": "90/m"}}}}', True),
+                       ('{"Engine": {"EgressAllow": ["loopback", "10.0.0.0/8"]}}', True),
+                       ('{"Engine": {"EgressAllow": 1}}', False),
+                       ('{"WorkflowResilience": {"OnUnknownOutcome": "ask"}}', True),
+                       ('{"WorkflowResilience": {"OnUnknownOutcome": "maybe"}}', False),
+                       ('{"WorkflowResilience": {"Faults": {"Table": {"activity": {"timeout": "incident"}}}}}', True),
+                       ('{"WorkflowResilience": {"Faults": {"Table": {"activity": {"timeout": "never"}}}}}', False),
                        ('{"Jobs": {"Functions": {"a": {"Rat": 1}}}}', False), ('{"Server": null}', True)):
         room.file("a.json", text)
         code = room.pawl("config", "--config", "a.json").code

@@ -57,7 +57,7 @@ ORDER = {
     'policy': UNIT + ENGINE,
     'drivers': ['unit/workers', 'unit/engine_jobs'],
     'config': ['unit/config', 'fuzz/config'],
-    'engine': ENGINE + ['unit/engine_leases'] + CRASH,
+    'engine': ENGINE + ['unit/config', 'unit/engine_leases'] + CRASH,
     'core': UNIT + ENGINE + FUZZ + ['crash/points'],
     'server': ['unit/server/routes', 'alloc_api'],
     'store': ['store/parts'] + STORE + ENGINE + FUZZ + CRASH,

@@ -228,6 +228,7 @@ TEST(config, what_holds_between_keys_is_checked)
           "WorkflowResilience:ExternalCall:BaseDelay, which is 00:02:00 (flag)\n" },
         { "Server:Tls:Certificate", "a.pem", "flag|Server:Tls:Certificate|a.pem|is nothing without Server:Tls:Key\n" },
         { "Server:Tls:Key", "a.pem", "flag|Server:Tls:Key|a.pem|is nothing without Server:Tls:Certificate\n" },
+        { "Engine:ClientKey", "a.pem", "flag|Engine:ClientKey|a.pem|is nothing without Engine:ClientCertificate\n" },
         { "Server:MaxBodies", "1MiB", "flag|Server:MaxBodies|1MiB|must not be less than Server:MaxBody\n" },
     };
     for (size_t i = 0; i < PW_LENGTH(cases); i++) {
@@ -351,7 +352,8 @@ TEST(config, wrong_arguments_are_told)
 /* Each allocation fails once: nothing leaks, nothing is half taken, and the next try succeeds. */
 TEST(config, memory_may_run_out_anywhere)
 {
-    const char *texts[] = { "{\"Server\":{\"Workers\":2,\"Listen\":[\"a:1\",\"b:2\"]},\"Jobs\":{\"Functions\":{\"f\":{\"Rate\":1}}}}",
+    const char *texts[] = { "{\"Server\":{\"Workers\":2,\"Listen\":[\"a:1\",\"b:2\"]},\"Jobs\":{\"Functions\":{\"f\":{\"Rate\":1}}},"
+                            "\"WorkflowResilience\":{\"Faults\":{\"Table\":{\"activity:timeout\":\"incident\"}}}}",
                             "Server:\n  Workers: 2\n  Listen: [a:1, b:2]\nJobs: {Functions: {f: {Rate: 1}}}\n" };
     for (size_t i = 0; i < PW_LENGTH(texts); i++) {
         bool done = false;
