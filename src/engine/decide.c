@@ -436,7 +436,7 @@ static void unchanged(pw_shard *shard, pw_live *live, const cause *c, const pawl
         pw_hear_refused(shard, live, code);
     bool again = false; /* it would be decided at once again, and for ever */
     if (c->kind == PW_EVENT_TIMER) {
-        live->timer_at = pw_state_timer(live->state);
+        live->timer_at = pw_state_timer(live->state, &shard->engine->settings);
         again = live->timer_at != PW_WAKE_NEVER && live->timer_at <= pw_engine_now(shard->engine);
     } else if (c->kind == PW_EVENT_DRIVE) {
         again = live->drive = pw_state_cut(live->state);
@@ -580,7 +580,8 @@ static void refuse_commands(pw_shard *shard, pw_live *live, const pawl_error *er
 static bool make_loaded(pw_shard *shard, pw_live *live)
 {
     pawl_error err = { .code = PAWL_OK };
-    pawl_code code = pw_live_load(live, shard->engine->store, shard->engine->programs, &err);
+    pawl_code code = pw_live_load(live, shard->engine->store, shard->engine->programs,
+                                  &shard->engine->settings, &err);
     if (code == PAWL_OK) {
         live->load = false;
         progress(shard, live);
