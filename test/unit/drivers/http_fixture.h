@@ -30,6 +30,7 @@ void close_all(fixture *f);
 void fence(fixture *f);
 void on_done(void *fixture, pw_http_call *call);
 void wait_done(fixture *f, unsigned count);
+unsigned done_count(fixture *f);
 pw_http_call *new_call(uint64_t visit, const char *method, const char *uri);
 /* Visit 1, to the fixture's service. */
 pw_http_call *to(fixture *f, const char *method, const char *path);
