@@ -357,4 +357,38 @@ TEST(resilience, what_a_schema_cannot_say_the_validator_refuses)
     }
 }
 
+/* ---- the manual */
+
+TEST(resilience, the_example_of_the_manual_is_valid_and_means_what_it_says)
+{
+    size_t len;
+    char *manual = pw_test_read(MANUAL, &len);
+    char *from = strstr(manual, "```yaml\ndocument:");
+    EXPECT(from != NULL);
+    from += strlen("```yaml\n");
+    char *end = strstr(from, "```");
+    EXPECT(end != NULL);
+    loaded l;
+    load_text(&l, (pw_str){ from, (size_t)(end - from) });
+    if (l.findings.count > 0)
+        fail_msg("line %u of the example: %s", l.findings.items[0].line, l.findings.items[0].message.ptr);
+    const pw_resilience *charge = task_at(&l, "/do/0/charge")->resilience, *stamp = task_at(&l, "/do/1/stamp")->resilience;
+    EXPECT_INT(charge->retry->count, 8);
+    EXPECT_INT(charge->timeout.constant.ms, 20000);
+    EXPECT_STR(charge->service, "pay");
+    EXPECT_INT(charge->failures, 3);
+    EXPECT_INT(charge->throughput, 6);
+    EXPECT_INT(charge->window_ms, 60000);
+    EXPECT_INT(charge->break_ms, 120000);
+    EXPECT(!charge->fail_when_open);
+    EXPECT_INT(charge->at_once, 10);
+    EXPECT(charge->per_second == 50);
+    EXPECT_INT(charge->on_unknown, PW_ON_UNKNOWN_ASK);
+    EXPECT(stamp->retry->except_when && stamp->retry->total.constant.ms == 3600000);
+    EXPECT_INT(task_at(&l, "/do/2/enter")->resilience->retry->count, 8);
+    EXPECT_INT(task_at(&l, "/use/functions/book")->resilience->at_once, 4);
+    unload(&l);
+    free(manual);
+}
+
 TEST_MAIN()
