@@ -68,6 +68,8 @@ void pw_rest_add(pw_rest *to, const pw_rest *more)
     to->open += more->open;
     to->ready += more->ready;
     to->active += more->active;
+    to->held += more->held;
+    to->again += more->again;
     to->hears += more->hears;
     to->moves += more->moves;
     to->whole += more->whole;
@@ -93,11 +95,13 @@ static void add_frame(pw_rest *to, const pw_frame *frame)
                 (frame->due_ms != PW_WAKE_NEVER && frame->phase != PHASE_USER);
     bool active = is_active(frame);
     one.active = active;
+    one.held = frame->phase == PHASE_PARKED || frame->phase == PHASE_FAULTED;
+    one.again = pw_frame_tries_again(frame);
     one.hears = frame->phase == PHASE_LISTEN && !pw_schedule_is_deaf(frame);
     if (active || frame->phase == PHASE_CHILD || pw_listen_is_open(frame))
         one.low = one.high = frame->visit;
     bool answered = frame->phase == PHASE_USER || frame->phase == PHASE_TIMER ||
-                    frame->phase == PHASE_RETRY || pw_listen_is_open(frame);
+                    (frame->phase == PHASE_RETRY && !one.again) || pw_listen_is_open(frame);
     if (answered)
         one.key_low = one.key_high = hash_of(frame->key);
     pw_rest_add(to, &one);
@@ -250,6 +254,10 @@ static bool may_have(const pw_rest *rest, const pw_search *want)
         return rest->open > 0;
     case SEARCH_READY:
         return rest->ready > 0;
+    case SEARCH_HELD:
+        return rest->held > 0;
+    case SEARCH_AGAIN:
+        return rest->again > 0;
     case SEARCH_DUE:
         return rest->wake_ms != PW_WAKE_NEVER && rest->wake_ms <= want->now_ms;
     case SEARCH_VISIT:

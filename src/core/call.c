@@ -1,8 +1,8 @@
 /* call.c - tasks that something outside must do: an HTTP service, an activity.
  *
  * What is asked for is evaluated once, when the task begins, and committed; nothing is evaluated
- * again after a crash. A result that comes while the instance is suspended is kept in its frame
- * until it goes on. */
+ * again after a crash, nor for the next attempt. What becomes of one that fails is decided in
+ * fault.c. A result that comes while the instance is asleep is kept in its frame until it wakes. */
 #include "core/step.h"
 #include "base/json.h"
 
@@ -37,30 +37,123 @@ static bool evaluate(pw_step *step, pw_frame *frame, const pw_template *with, pw
 
 void pw_call_settle(pw_step *step, pw_frame *frame, pw_value output, pw_value error)
 {
-    if (step->state->status == PW_SUSPENDED) {
-        frame->phase = PHASE_PARKED;
-        frame->args = output;
+    frame->phase = PHASE_PARKED; /* it holds nothing outside any more */
+    if (pw_is_asleep(step->state)) {
         frame->error = error;
-        frame->key = (pw_str){ 0 };
+        if (!pw_fault_is_unknown(frame)) {
+            frame->args = output;
+            frame->key = (pw_str){ 0 };
+        }
         PW_RECORD(step, "result.kept", frame, { PW_LIT("output"), output },
                   { PW_LIT("error"), error });
         return;
     }
-    frame->phase = PHASE_PARKED; /* it holds nothing outside any more */
-    if (pw_is(error, PW_NONE))
-        pw_flow_finish(step, frame, output);
-    else
-        pw_flow_raise(step, frame, error);
+    if (!pw_is(error, PW_NONE)) {
+        pw_fault_raise(step, frame, error);
+        return;
+    }
+    frame->class_ = 0;
+    pw_flow_finish(step, frame, output);
+}
+
+/* ------------------------------------------------------------------ resilience */
+
+pw_resilience pw_call_resilience(const pw_frame *frame)
+{
+    static const pw_resilience nothing;
+    const pw_resilience *own = frame->task->resilience, *around = frame->around;
+    pw_resilience r = own ? *own : around ? *around : nothing;
+    if (!own || !around)
+        return r;
+    if (!r.retry)
+        r.retry = around->retry;
+    if (!r.timeout.given)
+        r.timeout = around->timeout;
+    if (r.on_unknown == PW_ON_UNKNOWN_DEFAULT)
+        r.on_unknown = around->on_unknown;
+    if (!r.service.len)
+        r.service = around->service;
+    r.failures = r.failures ? r.failures : around->failures;
+    r.throughput = r.throughput ? r.throughput : around->throughput;
+    r.window_ms = r.window_ms ? r.window_ms : around->window_ms;
+    r.break_ms = r.break_ms ? r.break_ms : around->break_ms;
+    r.fail_when_open = r.fail_when_open || around->fail_when_open;
+    r.at_once = r.at_once ? r.at_once : around->at_once;
+    r.per_second = r.per_second > 0 ? r.per_second : around->per_second;
+    return r;
+}
+
+pw_on_unknown pw_call_on_unknown(const pw_frame *frame, const pw_core_settings *settings)
+{
+    pw_on_unknown said = pw_call_resilience(frame).on_unknown;
+    if (said == PW_ON_UNKNOWN_DEFAULT)
+        said = settings->on_unknown;
+    return said == PW_ON_UNKNOWN_DEFAULT ? PW_ON_UNKNOWN_RESEND : said;
+}
+
+/* What one attempt may take, if the task says so. False: it cannot be computed, and the task has failed. */
+static bool limit_attempts(pw_step *step, pw_frame *frame)
+{
+    pw_resilience r = pw_call_resilience(frame);
+    bool own = frame->task->resilience && frame->task->resilience->timeout.given;
+    if (!r.timeout.given && r.retry) { /* limit.attempt.duration, as of a try */
+        own = frame->task->resilience && frame->task->resilience->retry;
+        r.timeout = r.retry->attempt;
+    }
+    if (!r.timeout.given)
+        return true;
+    pw_duration limit;
+    if (!pw_eval_delay(step, own ? frame : pw_call_function(frame), &r.timeout, &limit)) {
+        pw_flow_raise(step, frame, step->thrown);
+        return false;
+    }
+    int64_t now = step->event->now_ms;
+    uint64_t ms = (uint64_t)(pw_duration_after(now, limit) - now);
+    frame->limit_ms = ms > 0 ? ms : 1;
+    return true;
+}
+
+pw_frame *pw_call_function(const pw_frame *frame)
+{
+    pw_frame *function = frame->parent;
+    while (function && (!function->task || function->task->kind != PW_TASK_FUNCTION ||
+                        function->task->resilience != frame->around))
+        function = function->parent;
+    return function;
 }
 
 /* ------------------------------------------------------------------ http */
 
-static pw_str endpoint_of(pw_step *step, pw_str uri)
+static const pw_resilience *resilience_of(pw_step *step, const pw_frame *frame)
 {
-    size_t end = 0;
-    while (end < uri.len && uri.ptr[end] != '?' && uri.ptr[end] != '#')
-        end++;
-    return pw_arena_str(step->arena, (pw_str){ uri.ptr, end });
+    if (!frame->task->resilience || !frame->around)
+        return frame->task->resilience ? frame->task->resilience : frame->around;
+    pw_resilience *both = PW_NEW(step->arena, pw_resilience);
+    *both = pw_call_resilience(frame);
+    return both;
+}
+
+/* Its own limit ends with the task's. */
+static uint64_t time_left(const pw_frame *frame, int64_t from_ms)
+{
+    if (!frame->limit_ms || frame->timeout_ms == PW_WAKE_NEVER || frame->timeout_ms <= from_ms)
+        return frame->limit_ms;
+    uint64_t left = (uint64_t)(frame->timeout_ms - from_ms);
+    return left < frame->limit_ms ? left : frame->limit_ms;
+}
+
+static pw_call_intent *push_intent(pw_step *step, pw_frame *frame)
+{
+    pw_call_intent *intent = PW_PUSH(step, calls, pw_call_intent);
+    frame->phase = PHASE_CALL;
+    intent->task = frame->task->pointer;
+    intent->visit = frame->visit;
+    intent->attempt = frame->attempt;
+    intent->kind = PW_LIT("http");
+    intent->key = frame->key;
+    intent->timeout_ms = time_left(frame, step->event->now_ms);
+    intent->resilience = resilience_of(step, frame);
+    return intent;
 }
 
 void pw_call_http(pw_step *step, pw_frame *frame)
@@ -70,40 +163,115 @@ void pw_call_http(pw_step *step, pw_frame *frame)
         pw_flow_raise(step, frame, step->thrown);
         return;
     }
-    pw_call_intent *intent = PW_PUSH(step, calls, pw_call_intent);
-    frame->phase = PHASE_CALL;
+    if (!limit_attempts(step, frame))
+        return;
     frame->attempt = 1;
     if (frame->task->as.http.output == PW_HTTP_RESPONSE)
         frame->args = pw_http_request_value(step, &request);
-    intent->task = frame->task->pointer;
-    intent->visit = frame->visit;
-    intent->attempt = frame->attempt;
-    intent->kind = PW_LIT("http");
+    pw_str text = pw_call_request_text(step->arena, &request);
+    frame->key = idempotency_key(step, frame, text);
+    pw_call_intent *intent = push_intent(step, frame);
     intent->method = request.method;
-    intent->endpoint = endpoint_of(step, request.uri);
-    intent->request = pw_call_request_text(step->arena, &request);
-    frame->key = idempotency_key(step, frame, intent->request);
-    intent->key = frame->key;
+    intent->endpoint = pw_http_endpoint(step->arena, request.uri);
+    intent->request = text;
     PW_RECORD(step, "task.started", frame, { PW_LIT("method"), pw_string_ref(intent->method) },
               { PW_LIT("endpoint"), pw_string_ref(intent->endpoint) },
               { PW_LIT("idempotencyKey"), pw_string_ref(frame->key) });
 }
 
-void pw_call_http_result(pw_step *step, pw_frame *frame, const pw_call_result *result)
+static pw_call_outcome *push_outcome(pw_step *step, const pw_frame *frame, pw_call_state state)
 {
-    pw_value output = { 0 }, error = { 0 };
-    bool good = pw_http_read(step, frame, result, &output);
-    if (!good)
-        error = step->thrown;
     pw_call_outcome *outcome = PW_PUSH(step, outcomes, pw_call_outcome);
     outcome->visit = frame->visit;
     outcome->key = frame->key;
-    outcome->state = good                ? PW_CALL_COMPLETED
-                     : result->timed_out ? PW_CALL_TIMED_OUT
-                                         : PW_CALL_FAILED;
+    outcome->state = state;
+    return outcome;
+}
+
+/* Why there is no answer. */
+static pw_error_class class_of(const pw_call_result *result)
+{
+    switch (result->class_) {
+    case PW_CLASS_TIMEOUT:
+    case PW_CLASS_MALFORMED:
+    case PW_CLASS_FORBIDDEN:
+    case PW_CLASS_OPEN:
+        return result->class_;
+    case PW_CLASS_ARGUMENT:
+    case PW_CLASS_STATE:
+    case PW_CLASS_DENIED:
+    case PW_CLASS_UNSUPPORTED:
+    case PW_CLASS_CONNECTION:
+    case PW_CLASS_THROTTLED:
+    case PW_CLASS_SERVER:
+    case PW_CLASS_CLIENT:
+    case PW_CLASS_UNKNOWN:
+    case PW_CLASS_STORE:
+    case PW_CLASS_LOST:
+    case PW_CLASS_BUSINESS:
+    case PW_CLASS_OTHER:
+        break;
+    }
+    return result->timed_out ? PW_CLASS_TIMEOUT : PW_CLASS_CONNECTION;
+}
+
+/* Nobody knows whether the request had its effect, and it is not to be sent again by itself. */
+static void outcome_is_unknown(pw_step *step, pw_frame *frame, const char *why)
+{
+    const pw_failure failure = {
+        .problem = pw_problem(step, frame, "communication", 502,
+                              "the outcome of the call is unknown", "%s", why),
+        .class_ = PW_CLASS_UNKNOWN,
+        .final = true,
+    };
+    pw_fault_attempt(step, frame, &failure);
+}
+
+void pw_call_http_result(pw_step *step, pw_frame *frame, const pw_call_result *result)
+{
+    pw_value output = { 0 };
+    bool good = pw_http_read(step, frame, result, &output);
+    pw_error_class class_ = result->answered ? pw_error_class_of_answer(result->status) : class_of(result);
+    bool unknown = !result->answered && !result->unsent &&
+                   (class_ == PW_CLASS_TIMEOUT || class_ == PW_CLASS_CONNECTION) &&
+                   pw_call_on_unknown(frame, step->settings) != PW_ON_UNKNOWN_RESEND;
+    pw_call_outcome *outcome = push_outcome(step, frame,
+                                            good                ? PW_CALL_COMPLETED
+                                            : unknown           ? PW_CALL_UNKNOWN
+                                            : result->timed_out ? PW_CALL_TIMED_OUT
+                                                                : PW_CALL_FAILED);
     outcome->outcome = pw_http_outcome(step, result);
     outcome->duration_ms = result->duration_ms;
-    pw_call_settle(step, frame, good ? output : (pw_value){ 0 }, error);
+    if (good) {
+        pw_call_settle(step, frame, output, (pw_value){ 0 });
+    } else if (unknown) {
+        outcome_is_unknown(step, frame, class_ == PW_CLASS_TIMEOUT
+                                            ? "the request was sent, and no answer came in time"
+                                            : "the connection broke after the request was sent");
+    } else {
+        const pw_failure failure = {
+            .problem = step->thrown,
+            .class_ = class_,
+            .retry_after_ms = pw_http_retry_after(result, step->event->now_ms),
+        };
+        pw_fault_attempt(step, frame, &failure);
+    }
+}
+
+void pw_call_http_lost(pw_step *step, pw_frame *frame)
+{
+    static const char why[] = "the process that had sent it ended before an answer came";
+    bool resend = pw_call_on_unknown(frame, step->settings) == PW_ON_UNKNOWN_RESEND;
+    push_outcome(step, frame, resend ? PW_CALL_FAILED : PW_CALL_UNKNOWN);
+    if (!resend) {
+        outcome_is_unknown(step, frame, why);
+        return;
+    }
+    const pw_failure failure = {
+        .problem = pw_problem(step, frame, "communication", 502, "the call was lost", "%s", why),
+        .class_ = PW_CLASS_LOST,
+    };
+    pw_fault_attempt(step, frame, &failure);
 }
 
 /* Nobody waits for this answer any more: it is written down, and changes nothing. */
@@ -121,10 +289,11 @@ void pw_call_http_late(pw_step *step, const pw_event *event)
 
 /* ------------------------------------------------------------------ activities */
 
-/* One attempt may take as long as its task. */
+/* One attempt may take as long as its task, or as it says itself. */
 static pw_work work_of(const pw_frame *frame, pw_str input)
 {
     bool limited = frame->timeout_ms != PW_WAKE_NEVER && frame->timeout_ms > frame->started_ms;
+    uint64_t all_ms = limited ? (uint64_t)(frame->timeout_ms - frame->started_ms) : 0;
     return (pw_work){ .visit = frame->visit,
                       .attempt = frame->attempt,
                       .task = frame->task->pointer,
@@ -133,7 +302,7 @@ static pw_work work_of(const pw_frame *frame, pw_str input)
                       .key = frame->key,
                       .priority = frame->task->as.call.priority,
                       .timeout_ms =
-                          limited ? (uint64_t)(frame->timeout_ms - frame->started_ms) : 0 };
+                          frame->limit_ms ? time_left(frame, frame->started_ms) : all_ms };
 }
 
 pw_work pw_call_work_of(const pw_frame *frame, pw_arena *arena)
@@ -144,16 +313,10 @@ pw_work pw_call_work_of(const pw_frame *frame, pw_arena *arena)
     return work;
 }
 
-void pw_call_hand_out(pw_step *step, pw_frame *frame)
-{
-    pw_work *work = PW_PUSH(step, work, pw_work);
-    *work = pw_call_work_of(frame, step->arena);
-}
-
 void pw_call_activity(pw_step *step, pw_frame *frame)
 {
     pw_value with;
-    if (!evaluate(step, frame, frame->task->as.call.with, &with))
+    if (!evaluate(step, frame, frame->task->as.call.with, &with) || !limit_attempts(step, frame))
         return;
     frame->args = with;
     frame->phase = PHASE_WORK;
@@ -197,36 +360,54 @@ void pw_call_activity_result(pw_step *step, pw_frame *frame, pw_value result)
     pw_call_settle(step, frame, pw_copy(step->arena, result), (pw_value){ 0 });
 }
 
-/* The next attempt, if one is left. */
-static bool try_again(pw_step *step, pw_frame *frame, pw_value error)
+void pw_call_activity_failed(pw_step *step, pw_frame *frame, pw_value error)
 {
-    if (frame->attempt > PW_LOST_ATTEMPTS)
-        return false;
-    frame->attempt++;
-    frame->error = error;
-    if (step->state->status != PW_SUSPENDED)
-        pw_call_hand_out(step, frame);
-    return true;
-}
-
-void pw_call_activity_failed(pw_step *step, pw_frame *frame, pw_value error, bool retryable)
-{
+    const pw_event *event = step->event;
     pw_value problem = activity_problem(step, frame, pw_copy(step->arena, error));
-    if (retryable)
-        PW_RECORD(step, "attempt.failed", frame, { PW_LIT("attempt"), pw_int(frame->attempt) },
-                  { PW_LIT("error"), problem });
-    if (!retryable || !try_again(step, frame, problem))
-        pw_call_settle(step, frame, (pw_value){ 0 }, problem);
+    pw_failure failure = { .problem = problem, .retry_after_ms = event->retry_after_ms };
+    switch (event->retry) {
+    case PW_RETRY_BY_CLASS:
+        failure.class_ = pw_error_class_of_activity(pw_problem_status(problem));
+        break;
+    case PW_RETRY_YES:
+        failure.class_ = PW_CLASS_OTHER;
+        break;
+    case PW_RETRY_NO:
+        failure.class_ = PW_CLASS_BUSINESS;
+        failure.final = true;
+        break;
+    }
+    pw_fault_attempt(step, frame, &failure);
 }
 
 void pw_call_activity_lost(pw_step *step, pw_frame *frame)
 {
-    PW_RECORD(step, "attempt.lost", frame, { PW_LIT("attempt"), pw_int(frame->attempt) });
-    if (try_again(step, frame, (pw_value){ 0 }))
-        return;
-    pw_call_settle(step, frame, (pw_value){ 0 },
-                   pw_problem(step, frame, "runtime", 500, "the activity was lost too often",
+    const pw_failure failure = {
+        .problem = pw_problem(step, frame, "runtime", 500, "the activity was lost too often",
                               "%u attempts of '" PW_FMT
                               "' ended with the process that ran them",
-                              frame->attempt, PW_ARG(frame->task->as.call.name)));
+                              frame->attempt, PW_ARG(frame->task->as.call.name)),
+        .class_ = PW_CLASS_LOST,
+    };
+    pw_fault_attempt(step, frame, &failure);
+}
+
+/* ------------------------------------------------------------------ the next attempt */
+
+void pw_call_again(pw_step *step, pw_frame *frame)
+{
+    frame->attempt++;
+    frame->due_ms = PW_WAKE_NEVER;
+    PW_RECORD(step, "attempt.started", frame, { PW_LIT("attempt"), pw_int(frame->attempt) });
+    pw_record_task(step, PW_LIFE_RETRIED, frame, (pw_value){ 0 });
+    if (frame->task->kind == PW_TASK_HTTP) {
+        frame->error = (pw_value){ 0 };
+        push_intent(step, frame)->again = true;
+    } else {
+        if (pw_fault_is(frame, PW_CLASS_LOST))
+            frame->error = (pw_value){ 0 }; /* the worker did not give it */
+        frame->phase = PHASE_WORK;
+        *PW_PUSH(step, work, pw_work) = pw_call_work_of(frame, step->arena);
+    }
+    frame->class_ = 0;
 }

@@ -50,17 +50,19 @@ static bool delay_ms(pw_step *step, pw_frame *frame, const pw_delay *delay, uint
     return true;
 }
 
-static bool settings_of(pw_step *step, pw_frame *frame, const pw_retry_policy *policy,
-                        pw_retry_settings *out)
+bool pw_retry_settings_of(pw_step *step, pw_frame *frame, const pw_retry_policy *policy,
+                          pw_value error, bool *applies, pw_retry_settings *out)
 {
     *out = (pw_retry_settings){ .backoff = policy->backoff,
                                 .factor = policy->factor,
                                 .count = policy->count };
-    return delay_ms(step, frame, &policy->delay, &out->delay_ms) &&
-           delay_ms(step, frame, &policy->delay_max, &out->delay_ms_max) &&
-           delay_ms(step, frame, &policy->jitter_from, &out->jitter_ms_from) &&
-           delay_ms(step, frame, &policy->jitter_to, &out->jitter_ms_to) &&
-           delay_ms(step, frame, &policy->total, &out->total_ms);
+    if (!conditions(step, frame, policy->when, policy->except_when, error, applies))
+        return false;
+    return !*applies || (delay_ms(step, frame, &policy->delay, &out->delay_ms) &&
+                         delay_ms(step, frame, &policy->delay_max, &out->delay_ms_max) &&
+                         delay_ms(step, frame, &policy->jitter_from, &out->jitter_ms_from) &&
+                         delay_ms(step, frame, &policy->jitter_to, &out->jitter_ms_to) &&
+                         delay_ms(step, frame, &policy->total, &out->total_ms));
 }
 
 /* True and *again, or false: an expression failed. */
@@ -72,13 +74,11 @@ static bool retry_wanted(pw_step *step, pw_frame *frame, pw_value error, bool *a
     if (!policy)
         return true;
     bool applies;
-    if (!conditions(step, frame, policy->when, policy->except_when, error, &applies))
+    pw_retry_settings settings;
+    if (!pw_retry_settings_of(step, frame, policy, error, &applies, &settings))
         return false;
     if (!applies)
         return true;
-    pw_retry_settings settings;
-    if (!settings_of(step, frame, policy, &settings))
-        return false;
     pw_retry_history history = { .retries = frame->attempt,
                                  .first_ms = frame->first_ms,
                                  .now_ms = step->event->now_ms,
@@ -100,8 +100,9 @@ pw_catch pw_catch_decide(pw_step *step, pw_frame *frame, pw_value *problem)
                             *problem, &caught) &&
                  (!caught || retry_wanted(step, frame, *problem, &again, &decision.delay_ms));
     frame->error = before;
+    decision.failed = !sound;
     if (!sound)
-        *problem = step->thrown; /* a condition failed: that error goes outward from here */
+        *problem = step->thrown; /* that error goes outward from here */
     else if (again)
         decision.kind = CATCH_RETRY;
     else if (caught && task->as.attempt.has_handler)

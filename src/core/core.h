@@ -174,8 +174,8 @@ typedef struct pw_call_intent {
     pw_str request;         /* pw_call_request_text */
     pw_str key;             /* idempotency key */
     uint64_t timeout_ms;    /* of this attempt; 0: the driver's default */
-    bool again;             /* `request` is empty: the bytes are those that the store has under the key */
-    const pw_resilience *resilience; /* of the program; NULL: as configured */
+    bool again;             /* request, endpoint and method are empty: they are those that the store has under the key */
+    const pw_resilience *resilience; /* what the program says; NULL: as configured */
 } pw_call_intent;
 
 typedef enum pw_call_state { /* of an external_call row */
@@ -369,7 +369,8 @@ PAWL_CHECK pawl_code pw_entries_parse(pw_value *out, pw_str text, const pw_paylo
 /* A deep copy that shares nothing with the old arena: compaction. Large values stay shared, and known. */
 PAWL_CHECK pawl_code pw_state_copy(pw_state **out, const pw_state *state, pw_arena *arena, pawl_error *err);
 pw_status pw_state_status(const pw_state *state);
-int64_t pw_state_timer(const pw_state *state); /* as pw_transition.timer_at; after a load */
+/* As pw_transition.timer_at; after a load. */
+int64_t pw_state_timer(const pw_state *state, const pw_core_settings *settings);
 bool pw_state_moves(const pw_state *state);    /* its timer may take it further, not only tell that somebody is late */
 bool pw_state_hears(const pw_state *state);    /* some listen can take a message now */
 bool pw_state_cut(const pw_state *state);      /* tasks are ready to run: send PW_EVENT_DRIVE */
@@ -381,8 +382,8 @@ PAWL_CHECK pawl_code pw_state_work(pw_work **out, size_t *count, const pw_state 
 bool pw_state_work_of(pw_work *out, const pw_state *state, const pw_program *program, uint64_t visit, pw_arena *arena);
 /* Whether a call whose fate nobody knows is to be sent again, as it was; else send PW_EVENT_CALL_LOST. */
 bool pw_state_resends(const pw_state *state, const pw_core_settings *settings, uint64_t visit);
-/* What the program says of a task that is being called; NULL: nothing. */
-const pw_resilience *pw_state_resilience(const pw_state *state, uint64_t visit);
+/* What the program says of a task that is being called, together with the call of the function around it; false: nothing. */
+bool pw_state_resilience(pw_resilience *out, const pw_state *state, uint64_t visit);
 /* An incident of it is open: it has faulted, or is suspended because of it, and is not finished. */
 bool pw_state_has_incident(const pw_state *state);
 /* True if the attempt of this visit is still wanted (its result would change the instance). */
@@ -390,6 +391,7 @@ bool pw_state_wants(const pw_state *state, uint64_t visit, uint32_t attempt);
 /* What the instance waits for: a JSON array as pawl_show documents it. */
 pw_value pw_state_waits(const pw_state *state, const pw_program *program, pw_arena *arena);
 pw_value pw_state_input(const pw_state *state); /* the raw input of the workflow */
+pw_value pw_state_input_of(const pw_state *state, uint64_t visit); /* of an open task; PW_NONE: it is not open */
 
 /* The id of a schedule of this definition that follows another schedule; `before` empty: the first. */
 pw_str pw_schedule_id(pw_arena *arena, pw_str namespace_, pw_str name, pw_str version, pw_str before);

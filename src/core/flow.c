@@ -34,6 +34,7 @@ pw_frame *pw_flow_spawn(pw_step *step, pw_frame *parent, const pw_task *task, pw
     frame->visit = ++step->state->visits;
     frame->path = pw_hash64(parent->path, place, sizeof place);
     frame->raw = raw;
+    frame->around = pw_frame_around(parent);
     frame->timeout_ms = frame->due_ms = PW_WAKE_NEVER;
     if (parent->last)
         parent->last->next = frame;
@@ -116,8 +117,8 @@ static bool take_back(pw_step *step, const pw_frame *frame)
 static bool holds_something(const pw_frame *frame)
 {
     return frame->phase == PHASE_CALL || frame->phase == PHASE_WORK || frame->phase == PHASE_USER ||
-           frame->phase == PHASE_TIMER || frame->phase == PHASE_RETRY ||
-           frame->phase == PHASE_CHILD || pw_listen_is_open(frame);
+           frame->phase == PHASE_TIMER || frame->phase == PHASE_CHILD ||
+           (frame->phase == PHASE_RETRY && !pw_frame_tries_again(frame)) || pw_listen_is_open(frame);
 }
 
 /* What a frame holds outside of the state: its bookmark, its call, its attempt. */
@@ -150,12 +151,14 @@ static void let_go(pw_step *step, pw_frame *frame)
 
 static void cancelled(pw_step *step, const pw_frame *frame, const char *why)
 {
+    if (frame->phase == PHASE_FAULTED) /* it has ended, and was told of */
+        return;
     PW_RECORD(step, "task.cancelled", frame, { PW_LIT("reason"), pw_string_ref(pw_str_of(why)) });
     if (frame->phase != PHASE_READY) /* one that has not begun was never told of */
         pw_record_task(step, PW_LIFE_CANCELLED, frame, (pw_value){ 0 });
 }
 
-static void close_inside(pw_step *step, pw_frame *scope, const char *why)
+void pw_flow_close_inside(pw_step *step, pw_frame *scope, const char *why)
 {
     if (scope->branches)
         pw_branches_wake(step, scope, &(pw_search){ .kind = SEARCH_ALL });
@@ -172,7 +175,7 @@ static void close_inside(pw_step *step, pw_frame *scope, const char *why)
 
 void pw_flow_close(pw_step *step, pw_frame *frame, const char *why)
 {
-    close_inside(step, frame, why);
+    pw_flow_close_inside(step, frame, why);
     if (!frame->task)
         return;
     let_go(step, frame);
@@ -187,22 +190,21 @@ void pw_flow_end(pw_step *step, pw_status status)
     step->ended = true;
     step->state->status = status;
     pw_child_tell_parent(step);
-    if (status == PW_FAULTED)
+    if (step->state->incident)
         return; /* its scopes are kept for who mends it */
     step->state->root->child = step->state->root->last = NULL;
     step->state->context = pw_null();
 }
 
-static void complete(pw_step *step, pw_value output)
+void pw_flow_complete(pw_step *step, pw_value output)
 {
     pw_frame *root = step->state->root;
-    if (step->program->output_as && !root->schedule &&
-        !pw_eval_template(step, root, step->program->output_as, output, (pw_value){ 0 }, &output)) {
-        pw_flow_raise_within(step, root, step->thrown);
-        return;
-    }
+    pw_value raw = output;
     if (!root->schedule &&
-        !pw_data_fits(step, root, step->program->schemas.output, output, "output")) {
+        ((step->program->output_as &&
+          !pw_eval_template(step, root, step->program->output_as, raw, (pw_value){ 0 }, &output)) ||
+         !pw_data_fits(step, root, step->program->schemas.output, output, "output"))) {
+        root->args = raw;
         pw_flow_raise_within(step, root, step->thrown);
         return;
     }
@@ -210,71 +212,6 @@ static void complete(pw_step *step, pw_value output)
     PW_RECORD(step, "instance.completed", NULL, { PW_LIT("output"), output });
     pw_record_lifecycle(step, PW_LIFE_COMPLETED, output);
     pw_flow_end(step, PW_COMPLETED);
-}
-
-static bool is_around(const pw_frame *scope, const pw_frame *frame)
-{
-    while (frame && frame != scope)
-        frame = frame->parent;
-    return frame != NULL;
-}
-
-/* What ran beside a fault holds nothing outside any more, and would begin anew. A listen around it
- * keeps its place: it only hears nothing more. */
-static void stand_down(pw_step *step, pw_frame *frame, const pw_frame *at)
-{
-    if (!holds_something(frame))
-        return;
-    let_go(step, frame);
-    if (is_around(frame, at))
-        return;
-    close_inside(step, frame, "another branch failed");
-    frame->raw = pw_frame_raw(frame);
-    frame->phase = PHASE_READY;
-    frame->input = frame->items = frame->error = frame->args = (pw_value){ 0 };
-    frame->key = (pw_str){ 0 };
-    frame->attempt = frame->at = 0;
-    frame->timeout_ms = frame->due_ms = PW_WAKE_NEVER;
-}
-
-static void fault(pw_step *step, pw_frame *at, pw_value problem)
-{
-    pw_frame *root = step->state->root;
-    for (pw_frame *frame = root->child; frame;
-         frame = pw_step_walk(step, frame, root, (pw_search){ .kind = SEARCH_ALL }))
-        stand_down(step, frame, at);
-    if (at->task) {
-        close_inside(step, at, "the task failed");
-        at->phase = PHASE_FAULTED;
-    }
-    at->error = problem;
-    at->timeout_ms = at->due_ms = PW_WAKE_NEVER;
-    step->error = problem;
-    PW_RECORD(step, "instance.faulted", NULL, { PW_LIT("error"), problem });
-    pw_record_lifecycle(step, PW_LIFE_FAULTED, problem);
-
-    pw_fault *row = PW_NEW(step->arena, pw_fault);
-    pw_str where = at->task ? at->task->pointer : PW_LIT("/");
-    bool call = at->task && at->task->kind == PW_TASK_HTTP;
-    row->task = where;
-    row->visit = at->visit;
-    row->kind = step->event->kind == PW_EVENT_START    ? PW_LIT("startup-fault")
-                : call                                 ? PW_LIT("external-call-fault")
-                : step->event->kind == PW_EVENT_RESUME ? PW_LIT("resume-fault")
-                                                       : PW_LIT("activity-fault");
-    row->error = pw_json_text(step->arena, problem, PW_JSON_COMPACT);
-    row->class_ = pw_str_of(pw_problem_class(problem));
-    row->attempt = at->attempt;
-    row->decision = PW_LIT("fault");
-    row->action = pw_arena_printf(
-        step->arena,
-        "%s '" PW_FMT "' (status %d): read `pawl show " PW_FMT "` and `pawl log " PW_FMT "`",
-        call ? "review the external service that this task calls:"
-             : "check the input and definition of",
-        PW_ARG(where), pw_problem_status(problem), PW_ARG(step->identity->instance),
-        PW_ARG(step->identity->instance));
-    step->fault = row;
-    pw_flow_end(step, PW_FAULTED);
 }
 
 /* ------------------------------------------------------------------ errors */
@@ -285,60 +222,81 @@ static void faulted(pw_step *step, const pw_frame *frame, pw_value problem)
     pw_record_task(step, PW_LIFE_FAULTED, frame, problem);
 }
 
-/* An error came up at `at` (a task that failed, or the scope itself); `from` is the innermost scope
- * that may catch it. */
-static void propagate(pw_step *step, pw_frame *at, pw_frame *from, pw_value problem)
+/* Of an error for which `from` is the innermost scope that may catch it. */
+static pw_catcher catcher_of(pw_step *step, pw_frame *from, pw_value problem)
 {
-    pw_catch decision = { 0 };
-    pw_frame *catcher = from;
-    for (; catcher; catcher = catcher->parent) {
-        bool may =
-            catcher->task && catcher->task->kind == PW_TASK_TRY && catcher->phase == PHASE_BODY;
-        if (may && (decision = pw_catch_decide(step, catcher, &problem)).kind != CATCH_NOT)
-            break;
-        if (pw_fork_outlives(catcher))
+    pw_catcher catcher = { .frame = from, .problem = problem };
+    for (; catcher.frame; catcher.frame = catcher.frame->parent) {
+        pw_frame *scope = catcher.frame;
+        if (scope->task && scope->task->kind == PW_TASK_TRY && scope->phase == PHASE_BODY) {
+            catcher.decision = pw_catch_decide(step, scope, &catcher.problem);
+            if (catcher.decision.kind != CATCH_NOT)
+                break;
+            catcher.replaced = catcher.replaced || catcher.decision.failed;
+        }
+        if (pw_fork_outlives(scope))
             break;
     }
-    if (from == at && at != catcher && at->task) /* it has not failed itself, and ends with this */
-        faulted(step, at, problem);
+    return catcher;
+}
+
+pw_catcher pw_flow_catcher(pw_step *step, pw_frame *frame, pw_value problem)
+{
+    return catcher_of(step, frame->parent, problem);
+}
+
+/* An error came up at `at`: a task that failed, or the scope itself. */
+static void propagate(pw_step *step, pw_frame *at, const pw_catcher *caught)
+{
+    pw_frame *catcher = caught->frame;
     if (!catcher) {
-        fault(step, at, problem);
+        pw_fault_stop(step, at, caught->problem);
         return;
     }
     for (pw_frame *scope = at->parent; at != catcher && scope != catcher; scope = scope->parent)
-        faulted(step, scope, problem);
+        faulted(step, scope, caught->problem);
     if (at != catcher) { /* the failing line of frames has its entries; what runs beside it is
                             cancelled */
-        close_inside(step, at, "the task failed");
+        pw_flow_close_inside(step, at, "the task failed");
         for (pw_frame *scope = at; scope != catcher;) {
             pw_frame *parent = scope->parent;
             let_go(step, scope);
             detach(step, scope);
             if (parent != catcher)
-                close_inside(step, parent, "another branch failed");
+                pw_flow_close_inside(step, parent, "another branch failed");
             scope = parent;
         }
     }
-    if (decision.kind == CATCH_NOT) {
-        pw_fork_branch_failed(catcher, problem);
+    if (caught->decision.kind == CATCH_NOT) {
+        pw_fork_branch_failed(catcher, caught->problem);
         return;
     }
-    close_inside(step, catcher, "an error was caught");
-    pw_catch_act(step, catcher, &decision, problem);
+    pw_flow_close_inside(step, catcher, "an error was caught");
+    pw_catch_act(step, catcher, &caught->decision, caught->problem);
 }
 
-void pw_flow_raise(pw_step *step, pw_frame *frame, pw_value problem)
+void pw_flow_raise_to(pw_step *step, pw_frame *frame, pw_value problem, const pw_catcher *catcher)
 {
     faulted(step, frame, problem);
     if (frame->phase != PHASE_READY && frame->phase != PHASE_PARKED)
         let_go(step, frame);
     frame->phase = PHASE_BODY; /* it holds nothing any more */
-    propagate(step, frame, frame->parent, problem);
+    propagate(step, frame, catcher);
+}
+
+void pw_flow_raise(pw_step *step, pw_frame *frame, pw_value problem)
+{
+    const pw_catcher catcher = pw_flow_catcher(step, frame, problem);
+    frame->class_ = 0;
+    pw_flow_raise_to(step, frame, problem, &catcher);
 }
 
 void pw_flow_raise_within(pw_step *step, pw_frame *frame, pw_value problem)
 {
-    propagate(step, frame, frame, problem);
+    const pw_catcher catcher = catcher_of(step, frame, problem);
+    if (frame != catcher.frame && frame->task) /* it has not failed itself, and ends with this */
+        faulted(step, frame, catcher.problem);
+    propagate(step, frame, &catcher);
 }
 
 /* ------------------------------------------------------------------ order */
@@ -346,7 +304,7 @@ void pw_flow_raise_within(pw_step *step, pw_frame *frame, pw_value problem)
 static void list_done(pw_step *step, pw_frame *scope, pw_value output)
 {
     if (!scope->task) {
-        complete(step, output);
+        pw_flow_complete(step, output);
     } else if (scope->task->kind == PW_TASK_FOR) {
         scope->at++;
         scope->ordinal = 0;
@@ -377,11 +335,11 @@ static void child_done(pw_step *step, pw_frame *scope, const pw_task *task, pw_v
 {
     if (then.kind ==
         PW_FLOW_END) { /* outward, with each scope's output and export, not its `then` */
-        close_inside(step, scope, "the workflow ends");
+        pw_flow_close_inside(step, scope, "the workflow ends");
         if (scope->task)
             pw_flow_finish_then(step, scope, output, then);
         else
-            complete(step, output);
+            pw_flow_complete(step, output);
         return;
     }
     if (scope->task && scope->task->kind == PW_TASK_FUNCTION) {
@@ -483,6 +441,10 @@ static void fire(pw_step *step, pw_frame *frame)
     frame->due_ms = PW_WAKE_NEVER;
     if (!frame->task) {
         pw_step_begin(step);
+        return;
+    }
+    if (pw_frame_tries_again(frame)) {
+        pw_call_again(step, frame);
         return;
     }
     if (frame->phase == PHASE_USER) {

@@ -1,4 +1,5 @@
 /* http.c - an HTTP call as the language writes it: rendered to one request, and its answer read. */
+#include <stdio.h>
 #include <strings.h>
 #include "core/step.h"
 #include "base/json.h"
@@ -249,6 +250,58 @@ static bool render_headers(pw_step *step, pw_frame *frame, header_list *list)
     return true;
 }
 
+pw_str pw_http_endpoint(pw_arena *arena, pw_str uri)
+{
+    size_t end = 0;
+    while (end < uri.len && uri.ptr[end] != '?' && uri.ptr[end] != '#')
+        end++;
+    return pw_arena_str(arena, (pw_str){ uri.ptr, end });
+}
+
+pw_str pw_http_endpoint_of(pw_step *step, pw_frame *frame)
+{
+    pw_str uri;
+    pw_value thrown = step->thrown;
+    size_t literals = step->literals.count;
+    bool rendered = render_uri(step, frame, &uri);
+    step->thrown = thrown;
+    step->literals.count = literals; /* it was told when the call began */
+    return rendered ? pw_http_endpoint(step->arena, uri) : (pw_str){ 0 };
+}
+
+pw_str pw_http_service_of(pw_arena *arena, pw_str endpoint)
+{
+    static const struct {
+        const char *scheme;
+        unsigned port;
+    } schemes[] = { { "http://", 80 }, { "https://", 443 } };
+    for (size_t i = 0; i < PW_LENGTH(schemes); i++) {
+        size_t start = strlen(schemes[i].scheme), end = start;
+        if (endpoint.len < start || strncasecmp(endpoint.ptr, schemes[i].scheme, start) != 0)
+            continue;
+        while (end < endpoint.len && endpoint.ptr[end] != '/')
+            end++;
+        for (size_t at = start; at < end; at++)
+            if (endpoint.ptr[at] == '@')
+                start = at + 1; /* behind a user's name */
+        pw_buf buf;
+        pw_buf_init(&buf, 0);
+        pw_buf_text(&buf, schemes[i].scheme);
+        bool port = false;
+        for (size_t at = start; at < end; at++) {
+            char c = endpoint.ptr[at];
+            port = c == ':' || (port && c != ']'); /* not those of an address of IPv6 */
+            pw_buf_char(&buf, c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c);
+        }
+        if (!port)
+            pw_buf_printf(&buf, ":%u", schemes[i].port);
+        pw_str service = pw_arena_str(arena, pw_buf_view(&buf));
+        pw_buf_done(&buf);
+        return service;
+    }
+    return (pw_str){ 0 };
+}
+
 bool pw_http_render(pw_step *step, pw_frame *frame, pw_call_request *out)
 {
     const pw_task *task = frame->task;
@@ -453,15 +506,77 @@ static const char *title_of(int status)
     }
 }
 
+/* "Sun, 06 Nov 1994 08:49:37 GMT" (RFC 9110, 5.6.7); the two older forms are not read. */
+static bool date_of(int64_t *out, pw_str text)
+{
+    static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+    char month[4] = "", zone[4] = "", copy[30];
+    pw_date date = { 0 };
+    int end = 0;
+    if (text.len != sizeof copy - 1 || memchr(text.ptr, '\0', text.len))
+        return false;
+    memcpy(copy, text.ptr, text.len);
+    copy[text.len] = '\0';
+    if (sscanf(copy, "%*3[A-Za-z], %2d %3[A-Za-z] %4d %2d:%2d:%2d %3[A-Z]%n", &date.day, month,
+               &date.year, &date.hour, &date.minute, &date.second, zone, &end) != 7 ||
+        end != (int)text.len || strcmp(zone, "GMT") != 0)
+        return false;
+    const char *at = strstr(months, month);
+    if (!at || (at - months) % 3 != 0)
+        return false;
+    date.month = 1 + (int)(at - months) / 3;
+    *out = pw_date_ms(&date);
+    return true;
+}
+
+typedef struct unanswered {
+    pw_error_class class_;
+    int status;
+    const char *title;
+} unanswered;
+
+static const unanswered *unanswered_of(const pw_call_result *result)
+{
+    static const unanswered reasons[] = {
+        { PW_CLASS_TIMEOUT, 504, "the service did not answer in time" },
+        { PW_CLASS_MALFORMED, 502, "the answer is malformed" },
+        { PW_CLASS_FORBIDDEN, 403, "calls to this address are not allowed here" },
+        { PW_CLASS_OPEN, 503, "the circuit breaker of the service is open" },
+        { PW_CLASS_CONNECTION, 500, "the service could not be reached" },
+    };
+    size_t i = 0;
+    pw_error_class class_ = result->timed_out ? PW_CLASS_TIMEOUT : result->class_;
+    while (i + 1 < PW_LENGTH(reasons) && reasons[i].class_ != class_)
+        i++;
+    return &reasons[i];
+}
+
+/* RFC 9110, 10.2.3: seconds, or a date. */
+uint64_t pw_http_retry_after(const pw_call_result *result, int64_t now_ms)
+{
+    for (size_t i = 0; result->answered && i < result->header_count; i++) {
+        if (!pw_str_is(result->headers[i].name, "retry-after"))
+            continue;
+        pw_str text = result->headers[i].value;
+        uint64_t seconds = 0;
+        size_t n = 0;
+        while (n < text.len && n < 9 && text.ptr[n] >= '0' && text.ptr[n] <= '9')
+            seconds = seconds * 10 + (uint64_t)(text.ptr[n++] - '0');
+        if (n > 0 && n == text.len)
+            return seconds * 1000;
+        int64_t at;
+        return date_of(&at, text) && at > now_ms ? (uint64_t)(at - now_ms) : 0;
+    }
+    return 0;
+}
+
 bool pw_http_read(pw_step *step, pw_frame *frame, const pw_call_result *result, pw_value *out)
 {
     const pw_task *task = frame->task;
     if (!result->answered) {
         pw_str why = pw_utf8_valid(result->error) ? result->error : PW_LIT("no answer");
-        step->thrown = pw_problem(step, frame, "communication", result->timed_out ? 504 : 500,
-                                  result->timed_out ? "the service did not answer in time"
-                                                    : "the service could not be reached",
-                                  PW_FMT, PW_ARG(why));
+        const unanswered *u = unanswered_of(result);
+        step->thrown = pw_problem(step, frame, "communication", u->status, u->title, PW_FMT, PW_ARG(why));
         return false;
     }
     int32_t last_good = task->as.http.redirect ? 399 : 299;

@@ -439,14 +439,8 @@ pw_verdict pw_user_answer(pw_step *step, pw_frame *frame)
 
 static void tell(pw_step *step, pw_frame *frame, const char *type)
 {
-    pw_arena *arena = step->arena;
-    const pw_program *p = step->program;
     pw_str claimer = claimed_by(frame, step->event->now_ms);
-    pw_member data[] = {
-        { PW_LIT("namespace"), pw_string_ref(p->namespace_) },
-        { PW_LIT("name"), pw_string_ref(p->name) },
-        { PW_LIT("version"), pw_string_ref(p->version) },
-        { PW_LIT("instance"), pw_string_ref(step->identity->instance) },
+    const pw_member more[] = {
         { PW_LIT("task"), pw_string_ref(frame->task->pointer) },
         { PW_LIT("visit"), pw_int((int64_t)frame->visit) },
         { PW_LIT("key"), pw_string_ref(frame->key) },
@@ -455,17 +449,9 @@ static void tell(pw_step *step, pw_frame *frame, const char *type)
         { PW_LIT("assignedTo"), arg(frame, "as") },
         { PW_LIT("candidates"), arg(frame, "ca") },
         { PW_LIT("claimedBy"), pw_str_value(claimer) },
-        { PW_LIT("dueAt"), moment_or_none(arena, instant_arg(frame, "du")) },
+        { PW_LIT("dueAt"), moment_or_none(step->arena, instant_arg(frame, "du")) },
     };
-    pw_member with[] = {
-        { PW_LIT("type"), pw_string_ref(pw_str_of(type)) },
-        { PW_LIT("subject"), pw_string_ref(step->identity->instance) },
-        { PW_LIT("datacontenttype"), pw_string_ref(PW_LIT("application/json")) },
-        { PW_LIT("data"), pw_object_of(arena, data, PW_LENGTH(data)) },
-    };
-    pw_value event;
-    bool good = pw_record_event(step, frame, pw_object_of(arena, with, PW_LENGTH(with)), &event);
-    PW_ASSERT(good);
+    pw_record_notice(step, frame, type, more, PW_LENGTH(more));
 }
 
 void pw_user_due(pw_step *step, pw_frame *frame)

@@ -108,17 +108,6 @@ int32_t pw_problem_status(pw_value problem)
     return (int32_t)status;
 }
 
-const char *pw_problem_class(pw_value problem)
-{
-    int32_t status = pw_problem_status(problem);
-    pw_str suffix = pw_error_suffix(pw_get_text(problem, "type"));
-    if (!suffix.len)
-        return "business"; /* raised by the definition, with a type of its own */
-    if (status == 408 || status == 425 || status == 429 || status >= 500)
-        return "transient";
-    return "permanent";
-}
-
 /* ------------------------------------------------------------------ events */
 
 static pw_str event_id(pw_step *step)
@@ -182,6 +171,30 @@ bool pw_record_event(pw_step *step, pw_frame *frame, pw_value with, pw_value *ou
     *out = pw_object_end(&event);
     push_event(step, id, *out);
     return true;
+}
+
+void pw_record_notice(pw_step *step, pw_frame *frame, const char *type, const pw_member *more,
+                      size_t count)
+{
+    const pw_program *p = step->program;
+    pw_arena *arena = step->arena;
+    pw_str instance = step->identity->instance;
+    pw_object_builder data = { .arena = arena };
+    pw_object_add(&data, PW_LIT("namespace"), pw_string_ref(p->namespace_));
+    pw_object_add(&data, PW_LIT("name"), pw_string_ref(p->name));
+    pw_object_add(&data, PW_LIT("version"), pw_string_ref(p->version));
+    pw_object_add(&data, PW_LIT("instance"), pw_string_ref(instance));
+    for (size_t i = 0; i < count; i++)
+        pw_object_add(&data, more[i].key, more[i].value);
+    pw_member with[] = {
+        { PW_LIT("type"), pw_string_ref(pw_str_of(type)) },
+        { PW_LIT("subject"), pw_string_ref(instance) },
+        { PW_LIT("datacontenttype"), pw_string_ref(PW_LIT("application/json")) },
+        { PW_LIT("data"), pw_object_end(&data) },
+    };
+    pw_value event;
+    bool good = pw_record_event(step, frame, pw_object_of(arena, with, PW_LENGTH(with)), &event);
+    PW_ASSERT(good);
 }
 
 /* ------------------------------------------------------------------ lifecycle */

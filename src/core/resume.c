@@ -47,7 +47,16 @@ static bool has_bookmark(const pw_frame *frame, pw_bookmark_kind *kind)
             : listens                  ? PW_BOOKMARK_MESSAGE
                                        : PW_BOOKMARK_TIMER;
     return listens || frame->phase == PHASE_USER || frame->phase == PHASE_TIMER ||
-           frame->phase == PHASE_RETRY;
+           (frame->phase == PHASE_RETRY && !pw_frame_tries_again(frame));
+}
+
+/* Nothing that it does can go on now. */
+static pw_verdict is_asleep(pw_step *step)
+{
+    bool incident = step->state->incident;
+    return pw_refused(step, PAWL_STATE, incident ? PAWL_REASON_OPEN_INCIDENT : PAWL_REASON_NONE,
+                      incident ? "an incident of the instance is open; retry it first"
+                               : "the instance is suspended; continue it first");
 }
 
 static bool fits(pw_str expected, pw_str is)
@@ -63,7 +72,7 @@ static pw_frame *find(pw_step *step, pw_bookmark_kind *kind, pw_verdict *why)
     pw_frame *root = step->state->root;
     *why = pw_refused(step, PAWL_NOT_FOUND, PAWL_REASON_NO_BOOKMARK,
                       "no open bookmark has the key '" PW_FMT "'", PW_ARG(event->key));
-    for (pw_frame *frame = root; frame && !pw_status_ended(step->state->status);
+    for (pw_frame *frame = root; frame && !pw_is_over(step->state);
          frame = pw_step_walk(step, frame, root, want)) {
         if (!has_bookmark(frame, kind) || !pw_str_eq(frame->key, event->key))
             continue;
@@ -94,9 +103,8 @@ static pw_verdict end_timer(pw_step *step, pw_frame *frame)
     if (frame->task->kind == PW_TASK_SCHEDULE)
         return pw_refused(step, PAWL_STATE, PAWL_REASON_NONE,
                           "a schedule keeps to its times; start an instance instead");
-    if (frame->phase == PHASE_RETRY && step->state->status == PW_SUSPENDED)
-        return pw_refused(step, PAWL_STATE, PAWL_REASON_NONE,
-                          "the instance is suspended; continue it first");
+    if (frame->phase == PHASE_RETRY && pw_is_asleep(step->state))
+        return is_asleep(step);
     PW_RECORD(step, "bookmark.consumed", frame, { PW_LIT("key"), pw_string_ref(frame->key) },
               { PW_LIT("by"), pw_string_ref(pw_event_actor(step)) },
               { PW_LIT("dueAt"), pw_moment_value(step->arena, frame->due_ms) });
@@ -129,9 +137,8 @@ static pw_verdict tell(pw_step *step, pw_frame *frame)
         return pw_refused(step, PAWL_INVALID, PAWL_REASON_BAD_ANSWER,
                           "'" PW_FMT "' takes a CloudEvent; '%s' is missing", PW_ARG(event->key),
                           absent);
-    if (step->state->status == PW_SUSPENDED)
-        return pw_refused(step, PAWL_STATE, PAWL_REASON_NONE,
-                          "the instance is suspended; continue it first");
+    if (pw_is_asleep(step->state))
+        return is_asleep(step);
     if (pw_schedule_is_deaf(frame))
         return pw_refused(step, PAWL_BUSY, PAWL_REASON_NONE, "what was started before still runs");
     pawl_code code = pw_listen_message(step, frame, 0, event->payload);
@@ -167,7 +174,7 @@ pw_verdict pw_bookmark_command(pw_step *step)
 {
     pw_verdict why;
     pw_bookmark_kind kind;
-    if (pw_status_ended(step->state->status))
+    if (pw_is_over(step->state))
         return pw_has_ended(step);
     pw_frame *frame = find(step, &kind, &why);
     if (!frame)

@@ -25,10 +25,10 @@ static const unsigned phases_of[] = {
     [PW_TASK_RAISE] = 0,
     [PW_TASK_WAIT] = PW_BIT(PHASE_TIMER) | PW_BIT(PHASE_PARKED),
     [PW_TASK_EMIT] = 0,
-    [PW_TASK_HTTP] = PW_BIT(PHASE_CALL) | PW_BIT(PHASE_PARKED),
+    [PW_TASK_HTTP] = PW_BIT(PHASE_CALL) | PW_BIT(PHASE_RETRY) | PW_BIT(PHASE_PARKED),
     [PW_TASK_USER] = PW_BIT(PHASE_USER) | PW_BIT(PHASE_PARKED),
     [PW_TASK_FUNCTION] = PW_BIT(PHASE_BODY),
-    [PW_TASK_ACTIVITY] = PW_BIT(PHASE_WORK) | PW_BIT(PHASE_PARKED),
+    [PW_TASK_ACTIVITY] = PW_BIT(PHASE_WORK) | PW_BIT(PHASE_RETRY) | PW_BIT(PHASE_PARKED),
     [PW_TASK_LISTEN] = PW_BIT(PHASE_LISTEN) | PW_BIT(PHASE_BODY),
     [PW_TASK_RUN] = PW_BIT(PHASE_CHILD) | PW_BIT(PHASE_PARKED),
     [PW_TASK_SCHEDULE] = PW_BIT(PHASE_TIMER) | PW_BIT(PHASE_LISTEN) | PW_BIT(PHASE_CHILD),
@@ -199,6 +199,14 @@ static void copy_frame(copier *c, pw_frame *frame, pw_value around, pw_value cop
         copy_branches(c, frame, input);
 }
 
+static int64_t *copy_instants(pw_arena *arena, const int64_t *from, uint32_t count)
+{
+    int64_t *to = PW_NEW_ARRAY(arena, int64_t, count);
+    if (to)
+        memcpy(to, from, count * sizeof *to);
+    return to;
+}
+
 pawl_code pw_state_copy(pw_state **out, const pw_state *state, pw_arena *arena, pawl_error *err)
 {
     pw_state *copy = pw_state_clone(state, arena);
@@ -213,6 +221,8 @@ pawl_code pw_state_copy(pw_state **out, const pw_state *state, pw_arena *arena, 
     copy->suspended_by = pw_arena_str(arena, copy->suspended_by);
     copy->suspended_reason = pw_arena_str(arena, copy->suspended_reason);
     copy->parent = pw_arena_str(arena, copy->parent);
+    if (copy->incident_count)
+        copy->incidents = copy_instants(arena, copy->incidents, copy->incident_count);
     copy_frame(&c, copy->root, state->input, copy->input);
     copy->known = pw_copying_done(&c.copying);
     if (arena->failed)
@@ -265,6 +275,18 @@ static void put_text(writer *w, const char *name, pw_str text)
         put_value(w, name, pw_string_ref(text));
 }
 
+static void put_instants(writer *w, const char *name, const int64_t *instants, uint32_t count)
+{
+    if (count == 0)
+        return;
+    put_name(w, name);
+    for (uint32_t i = 0; i < count; i++) {
+        pw_buf_char(&w->buf, i ? ',' : '[');
+        pw_json_write(&w->buf, pw_int(instants[i]), PW_JSON_COMPACT);
+    }
+    pw_buf_char(&w->buf, ']');
+}
+
 static void write_frame(writer *w, const pw_frame *frame, const pw_value *around)
 {
     pw_buf_char(&w->buf, '{');
@@ -280,6 +302,7 @@ static void write_frame(writer *w, const pw_frame *frame, const pw_value *around
     put_int(w, "i", frame->at, 0);
     put_int(w, "s", frame->started_ms, 0);
     put_int(w, "s1", frame->first_ms, 0);
+    put_int(w, "l", (int64_t)frame->limit_ms, 0);
     put_int(w, "to", frame->timeout_ms, PW_WAKE_NEVER);
     put_int(w, "d", frame->due_ms, PW_WAKE_NEVER);
     pw_value data = frame->phase == PHASE_READY ? frame->raw : frame->input;
@@ -295,6 +318,8 @@ static void write_frame(writer *w, const pw_frame *frame, const pw_value *around
     w->put->depth = 0;
     put_int(w, "b", frame->branches != NULL, 0);
     put_value(w, "e", frame->error);
+    if (frame->class_)
+        put_text(w, "cl", pw_str_of(pw_error_class_name((pw_error_class)(frame->class_ - 1))));
     w->put->depth = listens ? 2 : 0;
     put_value(w, "a", frame->args);
     w->put->depth = 0;
@@ -356,6 +381,9 @@ pw_str pw_state_write(const pw_state *state, pw_putting *put)
     put_text(&w, "pa", state->parent);
     put_int(&w, "pv", (int64_t)state->parent_visit, 0);
     put_int(&w, "dp", state->depth, 0);
+    put_int(&w, "fi", state->incident, 0);
+    put_instants(&w, "is", state->incidents, state->incident_count);
+    put_int(&w, "lr", state->told_ms, PW_WAKE_NEVER);
     put_name(&w, "r");
     write_frame(&w, state->root, &state->input);
     pw_buf_char(&w.buf, '}');
@@ -427,6 +455,10 @@ static bool complete(const pw_frame *frame)
         return pw_listen_sound(frame);
     if (frame->phase == PHASE_HANDLER)
         return !pw_is(frame->error, PW_NONE);
+    if (frame->phase == PHASE_RETRY && frame->task->kind != PW_TASK_TRY &&
+        (frame->key.len == 0 || pw_is(frame->error, PW_NONE) || frame->attempt == 0 ||
+         (frame->task->kind == PW_TASK_ACTIVITY && pw_is(frame->args, PW_NONE))))
+        return false;
     if (frame->phase == PHASE_TIMER || frame->phase == PHASE_RETRY)
         return frame->due_ms != PW_WAKE_NEVER;
     if (frame->phase == PHASE_WORK)
@@ -465,7 +497,7 @@ static pawl_code read_frame(pw_frame **out, pw_value v, pw_frame *parent, pw_val
     pw_frame *frame = PW_NEW(arena, pw_frame);
     if (!frame)
         return pw_no_memory(err);
-    int64_t index, phase, visit, path, ordinal, attempt, at, same_data, apart, schedule;
+    int64_t index, phase, visit, path, ordinal, attempt, at, limit, same_data, apart, schedule;
     if (!get_int(v, "t", -1, 0, (int64_t)program->task_count - 1, &index) ||
         !get_int(v, "p", PHASE_BODY, 0, PHASE_COUNT - 1, &phase) ||
         !get_int(v, "v", 0, 0, VISITS_MAX, &visit) ||
@@ -474,6 +506,7 @@ static pawl_code read_frame(pw_frame **out, pw_value v, pw_frame *parent, pw_val
         !get_int(v, "n", 0, 0, UINT32_MAX, &attempt) || !get_int(v, "i", 0, 0, UINT32_MAX, &at) ||
         !get_int(v, "s", 0, 0, INT64_MAX, &frame->started_ms) ||
         !get_int(v, "s1", 0, 0, INT64_MAX, &frame->first_ms) ||
+        !get_int(v, "l", 0, 0, INT64_MAX, &limit) ||
         !get_int(v, "to", PW_WAKE_NEVER, 0, INT64_MAX, &frame->timeout_ms) ||
         !get_int(v, "d", PW_WAKE_NEVER, 0, INT64_MAX, &frame->due_ms) ||
         !get_int(v, "=", 0, 1, 1, &same_data) || !get_int(v, "b", 0, 1, 1, &apart) ||
@@ -485,11 +518,13 @@ static pawl_code read_frame(pw_frame **out, pw_value v, pw_frame *parent, pw_val
     frame->ordinal = (uint32_t)ordinal;
     frame->attempt = (uint32_t)attempt;
     frame->at = (uint32_t)at;
+    frame->limit_ms = (uint64_t)limit;
     if ((index < 0) != (parent == NULL))
         return corrupt(err, "a scope has no task");
     frame->schedule = !parent && schedule;
     if (parent) {
         frame->task = program->tasks[index];
+        frame->around = pw_frame_around(parent);
         if (!fits(parent, frame->task, program))
             return corrupt(err, "a task is not where its scope says");
         if (frame->phase != PHASE_READY && frame->phase != PHASE_FAULTED &&
@@ -504,6 +539,11 @@ static pawl_code read_frame(pw_frame **out, pw_value v, pw_frame *parent, pw_val
     frame->args = pw_get_lit(v, "a");
     frame->context = pw_get_lit(v, "cx");
     frame->key = pw_get_text(v, "k");
+    pw_str class_ = pw_get_text(v, "cl");
+    pw_error_class known = PW_CLASS_OTHER;
+    if (class_.len && !pw_error_class_parse(&known, class_))
+        return corrupt(err, "a class of errors is not known");
+    frame->class_ = class_.len ? 1 + (unsigned)known : 0;
     if (parent)
         append(parent, frame);
     pw_value children = pw_get_lit(v, "c");
@@ -603,6 +643,28 @@ pawl_code pw_state_parse(pw_state **out, pw_str text, const pw_program *program,
     return pw_state_parse_branches(out, text, (pw_str){ 0 }, program, source, arena, err);
 }
 
+/* Of format 3 and before whatever has faulted can be retried. */
+static bool read_incidents(pw_state *state, pw_value v, int64_t format, pw_arena *arena)
+{
+    int64_t open;
+    pw_value instants = pw_get_lit(v, "is");
+    if (!get_int(v, "fi", 0, 1, 1, &open) ||
+        !get_int(v, "lr", PW_WAKE_NEVER, 0, INT64_MAX, &state->told_ms) ||
+        (open && state->status != PW_FAULTED && state->status != PW_SUSPENDED))
+        return false;
+    state->incident = open || (format < 4 && state->status == PW_FAULTED);
+    if (pw_is(instants, PW_NONE))
+        return true;
+    if (!pw_is(instants, PW_ARRAY) || instants.count > PW_INCIDENTS_KEPT)
+        return false;
+    state->incidents = PW_NEW_ARRAY(arena, int64_t, instants.count + 1);
+    for (uint32_t i = 0; state->incidents && i < instants.count; i++)
+        if (!pw_integer(pw_item(instants, i), &state->incidents[i]) || state->incidents[i] < 0)
+            return false;
+    state->incident_count = state->incidents ? instants.count : 0;
+    return true;
+}
+
 pawl_code pw_state_parse_branches(pw_state **out, pw_str text, pw_str branches,
                                   const pw_program *program, const pw_payload_source *source,
                                   pw_arena *arena, pawl_error *err)
@@ -653,6 +715,8 @@ pawl_code pw_state_parse_branches(pw_state **out, pw_str text, pw_str branches,
         return corrupt(err, "input or context are missing");
     state->suspended_by = pw_get_text(v, "by");
     state->suspended_reason = pw_get_text(v, "why");
+    if (!read_incidents(state, v, format, arena))
+        return corrupt(err, "its incidents are out of range");
     const reader r = { program, both[1], known, arena, err };
     code = read_frame(&state->root, pw_get_lit(v, "r"), NULL, state->input, 0, &r);
     if (code != PAWL_OK)
@@ -674,226 +738,4 @@ pawl_code pw_entries_parse(pw_value *out, pw_str text, const pw_payload_source *
     if (code == PAWL_OK)
         *out = v;
     return code;
-}
-
-/* ------------------------------------------------------------------ questions */
-
-pw_status pw_state_status(const pw_state *state)
-{
-    return state->status;
-}
-
-pw_value pw_state_input(const pw_state *state)
-{
-    return state->input;
-}
-
-static bool asleep(const pw_state *state)
-{
-    return state->status == PW_SUSPENDED || pw_status_ended(state->status);
-}
-
-int64_t pw_state_timer(const pw_state *state)
-{
-    return asleep(state) ? PW_WAKE_NEVER : pw_frames_rest(state->root).wake_ms;
-}
-
-bool pw_state_moves(const pw_state *state)
-{
-    return !asleep(state) && pw_frames_rest(state->root).moves > 0;
-}
-
-bool pw_state_hears(const pw_state *state)
-{
-    return !asleep(state) && pw_frames_rest(state->root).hears > 0;
-}
-
-bool pw_state_cut(const pw_state *state)
-{
-    return !asleep(state) && pw_frames_rest(state->root).ready > 0;
-}
-
-bool pw_state_wants(const pw_state *state, uint64_t visit, uint32_t attempt)
-{
-    const pw_frame *frame =
-        pw_status_ended(state->status) ? NULL : pw_frames_active(state->root, visit);
-    return frame && frame->attempt == attempt;
-}
-
-typedef struct work_list {
-    pw_work *items; /* NULL: they are counted only */
-    size_t count;
-    pw_arena *arena;
-} work_list;
-
-static void add_work(void *context, const pw_frame *frame)
-{
-    work_list *list = context;
-    if (frame->phase != PHASE_WORK)
-        return;
-    if (list->items)
-        list->items[list->count] = pw_call_work_of(frame, list->arena);
-    list->count++;
-}
-
-bool pw_state_work_of(pw_work *out, const pw_state *state, const pw_program *program, uint64_t visit,
-                      pw_arena *arena)
-{
-    (void)program;
-    const pw_frame *frame =
-        pw_status_ended(state->status) ? NULL : pw_frames_active(state->root, visit);
-    if (!frame || frame->phase != PHASE_WORK)
-        return false;
-    *out = pw_call_work_of(frame, arena);
-    return !arena->failed;
-}
-
-pawl_code pw_state_work(pw_work **out, size_t *count, const pw_state *state,
-                        const pw_program *program, const pw_identity *identity,
-                        const pw_core_settings *settings, pw_arena *arena, pawl_error *err)
-{
-    (void)program;
-    (void)identity;
-    (void)settings;
-    bool ended = pw_status_ended(state->status);
-    work_list list = { .arena = arena };
-    if (!ended)
-        pw_frames_each(state->root, add_work, &list);
-    list.items = PW_NEW_ARRAY(arena, pw_work, list.count + 1);
-    if (!list.items)
-        return pw_no_memory(err);
-    list.count = 0;
-    if (!ended)
-        pw_frames_each(state->root, add_work, &list);
-    if (arena->failed)
-        return pw_no_memory(err);
-    *out = list.items;
-    *count = list.count;
-    return PAWL_OK;
-}
-
-static const char *wait_kind(const pw_frame *frame)
-{
-    switch (frame->phase) {
-    case PHASE_CALL:
-        return "call";
-    case PHASE_WORK:
-        return "activity";
-    case PHASE_USER:
-        return "user-action";
-    case PHASE_TIMER:
-        return "timer";
-    case PHASE_RETRY:
-        return "retry";
-    case PHASE_PARKED:
-        return "continue";
-    case PHASE_READY:
-        return "ready";
-    case PHASE_FAULTED:
-        return "incident";
-    case PHASE_LISTEN:
-        return "external-message";
-    case PHASE_CHILD:
-        return "child";
-    case PHASE_BODY:
-    case PHASE_HANDLER:
-        return NULL;
-    }
-    return NULL;
-}
-
-static pw_value workflow_of(const pw_frame *frame, pw_arena *arena)
-{
-    if (frame->phase != PHASE_CHILD || frame->task->kind != PW_TASK_RUN)
-        return (pw_value){ 0 };
-    return pw_text_value(arena, PW_FMT "/" PW_FMT, PW_ARG(frame->task->as.run.namespace_),
-                         PW_ARG(frame->task->as.run.name));
-}
-
-static void add_wait(void *context, const pw_frame *frame)
-{
-    pw_array_builder *waits = context;
-    const char *kind = wait_kind(frame);
-    if (!kind || !frame->task)
-        return;
-    bool due = frame->phase == PHASE_TIMER || frame->phase == PHASE_RETRY;
-    bool keyed = (due && frame->task->kind != PW_TASK_SCHEDULE) || frame->phase == PHASE_USER || frame->phase == PHASE_LISTEN;
-    pw_user_described user = pw_user_describe(frame, waits->arena);
-    bool counts = frame->phase == PHASE_CALL || frame->phase == PHASE_WORK;
-    pw_member members[] = {
-        { PW_LIT("kind"), pw_string_ref(pw_str_of(kind)) },
-        { PW_LIT("task"), pw_string_ref(frame->task->pointer) },
-        { PW_LIT("name"), pw_string_ref(frame->task->name) },
-        { PW_LIT("visit"), pw_int((int64_t)frame->visit) },
-        { PW_LIT("key"), keyed ? pw_string_ref(frame->key) : (pw_value){ 0 } },
-        { PW_LIT("listens"), frame->phase == PHASE_LISTEN
-                                 ? pw_listen_described(frame, waits->arena)
-                                 : (pw_value){ 0 } },
-        { PW_LIT("child"),
-          frame->phase == PHASE_CHILD ? pw_string_ref(frame->key) : (pw_value){ 0 } },
-        { PW_LIT("workflow"), workflow_of(frame, waits->arena) },
-        { PW_LIT("function"), frame->phase == PHASE_WORK
-                                  ? pw_string_ref(frame->task->as.call.name)
-                                  : (pw_value){ 0 } },
-        { PW_LIT("attempt"), counts ? pw_int(frame->attempt) : (pw_value){ 0 } },
-        { PW_LIT("retries"),
-          frame->phase == PHASE_RETRY ? pw_int(frame->attempt) : (pw_value){ 0 } },
-        { PW_LIT("assignedTo"), user.assigned_to },
-        { PW_LIT("candidates"), user.candidates },
-        { PW_LIT("claimedBy"), user.claimed_by },
-        { PW_LIT("claimedUntil"), user.claimed_until },
-        { PW_LIT("priority"), user.priority },
-        { PW_LIT("since"), pw_moment_value(waits->arena, frame->started_ms) },
-        { PW_LIT("dueAt"), due ? pw_moment_value(waits->arena, frame->due_ms) : user.due_at },
-        { PW_LIT("timeoutAt"), frame->timeout_ms != PW_WAKE_NEVER
-                                   ? pw_moment_value(waits->arena, frame->timeout_ms)
-                                   : (pw_value){ 0 } },
-        { PW_LIT("error"), frame->phase == PHASE_RETRY ? frame->error : (pw_value){ 0 } },
-        { PW_LIT("schedule"), frame->task->kind == PW_TASK_SCHEDULE
-                                  ? pw_schedule_described(frame, waits->arena)
-                                  : (pw_value){ 0 } },
-    };
-    pw_array_add(waits, pw_object_of(waits->arena, members, PW_LENGTH(members)));
-}
-
-pw_value pw_state_waits(const pw_state *state, const pw_program *program, pw_arena *arena)
-{
-    (void)program;
-    pw_array_builder waits = { .arena = arena };
-    if (pw_status_ended(state->status))
-        return pw_array_end(&waits);
-    if (state->status == PW_SUSPENDED) {
-        pw_str by = state->suspended_by.len ? state->suspended_by : PW_LIT("system");
-        pw_str reason = state->suspended_reason;
-        pw_member members[] = {
-            { PW_LIT("kind"), pw_string_ref(PW_LIT("continue")) },
-            { PW_LIT("reason"), pw_text_value(arena, "suspended by " PW_FMT "%s" PW_FMT, PW_ARG(by),
-                                              reason.len ? ": " : "", PW_ARG(reason)) },
-        };
-        pw_array_add(&waits, pw_object_of(arena, members, PW_LENGTH(members)));
-    }
-    if (pw_is_pending(state)) {
-        pw_member members[] = { { PW_LIT("kind"), pw_string_ref(PW_LIT("start")) },
-                                { PW_LIT("startAt"), pw_moment_value(arena, state->root->due_ms) } };
-        pw_array_add(&waits, pw_object_of(arena, members, PW_LENGTH(members)));
-    }
-    pw_frames_each(state->root, add_wait, &waits);
-    return pw_array_end(&waits);
-}
-
-bool pw_state_resends(const pw_state *state, const pw_core_settings *settings, uint64_t visit)
-{
-    (void)state, (void)settings, (void)visit;
-    return true;
-}
-
-const pw_resilience *pw_state_resilience(const pw_state *state, uint64_t visit)
-{
-    (void)state, (void)visit;
-    return NULL;
-}
-
-bool pw_state_has_incident(const pw_state *state)
-{
-    return state->status == PW_FAULTED;
 }

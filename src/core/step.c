@@ -47,23 +47,30 @@ static void tell_of_start(pw_step *step)
     pw_record_lifecycle(step, PW_LIFE_STARTED, (pw_value){ 0 });
 }
 
-void pw_step_begin(pw_step *step)
+bool pw_step_start_clock(pw_step *step)
+{
+    pw_frame *root = step->state->root;
+    pw_duration timeout;
+    if (!step->program->timeout.given)
+        return true;
+    if (!pw_eval_delay(step, root, &step->program->timeout, &timeout)) {
+        pw_flow_raise_within(step, root, step->thrown);
+        return false;
+    }
+    root->timeout_ms = pw_duration_after(step->event->now_ms, timeout);
+    return true;
+}
+
+void pw_step_enter(pw_step *step)
 {
     pw_state *state = step->state;
     pw_frame *root = state->root;
-    tell_of_start(step);
     if (root->schedule) { /* timeout and input.from are of what it starts */
         pw_flow_start_list(step, root, root->input);
         return;
     }
-    if (step->program->timeout.given) {
-        pw_duration timeout;
-        if (!pw_eval_delay(step, root, &step->program->timeout, &timeout)) {
-            pw_flow_raise_within(step, root, step->thrown);
-            return;
-        }
-        root->timeout_ms = pw_duration_after(step->event->now_ms, timeout);
-    }
+    if (!pw_step_start_clock(step))
+        return;
     if (step->program->input_from &&
         !pw_eval_template(step, root, step->program->input_from, state->input, (pw_value){ 0 },
                           &root->input)) {
@@ -71,6 +78,12 @@ void pw_step_begin(pw_step *step)
         return;
     }
     pw_flow_start_list(step, root, root->input);
+}
+
+void pw_step_begin(pw_step *step)
+{
+    tell_of_start(step);
+    pw_step_enter(step);
 }
 
 static pw_verdict start(pw_step *step)
@@ -81,6 +94,7 @@ static pw_verdict start(pw_step *step)
     step->state = state;
     state->status = PW_PENDING;
     state->started_ms = event->now_ms;
+    state->told_ms = PW_WAKE_NEVER;
     state->input = pw_copy(step->arena, event->payload);
     state->context = pw_null();
     state->root = root;
@@ -147,11 +161,11 @@ pw_verdict pw_has_ended(const pw_step *step)
                          .message = pw_str_of(messages[step->state->status]) };
 }
 
-static void record_command(pw_step *step, const char *type)
+void pw_record_command(pw_step *step, const char *type, const pw_frame *frame)
 {
     pw_value reason =
         step->event->reason.len ? pw_string(step->arena, step->event->reason) : (pw_value){ 0 };
-    PW_RECORD(step, type, NULL, { PW_LIT("by"), pw_string_ref(pw_event_actor(step)) },
+    PW_RECORD(step, type, frame, { PW_LIT("by"), pw_string_ref(pw_event_actor(step)) },
               { PW_LIT("reason"), reason });
 }
 
@@ -160,19 +174,19 @@ static pw_verdict cancel(pw_step *step)
     pw_state *state = step->state;
     if (state->status == PW_CANCELLED)
         return pw_repeated("it was cancelled before");
-    if (!pw_status_may_move(state->status, PW_CANCELLED))
+    if (pw_is_over(state) || !pw_status_may_move(state->status, PW_CANCELLED))
         return pw_has_ended(step);
-    record_command(step, "instance.cancelled");
+    pw_record_command(step, "instance.cancelled", NULL);
     while (state->root->child)
         pw_flow_close(step, state->root->child, "the instance was cancelled");
     state->root->due_ms = PW_WAKE_NEVER;
+    pw_incident_over(step, "cancelled");
     pw_record_lifecycle(step, PW_LIFE_CANCELLED, (pw_value){ 0 });
     pw_flow_end(step, PW_CANCELLED);
     return pw_done();
 }
 
-/* Only an instance is suspended (dsl A-40): its tasks that have begun follow it. */
-static void tasks_follow(pw_step *step, pw_life kind)
+void pw_tasks_follow(pw_step *step, pw_life kind)
 {
     pw_frame *root = step->state->root;
     const bool told = step->program->lifecycle.tasks & PW_BIT(kind);
@@ -189,9 +203,9 @@ static pw_verdict suspend(pw_step *step)
         return pw_repeated("it was suspended before");
     if (pw_status_ended(state->status))
         return pw_has_ended(step);
-    record_command(step, "instance.suspended");
+    pw_record_command(step, "instance.suspended", NULL);
     pw_record_lifecycle(step, PW_LIFE_SUSPENDED, (pw_value){ 0 });
-    tasks_follow(step, PW_LIFE_SUSPENDED);
+    pw_tasks_follow(step, PW_LIFE_SUSPENDED);
     state->status = PW_SUSPENDED;
     state->suspended_by = pw_arena_str(step->arena, step->event->actor);
     state->suspended_reason = pw_arena_str(step->arena, step->event->reason);
@@ -208,6 +222,54 @@ static void take_up(pw_step *step)
             pw_flow_enqueue(step, f);
 }
 
+/* A warning, once for each threshold: a higher one is crossed once more. */
+static void tell_of_long(pw_step *step)
+{
+    int64_t at = pw_state_long_running(step->state, step->settings);
+    if (step->ended || at == PW_WAKE_NEVER || at > step->event->now_ms)
+        return;
+    const pw_member about[] = {
+        { PW_LIT("startedAt"), pw_moment_value(step->arena, step->state->started_ms) },
+        { PW_LIT("thresholdMs"), pw_int((int64_t)step->settings->long_running_ms) },
+    };
+    step->state->told_ms = at;
+    pw_record(step, "instance.long-running", NULL, about, PW_LENGTH(about));
+    pw_record_notice(step, step->state->root, "io.pawl.instance.longrunning.v1", about,
+                     PW_LENGTH(about));
+}
+
+static void time_passes(pw_step *step)
+{
+    pw_flow_due(step);
+    tell_of_long(step);
+}
+
+/* What was kept is dealt with in order; one may close others. */
+static void take_out(pw_step *step)
+{
+    pw_frame *root = step->state->root;
+    pw_list_of kept = { 0 };
+    for (pw_frame *f = root; f; f = pw_step_walk(step, f, root, (pw_search){ .kind = SEARCH_HELD }))
+        if (f->phase == PHASE_PARKED)
+            *(pw_frame **)pw_step_push(step, &kept, sizeof f) = f;
+    for (size_t i = 0; i < kept.count && !step->ended; i++) {
+        pw_frame *frame = ((pw_frame **)kept.items)[i];
+        if (!frame->gone)
+            pw_call_settle(step, frame, frame->args, frame->error);
+    }
+}
+
+void pw_step_wake(pw_step *step)
+{
+    pw_state *state = step->state;
+    state->status = PW_RUNNING;
+    state->suspended_by = state->suspended_reason = (pw_str){ 0 };
+    take_up(step);
+    take_out(step);
+    if (!step->ended)
+        time_passes(step);
+}
+
 static pw_verdict go_on(pw_step *step)
 {
     pw_state *state = step->state;
@@ -215,35 +277,32 @@ static pw_verdict go_on(pw_step *step)
         return pw_has_ended(step);
     if (state->status != PW_SUSPENDED)
         return pw_repeated("it is not suspended");
-    record_command(step, "instance.resumed");
+    pw_verdict lost = pw_incident_is_lost(step);
+    if (lost.code != PAWL_OK)
+        return lost;
+    pw_record_command(step, "instance.resumed", NULL);
     pw_record_lifecycle(step, PW_LIFE_RESUMED, (pw_value){ 0 });
-    tasks_follow(step, PW_LIFE_RESUMED);
-    state->status = PW_RUNNING;
-    state->suspended_by = state->suspended_reason = (pw_str){ 0 };
-    take_up(step);
-    for (pw_frame *frame = state->root; frame && !step->ended;) {
-        if (frame->phase != PHASE_PARKED) {
-            frame = pw_step_walk(step, frame, state->root, (pw_search){ .kind = SEARCH_ALL });
-            continue;
-        }
-        pw_call_settle(step, frame, frame->args, frame->error);
-        frame = state->root; /* the tree has changed */
-    }
-    if (!step->ended)
-        pw_flow_due(step);
+    pw_tasks_follow(step, PW_LIFE_RESUMED);
+    if (state->incident)
+        pw_incident_mend(step, "continued");
+    else
+        pw_step_wake(step);
     return pw_done();
 }
 
 /* ------------------------------------------------------------------ results */
 
-static void call_result(pw_step *step)
+static void call_event(pw_step *step)
 {
     pw_frame *frame = find_visit(step, step->event->visit, PHASE_CALL);
     bool wanted =
-        frame && frame->attempt == step->event->attempt && !pw_status_ended(step->state->status);
-    if (wanted)
+        frame && frame->attempt == step->event->attempt && !pw_is_over(step->state);
+    bool lost = step->event->kind == PW_EVENT_CALL_LOST;
+    if (wanted && lost)
+        pw_call_http_lost(step, frame);
+    else if (wanted)
         pw_call_http_result(step, frame, &step->event->call);
-    else
+    else if (!lost)
         pw_call_http_late(step, step->event);
 }
 
@@ -252,7 +311,7 @@ static void activity_event(pw_step *step)
     const pw_event *event = step->event;
     pw_frame *frame = find_visit(step, event->visit, PHASE_WORK);
     bool wanted =
-        frame && frame->attempt == event->attempt && !pw_status_ended(step->state->status);
+        frame && frame->attempt == event->attempt && !pw_is_over(step->state);
     bool lost = event->kind == PW_EVENT_ACTIVITY_LOST;
     if (wanted && event->key.len)
         PW_RECORD(step, "job.answered", frame, { PW_LIT("attempt"), pw_int(event->attempt) },
@@ -262,7 +321,7 @@ static void activity_event(pw_step *step)
     else if (wanted && pw_is(event->error, PW_NONE))
         pw_call_activity_result(step, frame, event->payload);
     else if (wanted)
-        pw_call_activity_failed(step, frame, event->error, event->retry == PW_RETRY_YES);
+        pw_call_activity_failed(step, frame, event->error);
     else if (!lost)
         PW_RECORD(step, "activity.late", NULL, { PW_LIT("visit"), pw_int((int64_t)event->visit) },
                   { PW_LIT("attempt"), pw_int(event->attempt) });
@@ -273,12 +332,12 @@ static void child_ended(pw_step *step)
     const pw_event *event = step->event;
     pw_frame *frame = find_visit(step, event->visit, PHASE_CHILD);
     pw_frame *schedule = step->state->root->child;
-    if (!pw_status_ended(step->state->status) && pw_schedule_waits_for(schedule, event->key)) {
+    if (!pw_is_over(step->state) && pw_schedule_waits_for(schedule, event->key)) {
         pw_schedule_child_ended(step, schedule, event->error);
         return;
     }
     bool wanted =
-        frame && pw_str_eq(frame->key, event->key) && !pw_status_ended(step->state->status);
+        frame && pw_str_eq(frame->key, event->key) && !pw_is_over(step->state);
     if (wanted)
         pw_child_ended(step, frame, event->payload, event->error);
     else
@@ -294,9 +353,11 @@ static pw_verdict message(pw_step *step)
     while (frame && !(frame->visit == event->visit && pw_listen_is_open(frame)))
         frame = pw_step_walk(step, frame, state->root, want);
     pawl_code code = PAWL_NOT_FOUND;
-    if (frame && !pw_status_ended(state->status)) {
-        if (state->status == PW_SUSPENDED)
-            return pw_refused(step, PAWL_BUSY, PAWL_REASON_NONE, "the instance is suspended");
+    if (frame && !pw_is_over(state)) {
+        if (pw_is_asleep(state))
+            return pw_refused(step, PAWL_BUSY, PAWL_REASON_NONE,
+                              state->incident ? "an incident of the instance is open"
+                                              : "the instance is suspended");
         if (pw_schedule_is_deaf(frame))
             return pw_refused(step, PAWL_BUSY, PAWL_REASON_NONE,
                               "what was started before still runs");
@@ -309,28 +370,24 @@ static pw_verdict message(pw_step *step)
                                         : "nothing listens for it");
 }
 
-static bool asleep(const pw_state *state)
-{
-    return state->status == PW_SUSPENDED || pw_status_ended(state->status);
-}
-
 static pw_verdict take(pw_step *step)
 {
     const pw_verdict done = pw_done();
     if (step->event->kind == PW_EVENT_START)
         return start(step);
-    if (!asleep(step->state))
+    if (!pw_is_asleep(step->state))
         take_up(step);
     switch (step->event->kind) {
     case PW_EVENT_START:
     case PW_EVENT_DRIVE:
         return done;
     case PW_EVENT_TIMER:
-        if (!asleep(step->state))
-            pw_flow_due(step);
+        if (!pw_is_asleep(step->state))
+            time_passes(step);
         return done;
     case PW_EVENT_CALL_RESULT:
-        call_result(step);
+    case PW_EVENT_CALL_LOST:
+        call_event(step);
         return done;
     case PW_EVENT_ACTIVITY_RESULT:
     case PW_EVENT_ACTIVITY_LOST:
@@ -354,23 +411,15 @@ static pw_verdict take(pw_step *step)
     case PW_EVENT_DELEGATE:
     case PW_EVENT_COMMENT:
         return pw_bookmark_command(step);
-    case PW_EVENT_CALL_LOST:
     case PW_EVENT_RETRY:
+        return pw_incident_retry(step);
     case PW_EVENT_FAIL:
-        return pw_refused(step, PAWL_STATE, PAWL_REASON_NO_INCIDENT, "no incident is open");
+        return pw_incident_fail(step);
     }
     return done;
 }
 
 /* ------------------------------------------------------------------ the transition */
-
-static int64_t wake_of(const pw_state *state)
-{
-    if (asleep(state))
-        return PW_WAKE_NEVER;
-    pw_rest rest = pw_frames_rest(state->root);
-    return rest.ready || rest.active ? 0 : rest.wake_ms;
-}
 
 static pw_str text_of(pw_step *step, pw_value v)
 {
@@ -432,17 +481,18 @@ static void conclude(pw_step *step, pw_transition *out, const pw_verdict *v, pw_
     out->changed = v->act && (step->entries.count > 0 || step->bookmark_ends.count > 0);
     if (!out->changed)
         return;
-    if (!asleep(state))
+    if (!pw_is_asleep(state))
         state->status = pw_is_pending(state) ? PW_PENDING : step->cut ? PW_RUNNING : PW_WAITING;
     PW_ASSERT(before == state->status || pw_status_may_move(before, state->status));
     out->status = state->status;
     out->state = state;
     write_down(step, out);
-    out->wake_at = wake_of(state);
-    out->timer_at = pw_state_timer(state);
-    out->cut = step->cut && !asleep(state);
+    out->wake_at = pw_state_wake(state, step->settings);
+    out->timer_at = pw_state_timer(state, step->settings);
+    out->cut = step->cut && !pw_is_asleep(state);
     out->output = text_of(step, step->output);
-    out->error = text_of(step, step->error);
+    if (state->status == PW_FAULTED)
+        out->error = text_of(step, step->error);
     out->bookmarks = step->bookmarks.items;
     out->bookmark_count = step->bookmarks.count;
     out->bookmark_ends = step->bookmark_ends.items;
@@ -466,6 +516,7 @@ static void conclude(pw_step *step, pw_transition *out, const pw_verdict *v, pw_
     out->taken = step->taken.items;
     out->taken_count = step->taken.count;
     out->fault = step->fault;
+    out->resolution = step->resolution;
 }
 
 static void decide(pw_step *step, pw_transition *out, const pw_state *before)
@@ -476,7 +527,7 @@ static void decide(pw_step *step, pw_transition *out, const pw_state *before)
         step->visits_before = before->visits;
     }
     pw_verdict v = take(step);
-    if (v.act && !step->ended && !asleep(step->state))
+    if (v.act && !step->ended && !pw_is_asleep(step->state))
         pw_flow_run(step);
     conclude(step, out, &v, status);
 }

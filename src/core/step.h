@@ -10,12 +10,12 @@
 /* Events of this size end the step: their text is held in memory until the commit. */
 #define PW_EVENT_BYTES_PER_STEP (8u << 20)
 #define PW_LITERALS_PER_STEP 16u /* told of with their places; the others are counted */
-#define PW_LOST_ATTEMPTS 3u
 #define PW_LOOP_ITEMS_MAX 1000000u
 #define PW_DEPTH_MAX 64u /* workflows started one by the other */
 /* What is sent to other instances, before the rest of the tasks is left to the next step. */
 #define PW_MESSAGE_BYTES_PER_STEP (8u << 20)
 #define PW_WIDE_FORK 8u         /* from so many branches on they are stored apart: branches.c */
+#define PW_INCIDENTS_KEPT 100u  /* whose times a state remembers */
 #define PW_WHOLE_MESSAGE "the data of the instance are larger than the limit of 256 MiB"
 
 /* Where a frame stands.
@@ -25,10 +25,12 @@
  *    |               '--fault--> HANDLER --.                  (try)
  *    |--> TIMER --due, or by hand----------+--> finished, and gone
  *    |--> CALL, WORK, USER --result--------'
+ *    |     |     '--failure--> RETRY --due--> CALL, WORK: the next attempt
  *    |--> CHILD --its end------------------'
  *    |--> LISTEN --enough messages---------'   LISTEN --message--> BODY --its end--> LISTEN
- *    |         '--result, suspended--> PARKED --continue--> finished or faulted
- *    '--> finished at once: set, switch, raise, emit, a false `if`                      */
+ *    |         '--result, asleep--> PARKED --awake--> finished or faulted
+ *    |--> finished at once: set, switch, raise, emit, a false `if`
+ *    '--error, caught by nothing--> FAULTED --retry--> READY, or the call again that was lost */
 typedef enum pw_phase {
     PHASE_READY,
     PHASE_BODY,
@@ -56,10 +58,11 @@ struct pw_frame {
     uint64_t path;    /* names this visit whatever number it has: a task run again by a retry of its
                        * try has the same path, and so its calls the same idempotency key */
     uint32_t ordinal; /* children begun in the present run of its list */
-    uint32_t attempt; /* calls and work: from 1; try: retries made */
+    uint32_t attempt; /* calls and work: from 1; RETRY: the one that has failed; try: retries made */
     uint32_t at;      /* for: index of the item; fork: branches not yet finished; user: instants told of */
     int64_t started_ms;
     int64_t first_ms;   /* try: when the first attempt began */
+    uint64_t limit_ms;  /* calls and work: of one attempt, by what the task says of its resilience; 0: nothing */
     int64_t timeout_ms; /* instant; PW_WAKE_NEVER: none */
     int64_t due_ms;     /* instant of a wait, a retry, the limit of an attempt, or of what a person is late
                          * with; of the root: the start, which is yet to come; PW_WAKE_NEVER */
@@ -70,10 +73,14 @@ struct pw_frame {
     pw_node *branches;  /* wide fork: those that this step has not touched, and what became of the
                          * others; else NULL */
     pw_value error;     /* try: the error being handled; a fork that competes: of the last branch that
-                         * failed; WORK: of the attempt before; PARKED: the error to raise, or PW_NONE */
+                         * failed; WORK, RETRY of a call or work: of the attempt before; PARKED: the error to
+                         * raise, or PW_NONE; FAULTED, a root that has faulted: the error */
+    unsigned class_;    /* 1 + pw_error_class of `error`, if an attempt ended with it; 0: the error tells */
     pw_value context;   /* a competing branch's own, once it has exported; else PW_NONE */
-    pw_value args;      /* calls: what was evaluated for them; user: see people.c; PARKED: the output */
+    pw_value args;      /* calls: what was evaluated for them; user: see people.c; PARKED: the output; a
+                         * root that has faulted: the workflow's raw output, if that is where it failed */
     pw_str key;         /* calls: idempotency key; user, timer, listen: bookmark key; child: its id */
+    const pw_resilience *around; /* of the nearest call of a function around it that says something; NULL */
     bool schedule;      /* root: of the program's schedule, not of its workflow */
     bool gone;          /* closed in this step; not stored */
 };
@@ -88,9 +95,38 @@ struct pw_state {
     pw_str parent; /* who waits for this instance's end; empty: nobody, or it has been told */
     uint64_t parent_visit;
     uint32_t depth; /* parents above it */
+    bool incident;  /* one is open: it is FAULTED, or SUSPENDED because of it, and not finished */
+    int64_t *incidents; /* when the last ones came up, oldest first */
+    uint32_t incident_count;
+    int64_t told_ms; /* it was told that it runs for long, when it should have ended until then; PW_WAKE_NEVER */
     pw_frame *root;
     const pw_known *known; /* large values that are in the store as payloads, once this state is */
 };
+
+/* Nothing moves it but a command: what comes is kept. */
+static inline bool pw_is_asleep(const pw_state *state)
+{
+    return state->status == PW_SUSPENDED || pw_status_ended(state->status);
+}
+
+/* Nothing is kept for it any more. */
+static inline bool pw_is_over(const pw_state *state)
+{
+    return pw_status_ended(state->status) && !state->incident;
+}
+
+/* A call or an activity that waits for its next attempt; a try has a bookmark for it. */
+static inline bool pw_frame_tries_again(const pw_frame *frame)
+{
+    return frame->phase == PHASE_RETRY && frame->task->kind != PW_TASK_TRY;
+}
+
+/* What is said of calls directly in `frame` by the call of a function that it is, or is in; NULL: nothing. */
+static inline const pw_resilience *pw_frame_around(const pw_frame *frame)
+{
+    bool own = frame->task && frame->task->kind == PW_TASK_FUNCTION && frame->task->resilience;
+    return own ? frame->task->resilience : frame->around;
+}
 
 /* It is to start later. */
 static inline bool pw_is_pending(const pw_state *state)
@@ -134,6 +170,7 @@ typedef struct pw_step {
     pw_list_of branch_rows, fork_ends;
     size_t event_bytes;
     pw_fault *fault;
+    pw_str resolution;
     pw_value output, error; /* of the workflow, once it ended */
     pw_list_of literals;    /* pw_literal */
     uint64_t more_literals; /* that are not in the list */
@@ -162,9 +199,31 @@ pw_verdict pw_refused(pw_step *step, pawl_code code, pawl_reason reason, const c
 pw_verdict pw_repeated(const char *message); /* a constant */
 pw_verdict pw_has_ended(const pw_step *step);
 void pw_step_begin(pw_step *step); /* the workflow, now: its time may have come */
+void pw_step_enter(pw_step *step); /* the same, but that nobody is told again that it has started */
+/* A new timeout of the workflow, from now. False: it cannot be computed, and the workflow has failed. */
+bool pw_step_start_clock(pw_step *step);
+void pw_step_wake(pw_step *step); /* it is not asleep any more: what has waited for it goes on */
+void pw_record_command(pw_step *step, const char *type, const pw_frame *frame); /* by, reason */
+/* Only an instance is suspended (dsl A-40): its tasks that have begun follow it. */
+void pw_tasks_follow(pw_step *step, pw_life kind);
 _Noreturn void pw_step_abort(pw_step *step, pawl_code code, const char *what);
 void *pw_step_push(pw_step *step, pw_list_of *list, size_t item_size); /* zeroed */
 #define PW_PUSH(step, list, type) ((type *)pw_step_push((step), &(step)->list, sizeof(type)))
+
+/* ---- catch.c: what a try makes of an error inside it */
+typedef struct pw_catch {
+    enum { CATCH_NOT, CATCH_RETRY, CATCH_HANDLE, CATCH_GO_ON } kind;
+    bool failed; /* NOT: a condition failed, and has made another problem */
+    uint64_t delay_ms;
+} pw_catch;
+/* Decides without changing anything. *problem becomes another one where a condition itself fails.
+ */
+pw_catch pw_catch_decide(pw_step *step, pw_frame *frame, pw_value *problem);
+void pw_catch_act(pw_step *step, pw_frame *frame, const pw_catch *decision, pw_value problem);
+/* When and how often a retry policy tries again; `error` is what its conditions see. False: one of its expressions
+ * has failed, step->thrown says how. */
+bool pw_retry_settings_of(pw_step *step, pw_frame *frame, const pw_retry_policy *policy,
+                          pw_value error, bool *applies, pw_retry_settings *out);
 
 /* ---- flow.c: scopes and order */
 pw_frame *pw_flow_spawn(pw_step *step, pw_frame *parent, const pw_task *task, pw_value raw);
@@ -176,13 +235,24 @@ bool pw_flow_shape(pw_step *step, pw_frame *frame, const pw_template *output_as,
                    const pw_template *export_as, const pw_schemas *schemas, pw_value *output);
 void pw_flow_finish(pw_step *step, pw_frame *frame, pw_value output);   /* raw output */
 void pw_flow_finish_then(pw_step *step, pw_frame *frame, pw_value output, pw_flow then);
+/* Who will deal with an error, and how; nothing has changed yet. */
+typedef struct pw_catcher {
+    pw_frame *frame;   /* a try, or a fork that outlives it; NULL: nobody */
+    pw_catch decision; /* of a try */
+    pw_value problem;  /* as it goes outward */
+    bool replaced;     /* ... another one: a condition of a try has failed */
+} pw_catcher;
+pw_catcher pw_flow_catcher(pw_step *step, pw_frame *frame, pw_value problem); /* of an error in `frame` */
 void pw_flow_raise(pw_step *step, pw_frame *frame,
                    pw_value problem); /* the task of `frame` failed */
+void pw_flow_raise_to(pw_step *step, pw_frame *frame, pw_value problem, const pw_catcher *catcher);
 void pw_flow_raise_within(pw_step *step, pw_frame *frame,
                           pw_value problem);       /* something inside it failed */
 void pw_flow_skip(pw_step *step, pw_frame *frame); /* a false `if` */
 void pw_flow_close(pw_step *step, pw_frame *frame,
                    const char *why);               /* frame and all inside it: cancelled */
+void pw_flow_close_inside(pw_step *step, pw_frame *scope, const char *why); /* all inside it */
+void pw_flow_complete(pw_step *step, pw_value output); /* the workflow, with its raw output */
 void pw_flow_end(pw_step *step, pw_status status); /* the workflow has ended */
 void pw_flow_due(pw_step *step);                   /* fires everything due at event->now_ms */
 
@@ -210,6 +280,7 @@ typedef struct pw_rest {
     uint64_t key_low, key_high; /* no other hashes of keys that may be answered by hand */
     uint32_t open;              /* branches */
     uint32_t ready, active, hears; /* frames that are READY; that have a call or work; that LISTEN */
+    uint32_t held, again;          /* that are PARKED or FAULTED; whose call or work waits for its next attempt */
     uint32_t moves; /* frames that some instant takes further: what tells only that somebody is late is none */
     uint64_t whole;             /* bytes that their rows refer to */
 } pw_rest;
@@ -227,7 +298,15 @@ typedef struct pw_slot {
 
 /* Which branches a step looks for; some others may be woken too. */
 typedef struct pw_search {
-    enum { SEARCH_ALL, SEARCH_READY, SEARCH_DUE, SEARCH_VISIT, SEARCH_KEY } kind;
+    enum {
+        SEARCH_ALL,
+        SEARCH_READY,
+        SEARCH_HELD,
+        SEARCH_AGAIN,
+        SEARCH_DUE,
+        SEARCH_VISIT,
+        SEARCH_KEY
+    } kind;
     uint64_t number; /* VISIT; hash of a KEY */
     int64_t now_ms;  /* DUE: until then */
 } pw_search;
@@ -255,28 +334,54 @@ const pw_slot *pw_branches_slot(const pw_frame *fork, uint32_t at); /* NULL: the
 void pw_frames_each(const pw_frame *top, void (*look)(void *context, const pw_frame *frame),
                     void *context);
 
-/* ---- catch.c: what a try makes of an error inside it */
-typedef struct pw_catch {
-    enum { CATCH_NOT, CATCH_RETRY, CATCH_HANDLE, CATCH_GO_ON } kind;
-    uint64_t delay_ms;
-} pw_catch;
-/* Decides without changing anything. *problem becomes another one where a condition itself fails.
- */
-pw_catch pw_catch_decide(pw_step *step, pw_frame *frame, pw_value *problem);
-void pw_catch_act(pw_step *step, pw_frame *frame, const pw_catch *decision, pw_value problem);
-
 /* ---- call.c: http, activities */
 void pw_call_http(pw_step *step, pw_frame *frame);
 void pw_call_http_result(pw_step *step, pw_frame *frame, const pw_call_result *result);
+void pw_call_http_lost(pw_step *step, pw_frame *frame);
 void pw_call_http_late(pw_step *step, const pw_event *event);
 void pw_call_activity(pw_step *step, pw_frame *frame);
 void pw_call_activity_result(pw_step *step, pw_frame *frame, pw_value result);
-void pw_call_activity_failed(pw_step *step, pw_frame *frame, pw_value error, bool retryable);
+void pw_call_activity_failed(pw_step *step, pw_frame *frame, pw_value error);
 void pw_call_activity_lost(pw_step *step, pw_frame *frame);
-void pw_call_hand_out(pw_step *step, pw_frame *frame);
+void pw_call_again(pw_step *step, pw_frame *frame); /* the next attempt, now */
 void pw_call_settle(pw_step *step, pw_frame *frame, pw_value output,
                     pw_value error); /* go on, or park */
 pw_work pw_call_work_of(const pw_frame *frame, pw_arena *arena);
+/* What is said of a task that is being called, by itself or by the call of the function around it. */
+pw_resilience pw_call_resilience(const pw_frame *frame);
+pw_frame *pw_call_function(const pw_frame *frame); /* the call of a function that frame->around is of */
+pw_on_unknown pw_call_on_unknown(const pw_frame *frame, const pw_core_settings *settings);
+
+/* ---- fault.c: attempts that fail, and errors that nothing catches */
+typedef struct pw_failure {
+    pw_value problem;
+    pw_error_class class_;
+    bool final;              /* no attempt can help */
+    uint64_t retry_after_ms; /* 0: not asked for */
+} pw_failure;
+/* An attempt of a call or of work has ended badly, and its outcome is recorded. */
+void pw_fault_attempt(pw_step *step, pw_frame *frame, const pw_failure *failure);
+/* The same, once it is clear that there is no other attempt; of any task that waited. The frame is PARKED. */
+void pw_fault_raise(pw_step *step, pw_frame *frame, pw_value problem);
+/* Nothing has caught it: an incident. */
+void pw_fault_stop(pw_step *step, pw_frame *at, pw_value problem);
+static inline bool pw_fault_is(const pw_frame *frame, pw_error_class class_)
+{
+    return frame->class_ == 1 + (unsigned)class_;
+}
+/* The request may have had its effect: only the same may be sent again. */
+static inline bool pw_fault_is_unknown(const pw_frame *frame)
+{
+    return frame->task && frame->task->kind == PW_TASK_HTTP && pw_fault_is(frame, PW_CLASS_UNKNOWN);
+}
+
+/* ---- incident.c: what people do about it */
+pw_verdict pw_incident_retry(pw_step *step);
+pw_verdict pw_incident_fail(pw_step *step);
+void pw_incident_over(pw_step *step, const char *resolution); /* it is over, if there is one */
+/* It is over by what somebody has done: what has faulted begins again, what was kept meanwhile goes on. */
+void pw_incident_mend(pw_step *step, const char *resolution);
+pw_verdict pw_incident_is_lost(pw_step *step); /* refused, if there is nothing to begin again with */
 
 /* ---- people.c: user tasks */
 void pw_user_begin(pw_step *step, pw_frame *frame);
@@ -333,6 +438,10 @@ pw_value pw_schedule_described(const pw_frame *frame, pw_arena *arena);
 /* ---- http.c */
 bool pw_http_render(pw_step *step, pw_frame *frame, pw_call_request *out); /* false: step->thrown */
 bool pw_http_read(pw_step *step, pw_frame *frame, const pw_call_result *result, pw_value *out);
+pw_str pw_http_endpoint(pw_arena *arena, pw_str uri);        /* without query and fragment */
+pw_str pw_http_endpoint_of(pw_step *step, pw_frame *frame);  /* for people: rendered again; empty: it cannot be */
+pw_str pw_http_service_of(pw_arena *arena, pw_str endpoint); /* scheme://host:port */
+uint64_t pw_http_retry_after(const pw_call_result *result, int64_t now_ms); /* 0: not asked for */
 pw_value pw_http_request_value(pw_step *step, const pw_call_request *request);
 pw_str pw_http_outcome(pw_step *step, const pw_call_result *result);
 pw_value pw_base64_value(pw_arena *arena, pw_str bytes);
@@ -359,7 +468,6 @@ bool pw_data_fits(pw_step *step, const pw_frame *frame, pw_value schema, pw_valu
 pw_value pw_problem(pw_step *step, const pw_frame *frame, const char *suffix, int status,
                     const char *title, const char *format, ...) PW_PRINTF(6, 7);
 int32_t pw_problem_status(pw_value problem);
-const char *pw_problem_class(pw_value problem);
 
 /* ---- record.c: log entries, events */
 /* {"type":type,"task":...,"visit":...} and `more` (count members, PW_NONE left out). */
@@ -382,6 +490,9 @@ bool pw_record_event(pw_step *step, pw_frame *frame, pw_value with, pw_value *ou
 /* Events about the instance and its tasks, as far as the definition wants them. `what`: the error,
  * the output, or the correlation keys, by kind; else PW_NONE. */
 void pw_record_lifecycle(pw_step *step, pw_life kind, pw_value what);
+/* To whom it may concern, in the outbox; `data` is about the instance and what `more` adds. */
+void pw_record_notice(pw_step *step, pw_frame *frame, const char *type, const pw_member *more,
+                      size_t count);
 void pw_record_task_lifecycle(pw_step *step, pw_life kind, const pw_frame *frame, pw_value what);
 static inline void pw_record_task(pw_step *step, pw_life kind, const pw_frame *frame, pw_value what)
 {
@@ -396,6 +507,9 @@ pw_frame *pw_frame_clone(const pw_frame *from, pw_arena *arena); /* and what is 
 /* `put`: in the same arena. ptr NULL: put->whole is above its limit, or memory has run out. */
 pw_str pw_branch_text(const pw_slot *slot, const pw_frame *fork, pw_putting *put);
 pw_str pw_state_write(const pw_state *state, pw_putting *put);
+/* When it is told that it runs for long; PW_WAKE_NEVER: it is not, or was told of. */
+int64_t pw_state_long_running(const pw_state *state, const pw_core_settings *settings);
+int64_t pw_state_wake(const pw_state *state, const pw_core_settings *settings); /* for the row */
 int64_t pw_frame_wake(const pw_frame *frame); /* earliest of its own instants */
 pw_frame *pw_frame_walk(pw_frame *frame,
                         const pw_frame *top); /* next in preorder under top; NULL: done */

@@ -89,7 +89,7 @@ static void set_compact_at(pw_live *live)
 }
 
 static pawl_code load(pw_live *live, const pw_instance_row *row, pw_programs *programs,
-                      pw_store *store, pawl_error *err)
+                      pw_store *store, const pw_core_settings *settings, pawl_error *err)
 {
     if (!live->program) {
         pawl_code code = pw_programs_get(programs, store, row->namespace_, row->name, row->version,
@@ -117,7 +117,7 @@ static pawl_code load(pw_live *live, const pw_instance_row *row, pw_programs *pr
     live->token = row->token;
     live->created_ms = row->created_ms;
     live->last_ms = row->updated_ms;
-    live->timer_at = pw_state_timer(state);
+    live->timer_at = pw_state_timer(state, settings);
     live->drive = pw_state_cut(state);
     live->check_calls = row->wake_at == 0;
     live->check_work = row->wake_at == 0;
@@ -126,7 +126,8 @@ static pawl_code load(pw_live *live, const pw_instance_row *row, pw_programs *pr
     return PAWL_OK;
 }
 
-pawl_code pw_live_load(pw_live *live, pw_store *store, pw_programs *programs, pawl_error *err)
+pawl_code pw_live_load(pw_live *live, pw_store *store, pw_programs *programs,
+                       const pw_core_settings *settings, pawl_error *err)
 {
     pw_arena scratch;
     pw_arena_init(&scratch, 0);
@@ -134,7 +135,7 @@ pawl_code pw_live_load(pw_live *live, pw_store *store, pw_programs *programs, pa
     pw_instance_row row = { 0 };
     pawl_code code = pw_store_instance_get(store, pw_live_id(live), true, &row, &scratch, err);
     if (code == PAWL_OK)
-        code = load(live, &row, programs, store, err);
+        code = load(live, &row, programs, store, settings, err);
     if (code != PAWL_OK)
         pw_live_forget(live);
     pw_arena_done(&scratch);

@@ -134,7 +134,7 @@ bool pw_transition_over(const pw_transition *t);
 bool pw_transition_asleep(const pw_transition *t);
 /* Reads the row and makes the state. Drops what was in memory before. */
 PAWL_CHECK pawl_code pw_live_load(pw_live *live, pw_store *store, pw_programs *programs,
-                                  pawl_error *err);
+                                  const pw_core_settings *settings, pawl_error *err);
 /* Forgets the state: the next event loads it again. */
 void pw_live_forget(pw_live *live);
 /* Copies the state to a fresh arena if the old one has grown. Without memory: stays as it is. */

@@ -1,7 +1,7 @@
 /* services.c - what people see and say of services: their circuit breakers. */
 #include "engine/engine.h"
 
-enum { SERVICE_MAX = 512, REASON_MAX = 4096 };
+enum { SERVICE_MAX = 1024, REASON_MAX = 4096 };
 
 /* ------------------------------------------------------------------ looking */
 

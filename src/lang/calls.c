@@ -453,6 +453,7 @@ void pw_lang_call(pw_load *load, pw_task *task, const pw_node *node, const pw_pa
 {
     compile_call(load, task, node, path, nest);
     compile_priority(load, task, node, path);
+    pw_lang_resilience(load, task, node, path, nest);
 }
 
 /* ---- emit */

@@ -324,7 +324,7 @@ void pw_lang_listen_task(pw_load *load, pw_task *task, const pw_node *node, cons
 
 void pw_lang_schedule(pw_load *load, const pw_node *root);
 
-/* ---- calls.c, errors.c, retries.c, run.c */
+/* ---- calls.c, errors.c, resilience.c, retries.c, run.c */
 
 void pw_lang_call(pw_load *load, pw_task *task, const pw_node *node, const pw_path *path,
                   const pw_nest *nest);
@@ -338,6 +338,9 @@ void pw_lang_error_object(pw_load *load, pw_error_template *out, const pw_node *
                           const pw_path *path, const pw_place *place);
 void pw_lang_run(pw_load *load, pw_task *task, const pw_node *node, const pw_path *path,
                  const pw_nest *nest);
+/* Of a task with `call`, whose kind is known. */
+void pw_lang_resilience(pw_load *load, pw_task *task, const pw_node *node, const pw_path *path,
+                        const pw_nest *nest);
 const pw_retry_policy *pw_lang_retry(pw_load *load, const pw_node *node, const pw_path *path,
                                      const pw_place *place);
 

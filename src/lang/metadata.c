@@ -16,13 +16,13 @@ static const char *const known[][3] = {
     { "lifecycle", "schedule", NULL }, /* the second is read by schedule.c */
     { NULL },
     { "parentClose", NULL }, /* by run.c */
-    { "priority", NULL },    /* by calls.c */
+    { "priority", "resilience", NULL }, /* by calls.c, resilience.c */
 };
 static const char *const later[][3] = {
     { "compensation", NULL },
-    { "compensate", "resilience", NULL },
-    { "compensate", "resilience", NULL },
-    { "compensate", "resilience", NULL },
+    { "compensate", NULL },
+    { "compensate", NULL },
+    { "compensate", NULL },
 };
 /* Of some tasks only. */
 static const struct {
@@ -31,6 +31,7 @@ static const struct {
 } special[] = {
     { "parentClose", "'parentClose' is of tasks that run a workflow", PW_METADATA_OF_RUN },
     { "priority", "'priority' is of tasks that call an activity", PW_METADATA_OF_CALL },
+    { "resilience", "'resilience' is of tasks with 'call'", PW_METADATA_OF_CALL },
 };
 
 /* ---- document.metadata.pawl.lifecycle */
@@ -110,13 +111,16 @@ static void compile_lifecycle(pw_load *load, const pw_node *node, const pw_path 
 static void check_key(pw_load *load, const pw_node *key, const pw_path *path, pw_metadata_of of)
 {
     pw_str shown = pw_lang_shown(load, key->text);
-    for (size_t i = 0; i < PW_LENGTH(special); i++)
-        if (of != PW_METADATA_OF_DOCUMENT && of != special[i].of &&
-            pw_str_is(key->text, special[i].name)) {
+    pw_nearest nearest = pw_nearest_to(key->text);
+    for (size_t i = 0; i < PW_LENGTH(special); i++) {
+        if (of == PW_METADATA_OF_DOCUMENT || of == special[i].of)
+            continue;
+        if (pw_str_is(key->text, special[i].name)) {
             pw_lang_error(load, key, path, "%s", special[i].says);
             return;
         }
-    pw_nearest nearest = pw_nearest_to(key->text);
+        pw_nearest_try(load, &nearest, pw_str_of(special[i].name));
+    }
     for (const char *const *name = known[of]; *name; name++) {
         if (pw_str_is(key->text, *name))
             return;

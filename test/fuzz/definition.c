@@ -49,8 +49,8 @@ static void take_steps(const pw_program *program)
     for (size_t i = 0; i < PW_LENGTH(kinds); i++) {
         event.kind = kinds[i];
         identity.sequence++;
-        if (event.kind == PW_EVENT_TIMER && pw_state_timer(state) > event.now_ms)
-            event.now_ms = pw_state_timer(state);
+        if (event.kind == PW_EVENT_TIMER && pw_state_timer(state, &settings) > event.now_ms)
+            event.now_ms = pw_state_timer(state, &settings);
         pw_transition t;
         pawl_error err = { .code = PAWL_OK };
         FUZZ_CHECK(pw_core_step(&t, program, state, &identity, &event, &settings, machine, &arena,

@@ -193,7 +193,7 @@ static void step(const pw_state *state, const pw_event *event, const pw_payload_
                       PW_ARG(t.state_text));
     FUZZ_CHECK(code == PAWL_OK);
     FUZZ_CHECK(pw_state_status(next) == t.status);
-    FUZZ_CHECK(pw_state_timer(next) == t.timer_at);
+    FUZZ_CHECK(pw_state_timer(next, &settings) == t.timer_at);
 }
 
 /* ------------------------------------------------------------------ lines */
@@ -312,7 +312,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                            .call = { .answered = true, .status = 200, .body = PW_LIT("[1]") } };
         uint64_t listens = 0;
         ask(state, &arena, &event, &listens);
-        int64_t timer = pw_state_timer(state);
+        int64_t timer = pw_state_timer(state, &settings);
         for (size_t i = 0; i < 2 * PW_LENGTH(kinds); i++) { /* of anybody, then of somebody */
             event.kind = kinds[i / 2];
             event.restricted = i % 2;

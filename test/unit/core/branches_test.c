@@ -190,14 +190,14 @@ TEST(branches, a_time_wakes_those_whose_time_it_is)
     EXPECT_INT(f.t.timer_at, T0 + 1000);
     EXPECT_INT(f.t.wake_at, T0 + 1000);
     fixture_reload(&f);
-    EXPECT_INT(pw_state_timer(f.state), T0 + 1000);
+    EXPECT_INT(pw_state_timer(f.state, &f.settings), T0 + 1000);
     fixture_timer(&f, T0 + 3500);
     EXPECT_INT(f.t.bookmark_end_count, 3);
     EXPECT_INT(f.t.branch_count, 3);
     EXPECT_INT(f.t.branches[2].number, 2);
     EXPECT_INT(f.t.timer_at, T0 + 4000);
     fixture_reload(&f);
-    EXPECT_INT(pw_state_timer(f.state), T0 + 4000);
+    EXPECT_INT(pw_state_timer(f.state, &f.settings), T0 + 4000);
     fixture_timer(&f, T0 + 60000);
     EXPECT_INT(f.t.bookmark_end_count, 37);
     EXPECT_STATUS(f, "completed");
@@ -263,20 +263,23 @@ TEST(branches, a_cancelled_instance_lets_go_of_all_and_leaves_no_row)
     fixture_close(&f);
 }
 
-TEST(branches, a_fault_keeps_all_of_them_and_they_can_be_read)
+TEST(branches, a_fault_leaves_the_others_in_flight_and_keeps_their_results)
 {
     fixture f;
     open_wide(&f, 30, "", "{ call: work, with: { b: %u } }", "");
     fixture_start(&f, "null");
     fixture_failed(&f, f.t.work[4].visit, 1, "{\"status\":500,\"title\":\"no\"}");
     EXPECT_STATUS(f, "faulted");
-    EXPECT_INT(f.t.work_count, 29);
+    EXPECT_INT(f.t.work_count, 0);
+    EXPECT_INT(f.t.branch_count, 1);
     EXPECT_INT(f.branches.count, 30);
     fixture_reload(&f);
     fixture_result(&f, 10, 1, "{}");
-    EXPECT_TEXT(fixture_entries(&f), "activity.late");
-    EXPECT_INT(f.t.branch_count, 0);
+    EXPECT_TEXT(fixture_entries(&f), "result.kept /do/0/all/fork/branches/8/b8");
+    EXPECT_INT(f.t.branch_count, 1);
     EXPECT_INT(f.branches.count, 30);
+    fixture_result(&f, 10, 1, "{}");
+    EXPECT_TEXT(fixture_entries(&f), "activity.late");
     fixture_close(&f);
 }
 
@@ -364,7 +367,7 @@ TEST(branches, forks_inside_of_branches_have_rows_of_their_own)
             fixture_result(&f, work[i].visit, 1, "1");
         }
         fixture_reload(&f);
-        EXPECT_INT(pw_state_timer(f.state), now);
+        EXPECT_INT(pw_state_timer(f.state, &f.settings), now);
         fixture_timer(&f, now);
     }
     EXPECT_STATUS(f, "completed");

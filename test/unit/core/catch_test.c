@@ -246,7 +246,7 @@ TEST(catch, the_workflow_s_own_timeout_faults_it)
     fixture_timer(&f, T0 + 60000);
     EXPECT_STATUS(f, "faulted");
     EXPECT_TEXT(fixture_member(&f, fixture_text(&f, f.t.error), "status"), "408");
-    EXPECT_INT(f.t.bookmark_end_count, 1);
+    EXPECT_INT(f.t.bookmark_end_count, 0); /* it may be answered, and goes on when the incident is over */
     fixture_close(&f);
 }
 
@@ -454,7 +454,7 @@ TEST(state, a_newer_format_is_refused_by_name)
     EXPECT_INT(pw_state_parse(&state, PW_LIT("{\"f\":99}"), f.program, NULL, &f.arena, &err),
                PAWL_SCHEMA);
     EXPECT_TEXT(err.message,
-                "stored state has format 99, this program knows 3: use a newer program");
+                "stored state has format 99, this program knows 4: use a newer program");
     fixture_close(&f);
 }
 

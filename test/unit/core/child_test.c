@@ -364,9 +364,6 @@ TEST(close, by_a_timeout_cancels_the_child)
     static const char *const flows[] = {
         "  - a: { " SUB ", timeout: { after: PT1S } }\n",
         "  - d: { do: [ { a: { " SUB " } } ], timeout: { after: PT1S } }\n",
-        "document: { dsl: '1.0.3', namespace: test, name: flow, version: '1.0.0' }\n"
-        "timeout: { after: PT1S }\n"
-        "do: [ { a: { " SUB " } } ]\n",
     };
     for (size_t i = 0; i < PW_LENGTH(flows); i++) {
         fixture f;
@@ -405,7 +402,7 @@ TEST(close, of_the_losers_of_a_race_cancels_their_children)
     fixture_close(&f);
 }
 
-TEST(close, by_the_fault_of_another_branch_cancels_the_child)
+TEST(close, a_fault_leaves_the_children_until_it_is_given_up)
 {
     fixture f;
     fixture_open(&f, "  - both:\n"
@@ -419,9 +416,26 @@ TEST(close, by_the_fault_of_another_branch_cancels_the_child)
                            fixture_text(&f, message(&f, 1)->target) };
     child_ended(&f, 2, ids[0], NULL, "{\"type\":\"urn:x\",\"status\":500}");
     EXPECT_STATUS(f, "faulted");
+    EXPECT_INT(f.t.message_count, 0);
+    EXPECT_INT(f.t.bookmark_end_count, 1);
+    fixture_reload(&f);
+    fixture_command(&f, PW_EVENT_FAIL, "ann", "no use");
     EXPECT_INT(f.t.message_count, 1);
     expect_cancel(&f, 0, ids[1]);
-    EXPECT_INT(f.t.bookmark_end_count, 2);
+    EXPECT_INT(f.t.bookmark_end_count, 1);
+    fixture_close(&f);
+
+    fixture_open(&f, "document: { dsl: '1.0.3', namespace: test, name: flow, version: '1.0.0' }\n"
+                     "timeout: { after: PT1S }\n"
+                     "do: [ { a: { " SUB " } } ]\n");
+    fixture_start(&f, "null");
+    const char *child = started_reloaded(&f);
+    fixture_timer(&f, T0 + 1000);
+    EXPECT_STATUS(f, "faulted");
+    EXPECT_INT(f.t.message_count, 0);
+    fixture_command(&f, PW_EVENT_CANCEL, "ann", "");
+    EXPECT_INT(f.t.message_count, 1);
+    expect_cancel(&f, 0, child);
     fixture_close(&f);
 }
 

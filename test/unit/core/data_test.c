@@ -59,7 +59,7 @@ TEST(data, where_nobody_hears_a_refusal_the_instance_faults)
     EXPECT_TEXT(fixture_events(&f), "workflow.started; workflow.faulted");
     expect_error(&f, "the input does not fit its schema", "the input must have the member \"age\"",
                  "/");
-    EXPECT_STR(f.t.fault->kind, "startup-fault");
+    EXPECT_STR(f.t.fault->kind, "activity-fault");
     fixture_close(&f);
 }
 

@@ -16,9 +16,20 @@ void fixture_open(fixture *f, const char *tasks)
     f->machine = pw_expr_machine_new(NULL);
     EXPECT(f->machine != NULL);
     f->settings.generation = PW_LIT("generation");
+    f->faults = pw_fault_policy_default;
+    fixture_retries(f, 0);
+    f->settings.faults = &f->faults;
     f->now_ms = T0;
     f->identity =
         (pw_identity){ .instance = PW_LIT("i1"), .correlation = PW_LIT("i1"), .created_ms = T0 };
+}
+
+void fixture_retries(fixture *f, uint32_t count)
+{
+    for (int kind = 0; kind < PW_FAULT_KIND_COUNT; kind++) {
+        f->faults.retry[kind].count = count;
+        f->faults.retry[kind].full_jitter = false;
+    }
 }
 
 void fixture_close(fixture *f)
@@ -121,8 +132,11 @@ void fixture_answer(fixture *f, uint64_t visit, int status, const char *type, co
                                    .header_count = 1,
                                    .body = pw_str_of(body),
                                    .duration_ms = 12 };
-    if (status == 0)
+    if (status == 0) {
         event.call.error = pw_str_of(body);
+        event.call.class_ = PW_CLASS_CONNECTION;
+        event.call.unsent = true;
+    }
     fixture_event(f, &event);
 }
 

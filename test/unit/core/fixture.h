@@ -18,6 +18,7 @@ typedef struct fixture {
     pw_state *state;
     pw_identity identity;
     pw_core_settings settings;
+    pw_fault_policy faults; /* the default, but that nothing is tried again */
     pw_transition t; /* of the last step */
     pw_payload_list payloads; /* of all steps, each as often as it was put out */
     branch_rows branches;     /* as they are stored now */
@@ -29,10 +30,13 @@ typedef struct fixture {
  * that begins with "document:". */
 void fixture_open(fixture *f, const char *tasks);
 void fixture_close(fixture *f);
+/* So many retries of activities and of calls, each after its whole delay: 1 s, 2 s ... and 5 s, 10 s ... */
+void fixture_retries(fixture *f, uint32_t count);
 /* Each takes the transition as committed; fails the test if the step itself fails. */
 void fixture_start(fixture *f, const char *input);
 void fixture_event(fixture *f, const pw_event *event);
 void fixture_timer(fixture *f, int64_t at_ms);
+/* Of the first attempt; status 0: `body` says why there is none. */
 void fixture_answer(fixture *f, uint64_t visit, int status, const char *type, const char *body);
 void fixture_result(fixture *f, uint64_t visit, uint32_t attempt, const char *json);
 void fixture_failed(fixture *f, uint64_t visit, uint32_t attempt, const char *error);

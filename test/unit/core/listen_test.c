@@ -802,7 +802,7 @@ TEST(listen, an_error_in_foreach_that_is_caught_outside_closes_it)
     fixture_close(&f);
 }
 
-TEST(listen, an_error_in_foreach_that_nobody_catches_closes_it_and_keeps_its_place)
+TEST(listen, an_error_in_foreach_that_nobody_catches_leaves_it_open)
 {
     fixture f;
     fixture_open(&f, "  - a:\n"
@@ -813,9 +813,16 @@ TEST(listen, an_error_in_foreach_that_nobody_catches_closes_it_and_keeps_its_pla
     fixture_reload(&f);
     fixture_failed(&f, f.t.work[0].visit, 1, "{\"status\":500}");
     EXPECT_STATUS(f, "faulted");
-    expect_closed(&f, 1, "a-1", false);
+    EXPECT_INT(f.t.bookmark_end_count, 0);
     hear(&f, 1, 2, "t", "2");
-    expect_refused(&f, PAWL_NOT_FOUND);
+    expect_refused(&f, PAWL_BUSY);
+    fixture_command(&f, PW_EVENT_RETRY, "ann", "");
+    EXPECT_INT(f.t.work_count, 1);
+    EXPECT_STR(f.t.work[0].input, "{}");
+    fixture_result(&f, f.t.work[0].visit, 1, "\"x\"");
+    hear(&f, 1, 2, "t", "2");
+    fixture_result(&f, f.t.work[0].visit, 1, "\"y\"");
+    EXPECT_OUTPUT(f, "[\"x\",\"y\"]");
     fixture_close(&f);
 }
 
@@ -926,7 +933,7 @@ TEST(listen, what_is_opened_and_closed_in_one_step_is_never_opened)
     fixture_close(&f);
 }
 
-TEST(listen, what_listens_beside_a_fault_would_begin_anew)
+TEST(listen, what_listens_beside_a_fault_keeps_its_place)
 {
     fixture f;
     fixture_open(&f, "  - both:\n"
@@ -944,11 +951,17 @@ TEST(listen, what_listens_beside_a_fault_would_begin_anew)
     fixture_reload(&f);
     fixture_failed(&f, right, 1, "{\"status\":500}");
     EXPECT_STATUS(f, "faulted");
-    EXPECT_INT(f.t.bookmark_end_count, 2);
-    EXPECT_STR(f.t.bookmark_ends[0].key, "left-2");
-    EXPECT_STR(f.t.bookmark_ends[1].key, "mid-3");
+    EXPECT_INT(f.t.bookmark_end_count, 0);
     fixture_reload(&f); /* and it can be read */
-    EXPECT(strstr(fixture_text(&f, f.t.state_text), "\"p\":10") == NULL);
+    hear(&f, 2, 3, "t", "1");
+    expect_refused(&f, PAWL_BUSY);
+    EXPECT(!pw_state_hears(f.state));
+    fixture_command(&f, PW_EVENT_RETRY, "ann", "");
+    EXPECT(pw_state_hears(f.state));
+    hear(&f, 2, 3, "t", "1");
+    EXPECT_TEXT(fixture_entries(&f),
+                "message.consumed /do/0/both/fork/branches/0/left; task.completed "
+                "/do/0/both/fork/branches/0/left");
     fixture_close(&f);
 }
 

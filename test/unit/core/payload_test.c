@@ -45,7 +45,7 @@ TEST(payload, a_large_value_is_put_out_once_and_referred_to_in_state_and_log)
     EXPECT_STR(f.t.payloads[0].digest, B_NAME);
     EXPECT_INT(f.t.payloads[0].text.len, LETTERS + 2);
     const char *text = fixture_text(&f, f.t.state_text);
-    EXPECT_INT(strncmp(text, "{\"f\":3,", 7), 0);
+    EXPECT_INT(strncmp(text, "{\"f\":4,", 7), 0);
     EXPECT_INT(occurrences(text, "\"i\":{\"n\":0,\"pad\":" B_REFERENCE "}"), 1);
     EXPECT_INT(occurrences(text, "$payload"), 1);
     EXPECT(strlen(text) < 500);

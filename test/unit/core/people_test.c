@@ -576,7 +576,7 @@ TEST(people, a_task_that_is_answered_or_timed_out_is_not_late)
     fixture_close(&f);
 }
 
-TEST(people, what_is_asked_anew_behind_a_fault_is_due_anew)
+TEST(people, what_is_asked_stays_open_beside_a_fault_and_its_answer_is_kept)
 {
     fixture f;
     fixture_open(&f, "  - both:\n"
@@ -589,8 +589,19 @@ TEST(people, what_is_asked_anew_behind_a_fault_is_due_anew)
     fixture_timer(&f, T0 + 3600000);
     fixture_failed(&f, 3, 1, "{\"status\":500}");
     EXPECT_STATUS(f, "faulted");
-    EXPECT(strstr(fixture_text(&f, f.t.state_text), "\"by\":") == NULL);
+    EXPECT_INT(f.t.bookmark_end_count, 0);
     fixture_reload(&f);
+    fixture_timer(&f, T0 + 90000000); /* overdue: nobody is told while the incident is open */
+    EXPECT(!f.t.changed);
+    fixture_resume(&f, "k", "{\"n\":1}", "ann");
+    EXPECT_STATUS(f, "faulted");
+    EXPECT_TEXT(fixture_entries(&f), "bookmark.consumed /do/0/both/fork/branches/0/a; result.kept "
+                                     "/do/0/both/fork/branches/0/a");
+    fixture_reload(&f);
+    fixture_command(&f, PW_EVENT_RETRY, "bob", "mended");
+    EXPECT_TEXT(fixture_entries(&f), "instance.retried /do/0/both/fork/branches/1/b; task.completed "
+                                     "/do/0/both/fork/branches/0/a; task.started "
+                                     "/do/0/both/fork/branches/1/b");
     fixture_close(&f);
 }
 

@@ -156,6 +156,7 @@ TEST(restart, a_completed_task_tells_how_long_it_took_and_at_which_attempt)
 {
     fixture f;
     fixture_open(&f, "  - a: { call: work }\n");
+    fixture_retries(&f, 1);
     fixture_start(&f, "null");
     fixture_reload(&f);
     fixture_lost(&f, 1, 1);
@@ -220,6 +221,7 @@ TEST(restart, an_attempt_is_wanted_by_its_number_while_it_runs)
 {
     fixture f;
     fixture_open(&f, "  - a: { call: work }\n");
+    fixture_retries(&f, 1);
     fixture_start(&f, "null");
     fixture_lost(&f, 1, 1);
     fixture_reload(&f);
@@ -265,8 +267,8 @@ TEST(restart, a_state_that_breaks_a_promise_is_corrupt)
         const char *what, *by;
         pawl_code code;
     } rows[] = {
-        { "\"f\":3,", "\"f\":2,", PAWL_OK },
-        { "\"f\":3,", "\"f\":4,", PAWL_SCHEMA },            /* the next format */
+        { "\"f\":4,", "\"f\":2,", PAWL_OK },
+        { "\"f\":4,", "\"f\":5,", PAWL_SCHEMA },            /* the next format */
         { "\"i\":1,", "\"i\":2,", PAWL_CORRUPT },           /* behind the last item */
         { "\"a\":{", "\"b\":{", PAWL_CORRUPT },             /* an activity without arguments */
         { "\"v\":4,", "\"v\":9007199254740992,", PAWL_OK }, /* visits: at most 2^53 */

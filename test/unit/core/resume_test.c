@@ -402,7 +402,7 @@ TEST(resume, a_pending_state_that_is_none_is_refused)
         EXPECT_INT(pw_state_parse(&state, pw_str_of(bad[i]), f.program, NULL, &f.arena, &err),
                    PAWL_CORRUPT);
     EXPECT_OK(pw_state_parse(&state, pw_str_of(good), f.program, NULL, &f.arena, &err), err);
-    EXPECT_INT(pw_state_timer(state), 5);
+    EXPECT_INT(pw_state_timer(state, &f.settings), 5);
     fixture_close(&f);
 }
 
@@ -426,6 +426,7 @@ TEST(resume, an_attempt_that_may_be_repeated_is_until_none_is_left)
     fixture_open(
         &f,
         "  - a: { call: work, timeout: { after: PT1H }, metadata: { pawl: { priority: 5 } } }\n");
+    fixture_retries(&f, 2);
     fixture_start(&f, "null");
     EXPECT_INT(f.t.work[0].priority, 5);
     EXPECT_INT(f.t.work[0].timeout_ms, 3600000);
@@ -439,9 +440,15 @@ TEST(resume, an_attempt_that_may_be_repeated_is_until_none_is_left)
     char entry[512];
     (void)snprintf(entry, sizeof entry,
                    "{\"type\":\"attempt.failed\",\"task\":\"/do/0/a\",\"visit\":1,\"attempt\":1,"
-                   "\"error\":%s}",
+                   "\"class\":\"other\",\"error\":%s,\"shouldRetry\":true,\"retryDelayMs\":1000,"
+                   "\"dueAt\":\"2026-09-21T14:13:21.000Z\"}",
                    error);
     EXPECT_TEXT(entry_text(&f, 0), entry);
+    EXPECT_INT(f.t.work_count, 0);
+    EXPECT_INT(f.t.wake_at, T0 + 1000);
+    fixture_reload(&f);
+    fixture_timer(&f, T0 + 1000);
+    EXPECT_TEXT(fixture_entries(&f), "attempt.started /do/0/a");
     EXPECT_INT(f.t.work_count, 1);
     EXPECT(!f.t.work[0].cancel);
     EXPECT_INT(f.t.work[0].attempt, 2);
@@ -464,7 +471,7 @@ TEST(resume, an_attempt_that_may_be_repeated_is_until_none_is_left)
     fail_retryably(&f, 1, 3, "{\"status\":503,\"title\":\"busy\"}"); /* the last one */
     EXPECT_STATUS(f, "faulted");
     EXPECT_TEXT(fixture_entries(&f),
-                "attempt.failed /do/0/a; task.faulted /do/0/a; instance.faulted");
+                "task.faulted /do/0/a; instance.faulted");
     EXPECT_STR(f.t.error, error);
     EXPECT(!pw_state_work_of(&work, f.state, f.program, 1, &f.arena));
     fixture_close(&f);
@@ -474,11 +481,17 @@ TEST(resume, an_attempt_that_fails_while_suspended_is_handed_out_later)
 {
     fixture f;
     fixture_open(&f, "  - a: { call: work }\n");
+    fixture_retries(&f, 1);
     fixture_start(&f, "null");
     fixture_command(&f, PW_EVENT_SUSPEND, "ann", "");
     fail_retryably(&f, 1, 1, "{\"status\":503}");
     EXPECT_STATUS(f, "suspended");
     EXPECT_INT(f.t.work_count, 0);
+    EXPECT(f.t.timer_at == PW_WAKE_NEVER);
+    f.now_ms = T0 + 2000;
+    fixture_command(&f, PW_EVENT_CONTINUE, "ann", "");
+    EXPECT_INT(f.t.work_count, 1);
+    EXPECT_INT(f.t.work[0].attempt, 2);
     EXPECT(pw_state_wants(f.state, 1, 2));
     fixture_close(&f);
 }

@@ -81,6 +81,7 @@ TEST(rule, a_fault_says_which_visit_attempt_and_kind)
     fixture f;
     fixture_open(&f, "  - ask: { call: userTask, with: { key: k } }\n"
                      "  - a: { call: work, timeout: { after: PT1H } }\n");
+    fixture_retries(&f, 3);
     fixture_start(&f, "null");
     fixture_resume(&f, "k", "{}", "ann");
     for (uint32_t attempt = 1; attempt <= 4; attempt++)
@@ -99,37 +100,9 @@ TEST(rule, a_fault_says_which_visit_attempt_and_kind)
     fixture_start(&f, "null");
     fixture_resume(&f, "k", "{\"x\":3}", "ann");
     EXPECT_STATUS(f, "faulted");
-    EXPECT_STR(f.t.fault->kind, "resume-fault");
+    EXPECT_STR(f.t.fault->kind, "activity-fault");
     EXPECT_INT(f.t.fault->visit, 2);
     fixture_close(&f);
-}
-
-TEST(rule, the_class_of_an_error_is_by_its_type_and_status)
-{
-    static const struct {
-        const char *type;
-        int status;
-        const char *class_;
-    } rows[] = {
-        { PW_ERROR_HOST "communication", 408, "transient" },
-        { PW_ERROR_HOST "communication", 425, "transient" },
-        { PW_ERROR_HOST "communication", 429, "transient" },
-        { PW_ERROR_HOST "communication", 500, "transient" },
-        { PW_ERROR_HOST "communication", 499, "permanent" },
-        { PW_ERROR_HOST_OLD "validation", 400, "permanent" },
-        { "https://example.com/no-stock", 503, "business" },
-    };
-    for (size_t i = 0; i < PW_LENGTH(rows); i++) {
-        fixture f;
-        char text[256];
-        (void)snprintf(text, sizeof text,
-                       "  - no: { raise: { error: { type: '%s', status: %d } } }\n", rows[i].type,
-                       rows[i].status);
-        fixture_open(&f, text);
-        fixture_start(&f, "null");
-        EXPECT_STR(f.t.fault->class_, rows[i].class_);
-        fixture_close(&f);
-    }
 }
 
 /* ------------------------------------------------------------------ order and time */
@@ -300,19 +273,17 @@ TEST(rule, an_activity_lost_while_suspended_is_handed_out_when_it_goes_on)
 {
     fixture f;
     fixture_open(&f, "  - a: { call: work }\n");
+    fixture_retries(&f, 1);
     fixture_start(&f, "null");
     fixture_command(&f, PW_EVENT_SUSPEND, "ann", "");
     fixture_lost(&f, 1, 1);
     EXPECT_STATUS(f, "suspended");
     EXPECT_INT(f.t.work_count, 0);
-    pw_work *work = NULL;
-    size_t count = 0;
-    pawl_error err;
-    EXPECT_OK(
-        pw_state_work(&work, &count, f.state, f.program, &f.identity, &f.settings, &f.arena, &err),
-        err);
-    EXPECT_INT(count, 1);
-    EXPECT_INT(work[0].attempt, 2);
+    fixture_reload(&f);
+    fixture_command(&f, PW_EVENT_CONTINUE, "ann", "");
+    EXPECT_INT(f.t.work_count, 1);
+    EXPECT_INT(f.t.work[0].attempt, 2);
+    EXPECT_STR(f.t.work[0].last_error, "");
     fixture_close(&f);
 }
 

@@ -375,6 +375,7 @@ TEST(core, a_lost_attempt_is_committed_and_handed_out_again_until_it_was_lost_to
 {
     fixture f;
     fixture_open(&f, "  - a: { call: work, with: { n: 1 } }\n");
+    fixture_retries(&f, 3);
     fixture_start(&f, "null");
     const char *key = fixture_text(&f, f.t.work[0].key);
     for (uint32_t attempt = 1; attempt <= 3; attempt++) {
@@ -441,15 +442,15 @@ TEST(core, an_uncaught_error_faults_the_instance_with_a_fault_row)
     EXPECT_STATUS(f, "faulted");
     EXPECT(f.t.fault != NULL);
     EXPECT_STR(f.t.fault->task, "/do/0/bad");
-    EXPECT_STR(f.t.fault->kind, "startup-fault");
-    EXPECT_STR(f.t.fault->class_, "permanent");
+    EXPECT_STR(f.t.fault->kind, "activity-fault");
+    EXPECT_STR(f.t.fault->class_, "argument");
     EXPECT_TEXT(fixture_member(&f, fixture_text(&f, f.t.error), "detail"),
                 "Cannot index number with string (\"y\")");
     fixture_reload(&f);
     fixture_close(&f);
 }
 
-TEST(core, what_runs_beside_a_fault_is_let_go_once_and_the_instance_can_be_cancelled)
+TEST(core, what_runs_beside_a_fault_is_let_go_once_when_the_instance_is_cancelled)
 {
     fixture f;
     fixture_open(&f, "  - both:\n"
@@ -462,18 +463,20 @@ TEST(core, what_runs_beside_a_fault_is_let_go_once_and_the_instance_can_be_cance
     fixture_start(&f, "{\"k\":1}");
     fixture_failed(&f, 2, 1, "{\"status\":418}");
     EXPECT_STATUS(f, "faulted");
+    EXPECT_INT(f.t.bookmark_end_count, 0);
+    EXPECT_INT(f.t.outcome_count, 0);
+    fixture_reload(&f);
+    fixture_command(&f, PW_EVENT_CANCEL, "ann", "given up");
+    EXPECT_STATUS(f, "cancelled");
+    EXPECT_STR(f.t.resolution, "cancelled");
     EXPECT_INT(f.t.bookmark_end_count, 2);
     EXPECT_INT(f.t.outcome_count, 1);
     EXPECT_INT(f.t.outcomes[0].state, PW_CALL_ABANDONED);
     fixture_reload(&f);
     fixture_answer(&f, 4, 200, "text/plain", "too late");
     EXPECT_TEXT(fixture_entries(&f), "call.late");
-    EXPECT_STATUS(f, "faulted");
-    fixture_reload(&f);
-    fixture_command(&f, PW_EVENT_CANCEL, "ann", "given up");
     EXPECT_STATUS(f, "cancelled");
-    EXPECT_INT(f.t.bookmark_end_count, 0);
-    EXPECT_INT(f.t.outcome_count, 0);
+    EXPECT_STR(f.t.resolution, "");
     fixture_close(&f);
 }
 
@@ -521,7 +524,7 @@ TEST(core, what_it_waits_for_is_told)
         "[{\"kind\":\"user-action\",\"task\":\"/do/0/"
         "ask\",\"name\":\"ask\",\"visit\":1,\"key\":\"k1\","
         "\"since\":\"2026-09-21T14:13:20.000Z\",\"timeoutAt\":\"2026-09-21T15:13:20.000Z\"}]");
-    EXPECT_INT(pw_state_timer(f.state), T0 + 3600000);
+    EXPECT_INT(pw_state_timer(f.state, &f.settings), T0 + 3600000);
     fixture_close(&f);
 }
 

@@ -5,7 +5,7 @@
 
 static const char *const known_of_document[] = { "lifecycle", "schedule" };
 static const char *const later_of_document[] = { "compensation" };
-static const char *const later_of_task[] = { "compensate", "resilience" };
+static const char *const later_of_task[] = { "compensate" };
 static const char *const closes[] = { "cancel", "leave" };
 
 static pw_value schema(pw_arena *arena, const char *part)
@@ -74,7 +74,7 @@ TEST(metadata, the_schema_says_what_is_known_in_a_document)
 
 TEST(metadata, the_schema_says_what_is_known_on_a_task)
 {
-    check("task", false, NULL, 0, later_of_task, PW_LENGTH(later_of_task), 2);
+    check("task", false, NULL, 0, later_of_task, PW_LENGTH(later_of_task), 3);
 }
 
 TEST(metadata, parent_close_is_of_tasks_that_run_a_workflow)
