@@ -562,8 +562,11 @@ TEST(fault, the_action_of_an_open_circuit_says_where_to_look)
 {
     pw_fault_facts facts = told("external-call:circuit-open");
     EXPECT_CONTAINS(decide(&pw_fault_policy_default, &facts).recommended_action.ptr,
-                    "the circuit breaker of the service is open (status 503: out of order). 1 attempt was made. Check the service: "
+                    "the circuit breaker of the service is open (status 503: out of order). Nothing was sent. Check the service: "
                     "`pawl breakers` shows since when calls to it fail, and how.");
+    facts.attempts = 3;
+    EXPECT_CONTAINS(decide(&pw_fault_policy_default, &facts).recommended_action.ptr,
+                    "out of order). 2 attempts were made before. Check the service: ");
 }
 
 TEST(fault, the_action_of_a_start_and_of_an_answer_says_that_nothing_has_changed)
