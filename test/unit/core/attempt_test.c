@@ -28,7 +28,7 @@ static void lost(fixture *f, uint64_t visit, uint32_t attempt)
     fixture_event(f, &event);
 }
 
-static void failed(fixture *f, uint64_t visit, uint32_t attempt, const char *error, int retry, uint64_t after_ms)
+static void failed(fixture *f, uint64_t visit, uint32_t attempt, const char *error, unsigned retry, uint64_t after_ms)
 {
     pw_event event = { .kind = PW_EVENT_ACTIVITY_RESULT,
                        .now_ms = f->now_ms,
@@ -383,7 +383,7 @@ TEST(attempt, of_an_activity_is_by_what_its_worker_says_else_by_its_status)
 {
     static const struct {
         const char *error;
-        int retry;
+        unsigned retry;
         const char *class_;
         bool again;
     } rows[] = {
