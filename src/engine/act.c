@@ -5,7 +5,40 @@
 
 /* ------------------------------------------------------------------ making */
 
-static pw_http_call *make_call(const pw_live *live, const pw_call_intent *intent, pawl_error *err)
+/* What the program says of the task goes before what is configured. The program may be gone before the call. */
+static void add_resilience(pw_http_call *call, const pw_resilience *r)
+{
+    if (!r)
+        return;
+    call->service = pw_arena_str(&call->arena, r->service);
+    call->breaker.failures = r->failures;
+    call->breaker.throughput = r->throughput;
+    call->breaker.window_ms = r->window_ms;
+    call->breaker.break_ms = r->break_ms;
+    call->at_once = r->at_once;
+    call->per_second = r->per_second;
+    call->fail_when_open = r->fail_when_open;
+}
+
+/* The request of an attempt that is not the first is in the store, and nowhere else: it is sent as it was. */
+static pawl_code find_request(pw_str *out, const pw_shard *shard, const pw_live *live, const pw_call_intent *intent,
+                              pw_arena *arena, pawl_error *err)
+{
+    pw_call_row row = { 0 };
+    *out = intent->request;
+    if (!intent->again)
+        return PAWL_OK;
+    pawl_code code = pw_store_call_get(shard->engine->store, pw_live_id(live), intent->key, &row, arena, err);
+    if (code == PAWL_NOT_FOUND)
+        return pw_fail(err, PAWL_CORRUPT,
+                       "the request of the call '" PW_FMT "' is not in the store; restore it from a backup",
+                       PW_ARG(intent->key));
+    *out = row.intent.request;
+    return code;
+}
+
+static pw_http_call *make_call(const pw_shard *shard, const pw_live *live, const pw_call_intent *intent,
+                               const pw_resilience *resilience, pawl_error *err)
 {
     pw_http_call *call = pw_http_call_new();
     if (!call) {
@@ -23,7 +56,11 @@ static pw_http_call *make_call(const pw_live *live, const pw_call_intent *intent
     char trace[PW_TRACE_SIZE];
     if (pw_trace_of_attempt(trace, first ? create->trace : live->trace, intent->key, intent->attempt))
         call->trace = pw_arena_str(&call->arena, pw_str_of(trace));
-    pawl_code code = pw_call_request_parse(&call->request, intent->request, &call->arena, err);
+    add_resilience(call, resilience);
+    pw_str request = { 0 };
+    pawl_code code = find_request(&request, shard, live, intent, &call->arena, err);
+    if (code == PAWL_OK)
+        code = pw_call_request_parse(&call->request, request, &call->arena, err);
     if (code == PAWL_OK && call->arena.failed)
         code = pw_no_memory(err);
     if (code == PAWL_OK)
@@ -164,12 +201,12 @@ static pawl_code make_work(pw_shard *shard, pw_live *live, const pw_work *work, 
     return PAWL_OK;
 }
 
-/* An attempt of a suspended instance came to nothing: the next one is wanted, and not to be begun yet. */
+/* An attempt of an instance that is asleep came to nothing: the next one is wanted, and not to be begun yet. */
 static pawl_code make_parked(pw_shard *shard, pw_live *live, pawl_error *err)
 {
     const pw_commit *commit = &live->commit;
     uint64_t visit = commit->ticket ? commit->ticket->visit : commit->job_visit;
-    if (!visit || commit->transition.status != PW_SUSPENDED)
+    if (!visit || !pw_transition_asleep(&commit->transition))
         return PAWL_OK;
     pw_arena arena;
     pw_arena_init(&arena, 0);
@@ -194,7 +231,7 @@ pawl_code pw_act_prepare(pw_shard *shard, pw_live *live, pawl_error *err)
     commit->last_job = &commit->jobs;
     commit->last_ticket = &commit->tickets;
     for (size_t i = 0; i < t->call_count && code == PAWL_OK; i++) {
-        pw_http_call *call = make_call(live, &t->calls[i], &error);
+        pw_http_call *call = make_call(shard, live, &t->calls[i], t->calls[i].resilience, &error);
         if (!call) {
             code = error.code;
             break;
@@ -328,8 +365,26 @@ void pw_act_stop(pw_shard *shard, pw_live *live)
 /* ------------------------------------------------------------------ what is committed and nobody
  * is at */
 
-/* Sends every pending call that is not in flight, with the key that was committed. */
-static pawl_code check_calls(pw_shard *shard, pw_live *live, pw_arena *arena, pawl_error *err)
+/* A call that was committed and may have been sent, by another process or before a partition was lost. Sends it again with
+ * the key that was committed; *lost: the program does not want that. */
+static pawl_code send_again(pw_shard *shard, pw_live *live, const pw_call_intent *intent, bool *lost, pawl_error *err)
+{
+    *lost = !pw_state_resends(live->state, &shard->engine->settings, intent->visit);
+    if (*lost)
+        return PAWL_OK;
+    pawl_error error = { .code = PAWL_OK };
+    pw_resilience resilience;
+    const bool said = pw_state_resilience(&resilience, live->state, intent->visit);
+    pw_http_call *call = make_call(shard, live, intent, said ? &resilience : NULL, &error);
+    if (call)
+        start_call(shard, live, call);
+    else if (err)
+        *err = error;
+    return call ? PAWL_OK : error.code;
+}
+
+/* Every pending call that is not in flight; the first one that is not to be sent again is lost. */
+static pawl_code check_calls(pw_shard *shard, pw_live *live, pw_arena *arena, pw_lost *lost, pawl_error *err)
 {
     pw_call_row *rows = NULL;
     size_t count = 0;
@@ -339,17 +394,15 @@ static pawl_code check_calls(pw_shard *shard, pw_live *live, pw_arena *arena, pa
         code = pw_live_reserve_flights(live, count, err);
     for (size_t i = 0; i < count && code == PAWL_OK; i++) {
         const pw_call_intent *intent = &rows[i].intent;
+        bool gone = false;
         if (pw_live_find_flight(live, intent->visit, intent->attempt) ||
             !pw_state_wants(live->state, intent->visit, intent->attempt))
             continue;
-        pawl_error error = { .code = PAWL_OK };
-        pw_http_call *call = make_call(live, intent, &error);
-        if (!call) {
-            if (err)
-                *err = error;
-            return error.code;
-        }
-        start_call(shard, live, call);
+        code = send_again(shard, live, intent, &gone, err);
+        if (code != PAWL_OK || !gone)
+            continue;
+        *lost = (pw_lost){ PW_EVENT_CALL_LOST, intent->visit, intent->attempt };
+        return PAWL_OK; /* the rest when that is committed */
     }
     if (code == PAWL_OK)
         live->check_calls = false;
@@ -358,8 +411,7 @@ static pawl_code check_calls(pw_shard *shard, pw_live *live, pw_arena *arena, pa
 
 /* Begins attempts for which a function was registered since, and sees that the others are on the board; the first one that
  * this process should be at, and is not, was lost. */
-static pawl_code check_work(pw_shard *shard, pw_live *live, pw_arena *arena, uint64_t *lost_visit,
-                            uint32_t *lost_attempt, pawl_error *err)
+static pawl_code check_work(pw_shard *shard, pw_live *live, pw_arena *arena, pw_lost *gone, pawl_error *err)
 {
     pw_work *work = NULL;
     size_t count = 0;
@@ -387,8 +439,7 @@ static pawl_code check_work(pw_shard *shard, pw_live *live, pw_arena *arena, uin
         if (!pw_jobs_release(shard, live, &work[i], &lost))
             continue; /* a worker is at it */
         if (lost) { /* some process may have run it: a lost attempt is committed before the next */
-            *lost_visit = work[i].visit;
-            *lost_attempt = work[i].attempt;
+            *gone = (pw_lost){ PW_EVENT_ACTIVITY_LOST, work[i].visit, work[i].attempt };
             return PAWL_OK; /* the rest when that is committed */
         }
         pawl_error error = { .code = PAWL_OK };
@@ -404,22 +455,20 @@ static pawl_code check_work(pw_shard *shard, pw_live *live, pw_arena *arena, uin
     return PAWL_OK;
 }
 
-pawl_code pw_act_check(pw_shard *shard, pw_live *live, uint64_t *lost_visit, uint32_t *lost_attempt,
-                       pawl_error *err)
+pawl_code pw_act_check(pw_shard *shard, pw_live *live, pw_lost *lost, pawl_error *err)
 {
-    *lost_visit = 0;
-    *lost_attempt = 0;
-    if (shard->closing || live->status == PW_SUSPENDED || pw_status_ended(live->status)) {
-        live->check_calls = live->check_work = false; /* CONTINUE looks again */
+    *lost = (pw_lost){ .visit = 0 };
+    if (shard->closing || pw_live_asleep(live)) {
+        live->check_calls = live->check_work = false; /* CONTINUE and RETRY look again */
         return PAWL_OK;
     }
     pw_arena arena;
     pw_arena_init(&arena, 0);
     pawl_code code = PAWL_OK;
     if (live->check_calls)
-        code = check_calls(shard, live, &arena, err);
-    if (code == PAWL_OK && live->check_work)
-        code = check_work(shard, live, &arena, lost_visit, lost_attempt, err);
+        code = check_calls(shard, live, &arena, lost, err);
+    if (code == PAWL_OK && live->check_work && !lost->visit)
+        code = check_work(shard, live, &arena, lost, err);
     pw_arena_done(&arena);
     return code;
 }

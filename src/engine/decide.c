@@ -25,9 +25,14 @@ typedef struct cause {
     pw_job *job;
     const pw_delivery_row *delivery; /* of the instance's page */
     pw_ticket *ticket; /* a worker's lease or time is over, or another is to have the job */
-    uint64_t visit; /* ACTIVITY_LOST, or of the ticket */
+    uint64_t visit; /* ACTIVITY_LOST, CALL_LOST, or of the ticket */
     uint32_t attempt;
 } cause;
+
+static bool is_lost(const cause *c)
+{
+    return c->kind == PW_EVENT_ACTIVITY_LOST || c->kind == PW_EVENT_CALL_LOST;
+}
 
 /* ------------------------------------------------------------------ queues */
 
@@ -121,7 +126,7 @@ static void give_back(pw_live *live, const cause *c)
         PUT_FIRST(live, tickets, last_ticket, c->ticket);
     if (c->kind == PW_EVENT_DRIVE)
         live->drive = true;
-    /* a timer is still due, a lost attempt is found again, and a delivery is in its page */
+    /* a timer is still due, what is lost is found again, and a delivery is in its page */
 }
 
 /* The event has been dealt with. */
@@ -202,7 +207,7 @@ static pw_event make_event(pw_shard *shard, pw_live *live, const cause *c)
     event.seed = pw_seed_next(&shard->seed);
     if (c->kind == PW_EVENT_CLAIM)
         event.until_ms = c->command->lease_ms ? event.now_ms + (int64_t)c->command->lease_ms : -1;
-    if (c->kind == PW_EVENT_ACTIVITY_LOST || c->ticket) {
+    if (is_lost(c) || c->ticket) {
         event.visit = c->visit;
         event.attempt = c->attempt;
     }
@@ -440,7 +445,7 @@ static void unchanged(pw_shard *shard, pw_live *live, const cause *c, const pawl
         again = live->timer_at != PW_WAKE_NEVER && live->timer_at <= pw_engine_now(shard->engine);
     } else if (c->kind == PW_EVENT_DRIVE) {
         again = live->drive = pw_state_cut(live->state);
-    } else if (c->kind == PW_EVENT_ACTIVITY_LOST || c->ticket) {
+    } else if (is_lost(c) || c->ticket) {
         again = true;
     }
     if (again) {
@@ -605,13 +610,13 @@ static bool make_loaded(pw_shard *shard, pw_live *live)
 static bool check(pw_shard *shard, pw_live *live, cause *out)
 {
     pawl_error err = { .code = PAWL_OK };
-    cause c = { .kind = PW_EVENT_ACTIVITY_LOST };
-    if (pw_act_check(shard, live, &c.visit, &c.attempt, &err) != PAWL_OK) {
+    pw_lost lost;
+    if (pw_act_check(shard, live, &lost, &err) != PAWL_OK) {
         pw_retry_later(shard, live, &err);
         return false;
     }
-    *out = c;
-    return c.visit != 0;
+    *out = (cause){ .kind = lost.kind, .visit = lost.visit, .attempt = lost.attempt };
+    return lost.visit != 0;
 }
 
 static bool next(pw_shard *shard, pw_live *live, cause *out)

@@ -63,7 +63,7 @@ void pw_hear_forget(pw_live *live)
 void pw_hear_loaded(pw_live *live)
 {
     live->hear = live->hear || pw_state_hears(live->state);
-    live->skipped = !pw_status_ended(live->status);
+    live->skipped = !pw_live_over(live);
 }
 
 bool pw_hear_waits(const pw_live *live)
@@ -130,7 +130,7 @@ static pawl_code collect(pw_live *live, pawl_error *err)
 
 static bool collected_enough(const pw_live *live)
 {
-    bool hears = !pw_status_ended(live->status) && pw_state_hears(live->state);
+    bool hears = !pw_live_over(live) && pw_state_hears(live->state);
     return live->hearing->giving->back_count >= (hears ? live->hearing->give_most : GIVE_MAX);
 }
 
@@ -174,7 +174,7 @@ static pawl_code next_row(pw_shard *shard, pw_live *live, const pw_delivery_row 
                           pawl_error *err)
 {
     pw_hearing *h = live->hearing;
-    bool ended = pw_status_ended(live->status);
+    bool ended = pw_live_over(live);
     pawl_code code = PAWL_OK;
     if (h->restart) {
         end_scan(h);
@@ -239,7 +239,7 @@ void pw_hear_moved(pw_live *live)
 {
     const pw_transition *t = &live->commit.transition;
     if (!live->skipped ||
-        !(pw_status_ended(live->status) || pw_state_hears(live->state) || t->bookmark_end_count))
+        !(pw_live_over(live) || pw_state_hears(live->state) || t->bookmark_end_count))
         return;
     live->skipped = false;
     live->hear = true;
@@ -320,7 +320,7 @@ static bool has_ended(const void *of, uint64_t visit)
     for (size_t i = 0; i < t->bookmark_end_count; i++)
         if (t->bookmark_ends[i].visit == visit)
             return true;
-    return pw_status_ended(t->status);
+    return pw_transition_over(t);
 }
 
 static bool was_given_back(const void *of, uint64_t visit)

@@ -278,6 +278,7 @@ pawl_code pw_letter_read(pw_letter *letter, pawl_error *err)
         { "start", PW_EVENT_START },     { "child-ended", PW_EVENT_CHILD_ENDED },
         { "resume", PW_EVENT_RESUME },   { "cancel", PW_EVENT_CANCEL },
         { "suspend", PW_EVENT_SUSPEND }, { "continue", PW_EVENT_CONTINUE },
+        { "retry", PW_EVENT_RETRY },     { "fail", PW_EVENT_FAIL },
     };
     pw_command *command = &letter->command;
     const pw_inbox_row *row = &letter->row;
@@ -296,7 +297,7 @@ pawl_code pw_letter_read(pw_letter *letter, pawl_error *err)
     } else {
         command->event.kind = PW_EVENT_DRIVE; /* the name of the step that refuses it */
         code = pw_fail(err, PAWL_INVALID,
-                       "'" PW_FMT "' is no command; resume, cancel, suspend or continue",
+                       "'" PW_FMT "' is no command; resume, cancel, suspend, continue, retry or fail",
                        PW_ARG(row->kind));
     }
     if (code != PAWL_INVALID || command->event.kind == PW_EVENT_START)

@@ -181,7 +181,7 @@ void pw_jobs_act(pw_shard *shard, pw_live *live)
     while (commit->tickets) {
         pw_ticket *ticket = commit->tickets;
         commit->tickets = ticket->next;
-        bool parked = live->status == PW_SUSPENDED;
+        bool parked = pw_live_asleep(live);
         live->wants_function = true;
         pw_board_put(board_of(shard), ticket, parked ? PW_PUT_PARKED : PW_PUT_FRESH,
                      delay_of(commit, ticket));
@@ -270,7 +270,7 @@ static void hand_out(pw_shard *shard, pw_live *live, pw_ticket *ticket)
     bool wanted = sure &&
                   pw_state_work_of(&work, live->state, live->program, ticket->visit, &arena) &&
                   work.attempt == ticket->attempt;
-    bool parked = live->status == PW_SUSPENDED;
+    bool parked = pw_live_asleep(live);
     size_t length = 0;
     char *job = wanted && !parked ? write_job(shard, live, &work, &length) : NULL;
     uint64_t timeout_ms = work.timeout_ms ? work.timeout_ms : shard->engine->jobs->timeout_ms;
@@ -295,7 +295,7 @@ bool pw_jobs_serve(pw_shard *shard, pw_live *live, pw_ticket *ticket, bool *time
         pw_board_refuse(board_of(shard), ticket, PW_REFUSE_GONE);
     else if (wish == PW_WISH_GIVE)
         hand_out(shard, live, ticket);
-    else if (wish == PW_WISH_RENEW && live->status == PW_SUSPENDED)
+    else if (wish == PW_WISH_RENEW && pw_live_asleep(live))
         pw_board_refuse(board_of(shard), ticket, PW_REFUSE_PARKED);
     else
         return true;

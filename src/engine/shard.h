@@ -155,8 +155,13 @@ void pw_act_drop(pw_commit *commit);         /* what was prepared */
 void pw_act(pw_shard *shard, pw_live *live); /* after the commit */
 /* Nothing of the instance is waited for any more: the next owner starts it again. */
 void pw_act_stop(pw_shard *shard, pw_live *live);
-/* Starts what the committed state wants and nobody is at, after a load or when an instance goes on.
- */
-PAWL_CHECK pawl_code pw_act_check(pw_shard *shard, pw_live *live, uint64_t *lost_visit,
-                                  uint32_t *lost_attempt, pawl_error *err);
+/* What nobody knows the fate of, and must not be begun again before that is committed. */
+typedef struct pw_lost {
+    pw_event_kind kind; /* CALL_LOST, ACTIVITY_LOST */
+    uint64_t visit;     /* 0: nothing */
+    uint32_t attempt;
+} pw_lost;
+/* Starts what the committed state wants and nobody is at, after a load or when an instance goes on. One at a time is
+ * found lost; then it is to be asked again. */
+PAWL_CHECK pawl_code pw_act_check(pw_shard *shard, pw_live *live, pw_lost *lost, pawl_error *err);
 #endif

@@ -268,7 +268,7 @@ TEST(recovery, commands_left_in_the_inbox_have_their_effect_once)
     expect_inbox(
         &f, third, "m1", 2,
         "{\"error\":{\"code\":\"invalid\",\"message\":\"'nonsense' is no command; resume, cancel, "
-        "suspend or continue\"}}");
+        "suspend, continue, retry or fail\"}}");
     expect_inbox(&f, third, "m2", 3,
                  "{\"error\":{\"code\":\"not-found\",\"message\":\"the instance waits for nothing "
                  "with the key "
