@@ -55,7 +55,8 @@ CRASH = ['crash/power', 'crash/points']
 ORDER = {
     'base': ['unit/base/schema', 'unit/expr-patterns'] + UNIT,
     'policy': UNIT + ENGINE,
-    'drivers': ['unit/workers', 'unit/engine_jobs'],
+    'drivers': ['unit/http_services', 'unit/http_address', 'unit/http_redirect', 'unit/http_egress', 'unit/http', 'unit/workers',
+                'unit/engine_jobs'],
     'config': ['unit/config', 'fuzz/config'],
     'engine': ENGINE + ['unit/config', 'unit/engine_leases'] + CRASH,
     'core': UNIT + ENGINE + FUZZ + ['crash/points'],
