@@ -500,7 +500,8 @@ typedef enum pawl_change {
                      * PAWL_STATE (no-incident) */
 } pawl_change;
 
-/* The three above and two more, with all that a request may say. *out (may be NULL): {"id","token","status","repeated":bool}. */
+/* The three above and two more, with all that a request may say. *out (may be NULL): {"id","token","status","repeated":bool}.
+ * The id of an incident may stand for that of its instance: then it must be the one that is open. */
 PAWL_API PAWL_CHECK pawl_code pawl_change_with(pawl *p, const char *id, pawl_change change, const char *reason,
                                                const pawl_request *request, char **out, pawl_error *err);
 

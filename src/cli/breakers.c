@@ -29,8 +29,10 @@ static void add_breaker(cli_app *cli, table *t, pw_value breaker)
     table_put(t, 2, until.len ? cli_safe(arena, until) : PW_LIT("-"));
     table_put(t, 3, number(arena, breaker, "waiting"));
     table_put(t, 4, number(arena, breaker, "active"));
-    table_put(t, 5, pw_arena_printf(arena, PW_FMT "/" PW_FMT, PW_ARG(number(arena, breaker, "failures")),
-                                    PW_ARG(number(arena, breaker, "calls"))));
+    table_put(t, 5, pw_is(pw_get_lit(breaker, "calls"), PW_NUMBER)
+                        ? pw_arena_printf(arena, PW_FMT "/" PW_FMT, PW_ARG(number(arena, breaker, "failures")),
+                                          PW_ARG(number(arena, breaker, "calls")))
+                        : PW_LIT("-"));
     table_put(t, 6, reason.len ? cli_safe(arena, cli_cut(cli, reason, REASON_WIDTH)) : PW_LIT("-"));
     t->rows++;
 }

@@ -644,6 +644,7 @@ static void release(pw_pool *pool)
     (void)pthread_mutex_destroy(&pool->lock);
     pw_free(pool->workers);
     pw_free(pool->heap);
+    pw_visit_done(&pool->visits);
     pw_free(pool);
 }
 
@@ -713,8 +714,10 @@ void pw_pool_free(pw_pool *pool)
         return;
     (void)pthread_mutex_lock(&pool->lock);
     pool->stopping = true;
-    for (size_t i = 0; i < PW_VISIT_BUCKETS; i++) {
-        for (pw_visit_entry *entry = pool->visits.buckets[i]; entry; entry = entry->next)
+    size_t count;
+    pw_visit_entry **buckets = pw_visit_buckets(&pool->visits, &count);
+    for (size_t i = 0; i < count; i++) {
+        for (pw_visit_entry *entry = buckets[i]; entry; entry = entry->next)
             cancel_one(pool, activity_of(entry));
     }
     (void)pthread_cond_broadcast(&pool->work);
@@ -725,7 +728,7 @@ void pw_pool_free(pw_pool *pool)
     (void)pthread_cond_signal(&pool->watch);
     (void)pthread_mutex_unlock(&pool->lock);
     (void)pthread_join(pool->watcher, NULL);
-    PW_ASSERT(pool->visits.count == 0 && pool->running == 0);
+    PW_ASSERT(pool->running == 0);
     release(pool);
 }
 

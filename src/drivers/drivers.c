@@ -3,13 +3,52 @@
 #include "drivers/drivers_internal.h"
 #include "base/digest.h"
 
+pw_visit_entry **pw_visit_buckets(pw_visit_set *set, size_t *count)
+{
+    *count = set->many ? set->many_count : PW_VISIT_BUCKETS;
+    return set->many ? set->many : set->few;
+}
+
 static pw_visit_entry **bucket_of(pw_visit_set *set, pw_str instance, uint64_t visit)
 {
-    return &set->buckets[pw_hash64(visit, instance.ptr, instance.len) % PW_VISIT_BUCKETS];
+    size_t count;
+    pw_visit_entry **buckets = pw_visit_buckets(set, &count);
+    return &buckets[pw_hash64(visit, instance.ptr, instance.len) % count];
+}
+
+/* Without memory for it the chains get longer, and nothing else. */
+static void grow(pw_visit_set *set)
+{
+    size_t count;
+    pw_visit_entry **old = pw_visit_buckets(set, &count);
+    pw_visit_entry **many = pw_zalloc(count * 4 * sizeof *many);
+    if (!many)
+        return;
+    for (size_t i = 0; i < count; i++)
+        for (pw_visit_entry *entry = old[i], *next; entry; entry = next) {
+            next = entry->next;
+            pw_visit_entry **bucket =
+                &many[pw_hash64(entry->visit, entry->instance.ptr, entry->instance.len) % (count * 4)];
+            entry->next = *bucket;
+            *bucket = entry;
+        }
+    pw_free(set->many);
+    memset(set->few, 0, sizeof set->few);
+    set->many = many;
+    set->many_count = count * 4;
+}
+
+void pw_visit_done(pw_visit_set *set)
+{
+    PW_ASSERT(set->count == 0);
+    pw_free(set->many);
+    *set = (pw_visit_set){ 0 };
 }
 
 void pw_visit_add(pw_visit_set *set, pw_visit_entry *entry, pw_str instance, uint64_t visit)
 {
+    if (set->count >= 2 * (set->many ? set->many_count : PW_VISIT_BUCKETS))
+        grow(set);
     entry->instance = instance;
     entry->visit = visit;
     pw_visit_entry **bucket = bucket_of(set, instance, visit);
@@ -30,11 +69,10 @@ void pw_visit_remove(pw_visit_set *set, pw_visit_entry *entry)
     set->count--;
 }
 
-pw_visit_entry *pw_visit_find(const pw_visit_set *set, const pw_visit_entry *after, pw_str instance,
+pw_visit_entry *pw_visit_find(pw_visit_set *set, const pw_visit_entry *after, pw_str instance,
                               uint64_t visit)
 {
-    size_t bucket = pw_hash64(visit, instance.ptr, instance.len) % PW_VISIT_BUCKETS;
-    pw_visit_entry *entry = after ? after->next : set->buckets[bucket];
+    pw_visit_entry *entry = after ? after->next : *bucket_of(set, instance, visit);
     while (entry && (entry->visit != visit || !pw_str_eq(entry->instance, instance)))
         entry = entry->next;
     return entry;

@@ -17,18 +17,22 @@ typedef struct pw_visit_entry {
     uint64_t visit;
 } pw_visit_entry;
 
-#define PW_VISIT_BUCKETS 1024 /* work that is started and not ended is some hundreds */
+#define PW_VISIT_BUCKETS 1024 /* started work is some hundreds; with a service out of order, many more */
 
-typedef struct pw_visit_set {
-    pw_visit_entry *buckets[PW_VISIT_BUCKETS];
+typedef struct pw_visit_set { /* all zero: empty */
+    pw_visit_entry *few[PW_VISIT_BUCKETS];
+    pw_visit_entry **many; /* NULL: `few` are the buckets */
+    size_t many_count;
     uint32_t count;
 } pw_visit_set;
 
+void pw_visit_done(pw_visit_set *set); /* it is empty */
+pw_visit_entry **pw_visit_buckets(pw_visit_set *set, size_t *count);
 void pw_visit_add(pw_visit_set *set, pw_visit_entry *entry, pw_str instance, uint64_t visit);
 void pw_visit_remove(pw_visit_set *set, pw_visit_entry *entry); /* it must be there */
 /* The next entry of (instance, visit) behind `after` (NULL: the first), or NULL. There can be more
  * than one: the next attempt may start before the last one's end was heard of. */
-pw_visit_entry *pw_visit_find(const pw_visit_set *set, const pw_visit_entry *after, pw_str instance,
+pw_visit_entry *pw_visit_find(pw_visit_set *set, const pw_visit_entry *after, pw_str instance,
                               uint64_t visit);
 
 /* ---- threads */

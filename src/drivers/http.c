@@ -1,16 +1,14 @@
 /* http.c - sends committed HTTP calls: one thread, many requests at once.
  *
- * The thread sleeps in curl_multi_poll(). pw_http_start() and pw_http_cancel() leave a message
- * under the lock and wake it; all else - queues, libcurl handles, results - is the thread's alone.
- * A started call is in the set of visits until just before its callback, so that a cancel finds it
- * wherever it is.
+ * The thread sleeps in curl_multi_poll(). Others leave a message under the lock and wake it; libcurl's handles and
+ * results are the thread's alone. A started call is in the set of visits until just before its callback, so
+ * that a cancel finds it wherever it is.
  *
- *     start --> inbox --> lane's queue --> sent --> result --> callback
- *                  '-----------'------------'-- cancel, free --^
+ *     start --> inbox --> service's queue --> sent --> result --> callback
+ *                  '-----------'---------------'-- cancel, free --^
  *
- * A lane is the queue of one service (scheme, host, port; by hash, so that two services may share
- * one): calls of a service are sent in order, services take turns, and a slow one keeps `per_host`
- * places at most, never all. A call's time counts from when it is sent, not from when it is queued.
+ * Whose turn it is, and which service may be asked at all, is http_services.c's. A call's time counts from when
+ * it is sent, not from when it is queued.
  *
  * Promises   Every started call comes back exactly once. The lock is never held while calling out.
  *            Nothing is allocated that a call could be lost for: what fails is its result.
@@ -20,42 +18,49 @@
 #include <stdlib.h>
 #include <time.h>
 #include "drivers/http_internal.h"
-#include "base/digest.h"
+#include "drivers/http_services.h"
 
-#define LANES 1024
 #define POLL_MS 60000 /* libcurl's own timers and wake-ups end it before */
 
-typedef struct pw_http_lane {
-    pw_http_transfer *first, *last; /* wait to be sent */
-    uint32_t active;                /* are sent */
-    bool ready;                     /* in the list of lanes that may send */
-    struct pw_http_lane *next_ready;
-} pw_http_lane;
-
 struct pw_http {
-    uint32_t in_flight, per_host;
+    uint32_t in_flight;
     pw_http_common common;
-    char *no_proxy;
     pw_egress egress;
     pw_http_done_fn on_done;
+    pw_http_breaker_fn on_breaker;
     void *context;
+    int64_t (*now_ms)(void *clock);
+    void *clock;
     CURLM *multi;
     pthread_t thread;
 
-    pthread_mutex_t lock; /* guards the next six */
+    pthread_mutex_t lock; /* guards the next seven */
     pw_visit_set visits;
+    pw_services services;
     pw_http_transfer *inbox_first, *inbox_last;
     pw_http_transfer *cancelled; /* linked by cancel_next */
     bool woken;                  /* the thread has not looked since */
     bool stopping;
 
     /* The thread's. */
-    pw_http_lane lanes[LANES];
-    pw_http_lane *ready_first, *ready_last;
     uint32_t active;
     CURL **idle; /* `in_flight` places */
     uint32_t idle_count;
 };
+
+static int64_t wall_ms(void *clock)
+{
+    struct timespec now;
+    (void)clock;
+    int failed = clock_gettime(CLOCK_REALTIME, &now);
+    PW_ASSERT(failed == 0);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static int64_t now_of(const pw_http *http)
+{
+    return http->now_ms(http->clock);
+}
 
 /* ------------------------------------------------------------------ calls */
 
@@ -84,87 +89,45 @@ static pw_http_transfer *transfer_of(pw_http_call *call)
     return transfer;
 }
 
-/* ------------------------------------------------------------------ lanes: the thread's */
-
-static pw_http_lane *lane_of(pw_http *http, const pw_http_transfer *transfer)
-{
-    bool secure =
-        strncmp(transfer->uri, "https", 5) == 0 || strncmp(transfer->uri, "HTTPS", 5) == 0;
-    return &http->lanes[pw_hash64(secure, transfer->peer.ptr, transfer->peer.len) % LANES];
-}
-
-/* Lists the lane if it has something to send and may. */
-static void lane_ready(pw_http *http, pw_http_lane *lane)
-{
-    if (lane->ready || !lane->first || lane->active >= http->per_host)
-        return;
-    lane->ready = true;
-    lane->next_ready = NULL;
-    if (http->ready_last)
-        http->ready_last->next_ready = lane;
-    else
-        http->ready_first = lane;
-    http->ready_last = lane;
-}
-
-static pw_http_lane *take_ready(pw_http *http)
-{
-    pw_http_lane *lane = http->ready_first;
-    http->ready_first = lane->next_ready;
-    if (!http->ready_first)
-        http->ready_last = NULL;
-    lane->ready = false;
-    return lane;
-}
-
-static void queue_last(pw_http_lane *lane, pw_http_transfer *transfer)
-{
-    transfer->lane = lane;
-    transfer->before = lane->last;
-    transfer->behind = NULL;
-    if (lane->last)
-        lane->last->behind = transfer;
-    else
-        lane->first = transfer;
-    lane->last = transfer;
-}
-
-static void unqueue(pw_http_transfer *transfer)
-{
-    pw_http_lane *lane = transfer->lane;
-    if (transfer->before)
-        transfer->before->behind = transfer->behind;
-    else
-        lane->first = transfer->behind;
-    if (transfer->behind)
-        transfer->behind->before = transfer->before;
-    else
-        lane->last = transfer->before;
-    transfer->before = transfer->behind = NULL;
-}
-
 /* ------------------------------------------------------------------ the end of a call */
 
-/* Takes it out of libcurl or its queue. */
+/* Takes it out of libcurl. */
 static void detach(pw_http *http, pw_http_transfer *transfer)
 {
-    pw_http_lane *lane = transfer->lane;
-    if (!lane)
+    if (!transfer->easy)
         return;
-    if (!transfer->easy) {
-        unqueue(transfer);
-    } else {
-        (void)curl_multi_remove_handle(http->multi, transfer->easy);
-        curl_easy_reset(transfer->easy); /* connections are the multi's, and stay */
-        PW_ASSERT(http->idle_count < http->in_flight);
-        http->idle[http->idle_count++] = transfer->easy;
-        transfer->easy = NULL;
-        PW_ASSERT(lane->active > 0 && http->active > 0);
-        lane->active--;
-        http->active--;
-    }
-    transfer->lane = NULL;
-    lane_ready(http, lane);
+    (void)curl_multi_remove_handle(http->multi, transfer->easy);
+    curl_easy_reset(transfer->easy); /* connections are the multi's, and stay */
+    PW_ASSERT(http->idle_count < http->in_flight && http->active > 0);
+    http->idle[http->idle_count++] = transfer->easy;
+    transfer->easy = NULL;
+    http->active--;
+}
+
+/* What the end of a call tells of its service. */
+static pw_call_verdict verdict_of(const pw_http_call *call)
+{
+    const pw_call_result *result = &call->result;
+    if (call->cancelled)
+        return PW_VERDICT_NONE;
+    if (result->answered && result->status < 400)
+        return PW_VERDICT_GOOD;
+    pw_error_class class_ = result->answered ? pw_error_class_of_answer(result->status) : result->class_;
+    if (pw_error_class_breaks(class_))
+        return PW_VERDICT_BAD;
+    return result->answered || class_ == PW_CLASS_MALFORMED ? PW_VERDICT_GOOD : PW_VERDICT_NONE;
+}
+
+static pw_str service_name(const pw_http_transfer *transfer)
+{
+    return transfer->call.service.len ? transfer->call.service : transfer->target.key;
+}
+
+static void tell(pw_http *http, pw_service_step *step)
+{
+    step->want.reason = pw_str_of(step->reason);
+    if (http->on_breaker)
+        http->on_breaker(http->context, &step->want);
 }
 
 static void unlist_cancel(pw_http *http, const pw_http_transfer *transfer)
@@ -178,32 +141,49 @@ static void unlist_cancel(pw_http *http, const pw_http_transfer *transfer)
 /* The only place that calls back. */
 static void finish(pw_http *http, pw_http_transfer *transfer)
 {
+    pw_service_step step = { .kind = PW_STEP_NONE };
+    int64_t now_ms = now_of(http);
     detach(http, transfer);
     pw_http_transfer_clear(transfer);
     (void)pthread_mutex_lock(&http->lock);
+    if (transfer->sent)
+        pw_services_ended(&http->services, transfer, verdict_of(&transfer->call), now_ms, &step);
+    else if (transfer->service)
+        pw_services_leave(&http->services, transfer, now_ms);
     pw_visit_remove(&http->visits, &transfer->entry);
     if (transfer->cancel_listed) /* a cancel came while it ended by itself */
         unlist_cancel(http, transfer);
     (void)pthread_mutex_unlock(&http->lock);
     if (transfer->call.result.answered)
         PW_FAULT("http-before-result");
+    if (step.kind == PW_STEP_WISH)
+        tell(http, &step);
     transfer->call.next = NULL;
     http->on_done(http->context, &transfer->call);
+}
+
+static void finish_failed(pw_http *http, pw_http_transfer *transfer, pw_error_class class_, pw_str why)
+{
+    if (transfer->sent)
+        transfer->call.result.duration_ms = pw_drivers_now_ms() - transfer->started_ms;
+    pw_http_transfer_fail(transfer, class_, why);
+    finish(http, transfer);
 }
 
 static void finish_cancelled(pw_http *http, pw_http_transfer *transfer)
 {
     transfer->call.cancelled = true;
-    if (transfer->easy)
-        transfer->call.result.duration_ms = pw_drivers_now_ms() - transfer->started_ms;
-    pw_http_transfer_fail(transfer, PW_LIT("cancelled before an answer came"));
-    finish(http, transfer);
+    finish_failed(http, transfer, PW_CLASS_OTHER, PW_LIT("cancelled before an answer came"));
+}
+
+static pw_http_transfer *transfer_at(pw_visit_entry *entry)
+{
+    return (pw_http_transfer *)(void *)((char *)entry - offsetof(pw_http_transfer, entry));
 }
 
 static void list_cancel(pw_http *http, pw_visit_entry *entry) /* under the lock; once */
 {
-    pw_http_transfer *transfer =
-        (pw_http_transfer *)(void *)((char *)entry - offsetof(pw_http_transfer, entry));
+    pw_http_transfer *transfer = transfer_at(entry);
     if (transfer->cancel_wanted)
         return;
     transfer->cancel_wanted = transfer->cancel_listed = true;
@@ -211,51 +191,86 @@ static void list_cancel(pw_http *http, pw_visit_entry *entry) /* under the lock;
     http->cancelled = transfer;
 }
 
-static void finish_failed(pw_http *http, pw_http_transfer *transfer, pw_str why)
-{
-    pw_http_transfer_fail(transfer, why);
-    finish(http, transfer);
-}
-
 /* ------------------------------------------------------------------ the thread */
 
-static CURL *easy_handle(pw_http *http)
+/* Gives it to libcurl, or ends it. */
+static void go(pw_http *http, pw_http_transfer *transfer)
 {
-    return http->idle_count ? http->idle[--http->idle_count] : curl_easy_init();
-}
-
-static void send_next(pw_http *http, pw_http_lane *lane)
-{
-    pw_http_transfer *transfer = lane->first;
-    CURL *easy = easy_handle(http);
-    if (!easy) {
-        finish_failed(http, transfer, PW_LIT("out of memory"));
+    if (!pw_http_transfer_setup(transfer, transfer->easy, &http->common)) {
+        transfer->call.result.duration_ms = pw_drivers_now_ms() - transfer->started_ms;
+        finish(http, transfer); /* it says why */
         return;
     }
-    unqueue(transfer);
-    transfer->easy = easy;
-    lane->active++;
-    http->active++;
+    if (transfer->redirects == 0)
+        PW_FAULT("http-before-send");
+    if (curl_multi_add_handle(http->multi, transfer->easy) != CURLM_OK)
+        finish_failed(http, transfer, PW_CLASS_OTHER, PW_LIT("out of memory"));
+}
+
+static void send_call(pw_http *http, pw_http_transfer *transfer)
+{
     transfer->started_ms = pw_drivers_now_ms();
-    if (!pw_http_transfer_setup(transfer, easy, &http->common)) {
-        finish_failed(http, transfer, PW_LIT("out of memory"));
+    CURL *easy = http->idle_count ? http->idle[--http->idle_count] : curl_easy_init();
+    if (!easy) {
+        finish_failed(http, transfer, PW_CLASS_OTHER, PW_LIT("out of memory"));
         return;
     }
-    PW_FAULT("http-before-send");
-    if (curl_multi_add_handle(http->multi, easy) != CURLM_OK)
-        finish_failed(http, transfer, PW_LIT("out of memory"));
+    transfer->easy = easy;
+    http->active++;
+    go(http, transfer);
 }
 
-/* Sends what may be sent: services take turns. */
+static void refuse_call(pw_http *http, pw_http_transfer *transfer, int64_t until_ms)
+{
+    pw_str service = service_name(transfer);
+    int64_t left_ms = until_ms - now_of(http);
+    pw_str why = until_ms >= 0 && left_ms > 0
+                     ? pw_arena_printf(&transfer->call.arena, "the circuit breaker of " PW_FMT " is open for another %lld s",
+                                       PW_ARG(service), (long long)((left_ms + 999) / 1000))
+                     : pw_arena_printf(&transfer->call.arena, "the circuit breaker of " PW_FMT " is open", PW_ARG(service));
+    finish_failed(http, transfer, PW_CLASS_OPEN, why);
+}
+
+/* Sends what may be sent, and whatever else the services want. */
 static void admit(pw_http *http)
 {
-    while (http->ready_first && http->active < http->in_flight) {
-        pw_http_lane *lane = take_ready(http);
-        if (!lane->first)
-            continue; /* its calls were cancelled */
-        send_next(http, lane);
-        lane_ready(http, lane);
+    pw_service_step step;
+    for (;;) {
+        int64_t now_ms = now_of(http);
+        (void)pthread_mutex_lock(&http->lock);
+        pw_services_step(&http->services, http->active < http->in_flight, now_ms, &step);
+        if (step.kind == PW_STEP_NONE)
+            pw_services_forget(&http->services, now_ms);
+        (void)pthread_mutex_unlock(&http->lock);
+        switch (step.kind) {
+        case PW_STEP_NONE:
+            return;
+        case PW_STEP_SEND:
+            send_call(http, step.transfer);
+            break;
+        case PW_STEP_REFUSE:
+            refuse_call(http, step.transfer, step.until_ms);
+            break;
+        case PW_STEP_WISH:
+            tell(http, &step);
+            break;
+        }
     }
+}
+
+static void ended(pw_http *http, pw_http_transfer *transfer, CURLcode code)
+{
+    bool failed = false;
+    transfer->call.result.duration_ms = pw_drivers_now_ms() - transfer->started_ms;
+    if (code == CURLE_OK && pw_http_redirect(transfer, &http->common, &failed)) {
+        (void)curl_multi_remove_handle(http->multi, transfer->easy);
+        curl_easy_reset(transfer->easy);
+        go(http, transfer);
+        return;
+    }
+    if (!failed)
+        pw_http_transfer_result(transfer, code, &http->common);
+    finish(http, transfer);
 }
 
 /* Results of ended transfers. True: there were some, so there is room for others. */
@@ -271,8 +286,7 @@ static bool collect(pw_http *http)
         CURLcode found =
             curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&transfer);
         PW_ASSERT(found == CURLE_OK && transfer != NULL);
-        pw_http_transfer_result(transfer, code, &http->common);
-        finish(http, transfer);
+        ended(http, transfer, code);
         any = true;
     }
     return any;
@@ -284,9 +298,13 @@ static void accept_call(pw_http *http, pw_http_transfer *transfer)
         finish(http, transfer);
         return;
     }
-    pw_http_lane *lane = lane_of(http, transfer);
-    queue_last(lane, transfer);
-    lane_ready(http, lane);
+    (void)pthread_mutex_lock(&http->lock);
+    pw_service *service = pw_services_get(&http->services, service_name(transfer));
+    if (service)
+        pw_services_join(&http->services, service, transfer);
+    (void)pthread_mutex_unlock(&http->lock);
+    if (!service)
+        finish_failed(http, transfer, PW_CLASS_OTHER, PW_LIT("out of memory"));
 }
 
 /* Does what other threads asked for. True: it is to stop. */
@@ -306,7 +324,7 @@ static bool take_messages(pw_http *http)
     while (cancelled) {
         pw_http_transfer *transfer = cancelled;
         cancelled = transfer->cancel_next;
-        if (transfer->lane)
+        if (transfer->service)
             finish_cancelled(http, transfer);
         else
             transfer->dropped = true; /* it is in the inbox that we hold */
@@ -324,7 +342,13 @@ static bool take_messages(pw_http *http)
 
 static void sleep_until_something_happens(pw_http *http)
 {
-    if (curl_multi_poll(http->multi, NULL, 0, POLL_MS, NULL) == CURLM_OK)
+    (void)pthread_mutex_lock(&http->lock);
+    int64_t next_ms = pw_services_next(&http->services);
+    (void)pthread_mutex_unlock(&http->lock);
+    int64_t left_ms = next_ms == INT64_MAX ? POLL_MS : next_ms - now_of(http);
+    if (left_ms <= 0)
+        return;
+    if (curl_multi_poll(http->multi, NULL, 0, left_ms < POLL_MS ? (int)left_ms : POLL_MS, NULL) == CURLM_OK)
         return;
     /* Out of memory: it may pass; until then do not turn the thread into a hot loop. */
     struct timespec pause = { .tv_nsec = 10000000 }; /* 10 ms */
@@ -336,8 +360,10 @@ static bool cancel_all(pw_http *http)
 {
     (void)pthread_mutex_lock(&http->lock);
     bool any = http->visits.count > 0;
-    for (size_t i = 0; i < PW_VISIT_BUCKETS; i++) {
-        for (pw_visit_entry *entry = http->visits.buckets[i]; entry; entry = entry->next)
+    size_t count;
+    pw_visit_entry **buckets = pw_visit_buckets(&http->visits, &count);
+    for (size_t i = 0; i < count; i++) {
+        for (pw_visit_entry *entry = buckets[i]; entry; entry = entry->next)
             list_cancel(http, entry);
     }
     (void)pthread_mutex_unlock(&http->lock);
@@ -369,20 +395,22 @@ static void wake(pw_http *http, bool needed)
         (void)curl_multi_wakeup(http->multi);
 }
 
+/* Of an attempt before, nothing is left but the arena. */
+static void begin(pw_http_transfer *transfer)
+{
+    pw_http_call call = transfer->call;
+    (void)pw_arena_guard(&call.arena, NULL); /* no jumps out of the driver's thread, or through libcurl */
+    call.result = (pw_call_result){ 0 };
+    call.cancelled = false;
+    call.next = NULL;
+    *transfer = (pw_http_transfer){ .call = call };
+}
+
 void pw_http_start(pw_http *http, pw_http_call *call)
 {
     pw_http_transfer *transfer = transfer_of(call);
-    PW_ASSERT(!transfer->lane && !transfer->easy);
-    (void)pw_arena_guard(&call->arena,
-                         NULL); /* no jumps out of the driver's thread, or through libcurl */
-    call->result = (pw_call_result){ 0 };
-    call->cancelled = false;
-    call->next = NULL;
-    transfer->inbox_next = NULL;
-    transfer->cancel_wanted = transfer->cancel_listed = transfer->dropped = false;
-    transfer->stop = PW_HTTP_STOP_NONE;
-    transfer->headers = NULL;
-    transfer->header_count = transfer->header_size = transfer->header_bytes = 0;
+    PW_ASSERT(!transfer->service && !transfer->easy);
+    begin(transfer);
     (void)pthread_mutex_lock(&http->lock);
     pw_visit_add(&http->visits, &transfer->entry, call->instance, call->visit);
     if (http->inbox_last)
@@ -428,32 +456,13 @@ static void init_libcurl(void)
         curl_global_init(CURL_GLOBAL_DEFAULT); /* never undone: the host program may use it too */
 }
 
-/* Loopback, what the environment names and what has another address are reached without a proxy. */
-static char *no_proxy_list(const pw_egress *egress)
-{
-    const char *named = getenv("no_proxy"); /* curl's own order */
-    if (!named)
-        named = getenv("NO_PROXY");
-    if (named && strcmp(named, "*") == 0)
-        return pw_strdup(PW_LIT("*"));
-    pw_buf list;
-    pw_buf_init(&list, 0);
-    pw_buf_text(&list, "localhost,127.0.0.1,127.0.0.0/8,::1");
-    pw_buf_str(&list, pw_buf_view(&egress->hosts));
-    if (named && *named) {
-        pw_buf_char(&list, ',');
-        pw_buf_text(&list, named);
-    }
-    return pw_buf_take(&list);
-}
-
 static pawl_code open_multi(pw_http *http, pawl_error *err)
 {
     bool ok = true;
     http->multi = curl_multi_init();
     if (!http->multi)
         return pw_no_memory(err);
-    /* Lanes bound the connections. The default cache is sized by the transfers of the moment, and
+    /* Services bound the connections. The default cache is sized by the transfers of the moment, and
      * would close what the next burst needs. */
     ok = ok &&
          curl_multi_setopt(http->multi, CURLMOPT_MAXCONNECTS, (long)http->in_flight) == CURLM_OK;
@@ -483,7 +492,8 @@ static void release(pw_http *http)
         (void)curl_multi_cleanup(http->multi);
     (void)pthread_mutex_destroy(&http->lock);
     pw_free(http->idle);
-    pw_free(http->no_proxy);
+    pw_visit_done(&http->visits);
+    pw_services_close(&http->services);
     pw_egress_close(&http->egress);
     pw_free(http);
 }
@@ -505,21 +515,23 @@ pawl_code pw_http_new(pw_http **out, const pw_http_options *options, pw_http_don
     http->in_flight = options->in_flight ? options->in_flight : 256;
     if (http->in_flight > PW_HTTP_IN_FLIGHT_MAX)
         http->in_flight = PW_HTTP_IN_FLIGHT_MAX;
-    http->per_host = options->per_host ? options->per_host : 64;
     http->on_done = on_done;
     http->context = context;
+    http->now_ms = options->now_ms ? options->now_ms : wall_ms;
+    http->clock = options->clock;
     (void)pthread_mutex_init(&http->lock, NULL);
-    pawl_code code = pw_egress_open(&http->egress, options->egress_map, options->egress_ca, err);
+    pawl_code code = pw_egress_open(&http->egress, options, err);
+    if (code == PAWL_OK)
+        code = pw_services_open(&http->services, options, err);
     http->idle = pw_zalloc(http->in_flight * sizeof *http->idle);
-    http->no_proxy = no_proxy_list(&http->egress);
     http->common = (pw_http_common){
         .timeout_ms = options->timeout_ms ? options->timeout_ms : 60000,
         .connect_timeout_ms = options->connect_timeout_ms ? options->connect_timeout_ms : 10000,
         .response_max = options->response_max ? options->response_max : (size_t)16 << 20,
-        .no_proxy = http->no_proxy,
+        .redirects = options->redirects ? options->redirects : PW_HTTP_REDIRECTS_MAX,
         .egress = &http->egress,
     };
-    if (code == PAWL_OK && (!http->idle || !http->no_proxy))
+    if (code == PAWL_OK && !http->idle)
         code = pw_no_memory(err);
     if (code == PAWL_OK)
         code = open_multi(http, err);
@@ -543,33 +555,123 @@ void pw_http_free(pw_http *http)
     (void)pthread_mutex_unlock(&http->lock);
     (void)curl_multi_wakeup(http->multi);
     (void)pthread_join(http->thread, NULL);
-    PW_ASSERT(http->visits.count == 0);
     release(http);
 }
 
-/* ------------------------------------------------------------------ services */
+/* ------------------------------------------------------------------ services: any thread */
 
 void pw_http_on_breaker(pw_http *http, pw_http_breaker_fn on_breaker)
 {
-    (void)http, (void)on_breaker;
+    (void)pthread_mutex_lock(&http->lock);
+    http->on_breaker = on_breaker;
+    http->services.stored = on_breaker != NULL;
+    (void)pthread_mutex_unlock(&http->lock);
+}
+
+void pw_http_wake(pw_http *http)
+{
+    (void)curl_multi_wakeup(http->multi);
 }
 
 pawl_code pw_http_breaker_told(pw_http *http, const pw_breaker_record *record, bool ours, pawl_error *err)
 {
-    (void)http, (void)record, (void)ours, (void)err;
-    return PAWL_OK;
+    bool plain = record->state == PW_BREAKER_CLOSED && record->forced == PW_BREAKER_AUTO;
+    int64_t now_ms = now_of(http);
+    (void)pthread_mutex_lock(&http->lock);
+    pw_service *service = pw_services_find(&http->services, record->service);
+    if (!service && !plain)
+        service = pw_services_get(&http->services, record->service);
+    if (service)
+        pw_services_told(&http->services, service, record, ours, now_ms);
+    bool sleeps = service && !http->woken;
+    http->woken = http->woken || service;
+    (void)pthread_mutex_unlock(&http->lock);
+    wake(http, sleeps);
+    return service || plain ? PAWL_OK : pw_no_memory(err);
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return pw_str_cmp(((const pw_http_service *)a)->service, ((const pw_http_service *)b)->service);
+}
+
+static void describe_service(const pw_http *http, pw_http_service *out, const pw_service *service, int64_t now_ms, pw_arena *arena)
+{
+    *out = (pw_http_service){
+        .service = pw_arena_str(arena, service->name),
+        .state = service->breaker.state,
+        .forced = service->breaker.forced,
+        .open_until_ms = service->breaker.state == PW_BREAKER_OPEN ? service->breaker.open_until_ms : -1,
+        .waiting = service->waiting,
+        .active = service->active,
+        .sent = service->sent,
+        .failed = service->failed,
+        .refused = service->refused,
+        .last_error = pw_arena_str(arena, pw_str_of(service->last_error)),
+    };
+    pw_breaker_count(&service->breaker, &http->services.breaker, now_ms, &out->calls, &out->failures);
 }
 
 pawl_code pw_http_services(pw_http *http, pw_http_service **out, size_t *count, pw_arena *arena, pawl_error *err)
 {
-    (void)http, (void)arena, (void)err;
-    *out = NULL;
-    *count = 0;
+    int64_t now_ms = now_of(http);
+    jmp_buf *guard = pw_arena_guard(arena, NULL); /* no jump with the lock held */
+    (void)pthread_mutex_lock(&http->lock);
+    const pw_services *services = &http->services;
+    size_t n = 0;
+    pw_http_service *list = PW_NEW_ARRAY(arena, pw_http_service, services->count + 1);
+    for (size_t i = 0; list && i < services->bucket_count; i++)
+        for (const pw_service *at = services->buckets[i]; at; at = at->same)
+            describe_service(http, &list[n++], at, now_ms, arena);
+    (void)pthread_mutex_unlock(&http->lock);
+    (void)pw_arena_guard(arena, guard);
+    if (arena->failed)
+        return pw_no_memory(err);
+    qsort(list, n, sizeof *list, by_name);
+    *out = list;
+    *count = n;
     return PAWL_OK;
+}
+
+/* Under the lock. */
+static void place_of(const pw_http_transfer *transfer, pw_http_place *out, int64_t now_ms, pw_arena *arena)
+{
+    const pw_service *service = transfer->service;
+    *out = (pw_http_place){ .where = PW_HTTP_QUEUED, .until_ms = -1 };
+    if (!service) { /* the driver has not looked at it */
+        bool http;
+        pw_http_target target = { 0 };
+        pw_str uri = pw_arena_str(arena, transfer->call.request.uri);
+        if (transfer->call.service.len)
+            target.key = transfer->call.service;
+        else if (uri.ptr)
+            (void)pw_http_target_of(&target, arena, uri.ptr, &http);
+        out->service = pw_arena_str(arena, target.key);
+        return;
+    }
+    out->service = pw_arena_str(arena, service->name);
+    out->state = service->breaker.state;
+    if (transfer->sent) {
+        out->where = PW_HTTP_SENT;
+    } else if (service->hold == PW_HOLD_RATE) {
+        out->where = PW_HTTP_HELD;
+        out->until_ms = service->look_ms;
+    } else if (service->hold == PW_HOLD_BREAKER) {
+        int64_t next_ms = pw_breaker_next(&service->breaker, now_ms);
+        out->where = PW_HTTP_HELD;
+        out->until_ms = next_ms == INT64_MAX ? -1 : next_ms;
+    }
 }
 
 bool pw_http_look(pw_http *http, pw_str instance, uint64_t visit, pw_http_place *out, pw_arena *arena)
 {
-    (void)http, (void)instance, (void)visit, (void)out, (void)arena;
-    return false;
+    int64_t now_ms = now_of(http);
+    jmp_buf *guard = pw_arena_guard(arena, NULL);
+    (void)pthread_mutex_lock(&http->lock);
+    pw_visit_entry *entry = pw_visit_find(&http->visits, NULL, instance, visit);
+    if (entry)
+        place_of(transfer_at(entry), out, now_ms, arena);
+    (void)pthread_mutex_unlock(&http->lock);
+    (void)pw_arena_guard(arena, guard);
+    return entry != NULL;
 }

@@ -28,6 +28,8 @@ typedef struct pw_http_options { /* zero means default */
     uint32_t redirects;        /* followed at most; 0: 10 */
     double per_second;         /* calls to one service; 0: no limit */
     pw_breaker_settings breaker; /* all zero: pw_breaker_default */
+    int64_t (*now_ms)(void *clock); /* of breakers and rates; NULL: the system's clock. Who moves it calls pw_http_wake() */
+    void *clock;
 } pw_http_options;
 
 /* One request. Made by the caller with pw_http_call_new; the driver owns it from start to the callback, which gives it
@@ -74,8 +76,10 @@ void pw_http_cancel(pw_http *http, pw_str instance, uint64_t visit);
 void pw_http_free(pw_http *http);
 uint32_t pw_http_in_flight(pw_http *http); /* started and not called back */
 
-/* Before the first start. */
+/* Before the first start; with the driver's context. */
 void pw_http_on_breaker(pw_http *http, pw_http_breaker_fn on_breaker);
+/* Any thread: who gave the driver a clock has moved it. */
+void pw_http_wake(pw_http *http);
 /* Any thread: what the row of a service is now; `ours`: HALF_OPEN, and the probe is this process's. Copied. */
 PAWL_CHECK pawl_code pw_http_breaker_told(pw_http *http, const pw_breaker_record *record, bool ours, pawl_error *err);
 

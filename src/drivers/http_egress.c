@@ -1,14 +1,13 @@
-/* http_egress.c - where requests go instead: an operator's map from services to addresses, and the
- * certificates that are trusted beside the system's.
+/* http_egress.c - which way a request goes: by an operator's map, by a proxy, or straight.
  *
  * The map is text, `https://api.example=10.0.0.7:8443,http://old.example:8080=127.0.0.1:9000`: a
  * connection to the left goes to the right. Only the connection: the request, its Host and the name
- * that the certificate must have stay those of the left. Such a service is reached without a proxy.
- * A wrong map or file is an error when the driver is made, never a request that goes elsewhere. */
-#include <errno.h>
-#include <openssl/err.h>
-#include <openssl/pem.h>
-#include <openssl/x509.h>
+ * that the certificate must have stay those of the left. Such a service is reached without a proxy, at
+ * any address: the operator named it. A wrong map is an error when the driver is made, never a request
+ * that goes elsewhere.
+ *
+ * The way is decided here, for each request and each redirect, and not by libcurl: so it is certain for
+ * every socket whether the rules for addresses hold for it. */
 #include <stdio.h>
 #include <strings.h>
 #include "drivers/http_internal.h"
@@ -38,8 +37,8 @@ static bool bare(CURLU *url)
            !has(url, CURLUPART_USER);
 }
 
-/* "host:port" of the text; *host apart, if wanted. NULL: it is not of that form. */
-static char *read_place(const char *text, const char *scheme, bool port_needed, char **host_out)
+/* "host:port" of the text. NULL: it is not of that form. */
+static char *read_place(const char *text, const char *scheme, bool port_needed)
 {
     PW_AUTO(free_url) CURLU *url = curl_url();
     PW_AUTO(free_part) char *host = NULL;
@@ -58,18 +57,33 @@ static char *read_place(const char *text, const char *scheme, bool port_needed, 
         return NULL;
     pw_buf_init(&buf, 0);
     pw_buf_printf(&buf, "%s:%s", host, port);
-    if (host_out)
-        *host_out = pw_strdup(pw_str_of(host));
     return pw_buf_take(&buf);
 }
 
-static bool known(const struct curl_slist *list, const char *from)
+static const pw_egress_entry *find_entry(const pw_egress *egress, const char *peer)
 {
-    size_t len = strlen(from);
-    for (; list; list = list->next)
-        if (strncasecmp(list->data, from, len) == 0 && list->data[len] == ':')
-            return true;
-    return false;
+    for (size_t i = 0; i < egress->map_count; i++)
+        if (strcasecmp(egress->map[i].from, peer) == 0)
+            return &egress->map[i];
+    return NULL;
+}
+
+static pawl_code put_entry(pw_egress *egress, char **from, const char *to, pawl_error *err)
+{
+    pw_buf line;
+    pw_buf_init(&line, 0);
+    pw_buf_printf(&line, "::%s", to);
+    PW_AUTO(pw_free_text) char *text = pw_buf_take(&line);
+    pw_egress_entry *more = text ? pw_realloc(egress->map, (egress->map_count + 1) * sizeof *more) : NULL;
+    if (!more)
+        return pw_no_memory(err);
+    egress->map = more;
+    struct curl_slist *list = curl_slist_append(NULL, text);
+    if (!list)
+        return pw_no_memory(err);
+    egress->map[egress->map_count++] = (pw_egress_entry){ .from = *from, .to = list };
+    *from = NULL; /* the map's */
+    return PAWL_OK;
 }
 
 /* One entry, in a copy that may be written. */
@@ -77,7 +91,6 @@ static pawl_code add_entry(pw_egress *egress, unsigned number, char *entry, pawl
 {
     PW_AUTO(pw_free_text) char *shown = pw_strdup(pw_str_of(entry));
     PW_AUTO(pw_free_text) char *from = NULL;
-    PW_AUTO(pw_free_text) char *host = NULL;
     PW_AUTO(pw_free_text) char *to = NULL;
     char *equals = strchr(entry, '=');
     if (!shown)
@@ -86,28 +99,18 @@ static pawl_code add_entry(pw_egress *egress, unsigned number, char *entry, pawl
         *equals = '\0';
         bool scheme =
             strncasecmp(entry, "http://", 7) == 0 || strncasecmp(entry, "https://", 8) == 0;
-        from = scheme ? read_place(entry, "", false, &host) : NULL;
-        to = read_place(equals + 1, "http://", true, NULL);
+        from = scheme ? read_place(entry, "", false) : NULL;
+        to = read_place(equals + 1, "http://", true);
     }
     if (!from || !to)
         return pw_fail(err, PAWL_INVALID,
                        "egress map, entry %u: '%.200s' is not of the form "
                        "https://HOST[:PORT]=HOST:PORT",
                        number, shown);
-    if (known(egress->connect_to, from))
+    if (find_entry(egress, from))
         return pw_fail(err, PAWL_INVALID, "egress map, entry %u: %.200s has an entry before this",
                        number, from);
-    pw_buf line;
-    pw_buf_init(&line, 0);
-    pw_buf_printf(&line, "%s:%s", from, to);
-    PW_AUTO(pw_free_text) char *text = pw_buf_take(&line);
-    struct curl_slist *longer = text ? curl_slist_append(egress->connect_to, text) : NULL;
-    if (!longer || !host)
-        return pw_no_memory(err);
-    egress->connect_to = longer;
-    pw_buf_char(&egress->hosts, ',');
-    pw_buf_text(&egress->hosts, host);
-    return PAWL_OK;
+    return put_entry(egress, &from, to, err);
 }
 
 static pawl_code read_map(pw_egress *egress, const char *map, pawl_error *err)
@@ -129,53 +132,16 @@ static pawl_code read_map(pw_egress *egress, const char *map, pawl_error *err)
     return PAWL_OK;
 }
 
-static void close_file(FILE **file)
-{
-    if (*file)
-        (void)fclose(*file);
-}
-
-/* libcurl would find out at the first request. */
-static pawl_code check_certificates(const char *path, pawl_error *err)
-{
-    PW_AUTO(close_file) FILE *file = fopen(path, "re");
-    if (!file) {
-        int native = errno;
-        return pw_fail_native(err, native == ENOMEM ? PAWL_NO_MEMORY : PAWL_INVALID, native,
-                              "egress certificates: '%.200s' cannot be opened: %s", path,
-                              strerror(native));
-    }
-    unsigned count = 0;
-    for (X509 *certificate; (certificate = PEM_read_X509(file, NULL, NULL, NULL)) != NULL; count++)
-        X509_free(certificate);
-    unsigned long last = ERR_peek_last_error();
-    bool at_end = ERR_GET_LIB(last) == ERR_LIB_PEM && ERR_GET_REASON(last) == PEM_R_NO_START_LINE;
-    ERR_clear_error();
-    if (count == 0)
-        return pw_fail(err, PAWL_INVALID,
-                       "egress certificates: '%.200s' holds no certificate in PEM form", path);
-    if (!at_end)
-        return pw_fail(err, PAWL_INVALID,
-                       "egress certificates: what follows certificate %u in '%.200s' is not a "
-                       "certificate in PEM form",
-                       count, path);
-    return PAWL_OK;
-}
-
-pawl_code pw_egress_open(pw_egress *egress, const char *map, const char *certificates,
-                         pawl_error *err)
+pawl_code pw_egress_open(pw_egress *egress, const pw_http_options *options, pawl_error *err)
 {
     *egress = (pw_egress){ 0 };
-    pw_buf_init(&egress->hosts, 0);
-    pawl_code code = map && *map ? read_map(egress, map, err) : PAWL_OK;
-    if (code == PAWL_OK && certificates && *certificates) {
-        code = check_certificates(certificates, err);
-        egress->certificates = code == PAWL_OK ? pw_strdup(pw_str_of(certificates)) : NULL;
-        if (code == PAWL_OK && !egress->certificates)
-            code = pw_no_memory(err);
-    }
-    if (code == PAWL_OK && egress->hosts.failed)
-        code = pw_no_memory(err);
+    pawl_code code = options->egress_map && *options->egress_map ? read_map(egress, options->egress_map, err) : PAWL_OK;
+    if (code == PAWL_OK)
+        code = pw_address_open(&egress->addresses, options->egress_allow, err);
+    if (code == PAWL_OK)
+        code = pw_proxies_open(&egress->proxies, options->proxy, options->no_proxy, err);
+    if (code == PAWL_OK)
+        code = pw_tls_open(&egress->tls, options, err);
     if (code != PAWL_OK)
         pw_egress_close(egress);
     return code;
@@ -183,8 +149,44 @@ pawl_code pw_egress_open(pw_egress *egress, const char *map, const char *certifi
 
 void pw_egress_close(pw_egress *egress)
 {
-    curl_slist_free_all(egress->connect_to);
-    pw_buf_done(&egress->hosts);
-    pw_free(egress->certificates);
+    for (size_t i = 0; i < egress->map_count; i++) {
+        pw_free(egress->map[i].from);
+        curl_slist_free_all(egress->map[i].to);
+    }
+    pw_free(egress->map);
+    pw_address_close(&egress->addresses);
+    pw_proxies_close(&egress->proxies);
+    pw_tls_close(&egress->tls);
     *egress = (pw_egress){ 0 };
+}
+
+/* Without the brackets of an IPv6 address; a name that is too long for DNS is none. */
+static bool bare_host(char out[256], const char *host)
+{
+    size_t len = strlen(host);
+    if (*host == '[' && len > 2) {
+        host++;
+        len -= 2;
+    }
+    if (len >= 256)
+        return false;
+    memcpy(out, host, len);
+    out[len] = '\0';
+    return true;
+}
+
+pw_route pw_egress_route(const pw_egress *egress, bool secure, const char *host, const char *port)
+{
+    pw_route route = { 0 };
+    char text[300];
+    if (egress->map_count && snprintf(text, sizeof text, "%s:%s", host, port) < (int)sizeof text) {
+        const pw_egress_entry *entry = find_entry(egress, text);
+        if (entry) {
+            route.mapped = entry->to;
+            return route;
+        }
+    }
+    if (bare_host(text, host))
+        route.proxy = pw_proxies_of(&egress->proxies, secure, text);
+    return route;
 }

@@ -207,7 +207,7 @@ static pw_given *make_given(const pw_ticket *t, const pw_poll *poll, pw_lease **
 /* Not handed out: who waits for it gets it when it can be had. */
 static void put_back(pw_board *b, pw_ticket *t, bool later)
 {
-    pw_poll *poll = pw_board_untake(b, t);
+    pw_poll *poll = pw_board_untake(t);
     if (later)
         pw_board_make_later(b, t, TICKET_LATER, after_ms(now_of(b), LATER_MS));
     else
@@ -258,7 +258,7 @@ void pw_board_refuse(pw_board *b, pw_ticket *t, pw_refusal why)
             pw_board_remove_ticket(b, t);
         } else if (why == PW_REFUSE_PARKED) {
             function *f = t->level->lane->function;
-            pw_poll *poll = pw_board_untake(b, t);
+            pw_poll *poll = pw_board_untake(t);
             pw_board_make_parked(b, t);
             if (poll)
                 pw_board_settle(b, poll);
@@ -367,8 +367,7 @@ static void give_back(pw_board *b, pw_poll *poll)
         if (t && t->attempt == given->attempt && t->state == TICKET_LEASED &&
             t->by.lease->poll == poll->number) {
             function *f = t->level->lane->function;
-            if (limit_of(b, f)->per_second > 0)
-                f->tokens += 1;
+            pw_rate_give_back(&f->rate);
             pw_board_make_ready(b, t, true);
             pw_board_serve(b, f);
         }
@@ -490,8 +489,7 @@ pawl_code pw_board_limit(pw_board *b, pw_str name, uint32_t at_once, double per_
         bool held = f->limited;
         f->limited = !none;
         f->limit = wanted;
-        f->tokens = burst_of(&wanted);
-        f->filled_ns = now_of(b);
+        f->rate = (pw_rate){ 0 };
         pw_board_timer_stop(b, &f->timer);
         if (f->limited && !held)
             f->refs++; /* the limit's */
@@ -504,8 +502,7 @@ pawl_code pw_board_limit(pw_board *b, pw_str name, uint32_t at_once, double per_
         for (size_t i = 0; i < FUNCTION_BUCKETS; i++)
             for (f = b->functions[i]; f; f = f->next)
                 if (!f->limited) {
-                    f->tokens = burst_of(&wanted);
-                    f->filled_ns = now_of(b);
+                    f->rate = (pw_rate){ 0 };
                     pw_board_timer_stop(b, &f->timer);
                     pw_board_serve(b, f);
                 }

@@ -4,6 +4,7 @@
 #define PW_WORKERS_INTERNAL_H
 
 #include "drivers/workers.h"
+#include "policy/breaker.h"
 
 enum { FIRST_BUCKETS = 16, FUNCTION_BUCKETS = 256, NAME_BUCKETS = 256 };
 
@@ -79,8 +80,7 @@ typedef struct function {
     uint32_t refs; /* lanes, wait nodes, its own limit */
     bool limited;  /* by a limit of its own */
     limit limit;
-    double tokens; /* of the bucket, at filled_ns */
-    uint64_t filled_ns;
+    pw_rate rate; /* against limit.per_second */
     uint64_t polled_ns; /* when it was polled for last */
     uint32_t polls;     /* that wait for it */
     uint64_t counts[TICKET_STATES];
@@ -127,6 +127,11 @@ static inline uint64_t now_of(const pw_board *b)
     return b->hooks.now_ns(b->hooks.context);
 }
 
+static inline int64_t ms_of(uint64_t now_ns)
+{
+    return (int64_t)(now_ns / PW_BOARD_MS);
+}
+
 static inline pw_str instance_of(const pw_ticket *t)
 {
     return (pw_str){ t->instance, sizeof t->instance };
@@ -135,12 +140,6 @@ static inline pw_str instance_of(const pw_ticket *t)
 static inline const limit *limit_of(const pw_board *b, const function *f)
 {
     return f->limited ? &f->limit : &b->common;
-}
-
-/* Tokens that the bucket holds. */
-static inline double burst_of(const limit *l)
-{
-    return l->per_second > 1 ? l->per_second : 1;
 }
 
 static inline uint64_t busy_of(const function *f)
@@ -213,7 +212,7 @@ void pw_board_let_go(pw_poll *poll); /* of what it has asked for */
 void pw_board_end_poll(pw_board *b, pw_poll *poll);
 void pw_board_take(pw_board *b, pw_poll *poll, pw_ticket *t); /* its owner is asked for it */
 /* It goes elsewhere than to the poll that took it, if that is still there: to be settled then. */
-pw_poll *pw_board_untake(pw_board *b, pw_ticket *t);
+pw_poll *pw_board_untake(pw_ticket *t);
 void pw_board_fill(pw_board *b, pw_poll *poll, uint64_t now_ns); /* as many as there are for it */
 void pw_board_settle(pw_board *b,
                      pw_poll *poll); /* ends it or lets it wait, if nothing is outstanding */

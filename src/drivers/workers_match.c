@@ -6,35 +6,23 @@ enum { ANSWER_MS = 5000 }; /* of an owner, which should take a few milliseconds 
 
 /* ------------------------------------------------------------------ limits */
 
-static void refill(function *f, const limit *l, uint64_t now_ns)
-{
-    double more = (double)(now_ns - f->filled_ns) / 1e9 * l->per_second;
-    if (now_ns > f->filled_ns)
-        f->tokens = f->tokens + more < burst_of(l) ? f->tokens + more : burst_of(l);
-    f->filled_ns = now_ns;
-}
-
 /* One more may be handed out now. */
 bool pw_board_may_hand_out(pw_board *b, function *f, uint64_t now_ns)
 {
     const limit *l = limit_of(b, f);
     if (b->stopped || b->held || (l->at_once && busy_of(f) >= l->at_once))
         return false;
-    if (l->per_second <= 0)
-        return true;
-    refill(f, l, now_ns);
-    return f->tokens >= 1;
+    return pw_rate_next(&f->rate, l->per_second, ms_of(now_ns)) <= ms_of(now_ns);
 }
 
 /* Somebody waits only for time to pass. */
 void pw_board_arm(pw_board *b, function *f, uint64_t now_ns)
 {
-    const limit *l = limit_of(b, f);
-    if (l->per_second <= 0 || f->tokens >= 1 || f->timer.at || f->counts[TICKET_READY] == 0)
+    if (f->timer.at || f->counts[TICKET_READY] == 0)
         return;
-    double wait_ns = (1 - f->tokens) / l->per_second * 1e9 + 1;
-    pw_board_timer_set(b, &f->timer,
-                       wait_ns < 1e18 ? now_ns + (uint64_t)wait_ns : PW_BOARD_NEVER - 1);
+    int64_t next_ms = pw_rate_next(&f->rate, limit_of(b, f)->per_second, ms_of(now_ns));
+    if (next_ms > ms_of(now_ns))
+        pw_board_timer_set(b, &f->timer, after_ms(0, (uint64_t)next_ms));
 }
 
 /* ------------------------------------------------------------------ tickets move */
@@ -233,8 +221,8 @@ void pw_board_take(pw_board *b, pw_poll *poll, pw_ticket *t)
     t->by.poll = poll;
     LIST_PUSH(poll->taken, unused, t);
     poll->pending++;
-    if (limit_of(b, f)->per_second > 0)
-        f->tokens -= 1;
+    int64_t unused_ms; /* it was asked for before */
+    (void)pw_rate_take(&f->rate, limit_of(b, f)->per_second, ms_of(now_of(b)), &unused_ms);
     wish(b, t, t->unsure ? PW_WISH_RENEW : PW_WISH_GIVE);
 }
 
@@ -303,12 +291,10 @@ void pw_board_serve(pw_board *b, function *f)
 }
 
 /* It does not go to the poll that has asked for it, which is to be settled. */
-pw_poll *pw_board_untake(pw_board *b, pw_ticket *t)
+pw_poll *pw_board_untake(pw_ticket *t)
 {
     pw_poll *poll = t->by.poll;
-    function *f = t->level->lane->function;
-    if (limit_of(b, f)->per_second > 0)
-        f->tokens += 1;
+    pw_rate_give_back(&t->level->lane->function->rate);
     if (poll)
         poll->pending--;
     return poll;
@@ -318,7 +304,7 @@ pw_poll *pw_board_untake(pw_board *b, pw_ticket *t)
 void pw_board_remove_ticket(pw_board *b, pw_ticket *t)
 {
     function *f = t->level->lane->function;
-    pw_poll *poll = t->state == TICKET_TAKEN ? pw_board_untake(b, t) : NULL;
+    pw_poll *poll = t->state == TICKET_TAKEN ? pw_board_untake(t) : NULL;
     f->refs++; /* it is looked at below */
     leave_state(b, t);
     pw_board_table_remove(b, t);

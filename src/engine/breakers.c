@@ -17,10 +17,10 @@
 #define NS_PER_MS 1000000u
 
 enum {
-    LOOK_OPEN_MS = 2000,  /* the rows of other nodes, while one of them is not closed ... */
-    LOOK_MS = 10000,      /* ... and while all are: an operator may have forced one elsewhere */
-    AGAIN_MS = 1000,      /* after the store has failed */
-    TRIES = 16,           /* of one change: each is lost to another's, which is rare */
+    LOOK_MS = 2000,    /* the rows of other nodes, while one of them is not closed ... */
+    LOOK_CLOSED = 5,   /* ... and so many times later while all are: an operator may have forced one elsewhere */
+    AGAIN_MS = 1000,   /* after the store has failed */
+    TRIES = 16,        /* of one change: each is lost to another's, which is rare */
 };
 
 typedef struct entry { /* of one service; never goes before the keeper does: one that was never open has none */
@@ -190,6 +190,14 @@ void pw_breakers_wish(pw_breakers *b, const pw_breaker_record *want)
 
 typedef enum verdict { WRITE, DROP, TELL } verdict;
 
+/* Another node sends a probe just now. A lease longer than any is one of a clock that has gone back since. */
+static bool is_probed(const pw_breakers *b, const pw_breaker_record *have)
+{
+    int64_t left = have->probe_until_ms - b->options.now_ms(b->options.context);
+    return have->state == PW_BREAKER_HALF_OPEN && !pw_str_eq(have->probe_by, b->options.node) && !b->options.alone &&
+           left > 0 && (uint64_t)left <= 2 * b->options.probe_ms;
+}
+
 /* What becomes of a wish where the row is `have`; `told`: the epoch that the driver knows. */
 static verdict judge(const pw_breakers *b, const pw_breaker_record *have, uint64_t told, const pw_breaker_record *want)
 {
@@ -200,10 +208,12 @@ static verdict judge(const pw_breakers *b, const pw_breaker_record *have, uint64
         return news ? TELL : DROP;
     if (have->state == PW_BREAKER_OPEN && want->state == PW_BREAKER_OPEN && have->open_until_ms >= want->open_until_ms)
         return news ? TELL : DROP;
-    if (!news || want->state == PW_BREAKER_OPEN)
-        return have->state == PW_BREAKER_HALF_OPEN && news ? TELL : WRITE;
+    if (want->state == PW_BREAKER_HALF_OPEN && is_probed(b, have))
+        return TELL;
     bool own_probe = have->state == PW_BREAKER_HALF_OPEN && pw_str_eq(have->probe_by, b->options.node);
-    return own_probe && want->state == PW_BREAKER_HALF_OPEN ? WRITE : TELL;
+    if (!news || own_probe)
+        return WRITE;
+    return want->state == PW_BREAKER_OPEN && have->state != PW_BREAKER_HALF_OPEN ? WRITE : TELL;
 }
 
 static pw_breaker_record record_of(const pw_breakers *b, const pw_breaker_record *want, uint64_t epoch)
@@ -269,7 +279,6 @@ static bool take(pw_breakers *b, pw_breaker_record *want, pw_breaker_record *hav
             if (!e->wished)
                 continue;
             found = true;
-            e->wished = false;
             *want = e->want;
             *have = e->known;
             *told = e->told;
@@ -278,6 +287,7 @@ static bool take(pw_breakers *b, pw_breaker_record *want, pw_breaker_record *hav
             have->probe_by = pw_arena_str(arena, e->known.probe_by);
             have->changed_by = pw_arena_str(arena, e->known.changed_by);
             have->reason = pw_arena_str(arena, e->known.reason);
+            e->wished = arena->failed; /* else it is ours */
         }
     if (!found)
         b->wished = false;
@@ -303,14 +313,14 @@ static bool carry_out(pw_breakers *b, bool *failing)
     pw_arena_init(&arena, 0);
     pw_breaker_record want, have;
     uint64_t told = 0;
-    bool found = take(b, &want, &have, &told, &arena), over = false, good = !arena.failed;
-    for (int i = 0; i < TRIES && found && good && !over; i++)
+    bool found = take(b, &want, &have, &told, &arena), over = false, taken = found && !arena.failed;
+    bool good = taken;
+    for (int i = 0; i < TRIES && good && !over; i++)
         good = settle(b, &want, &have, told, &over, &arena);
-    if (found && (!good || !over)) {
+    if (found && (!good || !over))
         *failing = true;
-        if (want.service.ptr)
-            put_back(b, &want);
-    }
+    if (*failing && taken)
+        put_back(b, &want);
     pw_arena_done(&arena);
     return found;
 }
@@ -364,7 +374,7 @@ static bool work(pw_breakers *b)
     if (failing)
         b->next_ns = in_ms(AGAIN_MS);
     else if (due || some)
-        b->next_ns = b->options.alone ? UINT64_MAX : in_ms(all_closed(b) ? LOOK_MS : LOOK_OPEN_MS);
+        b->next_ns = b->options.alone ? UINT64_MAX : in_ms(b->options.look_ms * (all_closed(b) ? LOOK_CLOSED : 1));
     if (failing)
         b->wished = false; /* but what was wished still is, and is looked for at the next round */
     (void)pthread_mutex_unlock(&b->lock);
@@ -444,7 +454,9 @@ pawl_code pw_breakers_new(pw_breakers **out, const pw_breakers_options *options,
     b->options = *options;
     if (b->options.probe_ms == 0)
         b->options.probe_ms = PW_BREAKER_PROBE_MS;
-    b->next_ns = options->alone ? UINT64_MAX : in_ms(LOOK_OPEN_MS);
+    if (b->options.look_ms == 0)
+        b->options.look_ms = LOOK_MS;
+    b->next_ns = options->alone ? UINT64_MAX : in_ms(b->options.look_ms);
     pawl_code code = make_waiting(b, err);
     if (code != PAWL_OK) {
         pw_free(b);

@@ -16,6 +16,7 @@ typedef struct pw_breakers_options {
     pw_str node;       /* who we are, for the probes; lives as long as the keeper */
     bool alone;        /* nobody else can write the rows while we have the store */
     uint64_t probe_ms; /* the lease of a probe: longer than an attempt takes. 0: PW_BREAKER_PROBE_MS */
+    uint64_t look_ms;  /* so often the rows of others are looked at while one is not closed; else five times later. 0: 2000 */
     /* The driver, the clock, and who is told that the store has failed. */
     void *context;
     pawl_code (*tell)(void *context, const pw_breaker_record *record, bool ours, pawl_error *err);

@@ -3,6 +3,7 @@
  * where it is. */
 #include <stdio.h>
 #include "engine/engine.h"
+#include "engine/incidents.h"
 #include "base/json.h"
 
 enum {
@@ -518,7 +519,7 @@ pawl_code pawl_resume(pawl *p, const char *id, const char *key, const char *data
     return pawl_resume_with(p, &options, &request, NULL, err);
 }
 
-/* ------------------------------------------------------------------ cancel, suspend, continue */
+/* ------------------------------------------------------------------ cancel, suspend, continue, retry, fail */
 
 pawl_code pawl_change_with(pawl *p, const char *id, pawl_change change, const char *reason, const pawl_request *request,
                            char **out, pawl_error *err)
@@ -534,17 +535,21 @@ pawl_code pawl_change_with(pawl *p, const char *id, pawl_change change, const ch
     if ((unsigned)change >= PW_LENGTH(kinds))
         return pw_fail(err, PAWL_INVALID, "change: it is none of pawl_change");
     pw_command command = { .event.kind = kinds[change] };
+    pw_incident_name name;
     pw_arena arena;
     pw_arena_init(&arena, 0);
-    code = pw_id_check(&command.instance, id, err);
+    code = pw_incident_name_read(&name, id, err);
+    command.instance = name.instance;
     if (code == PAWL_OK)
         code = pw_text_check(&command.event.reason, reason, "reason", REASON_MAX, false, err);
     if (code == PAWL_OK)
         code = pw_request_read(&command, request, NULL, &arena, err);
+    const pw_str parts[] = { command.event.reason, pw_str_of(name.step ? id : NULL) };
     if (code == PAWL_OK)
-        code = pw_request_seal(&command, &command.event.reason, 1, &arena, err);
+        code = pw_request_seal(&command, parts, name.step ? 2 : 1, &arena, err);
     if (code == PAWL_OK)
-        code = carry_out(p, &command, out, err);
+        code = name.step ? pw_incident_change(p, &command, &name, carry_out, out, &arena, err)
+                         : carry_out(p, &command, out, err);
     pw_arena_done(&arena);
     return code;
 }

@@ -2,6 +2,7 @@
  * the owner knows - which functions are registered, what an instance struggles with - is added
  * where this process is the owner. */
 #include "engine/engine.h"
+#include "engine/incidents.h"
 #include "base/json.h"
 
 enum {
@@ -81,6 +82,7 @@ typedef struct waits {
     pawl *p;
     pw_str id;
     pw_arena *arena;
+    const pw_program *program;
     pw_bookmark_row *bookmarks;
     size_t bookmark_count;
     pw_call_row *calls;
@@ -123,6 +125,23 @@ static void add_bookmark(const waits *w, pw_value *wait, int64_t visit)
     }
 }
 
+/* Where a call is: only its owner knows. */
+static void add_place(const waits *w, pw_value *wait, int64_t visit)
+{
+    static const char *const places[] = { [PW_HTTP_QUEUED] = "queued", [PW_HTTP_HELD] = "held", [PW_HTTP_SENT] = "sent" };
+    pw_http_place place;
+    if (!w->p->http || !pw_http_look(w->p->http, w->id, (uint64_t)visit, &place, w->arena))
+        return;
+    pw_value until = { 0 };
+    if (place.where == PW_HTTP_HELD && place.until_ms > 0)
+        until = pw_string_ref(pw_moment_text(w->arena, place.until_ms));
+    const pw_member breaker[] = { { PW_LIT("state"), pw_string_ref(pw_str_of(pw_breaker_state_name(place.state))) },
+                                  { PW_LIT("until"), until } };
+    set(w, wait, "service", text_or_none(place.service));
+    set(w, wait, "where", pw_string_ref(pw_str_of(places[place.where])));
+    set(w, wait, "breaker", pw_object_of(w->arena, breaker, PW_LENGTH(breaker)));
+}
+
 static void add_call(const waits *w, pw_value *wait, int64_t visit)
 {
     for (size_t i = w->call_count; i-- > 0;) { /* the newest attempt */
@@ -133,8 +152,10 @@ static void add_call(const waits *w, pw_value *wait, int64_t visit)
         set(w, wait, "endpoint", text_or_none(row->intent.endpoint));
         set(w, wait, "attempt", pw_int(row->intent.attempt));
         set(w, wait, "since", pw_string_ref(pw_moment_text(w->arena, row->created_ms)));
-        return;
+        set(w, wait, "service", text_or_none(pw_call_service(w->program, row->intent.task, row->intent.endpoint, w->arena)));
+        break;
     }
+    add_place(w, wait, visit);
 }
 
 /* Where a job is, and why nobody does it if nobody does. */
@@ -209,6 +230,7 @@ static pawl_code add_state(pawl *p, pw_object_builder *object, const pw_instance
             *err = error;
         return code;
     }
+    w.program = *program;
     pw_object_add(object, PW_LIT("input"), pw_state_input(state));
     pw_value all = pw_state_waits(state, *program, object->arena);
     for (size_t i = 0; i < all.count; i++)
@@ -258,9 +280,13 @@ static pawl_code show(pawl *p, const char *id, char **out, pw_arena *arena, pw_p
         code = add_state(p, &object, &row, program, &list, err);
     if (code == PAWL_OK)
         code = add_tail(&object, &row, err);
+    pw_value incident = { 0 };
+    if (code == PAWL_OK && (row.status == PW_FAULTED || row.status == PW_SUSPENDED))
+        code = pw_incident_open(p, row.id, &incident, arena, err);
     if (code != PAWL_OK)
         return code;
     pw_object_add(&object, PW_LIT("waits"), list);
+    pw_object_add(&object, PW_LIT("incident"), incident);
     return pw_give_json(out, pw_object_end(&object), arena, err);
 }
 

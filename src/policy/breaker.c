@@ -226,23 +226,50 @@ void pw_breaker_take(pw_breaker *breaker, const pw_breaker_record *record, int64
 #define WAIT_MOST 1e15 /* ms: thirty thousand years */
 #define NO_TIME 1e-6 /* ms: what the digits of a double may be wrong by */
 
-bool pw_rate_take(pw_rate *rate, double per_second, int64_t now_ms, int64_t *again_ms)
+static bool is_limited(double per_second)
 {
-    *again_ms = now_ms;
-    if (!(per_second > 0) || per_second > RATE_MOST)
-        return true;
+    return per_second > 0 && per_second <= RATE_MOST;
+}
+
+/* How long until one may go, in ms; 0: now. */
+static double wait_of(pw_rate *rate, double per_second, int64_t now_ms)
+{
     double most = per_second > 1 ? per_second : 1;
     double level = rate->level + (double)between(rate->at_ms, now_ms) * per_second / 1000;
     rate->level = rate->begun && level < most ? level : most;
     rate->at_ms = now_ms;
     rate->begun = true;
     double wait_ms = (1 - rate->level) / per_second * 1000;
-    if (wait_ms <= 2 * NO_TIME) {
-        rate->level = rate->level > 1 ? rate->level - 1 : 0;
-        return true;
-    }
-    wait_ms = wait_ms < WAIT_MOST ? wait_ms : WAIT_MOST;
+    if (wait_ms <= 2 * NO_TIME)
+        return 0;
+    return wait_ms < WAIT_MOST ? wait_ms : WAIT_MOST;
+}
+
+static int64_t instant_of(int64_t now_ms, double wait_ms)
+{
     uint64_t whole = (uint64_t)wait_ms;
-    *again_ms = later(now_ms, whole + (wait_ms - (double)whole > NO_TIME));
-    return false;
+    return later(now_ms, whole + (wait_ms - (double)whole > NO_TIME));
+}
+
+int64_t pw_rate_next(pw_rate *rate, double per_second, int64_t now_ms)
+{
+    return is_limited(per_second) ? instant_of(now_ms, wait_of(rate, per_second, now_ms)) : now_ms;
+}
+
+bool pw_rate_take(pw_rate *rate, double per_second, int64_t now_ms, int64_t *again_ms)
+{
+    *again_ms = now_ms;
+    if (!is_limited(per_second))
+        return true;
+    double wait_ms = wait_of(rate, per_second, now_ms);
+    *again_ms = instant_of(now_ms, wait_ms);
+    if (wait_ms > 0)
+        return false;
+    rate->level = rate->level > 1 ? rate->level - 1 : 0;
+    return true;
+}
+
+void pw_rate_give_back(pw_rate *rate)
+{
+    rate->level += 1; /* more than fits is cut off when it is asked */
 }

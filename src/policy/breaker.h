@@ -91,6 +91,10 @@ typedef struct pw_rate {
     int64_t at_ms; /* of that */
     bool begun;
 } pw_rate;
-/* True: one goes, and is counted. Else *again_ms: when the next may. per_second 0: no limit. */
+/* When the next may go: now, or the instant; per_second 0: no limit. */
+int64_t pw_rate_next(pw_rate *rate, double per_second, int64_t now_ms);
+/* True: one goes, and is counted. Else *again_ms: when the next may. */
 bool pw_rate_take(pw_rate *rate, double per_second, int64_t now_ms, int64_t *again_ms);
+/* One that was taken does not go after all. */
+void pw_rate_give_back(pw_rate *rate);
 #endif

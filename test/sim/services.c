@@ -307,3 +307,30 @@ void pw_http_free(pw_http *http)
     drivers[http->node->number - 1] = NULL;
     pw_free(http);
 }
+
+/* ---- circuit breakers: this driver has none, as one that nobody has told of any */
+
+void pw_http_on_breaker(pw_http *http, pw_http_breaker_fn on_breaker)
+{
+    (void)http, (void)on_breaker;
+}
+
+pawl_code pw_http_breaker_told(pw_http *http, const pw_breaker_record *record, bool ours, pawl_error *err)
+{
+    (void)http, (void)record, (void)ours, (void)err;
+    return PAWL_OK;
+}
+
+pawl_code pw_http_services(pw_http *http, pw_http_service **out, size_t *count, pw_arena *arena, pawl_error *err)
+{
+    (void)http, (void)arena, (void)err;
+    *out = NULL;
+    *count = 0;
+    return PAWL_OK;
+}
+
+bool pw_http_look(pw_http *http, pw_str instance, uint64_t visit, pw_http_place *out, pw_arena *arena)
+{
+    (void)http, (void)instance, (void)visit, (void)out, (void)arena;
+    return false;
+}

@@ -126,6 +126,25 @@ READ(faults,
      (pw_store * base, pw_str instance, pw_fault_row **out, size_t *count, pw_arena *arena,
       pawl_error *err),
      (of(base)->real, instance, out, count, arena, err))
+READ(call_get,
+     (pw_store * base, pw_str instance, pw_str key, pw_call_row *out, pw_arena *arena,
+      pawl_error *err),
+     (of(base)->real, instance, key, out, arena, err))
+READ(incidents,
+     (pw_store * base, const pw_incident_filter *filter, const pw_incident_place *behind,
+      uint32_t limit, pw_incident_row **out, size_t *count, pw_arena *arena, pawl_error *err),
+     (of(base)->real, filter, behind, limit, out, count, arena, err))
+READ(incident_get,
+     (pw_store * base, pw_str instance, uint64_t step, pw_incident_row *out, pw_arena *arena,
+      pawl_error *err),
+     (of(base)->real, instance, step, out, arena, err))
+READ(breakers,
+     (pw_store * base, pw_breaker_record **out, size_t *count, pw_arena *arena, pawl_error *err),
+     (of(base)->real, out, count, arena, err))
+READ(breaker_get,
+     (pw_store * base, pw_str service, pw_breaker_record *out, bool *found, pw_arena *arena,
+      pawl_error *err),
+     (of(base)->real, service, out, found, arena, err))
 READ(inbox_get,
      (pw_store * base, pw_str target, pw_str key, pw_inbox_row *out, pw_arena *arena,
       pawl_error *err),
@@ -347,6 +366,9 @@ static pawl_code node_definition_status(pw_store *base, pw_str namespace_, pw_st
         return broken && code == PAWL_OK ? broke(what, applied, err) : code;                       \
     }
 
+WRITE(breaker_set, "a breaker",
+      (pw_store * base, const pw_breaker_record *record, bool *won, pawl_error *err),
+      (s->real, record, won, err))
 WRITE(definition_put, "a definition",
       (pw_store * base, const pw_definition *definition, bool *created, pawl_error *err),
       (s->real, definition, created, err))
@@ -629,7 +651,13 @@ static const pw_store_ops node_ops = {
     .bookmark_by_key = node_bookmark_by_key,
     .calls = node_calls,
     .outbox = node_outbox,
+    .call_get = node_call_get,
     .faults = node_faults,
+    .incidents = node_incidents,
+    .incident_get = node_incident_get,
+    .breakers = node_breakers,
+    .breaker_get = node_breaker_get,
+    .breaker_set = node_breaker_set,
     .inbox_put = node_inbox_put,
     .inbox_get = node_inbox_get,
     .inbox_pending = node_inbox_pending,

@@ -1,145 +1,6 @@
-/* The HTTP driver against a real service on loopback. */
-#include <errno.h>
-#include <pthread.h>
+/* The HTTP driver against a real service on loopback: answers, requests, failures, many at once, the end. */
 #include <stdlib.h>
-#include <time.h>
-#include "test.h"
-#include "drivers/http.h"
-#include "http/service.h"
-
-enum { WAIT_S = 60, CALLS_MAX = 1024 };
-
-/* A driver, a service, and the calls that have come back. */
-typedef struct fixture {
-    service *service;
-    pw_http *http;
-    pthread_mutex_t lock;
-    pthread_cond_t changed;
-    pw_http_call *done[CALLS_MAX];
-    unsigned count;
-} fixture;
-
-static void on_done(void *context, pw_http_call *call)
-{
-    fixture *f = context;
-    (void)pthread_mutex_lock(&f->lock);
-    if (f->count < CALLS_MAX)
-        f->done[f->count] = call;
-    f->count++;
-    (void)pthread_cond_broadcast(&f->changed);
-    (void)pthread_mutex_unlock(&f->lock);
-}
-
-static fixture *open_with(pw_http_options options)
-{
-    pawl_error err;
-    fixture *f = calloc(1, sizeof *f);
-    assert_non_null(f);
-    pthread_condattr_t monotonic;
-    (void)pthread_condattr_init(&monotonic);
-    (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    (void)pthread_mutex_init(&f->lock, NULL);
-    (void)pthread_cond_init(&f->changed, &monotonic);
-    (void)pthread_condattr_destroy(&monotonic);
-    f->service = service_new();
-    EXPECT_OK(pw_http_new(&f->http, &options, on_done, f, &err), err);
-    return f;
-}
-
-static fixture *open_all(void)
-{
-    return open_with((pw_http_options){ 0 });
-}
-
-static void close_all(fixture *f)
-{
-    pw_http_free(f->http);
-    service_free(f->service);
-    for (unsigned i = 0; i < f->count; i++)
-        pw_http_call_free(f->done[i]);
-    (void)pthread_cond_destroy(&f->changed);
-    (void)pthread_mutex_destroy(&f->lock);
-    free(f);
-}
-
-static void wait_done(fixture *f, unsigned count)
-{
-    struct timespec until;
-    (void)clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += WAIT_S;
-    int code = 0;
-    (void)pthread_mutex_lock(&f->lock);
-    while (f->count < count && code == 0)
-        code = pthread_cond_timedwait(&f->changed, &f->lock, &until);
-    unsigned have = f->count;
-    (void)pthread_mutex_unlock(&f->lock);
-    if (have < count)
-        fail_msg("%u of %u calls have come back after %d s", have, count, WAIT_S);
-}
-
-static pw_http_call *new_call(uint64_t visit, const char *method, const char *uri)
-{
-    pw_http_call *call = pw_http_call_new();
-    assert_non_null(call);
-    call->instance = PW_LIT("order-1");
-    call->visit = visit;
-    call->attempt = 1;
-    call->request.method = pw_arena_str(&call->arena, pw_str_of(method));
-    call->request.uri = pw_arena_str(&call->arena, pw_str_of(uri));
-    return call;
-}
-
-static pw_http_call *to(fixture *f, const char *method, const char *path)
-{
-    return new_call(1, method, service_url(f->service, path));
-}
-
-static void add_header(pw_http_call *call, pw_str name, pw_str value)
-{
-    pw_header *headers = PW_NEW_ARRAY(&call->arena, pw_header, call->request.header_count + 1);
-    if (call->request.header_count)
-        memcpy(headers, call->request.headers, call->request.header_count * sizeof *headers);
-    headers[call->request.header_count++] = (pw_header){ name, value };
-    call->request.headers = headers;
-}
-
-/* Sends one call and waits for it. */
-static const pw_call_result *send(fixture *f, pw_http_call *call)
-{
-    unsigned before = f->count;
-    pw_http_start(f->http, call);
-    wait_done(f, before + 1);
-    EXPECT(f->done[before] == call);
-    return &call->result;
-}
-
-static const char *header(const pw_call_result *result, const char *name)
-{
-    static char value[1024];
-    for (size_t i = 0; i < result->header_count; i++) {
-        if (pw_str_is(result->headers[i].name, name)) {
-            (void)snprintf(value, sizeof value, PW_FMT, PW_ARG(result->headers[i].value));
-            return value;
-        }
-    }
-    return NULL;
-}
-
-static const char *error_text(const pw_call_result *result)
-{
-    static char text[1024];
-    (void)snprintf(text, sizeof text, PW_FMT, PW_ARG(result->error));
-    return text;
-}
-
-/* "connection refused by 127.0.0.1:%d" with the service's port */
-static const char *with_port(const char *format, int port)
-{
-    static char text[1024];
-    const char *at = strstr(format, "%d");
-    (void)snprintf(text, sizeof text, "%.*s%d%s", (int)(at - format), format, port, at + 2);
-    return text;
-}
+#include "http_fixture.h"
 
 /* ------------------------------------------------------------------ answers */
 
@@ -150,7 +11,7 @@ TEST(http, an_answer_has_status_headers_in_lower_case_and_body)
                (service_answer){ .status = 201,
                                  .headers = "Content-Type: application/json\r\nX-Trace:   a b \r\n",
                                  .body = "{\"reserved\":true}" });
-    const pw_call_result *result = send(f, to(f, "GET", "/reserve?order=7"));
+    const pw_call_result *result = send_one(f, to(f, "GET", "/reserve?order=7"));
     EXPECT(result->answered);
     EXPECT(!result->timed_out);
     EXPECT_INT(result->status, 201);
@@ -173,7 +34,7 @@ TEST(http, every_status_is_an_answer)
         service_on(f->service, "/",
                    (service_answer){ .status = statuses[i], .body = "x", .times = 1 });
     for (size_t i = 0; i < PW_LENGTH(statuses); i++) {
-        const pw_call_result *result = send(f, to(f, "GET", "/"));
+        const pw_call_result *result = send_one(f, to(f, "GET", "/"));
         EXPECT(result->answered);
         EXPECT_INT(result->status, statuses[i]);
         EXPECT_STR(result->body, statuses[i] == 204 || statuses[i] == 304 ? "" : "x");
@@ -190,7 +51,7 @@ TEST(http, a_binary_body_goes_both_ways_unchanged)
     service_on(f->service, "/", (service_answer){ .body = bytes, .body_len = sizeof bytes });
     pw_http_call *call = to(f, "POST", "/");
     call->request.body = (pw_str){ bytes, sizeof bytes };
-    const pw_call_result *result = send(f, call);
+    const pw_call_result *result = send_one(f, call);
     EXPECT_INT(result->body.len, 256);
     EXPECT(memcmp(result->body.ptr, bytes, sizeof bytes) == 0);
     const service_request *request = service_request_at(f->service, 0);
@@ -206,8 +67,8 @@ TEST(http, chunked_and_unmeasured_bodies_arrive_whole)
                (service_answer){ .manner = SERVICE_CHUNKED, .body = "one two three four five" });
     service_on(f->service, "/open",
                (service_answer){ .manner = SERVICE_UNTIL_CLOSE, .body = "until the end" });
-    EXPECT_STR(send(f, to(f, "GET", "/chunked"))->body, "one two three four five");
-    EXPECT_STR(send(f, to(f, "GET", "/open"))->body, "until the end");
+    EXPECT_STR(send_one(f, to(f, "GET", "/chunked"))->body, "one two three four five");
+    EXPECT_STR(send_one(f, to(f, "GET", "/open"))->body, "until the end");
     close_all(f);
 }
 
@@ -222,7 +83,7 @@ TEST(http, a_compressed_body_comes_decompressed)
                (service_answer){ .headers = "Content-Encoding: gzip\r\n",
                                  .body = gzip,
                                  .body_len = sizeof gzip - 1 });
-    EXPECT_STR(send(f, to(f, "GET", "/"))->body, "hello");
+    EXPECT_STR(send_one(f, to(f, "GET", "/"))->body, "hello");
     EXPECT_CONTAINS(
         service_header(f->service, service_request_at(f->service, 0), "accept-encoding"), "gzip");
     close_all(f);
@@ -233,7 +94,7 @@ TEST(http, header_values_that_are_not_utf8_are_read_as_latin_1)
     fixture *f = open_all();
     service_on(f->service, "/",
                (service_answer){ .headers = "X-Name: Andr\xe9\r\nX-Utf: Andr\xc3\xa9\r\n" });
-    const pw_call_result *result = send(f, to(f, "GET", "/"));
+    const pw_call_result *result = send_one(f, to(f, "GET", "/"));
     EXPECT_TEXT(header(result, "x-name"), "Andr\xc3\xa9");
     EXPECT_TEXT(header(result, "x-utf"), "Andr\xc3\xa9");
     close_all(f);
@@ -244,7 +105,7 @@ TEST(http, headers_of_the_same_name_are_kept_in_order)
     fixture *f = open_all();
     service_on(f->service, "/",
                (service_answer){ .headers = "Set-Cookie: a=1\r\nSet-Cookie: b=2\r\n" });
-    const pw_call_result *result = send(f, to(f, "GET", "/"));
+    const pw_call_result *result = send_one(f, to(f, "GET", "/"));
     EXPECT_STR(result->headers[0].name, "set-cookie");
     EXPECT_STR(result->headers[0].value, "a=1");
     EXPECT_STR(result->headers[1].value, "b=2");
@@ -263,7 +124,7 @@ TEST(http, the_idempotency_key_and_the_headers_are_sent)
     add_header(call, PW_LIT("Content-Type"), PW_LIT("application/json"));
     add_header(call, PW_LIT("X-Empty"), PW_LIT(""));
     add_header(call, PW_LIT("Content-Length"), PW_LIT("3"));
-    EXPECT_INT(send(f, call)->status, 200);
+    EXPECT_INT(send_one(f, call)->status, 200);
     const service_request *request = service_request_at(f->service, 0);
     EXPECT_TEXT(request->method, "POST");
     EXPECT_TEXT(request->body, "{\"amount\":5}");
@@ -283,7 +144,7 @@ TEST(http, a_key_named_by_the_request_is_the_only_one)
     pw_http_call *call = to(f, "POST", "/");
     call->key = PW_LIT("ours");
     add_header(call, PW_LIT("idempotency-key"), PW_LIT("theirs"));
-    EXPECT_INT(send(f, call)->status, 404);
+    EXPECT_INT(send_one(f, call)->status, 404);
     EXPECT_INT(service_header_count(service_request_at(f->service, 0), "idempotency-key"), 1);
     EXPECT_TEXT(service_header(f->service, service_request_at(f->service, 0), "idempotency-key"),
                 "theirs");
@@ -298,7 +159,7 @@ TEST(http, correlation_and_trace_are_sent)
     pw_http_call *call = to(f, "POST", "/");
     call->correlation = PW_LIT("order-7");
     call->trace = pw_str_of(trace);
-    EXPECT_INT(send(f, call)->status, 404);
+    EXPECT_INT(send_one(f, call)->status, 404);
     const service_request *request = service_request_at(f->service, 0);
     EXPECT_TEXT(service_header(f->service, request, "X-Correlation-ID"), "order-7");
     EXPECT_TEXT(service_header(f->service, request, "traceparent"), trace);
@@ -313,7 +174,7 @@ TEST(http, correlation_and_trace_of_the_request_itself_go_before)
     call->trace = pw_str_of(trace);
     add_header(call, PW_LIT("x-correlation-id"), PW_LIT("theirs"));
     add_header(call, PW_LIT("Traceparent"), PW_LIT("their trace"));
-    EXPECT_INT(send(f, call)->status, 404);
+    EXPECT_INT(send_one(f, call)->status, 404);
     const service_request *request = service_request_at(f->service, 0);
     EXPECT_INT(service_header_count(request, "X-Correlation-ID"), 1);
     EXPECT_TEXT(service_header(f->service, request, "X-Correlation-ID"), "theirs");
@@ -327,7 +188,7 @@ TEST(http, a_correlation_that_no_header_can_carry_is_left_out)
     fixture *f = open_all();
     pw_http_call *call = to(f, "POST", "/");
     call->correlation = PW_LIT("two\r\nX-Lines: 1");
-    EXPECT_INT(send(f, call)->status, 404);
+    EXPECT_INT(send_one(f, call)->status, 404);
     const service_request *request = service_request_at(f->service, 0);
     EXPECT(service_header(f->service, request, "X-Correlation-ID") == NULL);
     EXPECT(service_header(f->service, request, "X-Lines") == NULL);
@@ -352,7 +213,7 @@ TEST(http, methods_send_what_they_should)
     for (unsigned i = 0; i < PW_LENGTH(cases); i++) {
         pw_http_call *call = to(f, cases[i].method, "/");
         call->request.body = pw_str_of(cases[i].body);
-        const pw_call_result *result = send(f, call);
+        const pw_call_result *result = send_one(f, call);
         EXPECT_INT(result->status, 200);
         EXPECT_STR(result->body, cases[i].answered);
         const service_request *request = service_request_at(f->service, i);
@@ -376,7 +237,7 @@ TEST(http, a_large_body_is_sent_without_expect)
     char *body = pw_arena_alloc(&call->arena, len);
     memset(body, 'b', len);
     call->request.body = (pw_str){ body, len };
-    EXPECT_STR(send(f, call)->body, "got it");
+    EXPECT_STR(send_one(f, call)->body, "got it");
     EXPECT_INT(service_request_at(f->service, 0)->body_len, len);
     EXPECT(service_header(f->service, service_request_at(f->service, 0), "Expect") == NULL);
     close_all(f);
@@ -399,21 +260,21 @@ TEST(http, what_could_inject_a_header_is_refused_before_anything_is_sent)
     for (size_t i = 0; i < PW_LENGTH(cases); i++) {
         pw_http_call *call = to(f, "GET", "/");
         add_header(call, pw_str_of(cases[i].name), pw_str_of(cases[i].value));
-        const pw_call_result *result = send(f, call);
+        const pw_call_result *result = send_one(f, call);
         EXPECT(!result->answered);
         EXPECT_STR(result->error, cases[i].error);
     }
     pw_http_call *nul = to(f, "GET", "/");
     add_header(nul, PW_LIT("X-A"), PW_LIT("1\0002"));
-    EXPECT_STR(send(f, nul)->error,
+    EXPECT_STR(send_one(f, nul)->error,
                "header 'X-A': its value holds a line break or a control character");
     pw_http_call *key = to(f, "GET", "/");
     key->key = PW_LIT("k\r\nX-B: 2");
-    EXPECT_STR(send(f, key)->error,
+    EXPECT_STR(send_one(f, key)->error,
                "the idempotency key holds a line break or a control character");
-    EXPECT_STR(send(f, to(f, "GET / HTTP/1.1\r\nX-B: 2\r\n\r\nGET", "/"))->error,
+    EXPECT_STR(send_one(f, to(f, "GET / HTTP/1.1\r\nX-B: 2\r\n\r\nGET", "/"))->error,
                "the method is no HTTP method: it must be 1 to 64 letters");
-    EXPECT_STR(send(f, to(f, "GET", "/ HTTP/1.1\r\nX-B: 2"))->error,
+    EXPECT_STR(send_one(f, to(f, "GET", "/ HTTP/1.1\r\nX-B: 2"))->error,
                "the URI holds a space or a control character: write it percent-encoded");
     EXPECT_INT(service_requests(f->service), 0);
     close_all(f);
@@ -433,228 +294,10 @@ TEST(http, only_absolute_http_uris_are_called)
     };
     fixture *f = open_all();
     for (size_t i = 0; i < PW_LENGTH(cases); i++) {
-        const pw_call_result *result = send(f, new_call(1, "GET", cases[i].uri));
+        const pw_call_result *result = send_one(f, new_call(1, "GET", cases[i].uri));
         EXPECT(!result->answered);
         EXPECT_CONTAINS(error_text(result), cases[i].error);
     }
-    close_all(f);
-}
-
-TEST(http, loopback_is_reached_without_the_proxy_of_the_environment)
-{
-    char proxy[64];
-    (void)snprintf(proxy, sizeof proxy, "http://127.0.0.1:%d", service_dead_port());
-    (void)setenv("http_proxy", proxy, 1);
-    fixture *f = open_all();
-    service_on(f->service, "/", (service_answer){ .body = "direct" });
-    const pw_call_result *direct = send(f, to(f, "GET", "/"));
-    const pw_call_result *proxied = send(f, new_call(2, "GET", "http://service.invalid/"));
-    (void)unsetenv("http_proxy");
-    EXPECT_STR(direct->body, "direct");
-    EXPECT(!proxied->answered);
-    EXPECT_CONTAINS(error_text(proxied),
-                    "connection refused by the proxy for service.invalid:80: ");
-    close_all(f);
-}
-
-/* ------------------------------------------------------------------ egress */
-
-TEST(http, a_service_of_the_egress_map_is_reached_at_its_address_under_its_own_name)
-{
-    service *other = service_new();
-    service_on(other, "/pay", (service_answer){ .body = "mapped" });
-    char map[256], proxy[64];
-    (void)snprintf(map, sizeof map,
-                   "https://elsewhere.invalid=127.0.0.1:%d,http://Shop.invalid=127.0.0.1:%d,"
-                   "http://shop.invalid:8080=localhost:%d",
-                   service_dead_port(), service_port(other), service_port(other));
-    (void)snprintf(proxy, sizeof proxy, "http://127.0.0.1:%d", service_dead_port());
-    (void)setenv("http_proxy", proxy, 1); /* not asked: the map says where the service is */
-    fixture *f = open_with((pw_http_options){ .egress_map = map });
-    const pw_call_result *result = send(f, new_call(1, "GET", "http://shop.invalid/pay?n=1"));
-    EXPECT_STR(result->body, "mapped");
-    EXPECT_CONTAINS(service_request_at(other, 0)->head, "Host: shop.invalid\r\n");
-    result = send(f, new_call(2, "GET", "http://SHOP.invalid:8080/pay"));
-    EXPECT_STR(result->body, "mapped");
-    EXPECT_CONTAINS(service_request_at(other, 1)->head, "Host: SHOP.invalid:8080\r\n");
-    result = send(f, new_call(3, "GET", "http://shop.invalid:81/pay")); /* another port: not it */
-    EXPECT(!result->answered);
-    EXPECT_INT(service_requests(other), 2);
-    (void)unsetenv("http_proxy");
-    close_all(f);
-    service_free(other);
-}
-
-TEST(http, a_wrong_egress_map_is_refused_when_the_driver_is_made)
-{
-    static const struct {
-        const char *map, *error;
-    } cases[] = {
-        { "nonsense", "egress map, entry 1: 'nonsense' is not of the form "
-                      "https://HOST[:PORT]=HOST:PORT" },
-        { "http://a=b:1,,http://c=d:2", "entry 2: ''" },
-        { "http://a=b:1,", "entry 2: ''" },
-        { "a.example=b:1", "'a.example=b:1' is not of the form" },
-        { "ftp://a=b:1", "'ftp://a=b:1' is not of the form" },
-        { "http://=b:1", "is not of the form" },
-        { "http://a=b", "is not of the form" },
-        { "http://a=b:0x50", "is not of the form" },
-        { "http://a=b:65536", "is not of the form" },
-        { "http://a:70000=b:1", "is not of the form" },
-        { "http://a/path=b:1", "is not of the form" },
-        { "http://u@a=b:1", "is not of the form" },
-        { "http://a=http://b:1", "is not of the form" },
-        { "http://a=b:1/x", "is not of the form" },
-        { "http://a=b:1,http://A:80=c:2", "entry 2: A:80 has an entry before this" },
-    };
-    for (size_t i = 0; i < PW_LENGTH(cases); i++) {
-        pw_http *http = NULL;
-        pawl_error err;
-        pw_http_options options = { .egress_map = cases[i].map };
-        EXPECT_INT(pw_http_new(&http, &options, on_done, NULL, &err), PAWL_INVALID);
-        EXPECT(http == NULL);
-        EXPECT_CONTAINS(err.message, cases[i].error);
-    }
-}
-
-TEST(http, a_file_without_certificates_is_refused_when_the_driver_is_made)
-{
-    static const struct {
-        const char *path, *error;
-    } cases[] = {
-        { "/nowhere/ca.pem", "'/nowhere/ca.pem' cannot be opened: No such file or directory" },
-        { "/dev/null", "'/dev/null' holds no certificate in PEM form" },
-        { "/proc/self/exe", "holds no certificate in PEM form" },
-        { "/", "holds no certificate in PEM form" },
-    };
-    for (size_t i = 0; i < PW_LENGTH(cases); i++) {
-        pw_http *http = NULL;
-        pawl_error err;
-        pw_http_options options = { .egress_ca = cases[i].path };
-        EXPECT_INT(pw_http_new(&http, &options, on_done, NULL, &err), PAWL_INVALID);
-        EXPECT_CONTAINS(err.message, cases[i].error);
-    }
-}
-
-/* ------------------------------------------------------------------ redirects */
-
-TEST(http, a_redirect_is_an_answer_unless_the_request_follows)
-{
-    fixture *f = open_all();
-    service_on(f->service, "/old",
-               (service_answer){
-                   .status = 302, .headers = "Location: /new\r\nX-Old: 1\r\n", .body = "moved" });
-    service_on(f->service, "/new", (service_answer){ .headers = "X-New: 1\r\n", .body = "here" });
-    const pw_call_result *stays = send(f, to(f, "GET", "/old"));
-    EXPECT_INT(stays->status, 302);
-    EXPECT_TEXT(header(stays, "location"), "/new");
-    EXPECT_STR(stays->body, "moved");
-    pw_http_call *call = to(f, "GET", "/old");
-    call->request.redirect = true;
-    const pw_call_result *follows = send(f, call);
-    EXPECT_INT(follows->status, 200);
-    EXPECT_STR(follows->body, "here");
-    EXPECT_TEXT(header(follows, "x-new"), "1");
-    EXPECT(header(follows, "x-old") == NULL);
-    close_all(f);
-}
-
-TEST(http, redirects_keep_or_change_the_method_as_browsers_do)
-{
-    static const struct {
-        int status;
-        const char *method, *then, *body;
-    } cases[] = {
-        { 301, "POST", "GET", "" },       { 302, "POST", "GET", "" },
-        { 303, "POST", "GET", "" },       { 307, "POST", "POST", "b" },
-        { 308, "POST", "POST", "b" },     { 301, "PUT", "PUT", "b" },
-        { 302, "PATCH", "PATCH", "b" },   { 303, "PUT", "GET", "" },
-        { 307, "PUT", "PUT", "b" },       { 303, "DELETE", "GET", "" },
-        { 308, "DELETE", "DELETE", "b" },
-    };
-    fixture *f = open_all();
-    service_on(f->service, "/new", (service_answer){ .body = "here" });
-    for (unsigned i = 0; i < PW_LENGTH(cases); i++) {
-        service_on(f->service, "/old",
-                   (service_answer){
-                       .status = cases[i].status, .headers = "Location: new\r\n", .times = 1 });
-        pw_http_call *call = to(f, cases[i].method, "/old");
-        call->request.redirect = true;
-        call->request.body = PW_LIT("b");
-        EXPECT_STR(send(f, call)->body, "here");
-        const service_request *request = service_request_at(f->service, 2 * i + 1);
-        EXPECT_TEXT(request->method, cases[i].then);
-        EXPECT_TEXT(request->body, cases[i].body);
-        EXPECT_TEXT(request->path, "/new");
-    }
-    close_all(f);
-}
-
-TEST(http, head_stays_head_after_see_other)
-{
-    fixture *f = open_all();
-    service_on(f->service, "/old",
-               (service_answer){ .status = 303, .headers = "Location: /new\r\n" });
-    service_on(f->service, "/new", (service_answer){ .body = "here" });
-    pw_http_call *call = to(f, "HEAD", "/old");
-    call->request.redirect = true;
-    EXPECT_INT(send(f, call)->status, 200);
-    EXPECT_TEXT(service_request_at(f->service, 1)->method, "HEAD");
-    close_all(f);
-}
-
-TEST(http, authorization_is_not_sent_to_another_host)
-{
-    fixture *f = open_all();
-    service *other = service_new();
-    service_on(other, "/there", (service_answer){ .body = "there" });
-    char location[128];
-    (void)snprintf(location, sizeof location, "Location: %s\r\n", service_url(other, "/there"));
-    service_on(f->service, "/here",
-               (service_answer){ .status = 307, .headers = "Location: /again\r\n" });
-    service_on(f->service, "/again", (service_answer){ .status = 307, .headers = location });
-    pw_http_call *call = to(f, "POST", "/here");
-    call->request.redirect = true;
-    call->key = PW_LIT("k1");
-    add_header(call, PW_LIT("Authorization"), PW_LIT("Bearer secret"));
-    add_header(call, PW_LIT("Cookie"), PW_LIT("session=secret"));
-    EXPECT_STR(send(f, call)->body, "there");
-    EXPECT_TEXT(service_header(f->service, service_request_at(f->service, 1), "Authorization"),
-                "Bearer secret");
-    const service_request *last = service_request_at(other, 0);
-    EXPECT(service_header(other, last, "Authorization") == NULL);
-    EXPECT(service_header(other, last, "Cookie") == NULL);
-    EXPECT_TEXT(service_header(other, last, "Idempotency-Key"), "k1");
-    service_free(other);
-    close_all(f);
-}
-
-TEST(http, a_loop_of_redirects_ends)
-{
-    fixture *f = open_all();
-    service_on(f->service, "/a", (service_answer){ .status = 302, .headers = "Location: /b\r\n" });
-    service_on(f->service, "/b", (service_answer){ .status = 302, .headers = "Location: /a\r\n" });
-    pw_http_call *call = to(f, "GET", "/a");
-    call->request.redirect = true;
-    const pw_call_result *result = send(f, call);
-    EXPECT(!result->answered);
-    EXPECT_STR(result->error, with_port("more than 10 redirects, the last by 127.0.0.1:%d",
-                                        service_port(f->service)));
-    EXPECT_INT(service_requests(f->service), 11);
-    close_all(f);
-}
-
-TEST(http, a_redirect_to_another_protocol_is_refused)
-{
-    fixture *f = open_all();
-    service_on(
-        f->service, "/",
-        (service_answer){ .status = 302, .headers = "Location: ftp://127.0.0.1/secret\r\n" });
-    pw_http_call *call = to(f, "GET", "/");
-    call->request.redirect = true;
-    const pw_call_result *result = send(f, call);
-    EXPECT(!result->answered);
-    EXPECT_STR(result->error, "redirected to ftp://127.0.0.1, which is neither http nor https");
     close_all(f);
 }
 
@@ -665,7 +308,7 @@ TEST(http, a_refused_connection_names_the_host)
     fixture *f = open_all();
     int port = service_dead_port();
     const pw_call_result *result =
-        send(f, new_call(1, "GET", with_port("http://127.0.0.1:%d/", port)));
+        send_one(f, new_call(1, "GET", with_port("http://127.0.0.1:%d/", port)));
     EXPECT(!result->answered);
     EXPECT(!result->timed_out);
     EXPECT_STR(result->error, with_port("connection refused by 127.0.0.1:%d", port));
@@ -682,7 +325,7 @@ TEST(http, a_service_that_does_not_answer_in_time_is_timed_out)
     for (size_t i = 0; i < PW_LENGTH(paths); i++) {
         pw_http_call *call = to(f, "GET", paths[i]);
         call->timeout_ms = 100;
-        const pw_call_result *result = send(f, call);
+        const pw_call_result *result = send_one(f, call);
         EXPECT(!result->answered);
         EXPECT(result->timed_out);
         EXPECT_INT(result->status, 0);
@@ -698,7 +341,7 @@ TEST(http, the_drivers_timeout_holds_for_calls_without_their_own)
 {
     fixture *f = open_with((pw_http_options){ .timeout_ms = 50 });
     service_on(f->service, "/never", (service_answer){ .hold = true });
-    EXPECT(send(f, to(f, "GET", "/never"))->timed_out);
+    EXPECT(send_one(f, to(f, "GET", "/never"))->timed_out);
     close_all(f);
 }
 
@@ -724,7 +367,7 @@ TEST(http, broken_answers_are_failures_that_say_what_happened)
         char path[16];
         (void)snprintf(path, sizeof path, "/%zu", i);
         service_on(f->service, path, cases[i].answer);
-        const pw_call_result *result = send(f, to(f, "POST", path));
+        const pw_call_result *result = send_one(f, to(f, "POST", path));
         EXPECT(!result->answered);
         EXPECT(!result->timed_out);
         EXPECT_INT(result->status, 0);
@@ -738,7 +381,7 @@ TEST(http, a_reset_in_the_middle_is_a_failure)
     fixture *f = open_all();
     service_on(f->service, "/",
                (service_answer){ .manner = SERVICE_RESET_MIDWAY, .body = "12345678" });
-    const pw_call_result *result = send(f, to(f, "GET", "/"));
+    const pw_call_result *result = send_one(f, to(f, "GET", "/"));
     EXPECT(!result->answered);
     EXPECT_CONTAINS(error_text(result),
                     with_port("the connection to 127.0.0.1:%d broke: ", service_port(f->service)));
@@ -750,11 +393,11 @@ TEST(http, an_endless_answer_ends_at_the_limit)
     fixture *f = open_with((pw_http_options){ .response_max = 100000 });
     service_on(f->service, "/body", (service_answer){ .manner = SERVICE_ENDLESS_BODY });
     service_on(f->service, "/headers", (service_answer){ .manner = SERVICE_ENDLESS_HEADERS });
-    const pw_call_result *body = send(f, to(f, "GET", "/body"));
+    const pw_call_result *body = send_one(f, to(f, "GET", "/body"));
     EXPECT(!body->answered);
     EXPECT_STR(body->error, with_port("the answer of 127.0.0.1:%d is longer than 100000 bytes",
                                       service_port(f->service)));
-    const pw_call_result *headers = send(f, to(f, "GET", "/headers"));
+    const pw_call_result *headers = send_one(f, to(f, "GET", "/headers"));
     EXPECT(!headers->answered);
     EXPECT_STR(headers->error,
                with_port("the headers of 127.0.0.1:%d's answer are longer than 262144 bytes",
@@ -768,8 +411,8 @@ TEST(http, a_body_at_the_limit_is_taken_and_one_byte_more_is_not)
     fixture *f = open_with((pw_http_options){ .response_max = 8 });
     service_on(f->service, "/8", (service_answer){ .body = "12345678" });
     service_on(f->service, "/9", (service_answer){ .body = "123456789" });
-    EXPECT_STR(send(f, to(f, "GET", "/8"))->body, "12345678");
-    EXPECT(!send(f, to(f, "GET", "/9"))->answered);
+    EXPECT_STR(send_one(f, to(f, "GET", "/8"))->body, "12345678");
+    EXPECT(!send_one(f, to(f, "GET", "/9"))->answered);
     close_all(f);
 }
 
@@ -780,7 +423,7 @@ TEST(http, calls_one_after_the_other_use_one_connection)
     fixture *f = open_all();
     service_on(f->service, "/", (service_answer){ .body = "ok" });
     for (int i = 0; i < 50; i++)
-        EXPECT_INT(send(f, to(f, "POST", "/"))->status, 200);
+        EXPECT_INT(send_one(f, to(f, "POST", "/"))->status, 200);
     EXPECT_INT(service_requests(f->service), 50);
     EXPECT_INT(service_connections(f->service), 1);
     close_all(f);
@@ -891,7 +534,7 @@ TEST(http, a_cancel_of_what_is_not_there_changes_nothing)
     fixture *f = open_all();
     service_on(f->service, "/", (service_answer){ .body = "ok" });
     pw_http_cancel(f->http, PW_LIT("order-1"), 1);
-    EXPECT_INT(send(f, to(f, "GET", "/"))->status, 200);
+    EXPECT_INT(send_one(f, to(f, "GET", "/"))->status, 200);
     pw_http_cancel(f->http, PW_LIT("order-1"), 1);
     EXPECT_INT(f->count, 1);
     close_all(f);
@@ -950,7 +593,7 @@ TEST(http, a_callback_may_start_the_next_attempt_even_while_the_driver_ends)
     pawl_error err;
     fixture *f = open_all();
     pw_http_free(f->http);
-    EXPECT_OK(pw_http_new(&f->http, NULL, start_another, f, &err), err);
+    EXPECT_OK(pw_http_new(&f->http, &(pw_http_options){ .egress_allow = "loopback" }, start_another, f, &err), err);
     service_on(f->service, "/", (service_answer){ .body = "ok" });
     pw_http_start(f->http, new_call(0, "GET", service_url(f->service, "/")));
     wait_done(f, 1);
@@ -976,7 +619,7 @@ TEST(http, running_out_of_memory_is_an_error_or_a_failed_call_never_a_lost_one)
         const char *url = service_url(f->service, "/");
         pw_alloc_fail_after(nth);
         pawl_error err;
-        pawl_code code = pw_http_new(&f->http, NULL, on_done, f, &err);
+        pawl_code code = pw_http_new(&f->http, &(pw_http_options){ .egress_allow = "loopback" }, on_done, f, &err);
         pw_http_call *call = code == PAWL_OK ? pw_http_call_new() : NULL;
         if (call) {
             call->instance = PW_LIT("order-1");

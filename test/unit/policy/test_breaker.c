@@ -614,6 +614,35 @@ TEST(rate, a_clock_that_jumps_back_gains_nothing_and_stops_nothing)
     EXPECT(pw_rate_take(&rate, 10, T0 - 86400000 + 100, &again_ms));
 }
 
+TEST(rate, what_did_not_go_after_all_leaves_its_place_and_no_more_than_one_second_is_ever_saved)
+{
+    pw_rate rate = { 0 };
+    int64_t again_ms;
+    EXPECT(pw_rate_take(&rate, 1, T0, &again_ms));
+    EXPECT_INT(pw_rate_next(&rate, 1, T0), T0 + 1000);
+    pw_rate_give_back(&rate);
+    EXPECT_INT(pw_rate_next(&rate, 1, T0), T0);
+    for (int i = 0; i < 5; i++)
+        pw_rate_give_back(&rate);
+    EXPECT(pw_rate_take(&rate, 1, T0, &again_ms));
+    EXPECT(!pw_rate_take(&rate, 1, T0, &again_ms));
+    EXPECT_INT(pw_rate_next(&rate, 1, T0 + 86400000), T0 + 86400000);
+    EXPECT(pw_rate_take(&rate, 1, T0 + 86400000, &again_ms));
+    EXPECT(!pw_rate_take(&rate, 1, T0 + 86400000, &again_ms));
+}
+
+TEST(rate, to_ask_takes_nothing)
+{
+    pw_rate rate = { 0 };
+    int64_t again_ms;
+    for (int i = 0; i < 100; i++)
+        EXPECT_INT(pw_rate_next(&rate, 2, T0), T0);
+    EXPECT(pw_rate_take(&rate, 2, T0, &again_ms));
+    EXPECT(pw_rate_take(&rate, 2, T0, &again_ms));
+    for (int i = 0; i < 100; i++)
+        EXPECT_INT(pw_rate_next(&rate, 2, T0), T0 + 500);
+}
+
 TEST(rate, in_every_history_no_more_go_than_the_rate_says_and_the_promised_instant_holds)
 {
     uint64_t seed = 99;
