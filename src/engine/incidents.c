@@ -371,7 +371,7 @@ static pawl_code add_breaker(pawl *p, pw_object_builder *object, pw_value its_ca
     pw_str service = pw_get_text(pw_item(its_calls, its_calls.count - 1), "service");
     pawl_code code = pw_services_read(p, &services, object->arena, err);
     if (code == PAWL_OK && service.len)
-        pw_object_add(object, PW_LIT("breaker"), pw_services_find(&services, service, object->arena));
+        pw_object_add(object, PW_LIT("breaker"), pw_engine_services_find(&services, service, object->arena));
     return code;
 }
 

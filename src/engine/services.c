@@ -83,7 +83,7 @@ pawl_code pw_services_read(pawl *p, pw_services *out, pw_arena *arena, pawl_erro
     return code;
 }
 
-bool pw_services_next(const pw_services *s, size_t *row, size_t *service, const pw_http_service **its_service,
+bool pw_engine_services_next(const pw_services *s, size_t *row, size_t *service, const pw_http_service **its_service,
                       const pw_breaker_record **its_row)
 {
     const pw_breaker_record *r = *row < s->row_count ? &s->rows[*row] : NULL;
@@ -98,11 +98,11 @@ bool pw_services_next(const pw_services *s, size_t *row, size_t *service, const 
     return true;
 }
 
-pw_value pw_services_find(const pw_services *s, pw_str name, pw_arena *arena)
+pw_value pw_engine_services_find(const pw_services *s, pw_str name, pw_arena *arena)
 {
     const pw_http_service *service;
     const pw_breaker_record *row;
-    for (size_t r = 0, d = 0; pw_services_next(s, &r, &d, &service, &row);)
+    for (size_t r = 0, d = 0; pw_engine_services_next(s, &r, &d, &service, &row);)
         if (pw_str_eq(service ? service->service : row->service, name))
             return pw_breaker_described(service, row, arena);
     return (pw_value){ 0 };
@@ -117,7 +117,7 @@ static pawl_code list(pawl *p, bool all, char **out, pw_arena *arena, pawl_error
     pawl_code code = pw_services_read(p, &s, arena, err);
     if (code != PAWL_OK)
         return code;
-    for (size_t r = 0, d = 0; pw_services_next(&s, &r, &d, &service, &row);)
+    for (size_t r = 0, d = 0; pw_engine_services_next(&s, &r, &d, &service, &row);)
         if (all || !is_dull(service, row))
             pw_array_add(&page, pw_breaker_described(service, row, arena));
     const pw_member members[] = { { PW_LIT("breakers"), pw_array_end(&page) } };
