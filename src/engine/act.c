@@ -373,7 +373,9 @@ static pawl_code send_again(pw_shard *shard, pw_live *live, const pw_call_intent
     if (*lost)
         return PAWL_OK;
     pawl_error error = { .code = PAWL_OK };
-    pw_http_call *call = make_call(shard, live, intent, pw_state_resilience(live->state, intent->visit), &error);
+    pw_resilience resilience;
+    bool said = pw_state_resilience(&resilience, live->state, intent->visit);
+    pw_http_call *call = make_call(shard, live, intent, said ? &resilience : NULL, &error);
     if (call)
         start_call(shard, live, call);
     else if (err)
