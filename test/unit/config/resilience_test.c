@@ -245,7 +245,9 @@ TEST(resilience, a_reload_names_rows_that_wait_for_a_restart_and_keeps_the_old_o
     EXPECT_INT(options.resilience->retries, 3);
     EXPECT_OK(pawl_config_json(config, &text, &err), err);
     EXPECT_CONTAINS(text, "\"key\":\"WorkflowResilience:Faults:Table:activity:timeout\",\"value\":\"incident\",\"type\":\"choice\"");
+    EXPECT_CONTAINS(text, "\"key\":\"WorkflowResilience:Faults:Table:activity:attempt-lost\",\"value\":\"suspend\",");
     EXPECT(strstr(text, "activity:other") == NULL && strstr(text, "Jobs:Functions:a:Rate") == NULL);
+    EXPECT(strstr(text, "Faults:Table:activity:timeout") < strstr(text, "Jobs:Functions:b:Rate")); /* by section */
     pawl_free(text);
     pawl_config_free(fresh);
     pawl_config_free(config);
