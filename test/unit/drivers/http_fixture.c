@@ -69,6 +69,7 @@ void close_all(fixture *f)
 {
     pw_http_free(f->http);
     service_free(f->service);
+    service_free(f->other);
     for (unsigned i = 0; i < f->count; i++)
         pw_http_call_free(f->done[i]);
     (void)pthread_cond_destroy(&f->changed);
@@ -76,19 +77,42 @@ void close_all(fixture *f)
     free(f);
 }
 
-void wait_done(fixture *f, unsigned count)
+/* Under the lock. */
+static bool is_done(const fixture *f, const pw_http_call *call)
+{
+    for (unsigned i = 0; i < f->count && i < CALLS_MAX; i++)
+        if (f->done[i] == call)
+            return true;
+    return false;
+}
+
+/* `call` NULL: until `count` are done; else until it is. */
+static void wait_for(fixture *f, unsigned count, const pw_http_call *call)
 {
     struct timespec until;
     (void)clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec += WAIT_S;
     int code = 0;
     (void)pthread_mutex_lock(&f->lock);
-    while (f->count < count && code == 0)
+    while ((call ? !is_done(f, call) : f->count < count) && code == 0)
         code = pthread_cond_timedwait(&f->changed, &f->lock, &until);
     unsigned have = f->count;
     (void)pthread_mutex_unlock(&f->lock);
-    if (have < count)
+    if (code != 0)
         fail_msg("%u of %u calls have come back after %d s", have, count, WAIT_S);
+}
+
+void wait_done(fixture *f, unsigned count)
+{
+    wait_for(f, count, NULL);
+}
+
+unsigned done_count(fixture *f)
+{
+    (void)pthread_mutex_lock(&f->lock);
+    unsigned count = f->count;
+    (void)pthread_mutex_unlock(&f->lock);
+    return count;
 }
 
 pw_http_call *new_call(uint64_t visit, const char *method, const char *uri)
@@ -119,10 +143,8 @@ void add_header(pw_http_call *call, pw_str name, pw_str value)
 
 const pw_call_result *send_one(fixture *f, pw_http_call *call)
 {
-    unsigned before = f->count;
     pw_http_start(f->http, call);
-    wait_done(f, before + 1);
-    EXPECT(f->done[before] == call);
+    wait_for(f, done_count(f) + 1, call);
     return &call->result;
 }
 
@@ -153,3 +175,15 @@ const char *with_port(const char *format, int port)
     return text;
 }
 
+
+void fence(fixture *f)
+{
+    if (!f->other)
+        f->other = service_new();
+    for (int turn = 0; turn < 2; turn++) { /* what the first has caused is done before the second */
+        pw_http_call *call = new_call(1000000, "GET", service_url(f->other, "/"));
+        call->service = PW_LIT("fence");
+        call->per_second = 1e6;
+        (void)send_one(f, call);
+    }
+}

@@ -10,7 +10,7 @@
 enum { CALLS_MAX = 4096 };
 
 typedef struct fixture {
-    service *service;
+    service *service, *other; /* other: of fence() */
     pw_http *http;
     pthread_mutex_t lock; /* guards the next three */
     pthread_cond_t changed;
@@ -26,8 +26,11 @@ fixture *open_all(void);
 fixture *open_at_rest(pw_http_options options);
 void move_clock(fixture *f, int64_t by_ms);
 void close_all(fixture *f);
+/* Another service answers: whatever was asked before, the driver has looked at, and done. */
+void fence(fixture *f);
 void on_done(void *fixture, pw_http_call *call);
 void wait_done(fixture *f, unsigned count);
+unsigned done_count(fixture *f);
 pw_http_call *new_call(uint64_t visit, const char *method, const char *uri);
 /* Visit 1, to the fixture's service. */
 pw_http_call *to(fixture *f, const char *method, const char *path);
