@@ -388,8 +388,6 @@ bool pw_state_resilience(pw_resilience *out, const pw_state *state, uint64_t vis
 bool pw_state_has_incident(const pw_state *state);
 /* True if the attempt of this visit is still wanted (its result would change the instance). */
 bool pw_state_wants(const pw_state *state, uint64_t visit, uint32_t attempt);
-/* What was given to the task of a visit that has not ended; PW_NONE: there is none. */
-pw_value pw_state_input_of(const pw_state *state, uint64_t visit);
 /* What the instance waits for: a JSON array as pawl_show documents it. */
 pw_value pw_state_waits(const pw_state *state, const pw_program *program, pw_arena *arena);
 pw_value pw_state_input(const pw_state *state); /* the raw input of the workflow */

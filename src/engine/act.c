@@ -374,7 +374,7 @@ static pawl_code send_again(pw_shard *shard, pw_live *live, const pw_call_intent
         return PAWL_OK;
     pawl_error error = { .code = PAWL_OK };
     pw_resilience resilience;
-    bool said = pw_state_resilience(&resilience, live->state, intent->visit);
+    const bool said = pw_state_resilience(&resilience, live->state, intent->visit);
     pw_http_call *call = make_call(shard, live, intent, said ? &resilience : NULL, &error);
     if (call)
         start_call(shard, live, call);

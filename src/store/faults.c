@@ -1,5 +1,5 @@
-/* faults.c - what all stores have in common for incidents, calls by their key, and breakers: what they refuse, what they
- * say. */
+/* faults.c - what all stores have in common for incidents, calls by their key, and breakers: what
+ * they refuse, what they say. */
 #include "store/store_internal.h"
 
 #define SERVICE_MAX 1024u /* bytes of a service's name */
@@ -9,18 +9,18 @@
 
 pawl_code pw_store_no_open_incident(pw_commit_item *item)
 {
-    item->code = pw_fail(&item->error, PAWL_CORRUPT,
-                         "instance '" PW_FMT "': no incident is open that could be " PW_FMT
-                         ": its state and its rows do not agree",
-                         PW_ARG(item->instance),
-                         PW_ARG(pw_store_cut(item->transition->resolution, 50)));
+    item->code =
+        pw_fail(&item->error, PAWL_CORRUPT,
+                "instance '" PW_FMT "': no incident is open that could be " PW_FMT
+                ": its state and its rows do not agree",
+                PW_ARG(item->instance), PW_ARG(pw_store_cut(item->transition->resolution, 50)));
     return item->code;
 }
 
 pawl_code pw_store_no_such_request(pw_commit_item *item, const pw_call_intent *intent)
 {
-    return pw_store_no_such_call(
-        item, &(pw_call_outcome){ .key = intent->key, .visit = intent->visit });
+    return pw_store_no_such_call(item,
+                                 &(pw_call_outcome){ .key = intent->key, .visit = intent->visit });
 }
 
 pawl_code pw_store_no_incident(pawl_error *err, pw_str instance, uint64_t step)
@@ -79,13 +79,13 @@ static bool take_number(int64_t *out, pw_str *s)
     return true;
 }
 
-/* A cursor is the place of the last row given: "1-<created_ms>-<step>-<instance>". The 1 is its format. */
+/* A cursor is the place of the last row given: "1-<created_ms>-<step>-<instance>". The 1 is its
+ * format. */
 static bool cursor_parse(pw_incident_place *out, pw_str cursor)
 {
     int64_t format = 0, step = 0;
-    if (!take_number(&format, &cursor) || format != 1 ||
-        !take_number(&out->created_ms, &cursor) || !take_number(&step, &cursor) || step < 0 ||
-        cursor.len == 0)
+    if (!take_number(&format, &cursor) || format != 1 || !take_number(&out->created_ms, &cursor) ||
+        !take_number(&step, &cursor) || step < 0 || cursor.len == 0)
         return false;
     out->step = (uint64_t)step;
     out->instance = cursor;
@@ -110,7 +110,8 @@ pawl_code pw_store_incidents(pw_store *store, const pw_incident_filter *filter,
     pw_incident_row *rows = NULL;
     size_t got = 0;
     /* One more than asked tells whether there is a next page. */
-    code = store->ops->incidents(store, filter, &behind, filter->limit + 1, &rows, &got, arena, err);
+    code =
+        store->ops->incidents(store, filter, &behind, filter->limit + 1, &rows, &got, arena, err);
     pw_str cursor = { "", 0 };
     if (code == PAWL_OK && got > filter->limit) {
         got = filter->limit;
@@ -160,8 +161,8 @@ static pawl_code check_breaker(const pw_breaker_record *b, pawl_error *err)
         return pw_fail(err, PAWL_INVALID,
                        "service '" PW_FMT "': half open is for a node that sends the probe",
                        PW_ARG(pw_store_cut(b->service, 200)));
-    if ((unsigned)b->state > PW_BREAKER_HALF_OPEN || (unsigned)b->forced > PW_BREAKER_FORCED_CLOSED ||
-        b->epoch >= INT64_MAX)
+    if ((unsigned)b->state > PW_BREAKER_HALF_OPEN ||
+        (unsigned)b->forced > PW_BREAKER_FORCED_CLOSED || b->epoch >= INT64_MAX)
         return pw_fail(err, PAWL_INVALID, "service '" PW_FMT "': no such state, or no such epoch",
                        PW_ARG(pw_store_cut(b->service, 200)));
     return PAWL_OK;

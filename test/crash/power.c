@@ -114,8 +114,8 @@ static void need_ok(sqlite3 *db, const char *pragma)
 static uint64_t look_at(sqlite3 *db, size_t i)
 {
     static const char *const counted[] = {
-        "steps",          "last step", "events", "bookmarks",
-        "open bookmarks", "commands",  "calls",  "pending calls",
+        "steps",    "last step", "events",        "bookmarks", "open bookmarks",
+        "commands", "calls",     "pending calls", "incidents", "open incidents",
     };
     sqlite3_stmt *s = NULL;
     char id[8], state[48];
@@ -129,7 +129,9 @@ static uint64_t look_at(sqlite3 *db, size_t i)
         "(SELECT count(*) FROM bookmark WHERE instance = id AND ended_ms IS NULL), "
         "(SELECT count(*) FROM inbox WHERE target = id), "
         "(SELECT count(*) FROM external_call WHERE instance = id), "
-        "(SELECT count(*) FROM external_call WHERE instance = id AND state = 'pending') "
+        "(SELECT count(*) FROM external_call WHERE instance = id AND state = 'pending'), "
+        "(SELECT count(*) FROM fault WHERE instance = id), "
+        "(SELECT count(*) FROM fault WHERE instance = id AND resolved_ms IS NULL) "
         "FROM instance WHERE id = ?1",
         -1, &s, NULL);
     if (rc != SQLITE_OK)
@@ -144,7 +146,7 @@ static uint64_t look_at(sqlite3 *db, size_t i)
             WRONG("%s has token %llu and state %.40s", id, (unsigned long long)token,
                   (const char *)sqlite3_column_text(s, 1));
         for (int c = 0; c < (int)PW_LENGTH(counted); c++) {
-            bool one = c == 4 || c == 7; /* those that the last step opened */
+            bool one = c == 4 || c == 7 || c == 9; /* those that the last step opened */
             if (sqlite3_column_int64(s, c + 2) != (one ? 1 : (int64_t)token))
                 WRONG("%s has token %llu and %s %lld", id, (unsigned long long)token, counted[c],
                       (long long)sqlite3_column_int64(s, c + 2));
@@ -290,6 +292,7 @@ typedef struct written { /* one of each kind of row */
     pw_outbox_event event;
     pw_call_intent call;
     pw_call_outcome outcome;
+    pw_fault fault;
 } written;
 
 static pw_str state_of(pw_arena *arena, uint64_t token)
@@ -333,6 +336,13 @@ static pw_commit_item item_of(written *w, size_t i, pw_arena *arena)
         .outcome = { .visit = token,
                      .key = say(arena, "c%llu", (unsigned long long)token),
                      .state = PW_CALL_COMPLETED },
+        .fault = { .task = PW_LIT("/do/0"),
+                   .visit = next,
+                   .kind = PW_LIT("activity-fault"),
+                   .error = PW_LIT("{}"),
+                   .class_ = PW_LIT("other"),
+                   .decision = PW_LIT("incident"),
+                   .action = PW_LIT("look") },
     };
     w->t = (pw_transition){ .changed = true,
                             .status = PW_WAITING,
@@ -348,7 +358,9 @@ static pw_commit_item item_of(written *w, size_t i, pw_arena *arena)
                             .calls = &w->call,
                             .call_count = 1,
                             .outcomes = &w->outcome,
-                            .outcome_count = token > 0 };
+                            .outcome_count = token > 0,
+                            .fault = &w->fault,
+                            .resolution = token > 0 ? PW_LIT("retried") : (pw_str){ "", 0 } };
     return (
         pw_commit_item){ .instance = id,
                          .token = token,

@@ -45,7 +45,7 @@ UNIT = ['unit/policy', 'unit/core-step', 'unit/core-catch', 'unit/core-fork', 'u
         'store/parts']
 STORE = ['store/conformance', 'store/conformance_rows', 'store/conformance_bookmarks', 'store/conformance_instances',
          'store/conformance_identity', 'store/conformance_messages', 'store/conformance_listeners',
-         'store/conformance_definitions', 'store/leases', 'store/sqlite', 'store/sqlite_lists', 'store/sqlite_messages', 'cost',
+         'store/conformance_definitions', 'store/conformance_faults', 'store/leases', 'store/sqlite', 'store/sqlite_lists', 'store/sqlite_messages', 'cost',
          'store/sqlite_disk']
 ENGINE = ['unit/engine_api', 'unit/engine_run', 'unit/engine_failure', 'unit/engine_recovery', 'unit/engine_child', 'unit/engine_jobs',
           'unit/engine_start_handler', 'unit/engine_resume_handler', 'unit/engine_request', 'unit/engine_watch',

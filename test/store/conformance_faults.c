@@ -1,5 +1,5 @@
-/* conformance_faults.c - what goes wrong, in every store: requests that are sent again, incidents and what waits beside them,
- * circuit breakers. */
+/* conformance_faults.c - what goes wrong, in every store: requests that are sent again, incidents
+ * and what waits beside them, circuit breakers. */
 #include <unistd.h>
 
 #include "messages.h"
@@ -180,9 +180,9 @@ static const char *waits(fixture *f)
     EXPECT_OK(pw_store_subscriptions(f->store, S("i1"), S(""), NULL, 9, &subscriptions, &subscribed,
                                      &f->arena, &f->err),
               f->err);
-    EXPECT_OK(pw_store_deliveries(f->store, S("i1"), 0, 9, &deliveries, &delivered, &f->arena,
-                                  &f->err),
-              f->err);
+    EXPECT_OK(
+        pw_store_deliveries(f->store, S("i1"), 0, 9, &deliveries, &delivered, &f->arena, &f->err),
+        f->err);
     (void)snprintf(text, sizeof text, "open %zu, subscribed %zu, delivered %zu", open, subscribed,
                    delivered);
     return text;
@@ -194,14 +194,13 @@ static bool has_task(fixture *f)
     pw_open_bookmark *rows;
     size_t count = 0;
     pw_str next;
-    EXPECT_OK(
-        pw_store_open_bookmarks(f->store, &filter, &rows, &count, &next, &f->arena, &f->err),
-        f->err);
+    EXPECT_OK(pw_store_open_bookmarks(f->store, &filter, &rows, &count, &next, &f->arena, &f->err),
+              f->err);
     return count == 1;
 }
 
-/* i1 at token 3: it has a task for ann, listens in visit 1, where a message came; and has faulted, with a branch that
- * began to listen in the same step. */
+/* i1 at token 3: it has a task for ann, listens in visit 1, where a message came; and has faulted,
+ * with a branch that began to listen in the same step. */
 static void have_incident(fixture *f)
 {
     have_definition(f);
@@ -536,9 +535,8 @@ static const char *listed(fixture *f, pw_incident_filter filter)
     text[0] = '\0';
     do {
         filter.after = next;
-        EXPECT_OK(
-            pw_store_incidents(f->store, &filter, &rows, &count, &next, &f->arena, &f->err),
-            f->err);
+        EXPECT_OK(pw_store_incidents(f->store, &filter, &rows, &count, &next, &f->arena, &f->err),
+                  f->err);
         EXPECT(count <= filter.limit);
         for (size_t i = 0; i < count; i++)
             at += (size_t)snprintf(text + at, sizeof text - at, "%s%.*s-%llu", at ? " " : "",
@@ -586,8 +584,10 @@ STORE_TEST(incidents_are_listed_newest_first_by_what_they_are_like)
 STORE_TEST(a_list_of_incidents_refuses_what_is_no_cursor)
 {
     have_incidents(f);
-    static const char *const cursors[] = { "x", "1-", "1-5", "1-5-", "1-5-2", "1-5-2-", "2-5-2-a",
-                                           "1--2-a", "1-5--2-a", "1-1234567890123456789-2-a" };
+    static const char *const cursors[] = {
+        "x",      "1-",      "1-5",    "1-5-",     "1-5-2",
+        "1-5-2-", "2-5-2-a", "1--2-a", "1-5--2-a", "1-1234567890123456789-2-a"
+    };
     pw_incident_row *rows = NULL;
     size_t count = 0;
     pw_str next;

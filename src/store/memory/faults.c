@@ -187,8 +187,8 @@ static pawl_code set_breaker(pw_memory *m, const pw_breaker_record *record, bool
     pw_breaker_record row = *record;
     row.epoch++;
     void *made = pw_mem_row_new(&breaker_shape, &row);
-    bool good = found ? pw_mem_replace(m, &m->breakers, at, made)
-                      : pw_mem_put(m, &m->breakers, at, made);
+    bool good =
+        found ? pw_mem_replace(m, &m->breakers, at, made) : pw_mem_put(m, &m->breakers, at, made);
     return good ? PAWL_OK : pw_no_memory(err);
 }
 
