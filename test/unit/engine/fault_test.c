@@ -42,6 +42,14 @@ static void expect_instances(trouble *t, const char *count)
     pawl_free(text);
 }
 
+/* The last command was decided again as often as the policy allows, two times, and its caller was told of it. */
+static void expect_tried(trouble *t, pw_fault_kind kind)
+{
+    EXPECT_INT(atomic_load(&t->f.p->tried[kind].retried), 2);
+    EXPECT_INT(atomic_load(&t->f.p->tried[kind].failed), 1);
+    EXPECT_CONTAINS(t->f.err.message, "(tried 3 times in ");
+}
+
 /* Files may not grow beyond a few bytes: as on a full disk. */
 static void fill_disk(bool full)
 {
@@ -113,11 +121,13 @@ TEST(fault_handler, startup_a_store_that_stays_away_is_told_and_a_repeat_makes_o
     const pawl_request request = { .struct_size = sizeof request, .actor = "ann", .idempotency_key = "once" };
     const pawl_start_options options = { .struct_size = sizeof options, .name = "quick", .request = &request };
     char *id = NULL;
+    t.f.err.message[0] = '\0';
     fill_disk(true);
     pawl_code code = pawl_start(t.f.p, &options, &id, NULL, &t.f.err);
     fill_disk(false);
     EXPECT_INT(code, PAWL_IO);
     EXPECT(id == NULL);
+    expect_tried(&t, PW_FAULT_STARTUP);
     while ((code = pawl_start(t.f.p, &options, &id, NULL, &t.f.err)) == PAWL_IO)
         ;
     EXPECT_INT(code, PAWL_OK);
@@ -438,6 +448,7 @@ TEST(fault_handler, resume_a_store_that_stays_away_is_told_and_nothing_is_consum
     pawl_code code = pawl_resume(t.f.p, id, "ok", "{\"yes\":1}", NULL, &t.f.err);
     fill_disk(false);
     EXPECT_INT(code, PAWL_IO);
+    expect_tried(&t, PW_FAULT_RESUME);
     EXPECT_TEXT(ask_file(&t, "SELECT count(*) FROM bookmark WHERE ended_ms IS NULL"), "1");
     EXPECT_TEXT(ask_file(&t, "SELECT group_concat(event) FROM step"), "start");
     while ((code = pawl_resume(t.f.p, id, "ok", "{\"yes\":2}", NULL, &t.f.err)) == PAWL_IO)
