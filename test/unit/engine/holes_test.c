@@ -210,7 +210,8 @@ TEST(holes, errors_of_http_that_are_swallowed_before_retry_and_breaker_see_them)
         char *id = start(&t.f, "pay", NULL);
         (void)drive(&t, id);
         EXPECT_SHOW(&t, id, "[.status, .error.status]", "[\"faulted\",503]");
-        EXPECT_LOG(&t, id, FAILED " | map([.class, .error.status])", "[[\"server-error\",500],[\"server-error\",503]]");
+        EXPECT_LOG(&t, id, "[" FAILED "[], (" FAULT ") | [.class, .error.status]]",
+                   "[[\"server-error\",500],[\"server-error\",503]]");
         EXPECT_TEXT(ask_breakers(&t, "[.breakers[] | [.calls, .failures, .failed]]"), "[[2,2,2]]");
         pawl_free(id);
         trouble_done(&t);
@@ -259,7 +260,7 @@ TEST(holes, time_outs_that_never_count)
     service_on(t.s, "/pay", (service_answer){ .hold = true });
     deploy_call(&t, "pay", "/pay", NULL);
     char *id = start(&t.f, "pay", NULL);
-    until_breakers(&t, "[.breakers[] | [.state, .failures, .waiting, .active]]", "[[\"open\",3,1,0]]");
+    until_breakers(&t, "[.breakers[] | [.state, .failed, .waiting, .active]]", "[[\"open\",3,1,0]]");
     EXPECT_INT(service_requests(t.s), 3);
     EXPECT_LOG(&t, id, FAILED " | map([.attempt, .class])", "[[1,\"timeout\"],[2,\"timeout\"],[3,\"timeout\"]]");
     EXPECT_TEXT(ask_file(&t, "SELECT json_array(state, attempts) FROM external_call"), "[\"pending\",4]");

@@ -45,8 +45,11 @@ unsigned trouble_runs(trouble *t)
 
 void trouble_init(trouble *t, const char *store)
 {
+    static unsigned stores; /* a test may open several, one after the other */
+    char path[480];
     memset(t, 0, sizeof *t);
-    fixture_init(&t->f, store);
+    (void)snprintf(path, sizeof path, "%.400s/pawl-%u.db", pw_test_dir(), ++stores);
+    fixture_init(&t->f, store ? store : path);
     (void)pthread_mutex_init(&t->lock, NULL);
     t->s = service_new();
     t->resilience = pawl_resilience_default();
