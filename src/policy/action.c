@@ -68,6 +68,8 @@ static pw_str shown(pw_arena *arena, pw_str text)
 static pw_str shown_endpoint(pw_arena *arena, pw_str url)
 {
     size_t host = 0, end = 0;
+    if (url.len == 0)
+        return (pw_str){ "", 0 };
     for (size_t i = 0; i + 3 <= url.len && host == 0; i++)
         if (memcmp(url.ptr + i, "://", 3) == 0)
             host = i + 3;
