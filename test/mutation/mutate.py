@@ -55,8 +55,8 @@ CRASH = ['crash/power', 'crash/points']
 ORDER = {
     'base': ['unit/base/schema', 'unit/expr-patterns'] + UNIT,
     'policy': UNIT + ENGINE,
-    'drivers': ['unit/http_services', 'unit/http_address', 'unit/http_redirect', 'unit/http_egress', 'unit/http', 'unit/workers',
-                'unit/engine_jobs'],
+    'drivers': ['unit/workers', 'unit/engine_jobs'],
+    'drivers/http': ['unit/http_services', 'unit/http_address', 'unit/http_redirect', 'unit/http_egress', 'unit/http'],
     'config': ['unit/config', 'fuzz/config'],
     'engine': ENGINE + ['unit/config', 'unit/engine_leases'] + CRASH,
     'core': UNIT + ENGINE + FUZZ + ['crash/points'],
@@ -238,7 +238,8 @@ class Bench:
 
 
 def order(mutant, tests):
-    return [name for name in ORDER[mutant['file'].split('/')[0]] if name in tests]
+    room = max((room for room in ORDER if mutant['file'].startswith(room)), key=len)
+    return [name for name in ORDER[room] if name in tests]
 
 
 def stopped(*_):
