@@ -69,7 +69,8 @@ typedef struct pw_header {
 typedef struct pw_call_result {
     bool answered;           /* status, headers and body are there */
     bool timed_out;          /* not answered: because of the deadline */
-    pw_error_class class_;   /* not answered: CONNECTION, TIMEOUT, MALFORMED (too large, not HTTP), FORBIDDEN or OPEN */
+    pw_error_class class_;   /* not answered: CONNECTION, TIMEOUT, MALFORMED (too large, not HTTP), FORBIDDEN, OPEN,
+                              * ARGUMENT (not to be sent) or OTHER */
     bool unsent;             /* not answered: and certainly nothing of it has reached the service */
     int32_t status;
     const pw_header *headers; /* names in lower case */

@@ -112,17 +112,17 @@ void pw_threads_stop_breakers(struct pw_threads *threads);
 void pw_threads_free(struct pw_threads *threads);
 
 /* ---- services.c */
-typedef struct pw_services { /* what is known of them: by the store, and by the driver of an owner */
+typedef struct pw_breaker_view { /* what is known of them: by the store, and by the driver of an owner */
     pw_breaker_record *rows;
     pw_http_service *services;
     size_t row_count, service_count;
-} pw_services;
-PAWL_CHECK pawl_code pw_services_read(pawl *p, pw_services *out, pw_arena *arena, pawl_error *err);
+} pw_breaker_view;
+PAWL_CHECK pawl_code pw_breaker_view_read(pawl *p, pw_breaker_view *out, pw_arena *arena, pawl_error *err);
 /* Both lists at once, by service; either of what is given may be NULL. Begins with *row and *service 0; false: that was all. */
-bool pw_services_next(const pw_services *s, size_t *row, size_t *service, const pw_http_service **its_service,
+bool pw_breaker_view_next(const pw_breaker_view *s, size_t *row, size_t *service, const pw_http_service **its_service,
                       const pw_breaker_record **its_row);
 /* As one of pawl_breakers; PW_NONE: nothing is known of it. */
-pw_value pw_services_find(const pw_services *s, pw_str name, pw_arena *arena);
+pw_value pw_breaker_view_find(const pw_breaker_view *s, pw_str name, pw_arena *arena);
 
 /* ---- tokens.c */
 PAWL_CHECK pawl_code pw_tokens_new(pw_tokens **out, pawl_error *err);

@@ -365,13 +365,13 @@ static pawl_code add_input(pawl *p, pw_object_builder *object, const pw_instance
 
 static pawl_code add_breaker(pawl *p, pw_object_builder *object, pw_value its_calls, pawl_error *err)
 {
-    pw_services services;
+    pw_breaker_view services;
     if (its_calls.count == 0)
         return PAWL_OK;
     pw_str service = pw_get_text(pw_item(its_calls, its_calls.count - 1), "service");
-    pawl_code code = pw_services_read(p, &services, object->arena, err);
+    pawl_code code = pw_breaker_view_read(p, &services, object->arena, err);
     if (code == PAWL_OK && service.len)
-        pw_object_add(object, PW_LIT("breaker"), pw_services_find(&services, service, object->arena));
+        pw_object_add(object, PW_LIT("breaker"), pw_breaker_view_find(&services, service, object->arena));
     return code;
 }
 

@@ -74,16 +74,16 @@ static bool is_dull(const pw_http_service *service, const pw_breaker_record *row
     return row->state == PW_BREAKER_CLOSED && row->forced == PW_BREAKER_AUTO;
 }
 
-pawl_code pw_services_read(pawl *p, pw_services *out, pw_arena *arena, pawl_error *err)
+pawl_code pw_breaker_view_read(pawl *p, pw_breaker_view *out, pw_arena *arena, pawl_error *err)
 {
-    *out = (pw_services){ .rows = NULL };
+    *out = (pw_breaker_view){ .rows = NULL };
     pawl_code code = pw_store_breakers(p->store, &out->rows, &out->row_count, arena, err);
     if (code == PAWL_OK && p->http)
         code = pw_http_services(p->http, &out->services, &out->service_count, arena, err);
     return code;
 }
 
-bool pw_services_next(const pw_services *s, size_t *row, size_t *service, const pw_http_service **its_service,
+bool pw_breaker_view_next(const pw_breaker_view *s, size_t *row, size_t *service, const pw_http_service **its_service,
                       const pw_breaker_record **its_row)
 {
     const pw_breaker_record *r = *row < s->row_count ? &s->rows[*row] : NULL;
@@ -98,11 +98,11 @@ bool pw_services_next(const pw_services *s, size_t *row, size_t *service, const 
     return true;
 }
 
-pw_value pw_services_find(const pw_services *s, pw_str name, pw_arena *arena)
+pw_value pw_breaker_view_find(const pw_breaker_view *s, pw_str name, pw_arena *arena)
 {
     const pw_http_service *service;
     const pw_breaker_record *row;
-    for (size_t r = 0, d = 0; pw_services_next(s, &r, &d, &service, &row);)
+    for (size_t r = 0, d = 0; pw_breaker_view_next(s, &r, &d, &service, &row);)
         if (pw_str_eq(service ? service->service : row->service, name))
             return pw_breaker_described(service, row, arena);
     return (pw_value){ 0 };
@@ -110,14 +110,14 @@ pw_value pw_services_find(const pw_services *s, pw_str name, pw_arena *arena)
 
 static pawl_code list(pawl *p, bool all, char **out, pw_arena *arena, pawl_error *err)
 {
-    pw_services s;
+    pw_breaker_view s;
     pw_array_builder page = { .arena = arena };
     const pw_http_service *service;
     const pw_breaker_record *row;
-    pawl_code code = pw_services_read(p, &s, arena, err);
+    pawl_code code = pw_breaker_view_read(p, &s, arena, err);
     if (code != PAWL_OK)
         return code;
-    for (size_t r = 0, d = 0; pw_services_next(&s, &r, &d, &service, &row);)
+    for (size_t r = 0, d = 0; pw_breaker_view_next(&s, &r, &d, &service, &row);)
         if (all || !is_dull(service, row))
             pw_array_add(&page, pw_breaker_described(service, row, arena));
     const pw_member members[] = { { PW_LIT("breakers"), pw_array_end(&page) } };
@@ -183,9 +183,9 @@ static pawl_code read_force(force *out, pw_str *service, const char *name, const
 
 static pawl_code force_one(pawl *p, force *f, pw_str service, char **out, pw_arena *arena, pawl_error *err)
 {
-    pw_services s;
+    pw_breaker_view s;
     pw_breaker_record row;
-    pawl_code code = pw_services_read(p, &s, arena, err);
+    pawl_code code = pw_breaker_view_read(p, &s, arena, err);
     if (code != PAWL_OK)
         return code;
     size_t at = 0;

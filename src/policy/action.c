@@ -68,6 +68,8 @@ static pw_str shown(pw_arena *arena, pw_str text)
 static pw_str shown_endpoint(pw_arena *arena, pw_str url)
 {
     size_t host = 0, end = 0;
+    if (url.len == 0)
+        return url;
     for (size_t i = 0; i + 3 <= url.len && host == 0; i++)
         if (memcmp(url.ptr + i, "://", 3) == 0)
             host = i + 3;
@@ -146,6 +148,18 @@ static pw_str error_of(const pw_fault_facts *facts, pw_arena *arena)
     return pw_arena_printf(arena, " (status %d: " PW_FMT ")", facts->status, PW_ARG(detail));
 }
 
+/* How often it was tried. What an open breaker refuses is no attempt. */
+static pw_str made_of(const pw_fault_facts *facts, pw_arena *arena)
+{
+    bool refused = facts->class_ == PW_CLASS_OPEN;
+    if (facts->attempts == 0)
+        return (pw_str){ 0 };
+    if (refused && facts->attempts == 1)
+        return PW_LIT(" Nothing was sent.");
+    unsigned made = (unsigned)facts->attempts - refused;
+    return pw_arena_printf(arena, " %u attempt%s made%s.", made, made == 1 ? " was" : "s were", refused ? " before" : "");
+}
+
 static pw_str suspended_of(const pw_fault_policy *policy, const pw_fault_facts *facts, pw_arena *arena)
 {
     if (policy->suspend_after == 0 || facts->incidents < policy->suspend_after)
@@ -204,14 +218,11 @@ pw_str pw_fault_action(const pw_fault_policy *policy, const pw_fault_facts *fact
     if (result->should_retry)
         return retry_text(policy, facts, result->retry_delay_ms, arena);
     pw_str subject = subject_of(facts, arena), error = error_of(facts, arena), commands = commands_of(facts, arena);
-    pw_str made = { 0 }, suspended = { 0 };
-    if (facts->attempts > 0)
-        made = pw_arena_printf(arena, " %u attempt%s made.", (unsigned)facts->attempts,
-                               facts->attempts == 1 ? " was" : "s were");
+    pw_str suspended = { 0 };
     if (result->suspend_workflow)
         suspended = suspended_of(policy, facts, arena);
     pw_str text = pw_arena_printf(arena, PW_FMT "; %s" PW_FMT "." PW_FMT " %s" PW_FMT " " PW_FMT, PW_ARG(subject),
-                                  words[facts->class_], PW_ARG(error), PW_ARG(made), check_of(facts), PW_ARG(suspended),
+                                  words[facts->class_], PW_ARG(error), PW_ARG(made_of(facts, arena)), check_of(facts), PW_ARG(suspended),
                                   PW_ARG(commands));
     return text.len > 0 ? text : PW_LIT("Look at the error, and at the input of the task.");
 }

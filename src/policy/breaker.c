@@ -112,9 +112,8 @@ static void become_open(pw_breaker *breaker, uint64_t break_ms, int64_t now_ms)
 static void become_closed(pw_breaker *breaker)
 {
     breaker->state = PW_BREAKER_CLOSED;
-    breaker->ramp = 1;
+    breaker->ramp = 1; /* the window is empty since it opened */
     wait_until(breaker, -1, 0);
-    forget(breaker);
 }
 
 /* Whether the time is not over. More than twice what it was cannot be left: the clock went back. */

@@ -262,7 +262,7 @@ pawl_code pw_fault_policy_set(pw_fault_policy *policy, pw_str row, pw_str decisi
     bool caller = has_caller(kind), retry = pw_str_is(decision, "retry") || pw_str_is(decision, "retry-at-once");
     if (retry && class_ == PW_CLASS_UNKNOWN)
         return pw_fail(err, PAWL_INVALID,
-                       "'" PW_FMT "' is not retried by the table: on-unknown-outcome decides that (resend, ask or fault)",
+                       "'" PW_FMT "' is not retried by the table: OnUnknownOutcome decides that (resend, ask or fault)",
                        PW_ARG(row));
     if (retry) {
         rule.retried = true;

@@ -55,6 +55,7 @@ CRASH = ['crash/power', 'crash/points']
 ORDER = {
     'base': ['unit/base/schema', 'unit/expr-patterns'] + UNIT,
     'policy': UNIT + ENGINE,
+    'lang': ['unit/lang-resilience', 'unit/lang-metadata', 'unit/lang-good', 'unit/lang-broken'],
     'drivers': ['unit/workers', 'unit/engine_jobs'],
     'drivers/http': ['unit/http_services', 'unit/http_address', 'unit/http_redirect', 'unit/http_egress', 'unit/http'],
     'config': ['unit/config', 'fuzz/config'],

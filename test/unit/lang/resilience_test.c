@@ -33,7 +33,7 @@ static const pw_resilience *good(loaded *l, const char *resilience)
 
 /* ---- compiled */
 
-TEST(resilience, what_is_absent_is_as_configured)
+TEST(task_resilience, what_is_absent_is_as_configured)
 {
     loaded l;
     const pw_resilience *r = good(&l, "{}");
@@ -50,7 +50,7 @@ TEST(resilience, what_is_absent_is_as_configured)
     unload(&l);
 }
 
-TEST(resilience, all_that_can_be_said)
+TEST(task_resilience, all_that_can_be_said)
 {
     loaded l;
     const pw_resilience *r = good(&l, "{ retry: std, timeout: PT10S, circuitBreaker: { name: pay, failures: 3, minimumThroughput: 7, "
@@ -73,7 +73,7 @@ TEST(resilience, all_that_can_be_said)
     unload(&l);
 }
 
-TEST(resilience, each_choice_is_what_it_says)
+TEST(task_resilience, each_choice_is_what_it_says)
 {
     static const struct {
         const char *text;
@@ -90,7 +90,7 @@ TEST(resilience, each_choice_is_what_it_says)
     unload(&l);
 }
 
-TEST(resilience, a_rate_is_calls_a_second_or_text_with_its_time)
+TEST(task_resilience, a_rate_is_calls_a_second_or_text_with_its_time)
 {
     static const struct {
         const char *text;
@@ -106,7 +106,7 @@ TEST(resilience, a_rate_is_calls_a_second_or_text_with_its_time)
     }
 }
 
-TEST(resilience, the_retry_may_stand_there_itself_with_expressions)
+TEST(task_resilience, the_retry_may_stand_there_itself_with_expressions)
 {
     loaded l;
     const pw_resilience *r = good(&l, "{ retry: { when: '${ .status == 503 }', exceptWhen: '${ .detail == \"no\" }', "
@@ -122,7 +122,7 @@ TEST(resilience, the_retry_may_stand_there_itself_with_expressions)
     unload(&l);
 }
 
-TEST(resilience, activities_and_functions_have_it_too)
+TEST(task_resilience, activities_and_functions_have_it_too)
 {
     loaded l;
     load_call(&l, "call: work", "{ retry: std, timeout: PT1M }");
@@ -147,7 +147,7 @@ TEST(resilience, activities_and_functions_have_it_too)
     unload(&l);
 }
 
-TEST(resilience, variables_around_the_task_are_known_in_it)
+TEST(task_resilience, variables_around_the_task_are_known_in_it)
 {
     loaded l;
     load_good(&l, "do:\n"
@@ -159,7 +159,7 @@ TEST(resilience, variables_around_the_task_are_known_in_it)
     unload(&l);
 }
 
-TEST(resilience, a_policy_that_it_names_is_used_and_not_said_twice)
+TEST(task_resilience, a_policy_that_it_names_is_used_and_not_said_twice)
 {
     loaded l;
     load_text(&l, PW_LIT(HEAD "use: { retries: { always: {} } }\n"
@@ -170,7 +170,7 @@ TEST(resilience, a_policy_that_it_names_is_used_and_not_said_twice)
     unload(&l);
 }
 
-TEST(resilience, the_findings_have_the_place_of_the_member)
+TEST(task_resilience, the_findings_have_the_place_of_the_member)
 {
     static const struct {
         const char *resilience, *pointer;
@@ -197,7 +197,7 @@ TEST(resilience, the_findings_have_the_place_of_the_member)
     }
 }
 
-TEST(resilience, the_portable_lint_says_that_only_pawl_reads_it)
+TEST(task_resilience, the_portable_lint_says_that_only_pawl_reads_it)
 {
     loaded l;
     memset(&l, 0, sizeof l);
@@ -333,7 +333,7 @@ static bool fits_schema(const char *text)
     return code == PAWL_OK;
 }
 
-TEST(resilience, the_schema_and_the_validator_say_the_same)
+TEST(task_resilience, the_schema_and_the_validator_say_the_same)
 {
     for (size_t i = 0; i < PW_LENGTH(samples); i++) {
         loaded l;
@@ -346,7 +346,7 @@ TEST(resilience, the_schema_and_the_validator_say_the_same)
     }
 }
 
-TEST(resilience, what_a_schema_cannot_say_the_validator_refuses)
+TEST(task_resilience, what_a_schema_cannot_say_the_validator_refuses)
 {
     for (size_t i = 0; i < PW_LENGTH(beyond); i++) {
         loaded l;
@@ -355,6 +355,40 @@ TEST(resilience, what_a_schema_cannot_say_the_validator_refuses)
             fail_msg("%s", beyond[i]);
         unload(&l);
     }
+}
+
+/* ---- the manual */
+
+TEST(task_resilience, the_example_of_the_manual_is_valid_and_means_what_it_says)
+{
+    size_t len;
+    char *manual = pw_test_read(MANUAL, &len);
+    char *from = strstr(manual, "```yaml\ndocument:");
+    EXPECT(from != NULL);
+    from += strlen("```yaml\n");
+    char *end = strstr(from, "```");
+    EXPECT(end != NULL);
+    loaded l;
+    load_text(&l, (pw_str){ from, (size_t)(end - from) });
+    if (l.findings.count > 0)
+        fail_msg("line %u of the example: %s", l.findings.items[0].line, l.findings.items[0].message.ptr);
+    const pw_resilience *charge = task_at(&l, "/do/0/charge")->resilience, *stamp = task_at(&l, "/do/1/stamp")->resilience;
+    EXPECT_INT(charge->retry->count, 8);
+    EXPECT_INT(charge->timeout.constant.ms, 20000);
+    EXPECT_STR(charge->service, "pay");
+    EXPECT_INT(charge->failures, 3);
+    EXPECT_INT(charge->throughput, 6);
+    EXPECT_INT(charge->window_ms, 60000);
+    EXPECT_INT(charge->break_ms, 120000);
+    EXPECT(!charge->fail_when_open);
+    EXPECT_INT(charge->at_once, 10);
+    EXPECT(charge->per_second == 50);
+    EXPECT_INT(charge->on_unknown, PW_ON_UNKNOWN_ASK);
+    EXPECT(stamp->retry->except_when && stamp->retry->total.constant.ms == 3600000);
+    EXPECT_INT(task_at(&l, "/do/2/enter")->resilience->retry->count, 8);
+    EXPECT_INT(task_at(&l, "/use/functions/book")->resilience->at_once, 4);
+    unload(&l);
+    free(manual);
 }
 
 TEST_MAIN()

@@ -298,6 +298,18 @@ TEST(breaker, forced_closed_lets_all_pass_and_never_opens)
     expect_counts(&b, T0 + 200, 100, 100); /* people see it */
 }
 
+TEST(breaker, forced_closed_goes_before_the_state)
+{
+    pw_breaker b = { 0 };
+    pw_breaker_record record = { .state = PW_BREAKER_OPEN, .forced = PW_BREAKER_FORCED_CLOSED, .open_until_ms = T0 + 60000, .probe_until_ms = -1, .changed_ms = T0 };
+    pw_breaker_take(&b, &record, T0);
+    EXPECT_INT(pw_breaker_ask(&b, 1000, T0 + 1), PW_PASS_YES);
+    EXPECT_INT(pw_breaker_next(&b, T0 + 1), INT64_MAX);
+    record.forced = PW_BREAKER_AUTO;
+    pw_breaker_take(&b, &record, T0 + 2);
+    EXPECT_INT(pw_breaker_ask(&b, 0, T0 + 2), PW_PASS_NO);
+}
+
 TEST(breaker, forced_closed_after_forced_open_has_no_ramp)
 {
     pw_breaker b = { 0 };

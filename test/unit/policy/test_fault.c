@@ -1,4 +1,5 @@
 /* The fault handler: every row of its table, the five fields, and the words for people. */
+#include <stdlib.h>
 #include "test.h"
 #include "policy/fault.h"
 
@@ -178,6 +179,43 @@ TEST(fault, the_delays_are_1_2_4_s_up_to_30_and_5_10_20_40_60_s_for_calls)
             EXPECT(shortest_ms * 100 < delays[i].most_ms[n] * 3);
         }
     }
+}
+
+/* The n-th cell of a line of a table, without the blanks around it; 0 is the first. */
+static pw_str cell(const char *line, unsigned n)
+{
+    const char *at = line + 1;
+    for (; n > 0; n--)
+        at = strchr(at, '|') + 1;
+    size_t len = strcspn(at, "|");
+    while (len > 0 && *at == ' ')
+        at++, len--;
+    while (len > 0 && at[len - 1] == ' ')
+        len--;
+    return (pw_str){ at, len };
+}
+
+TEST(fault, the_table_of_the_manual_is_that_of_the_program)
+{
+    size_t len;
+    char *manual = pw_test_read(MANUAL, &len);
+    const char *table = strstr(manual, "| class | startup | activity | external-call | resume |");
+    EXPECT(table != NULL);
+    for (unsigned c = 0; c < PW_ERROR_CLASS_COUNT; c++) {
+        char name[40];
+        (void)snprintf(name, sizeof name, "`%s`", pw_error_class_name((pw_error_class)c));
+        const char *line = strstr(table, name);
+        EXPECT(line != NULL);
+        while (line[-1] != '\n')
+            line--;
+        for (unsigned k = 0; k < PW_FAULT_KIND_COUNT; k++) {
+            pw_fault_rule rule = pw_fault_policy_default.rules[k][c];
+            pw_str said = cell(line, k + 1);
+            if (!pw_str_is(said, rule.at_once ? "at once" : rule.retried ? "retry" : "no"))
+                fail_msg("%s of %s: the manual says '%.*s'", name, pw_fault_kind_name((pw_fault_kind)k), (int)said.len, said.ptr);
+        }
+    }
+    free(manual);
 }
 
 TEST(fault, names_are_what_is_stored)
@@ -446,7 +484,7 @@ TEST(fault, a_row_that_cannot_be_is_refused_with_what_there_is)
     expect_refused("startup:timeout", "incident", "'startup:timeout' must be retry, retry-at-once or error, not 'incident'");
     expect_refused("resume:timeout", "suspend", "'resume:timeout' must be retry, retry-at-once or error, not 'suspend'");
     expect_refused("external-call:unknown-outcome", "retry",
-                   "'external-call:unknown-outcome' is not retried by the table: on-unknown-outcome decides that (resend, ask or fault)");
+                   "'external-call:unknown-outcome' is not retried by the table: OnUnknownOutcome decides that (resend, ask or fault)");
 }
 
 /* ---- words */
@@ -524,8 +562,11 @@ TEST(fault, the_action_of_an_open_circuit_says_where_to_look)
 {
     pw_fault_facts facts = told("external-call:circuit-open");
     EXPECT_CONTAINS(decide(&pw_fault_policy_default, &facts).recommended_action.ptr,
-                    "the circuit breaker of the service is open (status 503: out of order). 1 attempt was made. Check the service: "
+                    "the circuit breaker of the service is open (status 503: out of order). Nothing was sent. Check the service: "
                     "`pawl breakers` shows since when calls to it fail, and how.");
+    facts.attempts = 3;
+    EXPECT_CONTAINS(decide(&pw_fault_policy_default, &facts).recommended_action.ptr,
+                    "out of order). 2 attempts were made before. Check the service: ");
 }
 
 TEST(fault, the_action_of_a_start_and_of_an_answer_says_that_nothing_has_changed)
