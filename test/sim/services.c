@@ -488,6 +488,11 @@ void pw_http_on_breaker(pw_http *http, pw_http_breaker_fn on_breaker)
     http->services.stored = on_breaker != NULL;
 }
 
+void pw_http_wake(pw_http *http)
+{
+    (void)http;
+}
+
 pawl_code pw_http_breaker_told(pw_http *http, const pw_breaker_record *record, bool ours, pawl_error *err)
 {
     bool plain = record->state == PW_BREAKER_CLOSED && record->forced == PW_BREAKER_AUTO;
