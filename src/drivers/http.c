@@ -70,6 +70,7 @@ pw_http_call *pw_http_call_new(void)
     if (!transfer)
         return NULL;
     pw_arena_init(&transfer->call.arena, 0);
+    transfer->call.arena.first = 1000; /* a usual call's; a million may wait */
     transfer->call.driver = transfer;
     return &transfer->call;
 }

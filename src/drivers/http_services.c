@@ -455,8 +455,10 @@ static void send_first(pw_http_table *services, pw_http_lane *service, int64_t n
 
 void pw_http_services_step(pw_http_table *services, bool room, int64_t now_ms, pw_http_step *step)
 {
+    bool back = now_ms < services->last_ms; /* then no timer is right: all are set anew */
+    services->last_ms = now_ms;
     step->kind = PW_STEP_NONE;
-    while (step->kind == PW_STEP_NONE && services->timer_count && services->timers[0]->look_ms <= now_ms) {
+    while (services->timer_count && (back || services->timers[0]->look_ms <= now_ms)) {
         pw_http_lane *service = services->timers[0];
         set_timer(services, service, INT64_MAX);
         enlist(services, &services->ready, service);

@@ -54,6 +54,7 @@ typedef struct pw_http_table {
     size_t bucket_count, count;
     pw_http_lane **timers;     /* a heap by look_ms; room for `count` */
     size_t timer_count, timer_room;
+    int64_t last_ms;         /* of the last step */
     pw_http_list ready;   /* something has changed: to be looked at */
     pw_http_list able;    /* the first call may go, if the driver has room for it: services take turns */
     pw_http_list idle;    /* closed and without calls, the longest first */

@@ -561,3 +561,9 @@ bool pw_http_look(pw_http *http, pw_str instance, uint64_t visit, pw_http_place 
         out->where = PW_HTTP_HELD;
     return true;
 }
+
+pw_str pw_http_service_name(pw_arena *arena, pw_str uri)
+{
+    (void)arena;
+    return uri;
+}
