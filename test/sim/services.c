@@ -315,6 +315,11 @@ void pw_http_on_breaker(pw_http *http, pw_http_breaker_fn on_breaker)
     (void)http, (void)on_breaker;
 }
 
+void pw_http_wake(pw_http *http)
+{
+    (void)http;
+}
+
 pawl_code pw_http_breaker_told(pw_http *http, const pw_breaker_record *record, bool ours, pawl_error *err)
 {
     (void)http, (void)record, (void)ours, (void)err;
