@@ -4,8 +4,10 @@ import json
 import os
 import signal
 
-from harness import case, main, until
+from harness import RETRIED, Room, case, main, until
 from web import serve
+
+Room.settings = RETRIED  # what may be tried again is
 
 ONE = """document: {dsl: 1.0.3, namespace: t, name: one, version: 1.0.0}
 do:
