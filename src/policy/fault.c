@@ -297,12 +297,19 @@ static bool tries_again(const pw_fault_policy *policy, const pw_fault_facts *fac
         settings.delay_ms = 0;
         settings.jitter_ms_from = settings.jitter_ms_to = 0;
     }
-    return pw_retry_next(delay_ms, &settings,
-                         &(pw_retry_history){ .retries = facts->attempts > 0 ? facts->attempts - 1 : 0,
-                                              .first_ms = facts->first_ms,
-                                              .now_ms = facts->now_ms,
-                                              .seed = facts->seed,
-                                              .after_ms = after_ms });
+    if (facts->kind == PW_FAULT_ACTIVITY && after_ms) { /* who does the work is no stranger: it is when he says */
+        settings.backoff = PW_BACKOFF_CONSTANT;
+        settings.delay_ms = facts->retry_after_ms;
+        settings.delay_ms_max = settings.jitter_ms_from = settings.jitter_ms_to = 0;
+        settings.full_jitter = false;
+        after_ms = 0;
+    }
+    const pw_retry_history history = { .retries = facts->attempts > 0 ? facts->attempts - 1 : 0,
+                                       .first_ms = facts->first_ms,
+                                       .now_ms = facts->now_ms,
+                                       .seed = facts->seed,
+                                       .after_ms = after_ms };
+    return pw_retry_next(delay_ms, &settings, &history);
 }
 
 pw_fault_result pw_fault_decide(const pw_fault_policy *policy, const pw_fault_facts *facts, pw_arena *arena)
