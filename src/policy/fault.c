@@ -312,8 +312,7 @@ static bool tries_again(const pw_fault_policy *policy, const pw_fault_facts *fac
         settings.delay_ms_max = 0;
     else if (settings.delay_ms_max == 0 && usual->delay_ms_max > 0 &&
              history.after_ms > usual->delay_ms_max)
-        history.after_ms =
-            usual->delay_ms_max; /* a task's own delays need no cap, a service's do */
+        history.after_ms = usual->delay_ms_max; /* a task needs no cap, a service does */
     return pw_retry_next(delay_ms, &settings, &history);
 }
 
