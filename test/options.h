@@ -1,9 +1,20 @@
 /* options.h - how tests open a pawl. Their services are on this machine, so loopback is allowed; and what fails is not tried
- * again, so that a test sees its first error. A test about attempts says how many: test_retries(). */
+ * again, so that a test sees its first error; only an attempt that is lost with its process is. A test about attempts says
+ * how many: test_retries(). */
 #ifndef PW_TEST_OPTIONS_H
 #define PW_TEST_OPTIONS_H
 
 #include <pawl/pawl.h>
+
+/* Nothing but what was lost is tried again. */
+#define TEST_ONCE                                                                                  \
+    "{\"activity:connection\":\"incident\",\"activity:timeout\":\"incident\","                     \
+    "\"activity:throttled\":\"incident\",\"activity:server-error\":\"incident\","                  \
+    "\"activity:client-error\":\"incident\",\"activity:malformed-answer\":\"incident\","           \
+    "\"activity:store-unavailable\":\"incident\",\"activity:other\":\"incident\","                 \
+    "\"external-call:connection\":\"incident\",\"external-call:timeout\":\"incident\","            \
+    "\"external-call:throttled\":\"incident\",\"external-call:server-error\":\"incident\","        \
+    "\"external-call:store-unavailable\":\"incident\",\"external-call:other\":\"incident\"}"
 
 /* So many retries, 1 ms apart at most. The caller keeps it until the open. */
 static inline pawl_resilience test_retries(uint32_t retries)
@@ -18,7 +29,8 @@ static inline pawl_resilience test_retries(uint32_t retries)
 static inline pawl_options test_options(void)
 {
     static _Thread_local pawl_resilience once; /* for as long as whoever opens is there */
-    once = test_retries(0);
+    once = test_retries(3);
+    once.faults = TEST_ONCE;
     pawl_options options = pawl_options_default();
     options.resilience = &once;
     options.egress_allow = "loopback";

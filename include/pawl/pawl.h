@@ -672,8 +672,8 @@ typedef struct pawl_jobs_options { /* zero means default; new fields go at the e
     uint32_t limit;         /* 0: 100; at most 1000 */
 } pawl_jobs_options;
 
-/* What waits for workers here: {"functions":[{"function","ready":N,"leased":N,"delayed":N,"polls":N,"maxConcurrent","rate"}],
- * "jobs":[{"function","instance","namespace","task","attempt","priority","state":"ready|leased|delayed|unsure","worker",
+/* What waits for workers here, and what they are at; not what waits for its next attempt, which pawl_show tells: {"functions":[{"function","ready":N,"leased":N,"polls":N,"maxConcurrent","rate"}],
+ * "jobs":[{"function","instance","namespace","task","attempt","priority","state":"ready|leased|unsure","worker",
  * "leaseUntil","since","progress"}],"next"}. */
 PAWL_API PAWL_CHECK pawl_code pawl_jobs(pawl *p, const pawl_jobs_options *options, char **out, pawl_error *err);
 

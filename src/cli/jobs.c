@@ -12,8 +12,7 @@ static pw_str number(pw_arena *arena, pw_value row, const char *member)
 
 static void print_functions(cli_app *cli, pw_value list)
 {
-    static const char *const heads[] = { "FUNCTION", "READY",   "LEASED", "DELAYED",
-                                         "POLLS",    "AT MOST", "RATE" };
+    static const char *const heads[] = { "FUNCTION", "READY", "LEASED", "POLLS", "AT MOST", "RATE" };
     pw_arena *arena = &cli->arena;
     table *t = table_new(arena, heads, PW_LENGTH(heads));
     for (uint32_t i = 0; i < list.count && t->rows < TABLE_ROWS; i++, t->rows++) {
@@ -22,10 +21,9 @@ static void print_functions(cli_app *cli, pw_value list)
         table_put(t, 0, cli_safe(arena, pw_get_text(f, "function")));
         table_put(t, 1, number(arena, f, "ready"));
         table_put(t, 2, number(arena, f, "leased"));
-        table_put(t, 3, number(arena, f, "delayed"));
-        table_put(t, 4, number(arena, f, "polls"));
-        table_put(t, 5, number(arena, f, "maxConcurrent"));
-        table_put(t, 6,
+        table_put(t, 3, number(arena, f, "polls"));
+        table_put(t, 4, number(arena, f, "maxConcurrent"));
+        table_put(t, 5,
                   pw_is(rate, PW_NUMBER) ? pw_json_text(arena, rate, PW_JSON_COMPACT)
                                          : PW_LIT("-"));
     }
@@ -106,9 +104,9 @@ const cli_command command_jobs = {
     .options = options, .option_count = PW_LENGTH(options),
     .summary = "list jobs that wait for workers, and those that workers are at",
     .text =
-        "For each function: jobs that are ready, that a worker has, that wait for another attempt; polls that wait\n"
-        "for one; limits. For each job its state: ready, leased, delayed, or unsure, after the owner was started\n"
-        "again. They are in the owner's memory: without one, this command owns the store for a moment.",
+        "For each function: jobs that are ready, that a worker has; polls that wait for one; limits. For each job its\n"
+        "state: ready, leased, or unsure, after the owner was started again. A job that waits for its next attempt is\n"
+        "none yet: `pawl show` says when it is due. They are in the owner's memory: without one, this command owns the store for a moment.",
     .examples = "pawl jobs --function charge --db sqlite:shop.db",
     .exits = "0 done; 2 usage; 3 store or system trouble",
 };

@@ -209,20 +209,19 @@ static void print_incident(cli_app *cli, pw_value instance, void (*line)(pw_str 
     pw_str id = pw_get_text(incident, "id"), task = cli_safe(arena, pw_get_text(incident, "task"));
     if (id.len == 0)
         return;
-    line(pw_arena_printf(arena, "a person, because of incident " PW_FMT ": " PW_FMT "%s" PW_FMT,
-                         PW_ARG(cli_safe(arena, id)), PW_ARG(cli_safe(arena, pw_get_text(incident, "class"))),
-                         task.len ? " at " : "", PW_ARG(task)));
+    line(pw_arena_printf(arena, "incident " PW_FMT "%s" PW_FMT ": " PW_FMT, PW_ARG(cli_safe(arena, id)),
+                         task.len ? " at " : "", PW_ARG(task), PW_ARG(cli_safe(arena, pw_get_text(incident, "class")))));
     line(pw_arena_printf(arena, "    " PW_FMT, PW_ARG(cli_safe(arena, pw_get_text(incident, "recommendedAction")))));
-    line(pw_arena_printf(arena, "    look at it with: pawl incident " PW_FMT PW_FMT, PW_ARG(cli_quoted(arena, id)),
-                         PW_ARG(cli_store_words(cli))));
 }
 
 void print_waits(cli_app *cli, pw_value instance, void (*line)(pw_str text))
 {
     pw_value waits = pw_get_lit(instance, "waits");
     uint32_t count = pw_is(waits, PW_ARRAY) ? waits.count : 0;
+    bool known = pw_is(pw_get_lit(instance, "incident"), PW_OBJECT); /* and says more than the wait for it */
     for (uint32_t i = 0; i < count; i++)
-        print_wait(cli, instance, pw_item(waits, i), line);
+        if (!known || !pw_str_is(pw_get_text(pw_item(waits, i), "kind"), "incident"))
+            print_wait(cli, instance, pw_item(waits, i), line);
     print_incident(cli, instance, line);
 }
 
@@ -339,7 +338,8 @@ int cli_finish(cli_app *cli, pw_value instance)
             out_json(output, PW_JSON_PRETTY);
     }
     pw_value error = pw_get_lit(instance, "error");
-    if (pw_str_is(status, "faulted") && pw_is(error, PW_OBJECT))
+    bool asked = cli->command == &command_fail; /* then it is no news */
+    if (pw_str_is(status, "faulted") && pw_is(error, PW_OBJECT) && !asked)
         cli_error_object(error);
     return cli_exit_of_status(status);
 }

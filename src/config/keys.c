@@ -39,7 +39,7 @@ static bool is_name(pw_str name)
     for (size_t i = 0; i < name.len; i++)
         if ((unsigned char)name.ptr[i] < ' ' || name.ptr[i] == 0x7f)
             return false;
-    return name.len > 0 && name.len <= NAME_MAX_BYTES && pw_utf8_valid(name);
+    return name.len <= NAME_MAX_BYTES && pw_utf8_valid(name);
 }
 
 /* A name may have colons in it. */

@@ -96,6 +96,9 @@ typedef struct pw_http_service { /* what is known of one; text in the caller's a
 /* Any thread. All that have a call now or had one lately, by name. */
 PAWL_CHECK pawl_code pw_http_services(pw_http *http, pw_http_service **out, size_t *count, pw_arena *arena, pawl_error *err);
 
+/* The service of a URI, if its task gives no other name: "scheme://host:port" in lower case; empty: it has none. */
+pw_str pw_http_service_name(pw_arena *arena, pw_str uri);
+
 /* Where the call of (instance, visit) is now; false: it is not here. Any thread. */
 typedef struct pw_http_place {
     enum { PW_HTTP_QUEUED, PW_HTTP_HELD, PW_HTTP_SENT } where; /* HELD: by the breaker, or the rate */

@@ -100,6 +100,16 @@ bool pw_http_target_of(pw_http_target *out, pw_arena *arena, const char *uri, bo
     return !arena->failed;
 }
 
+pw_str pw_http_service_name(pw_arena *arena, pw_str uri)
+{
+    pw_http_target target = { 0 };
+    bool http;
+    pw_str copy = pw_arena_str(arena, uri);
+    if (!copy.ptr || memchr(copy.ptr, '\0', copy.len) || !pw_http_target_of(&target, arena, copy.ptr, &http))
+        return (pw_str){ 0 };
+    return target.key;
+}
+
 static bool refuse(pw_http_transfer *transfer, pw_str why)
 {
     pw_http_transfer_fail(transfer, why.ptr ? PW_CLASS_ARGUMENT : PW_CLASS_OTHER, why);

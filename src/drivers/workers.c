@@ -1,7 +1,7 @@
 /* workers.c - the board: see workers.h.
  *
  *                 put                       a poll has room
- *     UNSURE, DELAYED --time--> READY ---------------------------> TAKEN: its owner is asked
+ *       UNSURE, LATER --time--> READY ---------------------------> TAKEN: its owner is asked
  *     PARKED --unpark------------'^<-- refused, or its poll has gone -'   | given
  *                                 ^<-- nobody heard of it ------------ LEASED
  *             removed <--done-- ENDING: its owner is told <-- lease or deadline over -'
@@ -118,8 +118,6 @@ void pw_board_put(pw_board *b, pw_ticket *t, pw_put how, uint64_t delay_ms)
         pw_board_make_parked(b, t);
     else if (how == PW_PUT_UNSURE)
         pw_board_make_later(b, t, TICKET_UNSURE, after_ms(now, delay_ms));
-    else if (delay_ms)
-        pw_board_make_later(b, t, TICKET_DELAYED, after_ms(now, delay_ms));
     else
         pw_board_make_ready(b, t, poll != NULL);
     bool renewed = poll && t->state == TICKET_READY;
@@ -211,7 +209,7 @@ static void put_back(pw_board *b, pw_ticket *t, bool later)
 {
     pw_poll *poll = pw_board_untake(t);
     if (later)
-        pw_board_make_later(b, t, TICKET_DELAYED, after_ms(now_of(b), LATER_MS));
+        pw_board_make_later(b, t, TICKET_LATER, after_ms(now_of(b), LATER_MS));
     else
         pw_board_make_ready(b, t, true);
     if (poll)
@@ -518,7 +516,7 @@ pawl_code pw_board_limit(pw_board *b, pw_str name, uint32_t at_once, double per_
 static void ticket_due(pw_board *b, pw_ticket *t, uint64_t now_ns)
 {
     switch ((ticket_state)t->state) {
-    case TICKET_DELAYED:
+    case TICKET_LATER:
     case TICKET_UNSURE:
         pw_board_make_ready(b, t, false);
         pw_board_serve(b, t->level->lane->function);

@@ -81,7 +81,7 @@ typedef enum pw_put {
 pw_ticket *pw_ticket_new(pw_board *board, const pw_ticket_about *about);
 void pw_ticket_free(pw_board *board, pw_ticket *ticket); /* one that was not put; NULL is fine */
 /* It takes the place of an attempt of the same visit, and its poll, if that was renewed. */
-void pw_board_put(pw_board *board, pw_ticket *ticket, pw_put how, uint64_t delay_ms);
+void pw_board_put(pw_board *board, pw_ticket *ticket, pw_put how, uint64_t delay_ms); /* of UNSURE */
 /* Nobody wants it any more. attempt 0: any. */
 void pw_board_take_off(pw_board *board, pw_str instance, uint32_t table, uint64_t visit,
                        uint32_t attempt);
@@ -188,7 +188,7 @@ PAWL_CHECK pawl_code pw_board_limit(pw_board *board, pw_str function, uint32_t a
 
 typedef struct pw_function_row {
     pw_str name; /* in the arena */
-    uint64_t ready, leased, delayed, unsure, parked, polls;
+    uint64_t ready, leased, unsure, parked, polls;
     uint32_t at_once;
     double per_second;
 } pw_function_row;
@@ -201,7 +201,7 @@ typedef struct pw_ticket_row {
     uint64_t visit;
     uint32_t attempt;
     int32_t priority;
-    const char *state; /* "ready", "leased", "delayed", "unsure", "parked" */
+    const char *state; /* "ready", "leased", "unsure", "parked" */
     int64_t since_ms;
     bool leased;
     uint64_t left_ms; /* leased: of the lease */

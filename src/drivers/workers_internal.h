@@ -11,7 +11,7 @@ enum { FIRST_BUCKETS = 16, FUNCTION_BUCKETS = 256, NAME_BUCKETS = 256 };
 typedef enum ticket_state {
     TICKET_NEW,     /* not put */
     TICKET_READY,   /* in its level */
-    TICKET_DELAYED, /* until its timer; then ready */
+    TICKET_LATER,   /* its owner could not give it: ready again at its timer */
     TICKET_UNSURE,  /* the same */
     TICKET_PARKED,
     TICKET_TAKEN,  /* a poll wants it: the owner is asked */

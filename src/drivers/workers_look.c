@@ -13,9 +13,8 @@ static void copy_function(pw_function_row *out, const pw_board *b, const functio
     const limit *l = f->limited ? &f->limit : &b->common;
     *out = (pw_function_row){
         .name = pw_arena_str(arena, f->name->text),
-        .ready = f->counts[TICKET_READY],
+        .ready = f->counts[TICKET_READY] + f->counts[TICKET_LATER],
         .leased = f->counts[TICKET_TAKEN] + f->counts[TICKET_LEASED] + f->counts[TICKET_ENDING],
-        .delayed = f->counts[TICKET_DELAYED],
         .unsure = f->counts[TICKET_UNSURE],
         .parked = f->counts[TICKET_PARKED],
         .polls = f->polls,
@@ -89,9 +88,8 @@ static const char *state_name(const pw_ticket *t)
 {
     switch ((ticket_state)t->state) {
     case TICKET_READY:
+    case TICKET_LATER:
         return t->unsure ? "unsure" : "ready";
-    case TICKET_DELAYED:
-        return "delayed";
     case TICKET_UNSURE:
         return "unsure";
     case TICKET_PARKED:

@@ -204,8 +204,10 @@ static verdict judge(const pw_breakers *b, const pw_breaker_record *have, uint64
     const bool news = have->epoch > told;
     if (have->forced != PW_BREAKER_AUTO)
         return news ? TELL : DROP; /* a person has decided */
-    if (have->state == PW_BREAKER_CLOSED && want->state != PW_BREAKER_OPEN && have->epoch > 0)
-        return news ? TELL : DROP;
+    if (have->state == PW_BREAKER_CLOSED && have->epoch > 0 && news && want->state != PW_BREAKER_OPEN)
+        return TELL;
+    if (have->state == PW_BREAKER_CLOSED && want->state == PW_BREAKER_CLOSED)
+        return DROP;
     if (have->state == PW_BREAKER_OPEN && want->state == PW_BREAKER_OPEN && have->open_until_ms >= want->open_until_ms)
         return news ? TELL : DROP;
     if (want->state == PW_BREAKER_HALF_OPEN && is_probed(b, have))

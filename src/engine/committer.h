@@ -33,7 +33,6 @@ struct pw_commit {
     pw_ticket *ticket;
     uint64_t job_visit;      /* the attempt that a worker has answered; 0: none */
     uint32_t job_attempt;
-    uint64_t retry_after_ms; /* ... which has said when the next one may begin; 0: it has not */
     pw_http_call *calls; /* prepared: nothing can fail after the commit */
     pw_job *jobs, **last_job;
     pw_ticket *tickets, **last_ticket;

@@ -536,7 +536,6 @@ static void decide(pw_shard *shard, pw_live *live, const cause *c)
     if (c->command && c->kind == PW_EVENT_ACTIVITY_RESULT) {
         commit->job_visit = c->command->event.visit;
         commit->job_attempt = c->command->event.attempt;
-        commit->retry_after_ms = c->command->retry_after_ms;
     }
     pawl_error err = { .code = PAWL_OK };
     if (c->command && c->command->refused) {

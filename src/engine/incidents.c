@@ -85,29 +85,6 @@ static pawl_code add_incident(pw_object_builder *object, const pw_incident_row *
 
 /* ------------------------------------------------------------------ calls */
 
-/* As the HTTP driver names them. */
-static pw_str service_of_endpoint(pw_str endpoint, pw_arena *arena)
-{
-    const char *colon = endpoint.len ? memchr(endpoint.ptr, ':', endpoint.len) : NULL;
-    size_t scheme = colon ? (size_t)(colon - endpoint.ptr) : 0, at = scheme + 3, begin = at, end;
-    if (!colon || endpoint.len < at || memcmp(colon, "://", 3) != 0)
-        return (pw_str){ 0 };
-    while (at < endpoint.len && !memchr("/?#", endpoint.ptr[at], 3))
-        if (endpoint.ptr[at++] == '@')
-            begin = at;
-    end = at;
-    bool port = false;
-    for (size_t i = end; i > begin && endpoint.ptr[i - 1] != ']' && !port; i--)
-        port = endpoint.ptr[i - 1] == ':';
-    const char *standard = scheme == 5 ? ":443" : ":80";
-    pw_str text = pw_arena_printf(arena, "%.*s://%.*s%s", (int)scheme, endpoint.ptr, (int)(end - begin),
-                                  endpoint.ptr + begin, port ? "" : standard);
-    char *copy = text.ptr ? pw_arena_alloc(arena, text.len + 1) : NULL;
-    for (size_t i = 0; copy && i <= text.len; i++)
-        copy[i] = (char)(text.ptr[i] >= 'A' && text.ptr[i] <= 'Z' ? text.ptr[i] + ('a' - 'A') : text.ptr[i]);
-    return (pw_str){ copy, copy ? text.len : 0 };
-}
-
 static const pw_task *task_at(const pw_program *program, pw_str pointer)
 {
     for (uint32_t i = 0; program && i < program->task_count; i++)
@@ -116,11 +93,12 @@ static const pw_task *task_at(const pw_program *program, pw_str pointer)
     return NULL;
 }
 
-pw_str pw_call_service(const pw_program *program, pw_str task, pw_str endpoint, pw_arena *arena)
+/* The name that the task gives, else scheme, host and port of the endpoint. Empty: none. */
+static pw_str service_of(const pw_program *program, pw_str task, pw_str endpoint, pw_arena *arena)
 {
     const pw_task *its = task_at(program, task);
     const pw_resilience *resilience = its ? its->resilience : NULL;
-    return resilience && resilience->service.len ? resilience->service : service_of_endpoint(endpoint, arena);
+    return resilience && resilience->service.len ? resilience->service : pw_http_service_name(arena, endpoint);
 }
 
 typedef struct calls {
@@ -152,7 +130,7 @@ static pawl_code describe_call(const calls *c, const pw_call_row *row, pw_value 
     pw_object_builder object = { .arena = c->arena };
     pw_http_place place;
     pw_str state = pw_str_of(pw_call_state_name(row->state));
-    pw_str service = pw_call_service(c->program, intent->task, intent->endpoint, c->arena);
+    pw_str service = service_of(c->program, intent->task, intent->endpoint, c->arena);
     if (row->state == PW_CALL_PENDING && c->p->http &&
         pw_http_look(c->p->http, c->instance, intent->visit, &place, c->arena)) {
         service = place.service;

@@ -23,6 +23,4 @@ PAWL_CHECK pawl_code pw_incident_change(pawl *p, const pw_command *command, cons
 /* For pawl_show: the open one, as {"id","task","type","class","recommendedAction"}; PW_NONE: there is none. */
 PAWL_CHECK pawl_code pw_incident_open(pawl *p, pw_str instance, pw_value *out, pw_arena *arena, pawl_error *err);
 
-/* A call's service: the name that the task gives, else scheme, host and port of the endpoint. Empty: none. */
-pw_str pw_call_service(const pw_program *program, pw_str task, pw_str endpoint, pw_arena *arena);
 #endif

@@ -3,7 +3,9 @@
  *     commit --> ticket put --> a poll wants it --> the shard reads the state --> given, leased
  *                                 '-- unsure: "attempt lost" is committed, the next one is given
  *     lease over --> "attempt lost" is committed --> the next attempt is put
- *     deadline over --> a failure (408) is committed
+ *     deadline over, or the worker says so --> a failure is committed
+ *
+ * An attempt that waits for its time is not here: the state has it, and puts it when it is due.
  *
  * The committed state says that an attempt is wanted; the board only knows where it is just now. So
  * a ticket that should not be there is found out when it is asked for, and one that should be there
@@ -12,8 +14,6 @@
  * got before. */
 #include "engine/engine.h"
 #include "base/json.h"
-
-enum { BACKOFF_FIRST_MS = 1000, BACKOFF_MAX_MS = 30000 };
 
 struct pw_jobs {
     pawl *engine;
@@ -162,19 +162,6 @@ pw_ticket *pw_jobs_ticket(pw_shard *shard, const pw_live *live, const pw_work *w
     return pw_ticket_new(board_of(shard), &about);
 }
 
-/* After 1, 2, 4 ... 30 s, unless the worker has said when. */
-static uint64_t delay_of(const pw_commit *commit, const pw_ticket *ticket)
-{
-    if (!commit->job_visit || ticket->visit != commit->job_visit)
-        return 0;
-    uint64_t delay = BACKOFF_FIRST_MS;
-    for (uint32_t i = 1; i < commit->job_attempt && delay < BACKOFF_MAX_MS; i++)
-        delay *= 2;
-    if (commit->retry_after_ms)
-        return commit->retry_after_ms;
-    return delay < BACKOFF_MAX_MS ? delay : BACKOFF_MAX_MS;
-}
-
 void pw_jobs_act(pw_shard *shard, pw_live *live)
 {
     pw_commit *commit = &live->commit;
@@ -183,8 +170,7 @@ void pw_jobs_act(pw_shard *shard, pw_live *live)
         commit->tickets = ticket->next;
         bool parked = pw_live_asleep(live);
         live->wants_function = true;
-        pw_board_put(board_of(shard), ticket, parked ? PW_PUT_PARKED : PW_PUT_FRESH,
-                     delay_of(commit, ticket));
+        pw_board_put(board_of(shard), ticket, parked ? PW_PUT_PARKED : PW_PUT_FRESH, 0);
     }
     if (commit->job_visit)
         pw_board_take_off(board_of(shard), pw_live_id(live), live->slot->partition,

@@ -68,7 +68,6 @@ struct pw_command {
     bool refused;                  /* an inbox row that is no command: `error` says why */
     uint64_t if_token;             /* not 0: refused if the instance has another */
     uint64_t lease_ms;             /* CLAIM: how long; 0: until it is released */
-    uint64_t retry_after_ms;       /* ACTIVITY_RESULT, retryable: not before; 0: after a while that grows */
     pw_str correlation;            /* of its step; empty: the instance's */
     pw_str once;                   /* idempotency key, as it was given; empty: none */
     pawl_code code;

@@ -365,7 +365,6 @@ static pw_value describe_function(const pw_function_row *row, pw_arena *arena)
         { PW_LIT("function"), pw_string_ref(row->name) },
         { PW_LIT("ready"), pw_int((int64_t)row->ready) },
         { PW_LIT("leased"), pw_int((int64_t)row->leased) },
-        { PW_LIT("delayed"), pw_int((int64_t)row->delayed) },
         { PW_LIT("unsure"), pw_int((int64_t)row->unsure) },
         { PW_LIT("parked"), pw_int((int64_t)row->parked) },
         { PW_LIT("polls"), pw_int((int64_t)row->polls) },

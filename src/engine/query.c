@@ -82,7 +82,7 @@ typedef struct waits {
     pawl *p;
     pw_str id;
     pw_arena *arena;
-    const pw_program *program;
+    const pw_state *state;
     pw_bookmark_row *bookmarks;
     size_t bookmark_count;
     pw_call_row *calls;
@@ -125,6 +125,15 @@ static void add_bookmark(const waits *w, pw_value *wait, int64_t visit)
     }
 }
 
+/* As the call of a function around it may name it, too. */
+static pw_str service_of(const waits *w, const pw_call_row *row)
+{
+    pw_resilience resilience;
+    if (pw_state_resilience(&resilience, w->state, row->intent.visit) && resilience.service.len)
+        return resilience.service;
+    return pw_http_service_name(w->arena, row->intent.endpoint);
+}
+
 /* Where a call is: only its owner knows. */
 static void add_place(const waits *w, pw_value *wait, int64_t visit)
 {
@@ -152,7 +161,7 @@ static void add_call(const waits *w, pw_value *wait, int64_t visit)
         set(w, wait, "endpoint", text_or_none(row->intent.endpoint));
         set(w, wait, "attempt", pw_int(row->intent.attempt));
         set(w, wait, "since", pw_string_ref(pw_moment_text(w->arena, row->created_ms)));
-        set(w, wait, "service", text_or_none(pw_call_service(w->program, row->intent.task, row->intent.endpoint, w->arena)));
+        set(w, wait, "service", text_or_none(service_of(w, row)));
         break;
     }
     add_place(w, wait, visit);
@@ -230,7 +239,7 @@ static pawl_code add_state(pawl *p, pw_object_builder *object, const pw_instance
             *err = error;
         return code;
     }
-    w.program = *program;
+    w.state = state;
     pw_object_add(object, PW_LIT("input"), pw_state_input(state));
     pw_value all = pw_state_waits(state, *program, object->arena);
     for (size_t i = 0; i < all.count; i++)

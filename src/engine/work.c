@@ -177,7 +177,6 @@ static pawl_code read_failure(pw_command *command, const pawl_job_failure *given
     command->event.error = pw_object_of(arena, members, PW_LENGTH(members));
     command->event.retry = f.retryable ? PW_RETRY_YES : PW_RETRY_NO;
     command->event.retry_after_ms = f.retry_after_ms;
-    command->retry_after_ms = f.retry_after_ms;
     return arena->failed ? pw_no_memory(err) : PAWL_OK;
 }
 

@@ -83,7 +83,7 @@ def _(room):
     assert len(jobs) == 1, jobs
     assert call(here(room), {**poll, "waitMs": 0})["ok"] == {"jobs": []}
     found = call(here(room), {"command": "jobs"})["ok"]["functions"]
-    assert found == [{"function": "paint", "ready": 1, "leased": 1, "delayed": 0, "unsure": 0, "parked": 0, "polls": 0,
+    assert found == [{"function": "paint", "ready": 1, "leased": 1, "unsure": 0, "parked": 0, "polls": 0,
                       "maxConcurrent": 1, "rate": 1000.5}], found
     assert call(here(room), {"command": "job-limit", "rate": -1})["error"]["code"] == "invalid"
 

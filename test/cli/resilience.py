@@ -82,7 +82,7 @@ def _(room):
         web = serve(room, settings={**BREAKER, "WorkflowResilience:CircuitBreaker:BreakDuration": "01:00:00"})
         until(lambda: breakers(web).get(dead.name, {}).get("waiting") == 30, "those who wait, after a kill")
         assert breakers(web)[dead.name]["state"] == "open" and len(dead.requests) == 3
-        told = room.pawl("breaker", dead.name, "auto", "--reason", "mended", "--db", "pawl.db", "--json").exits(0).json()
+        told = room.pawl("breaker", "auto", dead.name, "--reason", "mended", "--db", "pawl.db", "--json").exits(0).json()
         assert told["state"] == "closed" and told["reason"] == "mended", told
         assert [ends(web, one)["status"] for one in stuck] == ["completed"] * 30
         assert len(dead.requests) == 33
@@ -113,7 +113,7 @@ def _(room):
         ids = [web.start("t/a")["id"] for _ in range(40)]
         service.wait(40)
         ended = [ends(web, one) for one in ids]
-        assert {(one["status"], one["error"]["status"]) for one in ended} == {("faulted", 408)}, ended[0]
+        assert {(one["status"], one["error"]["status"]) for one in ended} == {("faulted", 504)}, ended[0]
         until(lambda: sockets(web.process.pid) <= before, "the end of sockets")
         assert breakers(web)[service.name]["active"] == 0
 

@@ -175,7 +175,7 @@ def _(room):
         kill(process)
         process = room.start("run", file, "--db", "pawl.db", "--id", "one")  # whose delays are short
         one, = rows(room, "SELECT id FROM instance")[0]
-        until(lambda: os.path.exists(room.path + "/pawl.db.sock") or process.poll() is not None, "the owner")
+        until(lambda: os.path.exists(room.path + "/pawl.db-sock") or process.poll() is not None, "the owner")
         shown = room.pawl("show", one, "--json", "--db", "pawl.db").exits(0).json()
         assert shown["status"] == "waiting" and len(outside.requests) == 1, shown
         room.pawl("retry", one, "--reason", "it is mended", "--db", "pawl.db").exits(0)

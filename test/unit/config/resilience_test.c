@@ -228,12 +228,12 @@ TEST(resilience, a_reload_names_rows_that_wait_for_a_restart_and_keeps_the_old_o
     pawl_config *config = of("WorkflowResilience: {Faults: {Table: {activity: {timeout: incident, attempt-lost: suspend}}}}\n"
                              "Jobs: {Functions: {a: {Rate: 1}}}\n");
     pawl_config *fresh = of("WorkflowResilience: {Retry: {MaxRetryAttempts: 9}, Faults: {Table: {activity: {timeout: retry, other: incident}}}}\n"
-                            "Jobs: {Functions: {b: {Rate: 2}}}\n");
+                            "Jobs: {Functions: {aa: {Rate: 2}}}\n");
     pawl_error err;
     char *text = NULL;
     EXPECT_OK(pawl_config_reload(config, fresh, NULL, &text, &err), err);
     EXPECT_TEXT(text, "{\"changed\":[{\"key\":\"Jobs:Functions:a:Rate\",\"from\":1,\"to\":null},"
-                      "{\"key\":\"Jobs:Functions:b:Rate\",\"from\":null,\"to\":2}],"
+                      "{\"key\":\"Jobs:Functions:aa:Rate\",\"from\":null,\"to\":2}],"
                       "\"restart\":[{\"key\":\"WorkflowResilience:Retry:MaxRetryAttempts\",\"from\":3,\"to\":9},"
                       "{\"key\":\"WorkflowResilience:Faults:Table:activity:attempt-lost\",\"from\":\"suspend\",\"to\":null},"
                       "{\"key\":\"WorkflowResilience:Faults:Table:activity:timeout\",\"from\":\"incident\",\"to\":\"retry\"},"
@@ -245,7 +245,9 @@ TEST(resilience, a_reload_names_rows_that_wait_for_a_restart_and_keeps_the_old_o
     EXPECT_INT(options.resilience->retries, 3);
     EXPECT_OK(pawl_config_json(config, &text, &err), err);
     EXPECT_CONTAINS(text, "\"key\":\"WorkflowResilience:Faults:Table:activity:timeout\",\"value\":\"incident\",\"type\":\"choice\"");
+    EXPECT_CONTAINS(text, "\"key\":\"WorkflowResilience:Faults:Table:activity:attempt-lost\",\"value\":\"suspend\",");
     EXPECT(strstr(text, "activity:other") == NULL && strstr(text, "Jobs:Functions:a:Rate") == NULL);
+    EXPECT(strstr(text, "Faults:Table:activity:timeout") < strstr(text, "Jobs:Functions:aa:Rate")); /* by section */
     pawl_free(text);
     pawl_config_free(fresh);
     pawl_config_free(config);

@@ -410,6 +410,30 @@ TEST(breakers, a_wish_that_the_store_does_not_take_stays_until_it_does)
     end(&s);
 }
 
+TEST(breakers, a_break_that_was_over_before_it_could_be_stored_ends_with_a_probe_too)
+{
+    scene s;
+    begin(&s, 1);
+    node *a = &s.nodes[0];
+    wish(a, PW_BREAKER_OPEN, 1060000);
+    work(a);
+    wish(a, PW_BREAKER_HALF_OPEN, -1);
+    work(a);
+    wish(a, PW_BREAKER_CLOSED, -1);
+    work(a);
+    EXPECT_ROW(&s, PW_BREAKER_CLOSED, 3);
+    pw_memory_fail_commit(a->store, 1, false);
+    wish(a, PW_BREAKER_OPEN, 1130000);
+    work(a);
+    EXPECT_INT(a->failures, 1);
+    wish(a, PW_BREAKER_HALF_OPEN, -1); /* in the place of the other */
+    EXPECT_OK(pw_store_reopen(a->store, &s.err), s.err);
+    work(a);
+    EXPECT_TOLD(a, 1, PW_BREAKER_HALF_OPEN, true);
+    EXPECT_ROW(&s, PW_BREAKER_HALF_OPEN, 4);
+    end(&s);
+}
+
 TEST(breakers, a_probe_that_was_stored_without_anybody_hearing_of_it_is_still_ours)
 {
     scene s;

@@ -168,7 +168,7 @@ TEST(two_phase_external_calls, timed_out_when_no_answer_came)
     char *id = start(&t.f, "pay", NULL);
     idle(&t, id);
     EXPECT_TEXT(ask_file(&t, "SELECT json_array(state, attempt, attempts) FROM external_call"), "[\"timed-out\",1,1]");
-    EXPECT_SHOW(&t, id, "[.status, .error.status]", "[\"faulted\",408]");
+    EXPECT_SHOW(&t, id, "[.status, .error.status]", "[\"faulted\",504]");
     EXPECT_TEXT(faults(&t, id), "external-call-fault timeout 1 incident open");
     pawl_free(id);
     trouble_done(&t);

@@ -280,7 +280,7 @@ TEST(jobs, a_heartbeat_keeps_the_lease_and_shows_how_far_it_is)
     const pawl_jobs_options options = { .struct_size = sizeof options, .function = "pack" };
     EXPECT_OK(pawl_jobs(f.p, &options, &list, &f.err), f.err);
     EXPECT_ASK(list, ".functions",
-               "[{\"function\":\"pack\",\"ready\":0,\"leased\":1,\"delayed\":0,\"unsure\":0,"
+               "[{\"function\":\"pack\",\"ready\":0,\"leased\":1,\"unsure\":0,"
                "\"parked\":0,\"polls\":0}]");
     EXPECT_ASK(list,
                "[.jobs[] | [.function, .namespace, .task, .attempt, .priority, .state, .worker, "
