@@ -254,6 +254,11 @@ TEST(services, a_service_is_known_by_scheme_host_and_port_or_by_its_name)
     pw_http_start(f->http, new_call(3, "GET", upper)); /* the same */
     fence(f);
     EXPECT_INT(place_of(f, 3).where, PW_HTTP_HELD);
+    char lower[64]; /* a name in capitals is the same, too */
+    (void)snprintf(lower, sizeof lower, "http://localhost:%d", service_port(f->service));
+    (void)snprintf(upper, sizeof upper, "http://LOCALHOST:%d/fails", service_port(f->service));
+    (void)send_one(f, new_call(5, "GET", upper));
+    EXPECT_INT(named(f, pw_str_of(lower)).failed, 1);
     pw_http_call *call = to(f, "GET", "/fails"); /* under a name it is another */
     call->service = PW_LIT("shop");
     EXPECT_INT(send_one(f, call)->status, 500);
@@ -682,6 +687,7 @@ TEST(services, a_wish_for_the_probe_that_nobody_answers_is_wished_again)
     start(f, 1);
     move_clock(f, 60000);
     fence(f);
+    EXPECT_INT(send_one(f, hasty(f, 2))->class_, PW_CLASS_OPEN);
     move_clock(f, 9999);
     fence(f);
     EXPECT_INT(wishes(), 2);
@@ -737,6 +743,7 @@ TEST(services, what_is_forced_closed_sends_although_all_fails)
     wait_done(f, 3);
     for (int i = 0; i < 10; i++)
         EXPECT_INT(send_one(f, to(f, "GET", "/fails"))->status, 500);
+    EXPECT_INT(send_one(f, hasty(f, 2))->status, 404); /* nobody has to wait */
     EXPECT_INT(wishes(), 1);
     told_forced(f, 3, PW_BREAKER_AUTO);
     (void)send_one(f, to(f, "GET", "/fails"));
