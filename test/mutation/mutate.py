@@ -39,7 +39,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 
 # The tests that could notice, the quickest first; a name ends a stage when what follows is built only
 # if it is needed. The crash tests come last, and only for what could lose a commit.
-UNIT = ['unit/policy', 'unit/core-step', 'unit/core-catch', 'unit/core-fork', 'unit/core-branches',
+UNIT = ['unit/policy', 'unit/core-step', 'unit/core-attempt', 'unit/core-incident', 'unit/core-catch', 'unit/core-fork', 'unit/core-branches',
         'unit/core-child', 'unit/core-data', 'unit/core-listen', 'unit/core-match', 'unit/core-restart', 'unit/core-rule',
         'unit/core-payload', 'unit/core-people', 'unit/core-resume', 'unit/core-lifecycle', 'unit/core-loose', 'unit/lang-good', 'unit/lang-examples',
         'store/parts']
