@@ -171,6 +171,16 @@ TEST(services, a_thousand_that_waited_are_sent_in_order_after_the_close)
     close_all(f);
 }
 
+TEST(services, the_driver_wakes_by_itself_when_the_time_is_over)
+{
+    fixture *f = open_with((pw_http_options){ .breaker = { 2, 2, 30000, 50 } }); /* by the system's clock */
+    trip(f);
+    start(f, 1);
+    wait_done(f, 3);
+    EXPECT_INT(service_requests(f->service), 3);
+    close_all(f);
+}
+
 TEST(services, only_what_the_service_is_to_blame_for_opens_its_breaker)
 {
     static const int innocent[] = { 200, 302, 400, 401, 403, 404, 409, 422 };
@@ -790,6 +800,16 @@ static size_t count_services(fixture *f)
     EXPECT_OK(pw_http_services(f->http, &list, &count, &arena, &err), err);
     pw_arena_done(&arena);
     return count;
+}
+
+TEST(services, a_closed_breaker_of_a_service_that_nobody_calls_is_not_remembered)
+{
+    fixture *f = open_heard((pw_http_options){ 0 });
+    told_closed(f, 1);
+    EXPECT_INT(count_services(f), 0);
+    told_forced(f, 2, PW_BREAKER_FORCED_CLOSED);
+    EXPECT_INT(count_services(f), 1);
+    close_all(f);
 }
 
 TEST(services, those_that_nobody_calls_are_forgotten_unless_they_are_open_or_forced)
