@@ -134,6 +134,25 @@ class Client:
         """Lets a suspended one go on."""
         return self.command("continue", id=id, reason=reason, **how)
 
+    # ---- what goes wrong
+
+    def incidents(self, **filters: Any) -> Iterator[dict]:
+        """What waits for a person because it failed, newest first; instance, name, type, class, task; all: also what is over."""
+        yield from self._pages("incidents", "incidents", filters)
+
+    def incident(self, id: str) -> dict:
+        """One of them, by its id or its instance's: the error, what was tried, what to do next."""
+        return self.command("incident", id=id)
+
+    def retry(self, id: str, reason: str | None = None, **how: Any) -> dict:
+        """Tries again what has failed; the id is an incident's or an instance's."""
+        how.setdefault("idempotency_key", uuid.uuid4().hex)
+        return self.command("retry", id=id, reason=reason, **how)
+
+    def fail(self, id: str, reason: str | None = None, **how: Any) -> dict:
+        """Gives an incident up: its instance stays faulted for good."""
+        return self.command("fail", id=id, reason=reason, **how)
+
     # ---- people and messages
 
     def tasks(self, **filters: Any) -> Iterator[dict]:
@@ -165,7 +184,7 @@ class Client:
 
     # ---- any command
 
-    ONCE = {"comment", "delete", "poll", "token-create"}  # what must not be sent twice, unless it has a key
+    ONCE = {"comment", "delete", "poll", "retry", "token-create"}  # what must not be sent twice, unless it has a key
 
     def command(self, name: str, /, *, idempotency_key: str | None = None, if_token: int | None = None,
                 correlation_id: str | None = None, **members: Any) -> Any:

@@ -64,7 +64,7 @@ void pw_arena_done(pw_arena *arena)
         chunk_free(chunk);
     }
     chunk_free(arena->spare);
-    *arena = (pw_arena){ .limit = arena->limit };
+    *arena = (pw_arena){ .limit = arena->limit, .first = arena->first };
 }
 
 /* Keeps the larger of the chunk and the spare one, frees the other. */
@@ -139,7 +139,7 @@ static bool add_chunk(pw_arena *arena, size_t size)
     if (chunk && chunk->size >= size) {
         arena->spare = NULL;
     } else {
-        size_t wanted = arena->chunks ? arena->chunks->size * 2 : FIRST_CHUNK;
+        size_t wanted = arena->chunks ? arena->chunks->size * 2 : arena->first ? arena->first : FIRST_CHUNK;
         wanted = wanted > LARGEST_CHUNK ? LARGEST_CHUNK : wanted;
         wanted = wanted < size ? size : wanted;
         if (wanted > SIZE_MAX - sizeof *chunk)

@@ -22,6 +22,7 @@ typedef struct pw_arena {
     pw_arena_chunk *spare;   /* empty, for the next that is needed */
     size_t used;             /* bytes handed out since init or reset, padding included */
     size_t limit;            /* most bytes that may be handed out; 0: no limit */
+    size_t first;            /* bytes of the first chunk, for who has very many small arenas; 0: 4096 */
     bool failed;             /* sticky: out of memory or over the limit */
     bool over_limit;         /* ... it was the limit */
     jmp_buf *guard;

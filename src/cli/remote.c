@@ -7,8 +7,8 @@
  * What is asked again, and what not: a command that never left, or was turned away (429, 503), has
  * had no effect. One that left and was not answered may have had one, so only what may be done
  * twice is asked again: what reads, what says for itself that a repetition has no effect, and what
- * has an idempotency key, which a start without a business key and a comment are given here for
- * that. */
+ * has an idempotency key, which a start without a business key, a comment and a retry are given here
+ * for that. */
 #include <curl/curl.h>
 #include <errno.h>
 #include <stdio.h>
@@ -256,8 +256,8 @@ static pw_str new_key(cli_app *cli)
 static pawl_code prepare(cli_remote *remote, pw_value request, sending *s, pawl_error *err)
 {
     static const char *const never[] = { "actor", "groups", "restricted" };
-    static const char *const once[] = { "token-create", "delete", "poll", "start", "comment" };
-    static const char *const keyed[] = { "start", "comment" };
+    static const char *const once[] = { "token-create", "delete", "poll", "start", "comment", "retry" };
+    static const char *const keyed[] = { "start", "comment", "retry" };
     static const char *const filters[] = { "list", "count" }; /* theirs is no header */
     cli_app *cli = remote->cli;
     pw_str command = pw_get_text(request, "command"), key = PW_LIT("");

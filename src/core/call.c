@@ -188,33 +188,6 @@ static pw_call_outcome *push_outcome(pw_step *step, const pw_frame *frame, pw_ca
     return outcome;
 }
 
-/* Why there is no answer. */
-static pw_error_class class_of(const pw_call_result *result)
-{
-    switch (result->class_) {
-    case PW_CLASS_TIMEOUT:
-    case PW_CLASS_MALFORMED:
-    case PW_CLASS_FORBIDDEN:
-    case PW_CLASS_OPEN:
-        return result->class_;
-    case PW_CLASS_ARGUMENT:
-    case PW_CLASS_STATE:
-    case PW_CLASS_DENIED:
-    case PW_CLASS_UNSUPPORTED:
-    case PW_CLASS_CONNECTION:
-    case PW_CLASS_THROTTLED:
-    case PW_CLASS_SERVER:
-    case PW_CLASS_CLIENT:
-    case PW_CLASS_UNKNOWN:
-    case PW_CLASS_STORE:
-    case PW_CLASS_LOST:
-    case PW_CLASS_BUSINESS:
-    case PW_CLASS_OTHER:
-        break;
-    }
-    return result->timed_out ? PW_CLASS_TIMEOUT : PW_CLASS_CONNECTION;
-}
-
 /* Nobody knows whether the request had its effect, and it is not to be sent again by itself. */
 static void outcome_is_unknown(pw_step *step, pw_frame *frame, const char *why)
 {
@@ -231,7 +204,9 @@ void pw_call_http_result(pw_step *step, pw_frame *frame, const pw_call_result *r
 {
     pw_value output = { 0 };
     bool good = pw_http_read(step, frame, result, &output);
-    pw_error_class class_ = result->answered ? pw_error_class_of_answer(result->status) : class_of(result);
+    pw_error_class class_ = result->answered    ? pw_error_class_of_answer(result->status)
+                            : result->timed_out ? PW_CLASS_TIMEOUT
+                                                : result->class_;
     bool unknown = !result->answered && !result->unsent &&
                    (class_ == PW_CLASS_TIMEOUT || class_ == PW_CLASS_CONNECTION) &&
                    pw_call_on_unknown(frame, step->settings) != PW_ON_UNKNOWN_RESEND;

@@ -542,6 +542,8 @@ static const unanswered *unanswered_of(const pw_call_result *result)
         { PW_CLASS_MALFORMED, 502, "the answer is malformed" },
         { PW_CLASS_FORBIDDEN, 403, "calls to this address are not allowed here" },
         { PW_CLASS_OPEN, 503, "the circuit breaker of the service is open" },
+        { PW_CLASS_ARGUMENT, 400, "the request cannot be made" },
+        { PW_CLASS_OTHER, 500, "the call could not be made" },
         { PW_CLASS_CONNECTION, 500, "the service could not be reached" },
     };
     size_t i = 0;

@@ -36,7 +36,7 @@ struct pw_http {
 
     pthread_mutex_t lock; /* guards the next seven */
     pw_visit_set visits;
-    pw_services services;
+    pw_http_table services;
     pw_http_transfer *inbox_first, *inbox_last;
     pw_http_transfer *cancelled; /* linked by cancel_next */
     bool woken;                  /* the thread has not looked since */
@@ -70,6 +70,7 @@ pw_http_call *pw_http_call_new(void)
     if (!transfer)
         return NULL;
     pw_arena_init(&transfer->call.arena, 0);
+    transfer->call.arena.first = 1000; /* a usual call's; a million may wait */
     transfer->call.driver = transfer;
     return &transfer->call;
 }
@@ -123,7 +124,7 @@ static pw_str service_name(const pw_http_transfer *transfer)
     return transfer->call.service.len ? transfer->call.service : transfer->target.key;
 }
 
-static void tell(pw_http *http, pw_service_step *step)
+static void tell(pw_http *http, pw_http_step *step)
 {
     step->want.reason = pw_str_of(step->reason);
     if (http->on_breaker)
@@ -141,15 +142,15 @@ static void unlist_cancel(pw_http *http, const pw_http_transfer *transfer)
 /* The only place that calls back. */
 static void finish(pw_http *http, pw_http_transfer *transfer)
 {
-    pw_service_step step = { .kind = PW_STEP_NONE };
+    pw_http_step step = { .kind = PW_STEP_NONE };
     int64_t now_ms = now_of(http);
     detach(http, transfer);
     pw_http_transfer_clear(transfer);
     (void)pthread_mutex_lock(&http->lock);
     if (transfer->sent)
-        pw_services_ended(&http->services, transfer, verdict_of(&transfer->call), now_ms, &step);
+        pw_http_services_ended(&http->services, transfer, verdict_of(&transfer->call), now_ms, &step);
     else if (transfer->service)
-        pw_services_leave(&http->services, transfer, now_ms);
+        pw_http_services_leave(&http->services, transfer, now_ms);
     pw_visit_remove(&http->visits, &transfer->entry);
     if (transfer->cancel_listed) /* a cancel came while it ended by itself */
         unlist_cancel(http, transfer);
@@ -234,13 +235,13 @@ static void refuse_call(pw_http *http, pw_http_transfer *transfer, int64_t until
 /* Sends what may be sent, and whatever else the services want. */
 static void admit(pw_http *http)
 {
-    pw_service_step step;
+    pw_http_step step;
     for (;;) {
         int64_t now_ms = now_of(http);
         (void)pthread_mutex_lock(&http->lock);
-        pw_services_step(&http->services, http->active < http->in_flight, now_ms, &step);
+        pw_http_services_step(&http->services, http->active < http->in_flight, now_ms, &step);
         if (step.kind == PW_STEP_NONE)
-            pw_services_forget(&http->services, now_ms);
+            pw_http_services_forget(&http->services, now_ms);
         (void)pthread_mutex_unlock(&http->lock);
         switch (step.kind) {
         case PW_STEP_NONE:
@@ -299,9 +300,9 @@ static void accept_call(pw_http *http, pw_http_transfer *transfer)
         return;
     }
     (void)pthread_mutex_lock(&http->lock);
-    pw_service *service = pw_services_get(&http->services, service_name(transfer));
+    pw_http_lane *service = pw_http_services_get(&http->services, service_name(transfer));
     if (service)
-        pw_services_join(&http->services, service, transfer);
+        pw_http_services_join(&http->services, service, transfer);
     (void)pthread_mutex_unlock(&http->lock);
     if (!service)
         finish_failed(http, transfer, PW_CLASS_OTHER, PW_LIT("out of memory"));
@@ -343,7 +344,7 @@ static bool take_messages(pw_http *http)
 static void sleep_until_something_happens(pw_http *http)
 {
     (void)pthread_mutex_lock(&http->lock);
-    int64_t next_ms = pw_services_next(&http->services);
+    int64_t next_ms = pw_http_services_next(&http->services);
     (void)pthread_mutex_unlock(&http->lock);
     int64_t left_ms = next_ms == INT64_MAX ? POLL_MS : next_ms - now_of(http);
     if (left_ms <= 0)
@@ -493,7 +494,7 @@ static void release(pw_http *http)
     (void)pthread_mutex_destroy(&http->lock);
     pw_free(http->idle);
     pw_visit_done(&http->visits);
-    pw_services_close(&http->services);
+    pw_http_services_close(&http->services);
     pw_egress_close(&http->egress);
     pw_free(http);
 }
@@ -522,7 +523,7 @@ pawl_code pw_http_new(pw_http **out, const pw_http_options *options, pw_http_don
     (void)pthread_mutex_init(&http->lock, NULL);
     pawl_code code = pw_egress_open(&http->egress, options, err);
     if (code == PAWL_OK)
-        code = pw_services_open(&http->services, options, err);
+        code = pw_http_services_open(&http->services, options, err);
     http->idle = pw_zalloc(http->in_flight * sizeof *http->idle);
     http->common = (pw_http_common){
         .timeout_ms = options->timeout_ms ? options->timeout_ms : 60000,
@@ -578,11 +579,11 @@ pawl_code pw_http_breaker_told(pw_http *http, const pw_breaker_record *record, b
     bool plain = record->state == PW_BREAKER_CLOSED && record->forced == PW_BREAKER_AUTO;
     int64_t now_ms = now_of(http);
     (void)pthread_mutex_lock(&http->lock);
-    pw_service *service = pw_services_find(&http->services, record->service);
+    pw_http_lane *service = pw_http_services_find(&http->services, record->service);
     if (!service && !plain)
-        service = pw_services_get(&http->services, record->service);
+        service = pw_http_services_get(&http->services, record->service);
     if (service)
-        pw_services_told(&http->services, service, record, ours, now_ms);
+        pw_http_services_told(&http->services, service, record, ours, now_ms);
     bool sleeps = service && !http->woken;
     http->woken = http->woken || service;
     (void)pthread_mutex_unlock(&http->lock);
@@ -595,7 +596,7 @@ static int by_name(const void *a, const void *b)
     return pw_str_cmp(((const pw_http_service *)a)->service, ((const pw_http_service *)b)->service);
 }
 
-static void describe_service(const pw_http *http, pw_http_service *out, const pw_service *service, int64_t now_ms, pw_arena *arena)
+static void describe_service(const pw_http *http, pw_http_service *out, const pw_http_lane *service, int64_t now_ms, pw_arena *arena)
 {
     *out = (pw_http_service){
         .service = pw_arena_str(arena, service->name),
@@ -617,11 +618,11 @@ pawl_code pw_http_services(pw_http *http, pw_http_service **out, size_t *count, 
     int64_t now_ms = now_of(http);
     jmp_buf *guard = pw_arena_guard(arena, NULL); /* no jump with the lock held */
     (void)pthread_mutex_lock(&http->lock);
-    const pw_services *services = &http->services;
+    const pw_http_table *services = &http->services;
     size_t n = 0;
     pw_http_service *list = PW_NEW_ARRAY(arena, pw_http_service, services->count + 1);
     for (size_t i = 0; list && i < services->bucket_count; i++)
-        for (const pw_service *at = services->buckets[i]; at; at = at->same)
+        for (const pw_http_lane *at = services->buckets[i]; at; at = at->same)
             describe_service(http, &list[n++], at, now_ms, arena);
     (void)pthread_mutex_unlock(&http->lock);
     (void)pw_arena_guard(arena, guard);
@@ -636,7 +637,7 @@ pawl_code pw_http_services(pw_http *http, pw_http_service **out, size_t *count, 
 /* Under the lock. */
 static void place_of(const pw_http_transfer *transfer, pw_http_place *out, int64_t now_ms, pw_arena *arena)
 {
-    const pw_service *service = transfer->service;
+    const pw_http_lane *service = transfer->service;
     *out = (pw_http_place){ .where = PW_HTTP_QUEUED, .until_ms = -1 };
     if (!service) { /* the driver has not looked at it */
         bool http;

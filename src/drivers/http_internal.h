@@ -19,7 +19,7 @@ typedef enum pw_http_stop {
     PW_HTTP_STOP_MEMORY,
 } pw_http_stop;
 
-typedef struct pw_service pw_service; /* http_services.h */
+typedef struct pw_http_lane pw_http_lane; /* http_services.h */
 
 /* Where a request goes. Text is in the call's arena. */
 typedef struct pw_http_target {
@@ -39,7 +39,7 @@ typedef struct pw_http_transfer {
     struct pw_http_transfer *inbox_next;
     struct pw_http_transfer *cancel_next;
     bool cancel_wanted, cancel_listed;
-    pw_service *service; /* NULL: not queued and not sent */
+    pw_http_lane *service; /* NULL: not queued and not sent */
     struct pw_http_transfer *before, *behind; /* in its service's queue */
     struct pw_http_transfer *hasty_before, *hasty_behind; /* among those that do not wait for a breaker */
     bool sent, probe;

@@ -20,9 +20,9 @@
 
 /* ------------------------------------------------------------------ lists */
 
-static void unlist(pw_services *services, pw_service *service)
+static void unlist(pw_http_table *services, pw_http_lane *service)
 {
-    pw_service_list *list = service->list;
+    pw_http_list *list = service->list;
     if (!list)
         return;
     if (service->before)
@@ -39,7 +39,7 @@ static void unlist(pw_services *services, pw_service *service)
         services->idle_count--;
 }
 
-static void enlist(pw_services *services, pw_service_list *list, pw_service *service)
+static void enlist(pw_http_table *services, pw_http_list *list, pw_http_lane *service)
 {
     unlist(services, service);
     service->list = list;
@@ -56,15 +56,15 @@ static void enlist(pw_services *services, pw_service_list *list, pw_service *ser
 
 /* ------------------------------------------------------------------ timers: a heap, the earliest first */
 
-static void place_timer(pw_services *services, size_t at, pw_service *service)
+static void place_timer(pw_http_table *services, size_t at, pw_http_lane *service)
 {
     services->timers[at - 1] = service;
     service->timer = at;
 }
 
-static void sift(pw_services *services, size_t at)
+static void sift(pw_http_table *services, size_t at)
 {
-    pw_service *service = services->timers[at - 1];
+    pw_http_lane *service = services->timers[at - 1];
     for (; at > 1 && service->look_ms < services->timers[at / 2 - 1]->look_ms; at /= 2)
         place_timer(services, at, services->timers[at / 2 - 1]);
     for (size_t child; (child = at * 2) <= services->timer_count; at = child) {
@@ -78,7 +78,7 @@ static void sift(pw_services *services, size_t at)
 }
 
 /* INT64_MAX: no timer. */
-static void set_timer(pw_services *services, pw_service *service, int64_t look_ms)
+static void set_timer(pw_http_table *services, pw_http_lane *service, int64_t look_ms)
 {
     service->look_ms = look_ms;
     if (look_ms != INT64_MAX) {
@@ -89,7 +89,7 @@ static void set_timer(pw_services *services, pw_service *service, int64_t look_m
         sift(services, service->timer);
     } else if (service->timer) {
         size_t at = service->timer;
-        pw_service *last = services->timers[--services->timer_count];
+        pw_http_lane *last = services->timers[--services->timer_count];
         service->timer = 0;
         if (last != service) {
             place_timer(services, at, last);
@@ -98,16 +98,16 @@ static void set_timer(pw_services *services, pw_service *service, int64_t look_m
     }
 }
 
-int64_t pw_services_next(const pw_services *services)
+int64_t pw_http_services_next(const pw_http_table *services)
 {
     return services->timer_count ? services->timers[0]->look_ms : INT64_MAX;
 }
 
 /* ------------------------------------------------------------------ the table */
 
-pawl_code pw_services_open(pw_services *services, const pw_http_options *options, pawl_error *err)
+pawl_code pw_http_services_open(pw_http_table *services, const pw_http_options *options, pawl_error *err)
 {
-    *services = (pw_services){ .at_once = options->per_host ? options->per_host : 64,
+    *services = (pw_http_table){ .at_once = options->per_host ? options->per_host : 64,
                                .per_second = options->per_second,
                                .breaker = options->breaker };
     const pw_breaker_settings *b = &options->breaker;
@@ -118,43 +118,43 @@ pawl_code pw_services_open(pw_services *services, const pw_http_options *options
     return services->buckets ? PAWL_OK : pw_no_memory(err);
 }
 
-void pw_services_close(pw_services *services)
+void pw_http_services_close(pw_http_table *services)
 {
     for (size_t i = 0; i < services->bucket_count && services->buckets; i++)
-        for (pw_service *at = services->buckets[i], *same; at; at = same) {
+        for (pw_http_lane *at = services->buckets[i], *same; at; at = same) {
             same = at->same;
             PW_ASSERT(at->waiting == 0 && at->active == 0);
             pw_free(at);
         }
     pw_free(services->buckets);
     pw_free(services->timers);
-    *services = (pw_services){ 0 };
+    *services = (pw_http_table){ 0 };
 }
 
-static pw_service **bucket_of(pw_service **buckets, size_t count, pw_str name)
+static pw_http_lane **bucket_of(pw_http_lane **buckets, size_t count, pw_str name)
 {
     return &buckets[pw_hash64(0, name.ptr, name.len) % count];
 }
 
-pw_service *pw_services_find(const pw_services *services, pw_str name)
+pw_http_lane *pw_http_services_find(const pw_http_table *services, pw_str name)
 {
-    pw_service *at = *bucket_of(services->buckets, services->bucket_count, name);
+    pw_http_lane *at = *bucket_of(services->buckets, services->bucket_count, name);
     while (at && !pw_str_eq(at->name, name))
         at = at->same;
     return at;
 }
 
 /* Without memory for it the chains get longer, and nothing else. */
-static void grow_buckets(pw_services *services)
+static void grow_buckets(pw_http_table *services)
 {
     size_t count = services->bucket_count * 2;
-    pw_service **buckets = pw_zalloc(count * sizeof *buckets);
+    pw_http_lane **buckets = pw_zalloc(count * sizeof *buckets);
     if (!buckets)
         return;
     for (size_t i = 0; i < services->bucket_count; i++)
-        for (pw_service *at = services->buckets[i], *same; at; at = same) {
+        for (pw_http_lane *at = services->buckets[i], *same; at; at = same) {
             same = at->same;
-            pw_service **bucket = bucket_of(buckets, count, at->name);
+            pw_http_lane **bucket = bucket_of(buckets, count, at->name);
             at->same = *bucket;
             *bucket = at;
         }
@@ -164,12 +164,12 @@ static void grow_buckets(pw_services *services)
 }
 
 /* So that a timer can always be set. */
-static bool grow_timers(pw_services *services)
+static bool grow_timers(pw_http_table *services)
 {
     if (services->count < services->timer_room)
         return true;
     size_t room = services->timer_room ? services->timer_room * 2 : 64;
-    pw_service **timers = pw_realloc(services->timers, room * sizeof *timers);
+    pw_http_lane **timers = pw_realloc(services->timers, room * sizeof *timers);
     if (!timers)
         return false;
     services->timers = timers;
@@ -177,9 +177,9 @@ static bool grow_timers(pw_services *services)
     return true;
 }
 
-pw_service *pw_services_get(pw_services *services, pw_str name)
+pw_http_lane *pw_http_services_get(pw_http_table *services, pw_str name)
 {
-    pw_service *service = pw_services_find(services, name);
+    pw_http_lane *service = pw_http_services_find(services, name);
     if (service)
         return service;
     if (!grow_timers(services) || !(service = pw_zalloc(sizeof *service + name.len)))
@@ -191,16 +191,16 @@ pw_service *pw_services_get(pw_services *services, pw_str name)
         memcpy(text, name.ptr, name.len);
     service->name = (pw_str){ text, name.len };
     service->look_ms = INT64_MAX;
-    pw_service **bucket = bucket_of(services->buckets, services->bucket_count, name);
+    pw_http_lane **bucket = bucket_of(services->buckets, services->bucket_count, name);
     service->same = *bucket;
     *bucket = service;
     services->count++;
     return service;
 }
 
-static void forget(pw_services *services, pw_service *service)
+static void forget(pw_http_table *services, pw_http_lane *service)
 {
-    pw_service **at = bucket_of(services->buckets, services->bucket_count, service->name);
+    pw_http_lane **at = bucket_of(services->buckets, services->bucket_count, service->name);
     while (*at != service)
         at = &(*at)->same;
     *at = service->same;
@@ -210,16 +210,16 @@ static void forget(pw_services *services, pw_service *service)
     pw_free(service);
 }
 
-void pw_services_forget(pw_services *services, int64_t now_ms)
+void pw_http_services_forget(pw_http_table *services, int64_t now_ms)
 {
-    pw_service *oldest;
+    pw_http_lane *oldest;
     while ((oldest = services->idle.first) != NULL &&
-           (services->idle_count > PW_SERVICE_KEEP_MOST || now_ms - oldest->idle_ms >= PW_SERVICE_KEEP_MS))
+           (services->idle_count > PW_HTTP_SERVICE_KEEP_MOST || now_ms - oldest->idle_ms >= PW_HTTP_SERVICE_KEEP_MS))
         forget(services, oldest);
 }
 
 /* Where it belongs after its calls or its breaker have changed. */
-static void settle(pw_services *services, pw_service *service, int64_t now_ms)
+static void settle(pw_http_table *services, pw_http_lane *service, int64_t now_ms)
 {
     if (service->waiting) {
         enlist(services, &services->ready, service);
@@ -238,7 +238,7 @@ static void settle(pw_services *services, pw_service *service, int64_t now_ms)
 
 /* ------------------------------------------------------------------ the queue */
 
-void pw_services_join(pw_services *services, pw_service *service, pw_http_transfer *transfer)
+void pw_http_services_join(pw_http_table *services, pw_http_lane *service, pw_http_transfer *transfer)
 {
     transfer->service = service;
     transfer->before = service->last;
@@ -263,7 +263,7 @@ void pw_services_join(pw_services *services, pw_service *service, pw_http_transf
         enlist(services, &services->ready, service);
 }
 
-static void take_out(pw_service *service, pw_http_transfer *transfer)
+static void take_out(pw_http_lane *service, pw_http_transfer *transfer)
 {
     if (transfer->before)
         transfer->before->behind = transfer->behind;
@@ -288,9 +288,9 @@ static void take_out(pw_service *service, pw_http_transfer *transfer)
     transfer->hasty_before = transfer->hasty_behind = NULL;
 }
 
-void pw_services_leave(pw_services *services, pw_http_transfer *transfer, int64_t now_ms)
+void pw_http_services_leave(pw_http_table *services, pw_http_transfer *transfer, int64_t now_ms)
 {
-    pw_service *service = transfer->service;
+    pw_http_lane *service = transfer->service;
     bool first = service->first == transfer;
     take_out(service, transfer);
     transfer->service = NULL;
@@ -301,20 +301,20 @@ void pw_services_leave(pw_services *services, pw_http_transfer *transfer, int64_
 /* ------------------------------------------------------------------ who may go */
 
 /* Its breaker is not closed, or is forced open: nothing goes, and not for a moment only. */
-static bool shut(const pw_service *service)
+static bool shut(const pw_http_lane *service)
 {
     if (service->breaker.forced != PW_BREAKER_AUTO)
         return service->breaker.forced == PW_BREAKER_FORCED_OPEN;
     return service->breaker.state != PW_BREAKER_CLOSED;
 }
 
-static bool probe_is_ours(const pw_service *service, int64_t now_ms)
+static bool probe_is_ours(const pw_http_lane *service, int64_t now_ms)
 {
     return service->ours && !service->breaker.probing && service->breaker.forced == PW_BREAKER_AUTO &&
            service->breaker.state == PW_BREAKER_HALF_OPEN && now_ms < service->ours_until_ms;
 }
 
-static pw_pass ask_breaker(const pw_services *services, const pw_service *service, int64_t now_ms, bool *to_ask)
+static pw_pass ask_breaker(const pw_http_table *services, const pw_http_lane *service, int64_t now_ms, bool *to_ask)
 {
     *to_ask = false;
     if (probe_is_ours(service, now_ms))
@@ -322,11 +322,11 @@ static pw_pass ask_breaker(const pw_services *services, const pw_service *servic
     pw_pass pass = pw_breaker_ask(&service->breaker, service->active, now_ms);
     if (pass != PW_PASS_PROBE || !services->stored)
         return pass;
-    *to_ask = !service->asked || now_ms - service->asked_ms >= PW_SERVICE_ASK_AGAIN_MS;
+    *to_ask = !service->asked || now_ms - service->asked_ms >= PW_HTTP_SERVICE_ASK_AGAIN_MS;
     return PW_PASS_NO;
 }
 
-static void hold(pw_services *services, pw_service *service, pw_hold why, int64_t look_ms)
+static void hold(pw_http_table *services, pw_http_lane *service, pw_hold why, int64_t look_ms)
 {
     service->hold = why;
     unlist(services, service);
@@ -334,13 +334,13 @@ static void hold(pw_services *services, pw_service *service, pw_hold why, int64_
 }
 
 /* One that does not wait for a breaker, but not the one that may become the probe. */
-static pw_http_transfer *to_refuse(const pw_service *service, bool spare_first)
+static pw_http_transfer *to_refuse(const pw_http_lane *service, bool spare_first)
 {
     pw_http_transfer *at = service->hasty_first;
     return spare_first && at && at == service->first ? at->hasty_behind : at;
 }
 
-static void wish(pw_service_step *step, const pw_service *service, pw_breaker_state state, int64_t now_ms)
+static void wish(pw_http_step *step, const pw_http_lane *service, pw_breaker_state state, int64_t now_ms)
 {
     step->kind = PW_STEP_WISH;
     step->want = (pw_breaker_record){
@@ -354,7 +354,7 @@ static void wish(pw_service_step *step, const pw_service *service, pw_breaker_st
     };
 }
 
-static void want_probe(pw_service_step *step, pw_service *service, int64_t now_ms)
+static void want_probe(pw_http_step *step, pw_http_lane *service, int64_t now_ms)
 {
     service->asked = true;
     service->asked_ms = now_ms;
@@ -363,7 +363,7 @@ static void want_probe(pw_service_step *step, pw_service *service, int64_t now_m
     (void)snprintf(step->reason, sizeof step->reason, "its time is over: one call is sent as a probe");
 }
 
-static void refuse(pw_services *services, pw_service *service, pw_http_transfer *transfer, int64_t now_ms, pw_service_step *step)
+static void refuse(pw_http_table *services, pw_http_lane *service, pw_http_transfer *transfer, int64_t now_ms, pw_http_step *step)
 {
     step->kind = PW_STEP_REFUSE;
     step->transfer = transfer;
@@ -375,17 +375,17 @@ static void refuse(pw_services *services, pw_service *service, pw_http_transfer 
     settle(services, service, now_ms);
 }
 
-static uint32_t at_once_of(const pw_services *services, const pw_http_transfer *transfer)
+static uint32_t at_once_of(const pw_http_table *services, const pw_http_transfer *transfer)
 {
     return transfer->call.at_once ? transfer->call.at_once : services->at_once;
 }
 
-static double per_second_of(const pw_services *services, const pw_http_transfer *transfer)
+static double per_second_of(const pw_http_table *services, const pw_http_transfer *transfer)
 {
     return transfer->call.per_second > 0 ? transfer->call.per_second : services->per_second;
 }
 
-static pw_breaker_settings breaker_of(const pw_services *services, const pw_http_transfer *transfer)
+static pw_breaker_settings breaker_of(const pw_http_table *services, const pw_http_transfer *transfer)
 {
     pw_breaker_settings out = transfer->call.breaker;
     out.failures = out.failures ? out.failures : services->breaker.failures;
@@ -396,7 +396,7 @@ static pw_breaker_settings breaker_of(const pw_services *services, const pw_http
 }
 
 /* Everything but the rate and the room of the driver. */
-static void look(pw_services *services, pw_service *service, int64_t now_ms, pw_service_step *step)
+static void look(pw_http_table *services, pw_http_lane *service, int64_t now_ms, pw_http_step *step)
 {
     bool to_ask;
     pw_pass pass = ask_breaker(services, service, now_ms, &to_ask);
@@ -413,7 +413,7 @@ static void look(pw_services *services, pw_service *service, int64_t now_ms, pw_
     if (pass == PW_PASS_NO) {
         int64_t next = pw_breaker_next(&service->breaker, now_ms);
         if (next <= now_ms) /* it was asked for the probe */
-            next = service->asked_ms + PW_SERVICE_ASK_AGAIN_MS;
+            next = service->asked_ms + PW_HTTP_SERVICE_ASK_AGAIN_MS;
         hold(services, service, PW_HOLD_BREAKER, next);
     } else if (service->active >= at_once_of(services, service->first)) {
         hold(services, service, PW_HOLD_PLACES, INT64_MAX);
@@ -425,7 +425,7 @@ static void look(pw_services *services, pw_service *service, int64_t now_ms, pw_
 }
 
 /* The first of an able service. What has made it able still holds: any change makes it ready. But time goes on. */
-static void send_first(pw_services *services, pw_service *service, int64_t now_ms, pw_service_step *step)
+static void send_first(pw_http_table *services, pw_http_lane *service, int64_t now_ms, pw_http_step *step)
 {
     pw_http_transfer *transfer = service->first;
     bool to_ask;
@@ -453,11 +453,13 @@ static void send_first(pw_services *services, pw_service *service, int64_t now_m
     step->transfer = transfer;
 }
 
-void pw_services_step(pw_services *services, bool room, int64_t now_ms, pw_service_step *step)
+void pw_http_services_step(pw_http_table *services, bool room, int64_t now_ms, pw_http_step *step)
 {
+    bool back = now_ms < services->last_ms; /* then no timer is right: all are set anew */
+    services->last_ms = now_ms;
     step->kind = PW_STEP_NONE;
-    while (step->kind == PW_STEP_NONE && services->timer_count && services->timers[0]->look_ms <= now_ms) {
-        pw_service *service = services->timers[0];
+    while (services->timer_count && (back || services->timers[0]->look_ms <= now_ms)) {
+        pw_http_lane *service = services->timers[0];
         set_timer(services, service, INT64_MAX);
         enlist(services, &services->ready, service);
     }
@@ -472,7 +474,7 @@ void pw_services_step(pw_services *services, bool room, int64_t now_ms, pw_servi
 
 /* ------------------------------------------------------------------ what has happened */
 
-static void remember_error(pw_service *service, const pw_call_result *result)
+static void remember_error(pw_http_lane *service, const pw_call_result *result)
 {
     if (result->answered)
         (void)snprintf(service->last_error, sizeof service->last_error, "answered with status %d", (int)result->status);
@@ -482,7 +484,7 @@ static void remember_error(pw_service *service, const pw_call_result *result)
     service->last_error[len] = '\0'; /* cut within a character */
 }
 
-static void tell(pw_service_step *step, const pw_service *service, const pw_breaker_settings *settings, bool probe, int64_t now_ms)
+static void tell(pw_http_step *step, const pw_http_lane *service, const pw_breaker_settings *settings, bool probe, int64_t now_ms)
 {
     wish(step, service, service->breaker.state, now_ms);
     if (service->breaker.state == PW_BREAKER_CLOSED)
@@ -494,10 +496,10 @@ static void tell(pw_service_step *step, const pw_service *service, const pw_brea
                        settings->failures, settings->throughput, (unsigned long long)settings->window_ms, service->last_error);
 }
 
-void pw_services_ended(pw_services *services, pw_http_transfer *transfer, pw_call_verdict verdict, int64_t now_ms,
-                       pw_service_step *step)
+void pw_http_services_ended(pw_http_table *services, pw_http_transfer *transfer, pw_call_verdict verdict, int64_t now_ms,
+                       pw_http_step *step)
 {
-    pw_service *service = transfer->service;
+    pw_http_lane *service = transfer->service;
     bool probe = transfer->probe;
     step->kind = PW_STEP_NONE;
     PW_ASSERT(transfer->sent && service->active > 0);
@@ -519,7 +521,7 @@ void pw_services_ended(pw_services *services, pw_http_transfer *transfer, pw_cal
     settle(services, service, now_ms);
 }
 
-void pw_services_told(pw_services *services, pw_service *service, const pw_breaker_record *record, bool ours, int64_t now_ms)
+void pw_http_services_told(pw_http_table *services, pw_http_lane *service, const pw_breaker_record *record, bool ours, int64_t now_ms)
 {
     /* What we know already may be older than what has happened here since; but it is an answer if we have asked. */
     if (record->epoch && (record->epoch < service->epoch || (record->epoch == service->epoch && !service->asked)))

@@ -1,19 +1,19 @@
 /* http_services.h - the services that are called: whose calls wait, which may go now, and when to look again.
  *
- * Plain data under the driver's lock; nothing here calls out or waits. The driver's thread asks pw_services_step() what is to be
+ * Plain data under the driver's lock; nothing here calls out or waits. The driver's thread asks pw_http_services_step() what is to be
  * done until there is nothing, and does it without the lock. */
 #ifndef PW_HTTP_SERVICES_H
 #define PW_HTTP_SERVICES_H
 
 #include "drivers/http_internal.h"
 
-#define PW_SERVICE_ASK_AGAIN_MS 10000 /* a wish for a probe that is not answered is wished again */
-#define PW_SERVICE_KEEP_MS 600000 /* so long a closed service that nobody calls is remembered ... */
-#define PW_SERVICE_KEEP_MOST 4096u /* ... if there are not more of them */
+#define PW_HTTP_SERVICE_ASK_AGAIN_MS 10000 /* a wish for a probe that is not answered is wished again */
+#define PW_HTTP_SERVICE_KEEP_MS 600000 /* so long a closed service that nobody calls is remembered ... */
+#define PW_HTTP_SERVICE_KEEP_MOST 4096u /* ... if there are not more of them */
 
-typedef struct pw_service_list {
-    struct pw_service *first, *last;
-} pw_service_list;
+typedef struct pw_http_list {
+    struct pw_http_lane *first, *last;
+} pw_http_list;
 
 typedef enum pw_hold {
     PW_HOLD_NONE,    /* by the limit of the driver, if by anything */
@@ -22,8 +22,8 @@ typedef enum pw_hold {
     PW_HOLD_RATE,
 } pw_hold;
 
-struct pw_service {
-    struct pw_service *same; /* in its bucket */
+struct pw_http_lane {
+    struct pw_http_lane *same; /* in its bucket */
     pw_str name;             /* behind the struct */
     pw_breaker breaker;
     pw_rate rate;
@@ -38,39 +38,40 @@ struct pw_service {
     pw_hold hold;            /* why the first does not go */
     int64_t look_ms;         /* look again then; INT64_MAX: when something happens */
     size_t timer;            /* its place among the timers, from 1; 0: none */
-    pw_service_list *list;   /* of the three below, or NULL */
-    struct pw_service *before, *behind;
+    pw_http_list *list;   /* of the three below, or NULL */
+    struct pw_http_lane *before, *behind;
     int64_t idle_ms;         /* since when it is in `idle` */
     uint64_t sent, failed, refused;
     char last_error[200];
 };
 
-typedef struct pw_services {
+typedef struct pw_http_table {
     pw_breaker_settings breaker;
     uint32_t at_once;
     double per_second;
     bool stored;             /* somebody stores the breakers, and gives the probes */
-    pw_service **buckets;
+    pw_http_lane **buckets;
     size_t bucket_count, count;
-    pw_service **timers;     /* a heap by look_ms; room for `count` */
+    pw_http_lane **timers;     /* a heap by look_ms; room for `count` */
     size_t timer_count, timer_room;
-    pw_service_list ready;   /* something has changed: to be looked at */
-    pw_service_list able;    /* the first call may go, if the driver has room for it: services take turns */
-    pw_service_list idle;    /* closed and without calls, the longest first */
+    int64_t last_ms;         /* of the last step */
+    pw_http_list ready;   /* something has changed: to be looked at */
+    pw_http_list able;    /* the first call may go, if the driver has room for it: services take turns */
+    pw_http_list idle;    /* closed and without calls, the longest first */
     size_t idle_count;
-} pw_services;
+} pw_http_table;
 
-PAWL_CHECK pawl_code pw_services_open(pw_services *services, const pw_http_options *options, pawl_error *err);
-void pw_services_close(pw_services *services); /* also a zeroed one; no call is in it any more */
+PAWL_CHECK pawl_code pw_http_services_open(pw_http_table *services, const pw_http_options *options, pawl_error *err);
+void pw_http_services_close(pw_http_table *services); /* also a zeroed one; no call is in it any more */
 
 /* NULL: out of memory. */
-pw_service *pw_services_get(pw_services *services, pw_str name);
-pw_service *pw_services_find(const pw_services *services, pw_str name); /* NULL: it is not known */
+pw_http_lane *pw_http_services_get(pw_http_table *services, pw_str name);
+pw_http_lane *pw_http_services_find(const pw_http_table *services, pw_str name); /* NULL: it is not known */
 
 /* The call is the last in the queue of its service. */
-void pw_services_join(pw_services *services, pw_service *service, pw_http_transfer *transfer);
+void pw_http_services_join(pw_http_table *services, pw_http_lane *service, pw_http_transfer *transfer);
 /* It does not wait any more: cancelled. */
-void pw_services_leave(pw_services *services, pw_http_transfer *transfer, int64_t now_ms);
+void pw_http_services_leave(pw_http_table *services, pw_http_transfer *transfer, int64_t now_ms);
 
 typedef enum pw_call_verdict {
     PW_VERDICT_NONE, /* tells nothing of the service: cancelled, or it was never asked */
@@ -79,7 +80,7 @@ typedef enum pw_call_verdict {
 } pw_call_verdict;
 
 /* One thing to be done. */
-typedef struct pw_service_step {
+typedef struct pw_http_step {
     enum {
         PW_STEP_NONE,
         PW_STEP_SEND,   /* `transfer` has a place, and is to be sent */
@@ -90,18 +91,18 @@ typedef struct pw_service_step {
     int64_t until_ms;   /* REFUSE: open for so long, as far as is known; -1 */
     pw_breaker_record want; /* its service is borrowed */
     char reason[300];
-} pw_service_step;
+} pw_http_step;
 
 /* `room`: the driver may send one more. */
-void pw_services_step(pw_services *services, bool room, int64_t now_ms, pw_service_step *step);
+void pw_http_services_step(pw_http_table *services, bool room, int64_t now_ms, pw_http_step *step);
 /* The next instant at which there may be something to do; INT64_MAX: none. */
-int64_t pw_services_next(const pw_services *services);
+int64_t pw_http_services_next(const pw_http_table *services);
 /* A call that was sent has ended. What is to be told of it is in *step: NONE or WISH. */
-void pw_services_ended(pw_services *services, pw_http_transfer *transfer, pw_call_verdict verdict, int64_t now_ms,
-                       pw_service_step *step);
+void pw_http_services_ended(pw_http_table *services, pw_http_transfer *transfer, pw_call_verdict verdict, int64_t now_ms,
+                       pw_http_step *step);
 /* A record of the store. */
-void pw_services_told(pw_services *services, pw_service *service, const pw_breaker_record *record, bool ours,
+void pw_http_services_told(pw_http_table *services, pw_http_lane *service, const pw_breaker_record *record, bool ours,
                       int64_t now_ms);
 /* Forgets what nobody needs. The driver's thread only: it alone keeps pointers to services without the lock. */
-void pw_services_forget(pw_services *services, int64_t now_ms);
+void pw_http_services_forget(pw_http_table *services, int64_t now_ms);
 #endif

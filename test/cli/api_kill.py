@@ -27,6 +27,10 @@ WORK = """
 document: { dsl: '1.0.3', namespace: t, name: work, version: '1.0.0' }
 do: [ { work: { call: paint, with: {} } } ]
 """
+FAULT = """
+document: { dsl: '1.0.3', namespace: t, name: fault, version: '1.0.0' }
+do: [ { no: { raise: { error: { type: 'http://e/x', status: 418, title: No } } } } ]
+"""
 EVENT = {"specversion": "1.0", "id": "1", "source": "/shop", "type": "com.example.order", "data": {"n": 1}}
 
 
@@ -63,6 +67,13 @@ def work(web):
     return one, job["token"]
 
 
+def faulted(web):
+    web.deploy(FAULT)
+    one = web.start("t/fault")["id"]
+    until(lambda: web.get("/v1/incidents").json["incidents"], "an incident")
+    return one
+
+
 def entries(web, one, kind):
     log = web.get(f"/v1/instances/{one}/log").gives(200).json["steps"]
     assert [step["sequence"] for step in log] == list(range(1, len(log) + 1)), log
@@ -89,6 +100,12 @@ COMMANDS = {
     "cancel": (ask, *once("cancel", {"reason": "x"}, "instance.cancelled")),
     "suspend": (ask, *once("suspend", {"reason": "x"}, "instance.suspended")),
     "continue": (suspended, *once("continue", {}, "instance.resumed")),
+    "retry": (faulted, *once("retry", {"reason": "x"}, "instance.retried")),
+    "fail": (faulted, *once("fail", {"reason": "x"}, "instance.failed")),
+    "retry an incident": (faulted, lambda web, one: web.post(f"/v1/incidents/{one}-1/retry", {"reason": "x"}, headers=KEY).gives(200),
+                          lambda web, one: entries(web, one, "instance.retried") == 1),
+    "force a breaker": (lambda web: None, lambda web, _: web.post("/v1/breakers", {"service": "http://x:80", "force": "open"}, headers=KEY).gives(200),
+                        lambda web, _: [b["forced"] for b in web.get("/v1/breakers").json["breakers"]] == ["open"]),
     "resume": (ask, *once("bookmarks/decision/resume", {"data": {"n": 1}}, "bookmark.consumed")),
     "claim": (ask, *once("bookmarks/decision/claim", {"leaseMs": 600000}, "bookmark.claimed")),
     "comment": (ask, lambda web, one: web.post(f"/v1/tasks/{one}/decision/comments", {"text": "why?"}, headers=KEY).gives(200),
@@ -201,6 +218,26 @@ def _(room):
 @case("killed anywhere in the middle, continue has its effect once when it is repeated")
 def _(room):
     kill_at_every_point(room, *COMMANDS["continue"])
+
+
+@case("killed anywhere in the middle, retry has its effect once when it is repeated")
+def _(room):
+    kill_at_every_point(room, *COMMANDS["retry"])
+
+
+@case("killed anywhere in the middle, fail has its effect once when it is repeated")
+def _(room):
+    kill_at_every_point(room, *COMMANDS["fail"])
+
+
+@case("killed anywhere in the middle, a retry of an incident has its effect once when it is repeated")
+def _(room):
+    kill_at_every_point(room, *COMMANDS["retry an incident"])
+
+
+@case("killed anywhere in the middle, a breaker is forced once it is told again")
+def _(room):
+    kill_at_every_point(room, *COMMANDS["force a breaker"])
 
 
 @case("killed anywhere in the middle, resume has its effect once when it is repeated")

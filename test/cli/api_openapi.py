@@ -4,6 +4,7 @@ import re
 
 from harness import case, main, until
 from openapi import answer_problems, follow, operations, problems
+from service import Service
 from web import serve
 
 ASK = """
@@ -104,7 +105,9 @@ def _(room):
     c.call("command", 200, {"command": "ping"})
     c.call("command", 404, {"command": "show", "id": "none"})
 
-    for text in (ASK, WORK, HEAR, OFTEN, NAP):
+    service = Service()
+    service.answer = 500
+    for text in (ASK, WORK, HEAR, OFTEN, NAP, service.workflow()):
         c.call("deploy", 201, text, kind="application/yaml")
     c.call("deploy", 200, ASK, kind="application/yaml")
     c.call("deploy", 422, "x: 1", kind="application/yaml")
@@ -180,6 +183,37 @@ def _(room):
     c.call("deleteInstance", 409, id=nap)
     c.call("cancel", 200, {"reason": "no more"}, id=nap)
     c.call("deleteInstance", 204, id=nap)
+
+    broken = [c.call("start", 201, {"name": "t/charge", "input": {"n": n}}).json["id"] for n in range(4)]
+    until(lambda: len(web.get("/v1/incidents?name=t/charge").json["incidents"]) == 4, "incidents")
+    assert c.call("listIncidents", 200, query="?limit=1&type=external-call-fault&class=server-error&name=t/charge").json["next"]
+    c.call("listIncidents", 200, query="?all=true&instance=" + broken[0])
+    c.call("listIncidents", 400, query="?type=none")
+    of = {one["instance"]: one["id"] for one in c.call("listIncidents", 200, query="?name=charge").json["incidents"]}
+    c.call("getInstance", 200, id=broken[0])
+    c.call("getIncident", 200, id=of[broken[0]])
+    assert c.call("getIncident", 200, id=broken[0]).headers["ETag"]
+    c.call("getIncident", 404, id=broken[0] + "-99")
+    c.call("listCalls", 200, id=broken[0])
+    c.call("deleteInstance", 409, id=broken[0])
+    c.call("retry", 200, {"reason": "again"}, id=broken[0])
+    c.call("retryIncident", 409, id=of[broken[0]])
+    c.call("retryIncident", 412, headers={"If-Match": '"99"'}, id=of[broken[1]])
+    c.call("retryIncident", 200, {"reason": "again"}, id=of[broken[1]])
+    c.call("failIncident", 200, {"reason": "enough"}, id=of[broken[2]])
+    c.call("fail", 200, {}, id=broken[2])
+    c.call("cancelIncident", 200, id=of[broken[3]])
+    until(lambda: len(web.get("/v1/incidents?name=t/charge").json["incidents"]) == 2, "two that failed again")
+    c.call("listIncidents", 200, query="?all=true")
+    c.call("forceBreaker", 200, {"service": service.name, "force": "open", "reason": "they move house"})
+    held = c.call("start", 201, {"name": "t/charge"}).json["id"]
+    until(lambda: c.call("listBreakers", 200).json["breakers"][0]["waiting"] == 1, "a call that waits")
+    assert c.call("getInstance", 200, id=held).json["waits"][0]["where"] == "held"
+    c.call("listCalls", 200, id=held)
+    c.call("forceBreaker", 404, {"service": "http://none:80", "force": "auto"})
+    c.call("forceBreaker", 400, {"service": service.name, "force": "shut"})
+    c.call("forceBreaker", 200, {"service": service.name, "force": "auto"})
+    c.call("listBreakers", 200, query="?all=true")
 
     made = c.call("createToken", 201, {"name": "ci", "roles": [{"role": "viewer", "namespace": "t"}], "ofGroups": ["painters"], "note": "for a test",
                                        "expiresAt": "2999-01-01T00:00:00Z"}).json

@@ -38,6 +38,10 @@ WORK = """
 document: { dsl: '1.0.3', namespace: t, name: work, version: '1.0.0' }
 do: [ { work: { call: paint, with: {} } } ]
 """
+FAULT = """
+document: { dsl: '1.0.3', namespace: t, name: fault, version: '1.0.0' }
+do: [ { no: { raise: { error: { type: 'http://e/x', status: 418, title: No } } } } ]
+"""
 SECRET = """
 document: { dsl: '1.0.3', namespace: t, name: secret, version: '1.0.0' }
 do: [ { ask: { call: userTask, with: { title: Yes?, key: decision, assignedTo: ada } } } ]
@@ -76,7 +80,7 @@ def _(room):
 @case("each reason is told by its code, and what to do")
 def _(room):
     web = serve(room)
-    for text in (HELLO, ASK, NAP, RACE, WORK, SECRET):
+    for text in (HELLO, ASK, NAP, RACE, WORK, SECRET, FAULT):
         web.deploy(text)
     told = set()
 
@@ -115,6 +119,12 @@ def _(room):
     race = waiting(web, "race")
     web.post(race + "/bookmarks/one/resume", {"data": {}}).gives(200)
     refused(web.post(race + "/bookmarks/two/resume", {"data": {}}), 409, "bookmark-closed")
+
+    fault = web.start("t/fault")["id"]
+    until(lambda: web.get("/v1/incidents").json["incidents"], "an incident")
+    refused(web.delete("/v1/instances/" + fault), 409, "open-incident")
+    refused(web.post("/v1/instances/" + web.start("t/nap")["id"] + "/fail"), 409, "no-incident")
+    refused(web.post("/v1/breakers", {"service": "http://none:80", "force": "auto"}), 404, "no-such-service")
 
     web.start("t/work")
     refused(web.post("/v1/jobs/complete", {"token": "none"}), 400, "token-not-valid")

@@ -4,12 +4,15 @@ import re
 
 from harness import case, main, until
 from openapi import operations
-from web import serve
+from web import serve, with_tokens
 
-AUTHENTICATION = {"Server:Authentication": True}
 ASK = """
 document: { dsl: '1.0.3', namespace: t, name: ask, version: '1.0.0' }
 do: [ { ask: { call: userTask, with: { title: Yes or no?, assignedTo: nobody } } } ]
+"""
+FAULT = """
+document: { dsl: '1.0.3', namespace: t, name: fault, version: '1.0.0' }
+do: [ { no: { raise: { error: { type: 'http://e/x', status: 418, title: No } } } } ]
 """
 WORK = """
 document: { dsl: '1.0.3', namespace: t, name: work, version: '1.0.0' }
@@ -43,6 +46,16 @@ NEEDS = {
     "cancel": ("operator", "thing", None),
     "suspend": ("operator", "thing", None),
     "continue": ("operator", "thing", None),
+    "retry": ("operator", "thing", None),
+    "fail": ("operator", "thing", None),
+    "listCalls": ("viewer", "thing", None),
+    "listIncidents": ("viewer", "list", None),
+    "getIncident": ("viewer", "thing", None),
+    "retryIncident": ("operator", "thing", None),
+    "failIncident": ("operator", "thing", None),
+    "cancelIncident": ("operator", "thing", None),
+    "listBreakers": ("viewer", "store", None),
+    "forceBreaker": ("operator", "store", {"service": "http://x:80", "force": "open"}),
     "listBookmarksOf": ("viewer", "thing", None),
     "getBookmark": ("viewer", "own", None),
     "claimBookmark": ("operator", "own", None),
@@ -70,18 +83,6 @@ NEEDS = {
 }
 
 
-def with_tokens(room, identities):
-    """A store with these identities, served with authentication: the server, and their tokens by name."""
-    web = serve(room)
-    tokens = {}
-    for name, (roles, groups) in identities.items():
-        made = web.post("/v1/tokens", {"name": name, "roles": [{"role": role, "namespace": namespace} for role, namespace in roles],
-                                       "ofGroups": groups}).gives(201).json
-        tokens[name] = made["token"]
-    assert web.stop().code == 0
-    return serve(room, settings=AUTHENTICATION), tokens
-
-
 class World:
     """One store with a definition, an instance with a user task, and a job, all in namespace t."""
 
@@ -95,6 +96,9 @@ class World:
         root.deploy(WORK)
         self.ids = [root.start("t/ask")["id"] for _ in range(3)]
         root.start("t/work")
+        root.deploy(FAULT)
+        root.start("t/fault", status=201)
+        self.incident = until(lambda: root.get("/v1/incidents").json["incidents"], "an incident")[0]["id"]
         self.key = until(lambda: root.get(f"/v1/instances/{self.ids[0]}/bookmarks").json["bookmarks"], "a task")[0]["key"]
         self.job = root.post("/v1/jobs/poll", {"functions": ["paint"], "waitMs": 30000}).gives(200).json["jobs"][0]["token"]
         self.document = root.get("/v1/openapi.json").gives(200).json
@@ -105,6 +109,8 @@ class World:
     def ask(self, client, operation, instance=0):
         method, path, _ = operations(self.document)[operation]
         values = {"namespace": "t", "name": "ask", "version": "1.0.0", "id": self.ids[instance], "instance": self.ids[instance], "key": self.key, "tokenId": "none"}
+        if "Incident" in operation:
+            values["id"] = self.incident
         body = NEEDS[operation][2]
         if isinstance(body, dict) and body.get("token") == "TOKEN":
             body = {"token": self.job}
@@ -164,7 +170,7 @@ def _(room):
 def _(room):
     world = World(room)
     for operation, (least, where, _) in NEEDS.items():
-        if least is None or operation in ("deleteInstance", "cancel", "revokeToken"):
+        if least is None or operation in ("deleteInstance", "cancel", "revokeToken", "cancelIncident"):
             continue
         role = "viewer" if least == "any" else least
         answer = world.ask(world.as_(role), operation)
@@ -176,6 +182,7 @@ def _(room):
         world.ask(world.as_(role), "openapi").gives(200)
         world.ask(world.as_(role), "validate").gives(200)
     world.ask(world.as_("operator"), "cancel", instance=1).gives(200)
+    world.ask(world.as_("operator"), "cancelIncident").problem(409, "no-incident").says("retried by operator")
     world.ask(world.as_("admin"), "deleteInstance", instance=1).gives(204)
     world.ask(world.as_("admin"), "revokeToken").problem(403, "role-missing")
     world.ask(world.as_("all-admin"), "revokeToken").gives(404)
@@ -202,11 +209,12 @@ def _(room):
 @case("lists have what is in the namespaces of who asks")
 def _(room):
     world = World(room)
-    for name, count in (("viewer", 4), ("u-viewer", 0), ("all-viewer", 4)):
+    for name, count in (("viewer", 5), ("u-viewer", 0), ("all-viewer", 5)):
         client = world.as_(name)
         assert len(client.get("/v1/instances").gives(200).json["instances"]) == count, name
         assert client.get("/v1/instances/count").gives(200).json["total"] == count, name
-        assert len(client.get("/v1/definitions").gives(200).json["definitions"]) == (2 if count else 0), name
+        assert len(client.get("/v1/definitions").gives(200).json["definitions"]) == (3 if count else 0), name
+        assert len(client.get("/v1/incidents").gives(200).json["incidents"]) == (1 if count else 0), name
         assert len(client.get("/v1/bookmarks?kind=user-action").gives(200).json["bookmarks"]) == (3 if count else 0), name
         assert len(client.get("/v1/jobs").gives(200).json["jobs"]) == (1 if count else 0), name
         assert client.get("/v1/state").gives(200).json["instances"]["total"] == count, name

@@ -228,7 +228,7 @@ def _(room):
                                               "messages": [3], "waits": "abc", "id": 7, "status": [], "token": "x", "next": {}}]
     commands = [["ls"], ["ls", "--count"], ["show", "i"], ["log", "i"], ["bookmarks"], ["tasks"], ["jobs"], ["schedules"], ["definitions"],
                 ["definition", "d"], ["token", "list"], ["token", "create", "n", "--role", "viewer"], ["claim", "i", "k"], ["complete", "i", "k"],
-                ["cancel", "i", "--no-wait"], ["start", "d", "--no-wait"], ["send", "t"], ["delete", "i"], ["deprecate", "d@1"]]
+                ["cancel", "i", "--no-wait"], ["incidents"], ["incident", "i"], ["calls", "i"], ["retry", "i", "--no-wait"], ["fail", "i"], ["breakers"], ["breaker", "open", "s"], ["start", "d", "--no-wait"], ["send", "t"], ["delete", "i"], ["deprecate", "d@1"]]
     for value in odd:
         with Fake(ok(value)) as fake:
             for words in commands:

@@ -47,6 +47,7 @@ def _(room):
         assert command in offered, command
     assert offers(room, "sus") == ["suspend"]
     assert offers(room, "de") == ["definition", "definitions", "delegate", "delete", "deploy", "deprecate"]
+    assert offers(room, "inc") == ["incident", "incidents"] and offers(room, "br") == ["breaker", "breakers"]
     assert offers(room, "nothing") == []
 
 
@@ -68,6 +69,9 @@ def _(room):
     assert offers(room, "run", "order.yaml", "--input", "@ord") == ["@order.json", "@order.yaml"]
     assert offers(room, "run", "order.yaml", "--input", "ord") == []
     assert offers(room, "show", "") == []
+    assert offers(room, "incidents", "--type", "ex") == ["external-call-fault"]
+    assert offers(room, "breaker", "") == ["auto", "close", "open"]
+    assert offers(room, "breaker", "cl") == ["close"]
     assert offers(room, "completion", "") == ["bash", "fish", "zsh"]
     assert offers(room, "help", "evalu") == [] and offers(room, "help", "eva") == ["eval"]
 

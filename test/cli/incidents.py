@@ -47,14 +47,26 @@ def _(room):
         room.pawl(command, identity, *DB).exits(0).says(one["id"], advice)
     room.pawl("retry", identity, *DB).exits(1).says(f"{identity} faulted", "incident").complains('"status": 500')
     service.answer = 200
-    done = room.pawl("retry", identity, "--reason", "it is back", "--actor", "ann", *DB).exits(0)
+    done = room.pawl("retry", identity, "--reason", "it is back", *DB).exits(0)
     done.says(f"{identity} completed", '"done": true')
     assert service.count == 3 and len(set(service.keys)) == 1 and service.bodies == [{"n": 1}] * 3, (service.keys, service.bodies)
     room.pawl("incidents", *DB).exits(0).prints("").complains("pawl incidents: none")
     newest, oldest = listed(room, "--all", *DB)
     assert oldest["id"] == one["id"] and [(i["open"], i["resolution"]) for i in (newest, oldest)] == [(False, "retried")] * 2, newest
-    assert newest["resolvedBy"] == "ann" and newest["resolvedAt"] >= newest["createdAt"] >= oldest["createdAt"], newest
-    room.pawl("log", identity, *DB).exits(0).says("instance.retried", "by=ann", "reason=it is back")
+    assert newest["resolvedBy"] and newest["resolvedAt"] >= newest["createdAt"] >= oldest["createdAt"], newest
+    room.pawl("log", identity, *DB).exits(0).says("instance.retried", "reason=it is back")
+
+
+@case("who does it stands in the log and in the incident")
+def _(room):
+    service = Service()
+    service.answer = 500
+    for command, entry in (("retry", "instance.retried"), ("fail", "instance.failed")):
+        identity = fault(room, service, name=command)
+        room.pawl(command, identity, "--actor", "ann", "--reason", "because", *DB)
+        room.pawl("log", identity, *DB).exits(0).says(entry, "by=ann reason=because")
+        (one,) = [i for i in listed(room, "--all", "--instance", identity, *DB) if "resolution" in i]
+        assert one["resolvedBy"] == "ann", one
 
 
 @case("one of them is shown with the task, its input, its calls and its error")
@@ -80,12 +92,12 @@ def _(room):
     given_up, cancelled = fault(room, service), fault(room, service, name="other")
     for identity in (given_up, cancelled):
         room.pawl("delete", identity, *DB).exits(2).complains("open incident", "fail", "cancel")
-    room.pawl("fail", given_up, "--reason", "by telephone", "--actor", "ann", *DB).exits(0).silent().prints(f"{given_up} faulted\n")
+    room.pawl("fail", given_up, "--reason", "by telephone", *DB).exits(0).silent().prints(f"{given_up} faulted\n")
     room.pawl("fail", given_up, *DB).exits(0)
     room.pawl("retry", given_up, *DB).exits(2).complains("has faulted")
     room.pawl("cancel", cancelled, "--reason", "no more", *DB).exits(0).says("cancelled")
     assert {i["instance"]: i["resolution"] for i in listed(room, "--all", *DB)} == {given_up: "failed", cancelled: "cancelled"}
-    room.pawl("log", given_up, *DB).exits(0).says("instance.failed", "by=ann", "reason=by telephone")
+    room.pawl("log", given_up, *DB).exits(0).says("instance.failed", "reason=by telephone")
     assert service.count == 2
     for identity in (given_up, cancelled):
         room.pawl("delete", identity, *DB).exits(0)

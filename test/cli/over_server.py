@@ -13,7 +13,14 @@ LOCAL = ("migrate", "serve", "config", "validate", "graph", "schema", "eval", "c
 FILE = "it is about the file of a store, or who owns it"
 BESIDE = "it looks at once for what a command on its own store drives to the end, and a server does beside"
 ACTOR = "a server knows who asks: --actor is refused"
+SERVES = "it has a server of its own, with settings of its own, and may kill it"
 LEFT_OUT = {
+    "the nth incident within the time suspends the instance, and continue tries it again": SERVES,
+    "a call that waits for its next attempt says so, and makes it at once when it is asked to": SERVES,
+    "while a request is on its way it is in progress, and an answer that nobody knows of is asked for": SERVES,
+    "killed and started again, the incident is as it was, and so is what becomes of it": SERVES,
+    "without an owner, beside one and over a server it is the same": SERVES,
+    "who does it stands in the log and in the incident": ACTOR,
     "who is killed while it deploys leaves nothing, or what the next one makes good": FILE,
     "run with bad usage, definition or input gives 2, and makes no store": FILE,
     "an engine that is killed goes on where it was": FILE,
@@ -74,6 +81,7 @@ class ServedRoom(Room):
 
 harness.Room = ServedRoom
 import children  # noqa: E402 pylint: disable=wrong-import-position,unused-import
+import incidents  # noqa: E402 pylint: disable=wrong-import-position,unused-import
 import messages  # noqa: E402 pylint: disable=wrong-import-position,unused-import
 import schedules  # noqa: E402 pylint: disable=wrong-import-position,unused-import
 import store  # noqa: E402 pylint: disable=wrong-import-position,unused-import

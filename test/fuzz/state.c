@@ -15,7 +15,7 @@
 /* Tasks are numbered in the order of the document, use.functions first: 0 /use/functions/greet,
  * 1 /do/0/all, 2 left, 3 ask, 4 right, 5 nap, 6 each, 7 work, 8 risky, 9 get, 10 mend, 11 hello,
  * 12 note, 13 pick, 14 stop, 15 race, 16 first, 17 second, 18 hear, 19 heard, 20 gather, 21 till,
- * 22 sub, 23 wide, 24 to 31 a to h, 32 person. */
+ * 22 sub, 23 wide, 24 to 31 a to h, 32 person, 33 again, 34 ask, 35 job. */
 static const char document[] =
     "document: { dsl: '1.0.3', namespace: fuzz, name: all, version: '1.0.0' }\n"
     "use:\n"
@@ -87,12 +87,28 @@ static const char document[] =
     "      call: userTask\n"
     "      with: { key: ok, due: PT1H, candidates: { users: [ ann ] }, form: { schema: { type: "
     "object } } }\n"
-    "      output: { as: '${ .n }', schema: { document: { type: [ integer, 'null' ] } } }\n";
+    "      output: { as: '${ .n }', schema: { document: { type: [ integer, 'null' ] } } }\n"
+    "  - again:\n"
+    "      fork:\n"
+    "        branches:\n"
+    "          - ask:\n"
+    "              call: http\n"
+    "              with: { method: get, endpoint: 'http://127.0.0.1:9/{n}' }\n"
+    "              timeout: { after: PT1H }\n"
+    "              metadata:\n"
+    "                pawl:\n"
+    "                  resilience:\n"
+    "                    onUnknownOutcome: ask\n"
+    "                    timeout: '${ \"PT\\(.n)S\" }'\n"
+    "                    retry: { when: '${ .status != 418 }', delay: PT1S }\n"
+    "          - job: { call: echo }\n";
 
 static const pw_expr_limits limits = {
     .fuel = 20000, .memory = 1u << 20, .depth = 200, .outputs = 20
 };
-static const pw_core_settings settings = { .generation = { "fuzz", 4 }, .tasks_per_step = 30 };
+static const pw_core_settings settings = { .generation = { "fuzz", 4 },
+                                           .tasks_per_step = 30,
+                                           .long_running_ms = 3600000 };
 static const pw_identity identity = {
     .instance = { "i1", 2 }, .correlation = { "i1", 2 }, .sequence = 5, .created_ms = 1790000000000
 };
@@ -131,6 +147,7 @@ static void ask(const pw_state *state, pw_arena *arena, pw_event *event, uint64_
     pawl_error err;
     (void)pw_state_status(state);
     (void)pw_state_cut(state);
+    (void)pw_state_has_incident(state);
     FUZZ_CHECK(!pw_is(pw_state_input(state), PW_NONE));
     pw_value waits = pw_state_waits(state, program, arena);
     FUZZ_CHECK(pw_is(waits, PW_ARRAY));
@@ -142,7 +159,11 @@ static void ask(const pw_state *state, pw_arena *arena, pw_event *event, uint64_
             pw_integer(pw_get_lit(wait, "attempt"), &attempt)) {
             event->visit = (uint64_t)visit;
             event->attempt = (uint32_t)attempt;
+            pw_resilience said;
             (void)pw_state_wants(state, event->visit, event->attempt);
+            (void)pw_state_resends(state, &settings, event->visit);
+            (void)pw_state_resilience(&said, state, event->visit);
+            (void)pw_state_input_of(state, event->visit);
         }
         if (pw_get_text(wait, "key").len)
             event->key = pw_get_text(wait, "key");
@@ -163,9 +184,9 @@ static void ask(const pw_state *state, pw_arena *arena, pw_event *event, uint64_
     FUZZ_CHECK(pw_state_copy(&copy, state, arena, &err) == PAWL_OK);
 }
 
-/* One event at the state; what comes of it must be readable. */
-static void step(const pw_state *state, const pw_event *event, const pw_payload_list *kept,
-                 branch_rows rows, pw_arena *arena)
+/* One event at the state; what comes of it must be readable, and is given back; NULL: nothing came of it. */
+static pw_state *one_step(const pw_state *state, const pw_event *event, const pw_payload_list *kept,
+                          branch_rows *rows, pw_arena *arena)
 {
     pw_transition t;
     pawl_error err = { .code = PAWL_OK };
@@ -173,7 +194,13 @@ static void step(const pw_state *state, const pw_event *event, const pw_payload_
         pw_core_step(&t, program, state, &identity, event, &settings, machine, arena, &err);
     FUZZ_CHECK(code == PAWL_OK || code == PAWL_CORRUPT || code == PAWL_INVALID);
     if (code != PAWL_OK || !t.changed)
-        return;
+        return NULL;
+    for (size_t i = 0; i < t.call_count; i++) /* the store has the request, or is given it */
+        FUZZ_CHECK(t.calls[i].again == (t.calls[i].request.len == 0));
+    FUZZ_CHECK(!t.fault || pw_state_has_incident(t.state));
+    FUZZ_CHECK(!t.resolution.len || pw_state_has_incident(state));
+    FUZZ_CHECK(pw_state_has_incident(t.state) ==
+               (t.fault || (pw_state_has_incident(state) && !t.resolution.len)));
     for (size_t i = 0; i < t.subscription_count; i++) { /* what others will look at messages by */
         pw_match *match;
         FUZZ_CHECK(pw_match_new(&match, &t.subscriptions[i].matcher, &err) == PAWL_OK);
@@ -185,8 +212,8 @@ static void step(const pw_state *state, const pw_event *event, const pw_payload_
     fuzz_keep(&all, kept->items, kept->count, arena);
     fuzz_keep(&all, t.payloads, t.payload_count, arena);
     const pw_payload_source payloads = fuzz_payloads(&all);
-    FUZZ_CHECK(branch_rows_apply(&rows, &t, arena));
-    code = pw_state_parse_branches(&next, t.state_text, branch_rows_text(&rows, arena), program,
+    FUZZ_CHECK(branch_rows_apply(rows, &t, arena));
+    code = pw_state_parse_branches(&next, t.state_text, branch_rows_text(rows, arena), program,
                                    &payloads, arena, &err);
     if (code != PAWL_OK)
         (void)fprintf(stderr, "%s: %s\n" PW_FMT "\n", pw_event_name(event->kind), err.message,
@@ -194,6 +221,22 @@ static void step(const pw_state *state, const pw_event *event, const pw_payload_
     FUZZ_CHECK(code == PAWL_OK);
     FUZZ_CHECK(pw_state_status(next) == t.status);
     FUZZ_CHECK(pw_state_timer(next, &settings) == t.timer_at);
+    FUZZ_CHECK(pw_state_has_incident(next) == pw_state_has_incident(t.state));
+    return next;
+}
+
+/* And what an operator may do then. */
+static void step(const pw_state *state, const pw_event *event, const pw_payload_list *kept,
+                 branch_rows rows, pw_arena *arena)
+{
+    static const pw_event_kind kinds[] = { PW_EVENT_RETRY, PW_EVENT_FAIL, PW_EVENT_TIMER };
+    const pw_state *next = one_step(state, event, kept, &rows, arena);
+    for (size_t i = 0; i < PW_LENGTH(kinds) && next; i++) {
+        pw_event command = *event;
+        command.kind = kinds[i];
+        branch_rows own = rows;
+        (void)one_step(next, &command, kept, &own, arena);
+    }
 }
 
 /* ------------------------------------------------------------------ lines */
@@ -285,7 +328,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                            PW_EVENT_CALL_RESULT,     PW_EVENT_SUSPEND,
                                            PW_EVENT_CONTINUE,        PW_EVENT_CLAIM,
                                            PW_EVENT_RELEASE,         PW_EVENT_DELEGATE,
-                                           PW_EVENT_COMMENT };
+                                           PW_EVENT_COMMENT,         PW_EVENT_CALL_LOST,
+                                           PW_EVENT_RETRY,           PW_EVENT_FAIL };
     static const char *const messages[] = {
         "{\"type\":\"t\",\"id\":\"x\",\"data\":1}",
         "{\"type\":\"u\",\"id\":\"x\",\"source\":\"x\",\"data_base64\":\"AA==\"}",
@@ -342,6 +386,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         step(state, &event, &kept, rows, &arena);
         event.kind = PW_EVENT_CALL_RESULT;
         event.call.status = 503;
+        step(state, &event, &kept, rows, &arena);
+        event.call = (pw_call_result){ .timed_out = true, .class_ = PW_CLASS_TIMEOUT };
         step(state, &event, &kept, rows, &arena);
         event.kind =
             PW_EVENT_CHILD_ENDED; /* with an error, then without; its visit and key by ask() */

@@ -176,7 +176,7 @@ static void check_calls(pw_str id, uint32_t alias, pw_arena *arena)
                           pw_call_state_name(rows[i].state));
 }
 
-static void check_outbox(pw_str id, uint32_t alias, pw_status status, pw_arena *arena)
+static void check_outbox(pw_str id, uint32_t alias, pw_status status, uint32_t incidents, pw_arena *arena)
 {
     pw_outbox_row *rows = NULL;
     size_t count = 0;
@@ -197,7 +197,7 @@ static void check_outbox(pw_str id, uint32_t alias, pw_status status, pw_arena *
             pw_arena_printf(arena, "io.serverlessworkflow.workflow.%s.v1", pw_status_name(status));
         ends += pw_str_eq(rows[i].event.type, end);
     }
-    if (count < PW_PAGE_MAX && (started != 1 || ends != 1))
+    if (count < PW_PAGE_MAX && (started != 1 || ends != (status == PW_FAULTED ? incidents : 1)))
         sim_violation("i%u: %u events say that it started, %u that it %s", alias, started, ends,
                       pw_status_name(status));
 }
@@ -222,17 +222,21 @@ static void check_instance(uint32_t alias)
         sim_violation("i%u: the store says %s at %llu, committed was %s at %llu", alias,
                       pw_status_name(row.status), (unsigned long long)row.token,
                       pw_status_name(entry.status), (unsigned long long)entry.sequence);
-    if (!pw_status_ended(row.status))
+    if (!sim_has_ended(&entry))
         sim_violation("i%u has not ended: it is %s", alias, pw_status_name(row.status));
     pw_fault_row *faults = NULL;
     size_t count = 0;
     MUST(pw_store_faults(sim_store, id, &faults, &count, &arena, NULL));
-    if (row.status == PW_CANCELLED ? count > 1 : (row.status == PW_FAULTED) != (count > 0))
-        sim_violation("i%u is %s and has %zu faults", alias, pw_status_name(row.status), count);
+    if (count != entry.incidents || (row.status == PW_FAULTED && count == 0))
+        sim_violation("i%u is %s and has %zu faults, of %u", alias, pw_status_name(row.status), count, entry.incidents);
+    for (size_t i = 0; i < count; i++)
+        if (faults[i].open)
+            sim_violation("i%u has ended, and its incident of step %llu is open", alias,
+                          (unsigned long long)faults[i].sequence);
     check_steps(id, alias, row.token, &arena);
     check_bookmarks(id, alias, &arena);
     check_calls(id, alias, &arena);
-    check_outbox(id, alias, row.status, &arena);
+    check_outbox(id, alias, row.status, entry.incidents, &arena);
     sim_note("ended: i%u %s at step %llu", alias, pw_status_name(row.status),
              (unsigned long long)row.token);
     sim_out->instances++;

@@ -53,10 +53,13 @@ typedef enum command_kind {
     SHOW,
     PUBLISH,
     DEMAND,
+    RETRY,
+    FAIL,
 } command_kind;
 
 static const char *const command_names[] = { "deploy",   "start", "resume", "cancel", "suspend",
-                                             "continue", "wait",  "drain",  "show",   "publish", "demand" };
+                                             "continue", "wait",  "drain",  "show",   "publish", "demand",
+                                             "retry",    "fail" };
 
 typedef struct command {
     command_kind kind;
@@ -166,12 +169,31 @@ static void do_control(pawl *p, command *c)
         sim_violation("i%u was told cancelled, and is %s", alias, pw_status_name(after.status));
     if (c->kind == SUSPEND && c->code == PAWL_OK && after.suspended == 0)
         sim_violation("i%u was told suspended, and never was", alias);
-    if (c->code == PAWL_STATE && !pw_status_ended(after.status))
+    if (c->code == PAWL_STATE && !pw_status_ended(after.status) && !after.incident)
         sim_violation("i%u is %s, and a command was told: %s", alias, pw_status_name(after.status),
                       c->error.message);
     if (c->code == PAWL_NOT_FOUND)
         sim_violation("i%u is in the store as %s, and a command was told: %s", alias,
                       pw_status_name(before), c->error.message);
+}
+
+/* An incident is tried again, or given up; an instance that lives makes its next attempt now. */
+static void do_judge(pawl *p, command *c)
+{
+    uint32_t alias = sim_alias(pw_str_of(c->id));
+    sim_entry before = sim_ledger_of(alias);
+    const pawl_request request = { .struct_size = sizeof request, .actor = c->actor };
+    char *told = NULL;
+    c->code = pawl_change_with(p, c->id, c->kind == RETRY ? PAWL_RETRY : PAWL_FAIL, "well", &request, &told, &c->error);
+    bool repeated = c->code == PAWL_OK && strstr(told, "\"repeated\":true") != NULL;
+    sim_entry after = sim_ledger_of(alias);
+    if (c->kind == FAIL && c->code == PAWL_OK && !repeated && after.failed == before.failed)
+        sim_violation("i%u: its incident was told given up, and was not", alias);
+    if (c->code == PAWL_STATE && before.incident && after.incident && before.incidents == after.incidents)
+        sim_violation("i%u: its incident is open all the while, and it was told: %s", alias, c->error.message);
+    if (c->code == PAWL_NOT_FOUND || c->code == PAWL_INVALID)
+        sim_violation("i%u: an incident cannot be judged: %s", alias, c->error.message);
+    pawl_free(told);
 }
 
 /* The step that an answer names is the one that the request has caused, and every answer names the same. */
@@ -295,6 +317,10 @@ static void run_command(pawl *p, void *context)
         break;
     case DEMAND:
         do_demand(p, c);
+        break;
+    case RETRY:
+    case FAIL:
+        do_judge(p, c);
         break;
     }
     sim_note("%s i%u '%s' %s: %s", command_names[c->kind],
@@ -545,6 +571,10 @@ static void act(void)
         make_demand(alias);
     else if (what < 20 && allowed(SIM_INBOX))
         write_inbox(alias);
+    else if (what < 22 && sim_ledger_of(alias).incident)
+        control(draw(6) ? RETRY : FAIL, alias);
+    else if (what < 21 && wild)
+        control(draw(4) ? RETRY : FAIL, alias);
     else if (what < 22)
         wait_for(alias);
     else if (what < 23)
@@ -653,15 +683,28 @@ static bool sleeps(uint32_t alias)
     return later;
 }
 
+/* Every incident has a way out: some tries, and then an end. */
+static void judge(uint32_t alias, const sim_entry *entry, uint64_t healed_ns)
+{
+    bool try = entry->retried < 6 && sim_now_ns < healed_ns + STILL_LIMIT_S * SIM_S;
+    if (entry->moved_ns + 2 * STILL_LIMIT_S * SIM_S < sim_now_ns && healed_ns + 2 * STILL_LIMIT_S * SIM_S < sim_now_ns)
+        sim_violation("i%u: nothing ends its incident", alias);
+    control(try ? draw(8) || entry->status != PW_SUSPENDED ? RETRY : CONTINUE : draw(2) ? FAIL : CANCEL, alias);
+}
+
 /* True: all have ended. */
 static bool push_all(uint64_t healed_ns)
 {
     bool ended = true;
     for (uint32_t alias = 1; alias <= sim_ledger_count(); alias++) {
         sim_entry entry = sim_ledger_of(alias);
-        if (!entry.known || pw_status_ended(entry.status))
+        if (!entry.known || sim_has_ended(&entry))
             continue;
         ended = false;
+        if (entry.incident) {
+            judge(alias, &entry, healed_ns);
+            continue;
+        }
         uint64_t since = entry.moved_ns > healed_ns ? entry.moved_ns : healed_ns;
         uint64_t child_ns = sim_waits_for_child(sim_alias_id(alias));
         since = child_ns > since ? child_ns : since;

@@ -209,7 +209,7 @@ TEST(resilience, a_row_that_there_is_not_is_refused_with_what_there_is)
         { "activity:tiemout", "retry", "there is no class of errors 'tiemout'; there are: argument invalid-state" },
         { "activities:timeout", "retry", "there is no kind of fault 'activities': it is startup, activity, external-call or resume" },
         { "activity", "retry", "is KIND:CLASS, like activity:timeout, not 'activity'" },
-        { "activity:unknown-outcome", "retry", "on-unknown-outcome decides that" },
+        { "activity:unknown-outcome", "retry", "OnUnknownOutcome decides that" },
     };
     for (size_t i = 0; i < PW_LENGTH(cases); i++) {
         pawl_config *config = of("");

@@ -140,6 +140,15 @@ void fixture_answer(fixture *f, uint64_t visit, int status, const char *type, co
     fixture_event(f, &event);
 }
 
+void fixture_called(fixture *f, uint64_t visit, uint32_t attempt, pw_call_result result)
+{
+    pw_event event = event_of(f, PW_EVENT_CALL_RESULT);
+    event.visit = visit;
+    event.attempt = attempt;
+    event.call = result;
+    fixture_event(f, &event);
+}
+
 void fixture_result(fixture *f, uint64_t visit, uint32_t attempt, const char *text)
 {
     pw_event event = event_of(f, PW_EVENT_ACTIVITY_RESULT);
@@ -253,6 +262,11 @@ const char *fixture_events(fixture *f)
 pw_value fixture_entry(fixture *f, size_t at)
 {
     return pw_item(json(f, fixture_text(f, f->t.entries)), at);
+}
+
+const char *fixture_entry_text(fixture *f, size_t at)
+{
+    return fixture_text(f, pw_json_text(&f->arena, fixture_entry(f, at), PW_JSON_COMPACT));
 }
 
 const char *fixture_member(fixture *f, const char *text, const char *member)

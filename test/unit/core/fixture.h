@@ -38,6 +38,7 @@ void fixture_event(fixture *f, const pw_event *event);
 void fixture_timer(fixture *f, int64_t at_ms);
 /* Of the first attempt; status 0: `body` says why there is none. */
 void fixture_answer(fixture *f, uint64_t visit, int status, const char *type, const char *body);
+void fixture_called(fixture *f, uint64_t visit, uint32_t attempt, pw_call_result result);
 void fixture_result(fixture *f, uint64_t visit, uint32_t attempt, const char *json);
 void fixture_failed(fixture *f, uint64_t visit, uint32_t attempt, const char *error);
 /* A CloudEvent for the listen of `visit`. */
@@ -58,6 +59,7 @@ const char *fixture_entries(fixture *f);
  * number is the visit; others by their type. Their ids must be those of the step, in order. */
 const char *fixture_events(fixture *f);
 pw_value fixture_entry(fixture *f, size_t at);
+const char *fixture_entry_text(fixture *f, size_t at);
 const char *fixture_member(fixture *f, const char *json, const char *member);
 
 #define EXPECT_STATUS(f, status_) EXPECT_TEXT(pw_status_name((f).t.status), status_)

@@ -366,6 +366,23 @@ TEST(services, the_rate_of_the_call_goes_before_the_drivers)
     close_all(f);
 }
 
+TEST(services, a_clock_that_goes_back_makes_nobody_wait_so_much_longer)
+{
+    fixture *f = open_at_rest((pw_http_options){ .per_second = 1 });
+    service_on(f->service, "/", (service_answer){ .body = "ok" });
+    start_to(f, 1, "/");
+    start_to(f, 2, "/");
+    wait_done(f, 1);
+    fence(f);
+    EXPECT_INT(place_of(f, 2).until_ms, 1001000);
+    move_clock(f, -900000);
+    fence(f);
+    EXPECT_INT(place_of(f, 2).until_ms, 101000);
+    move_clock(f, 1000);
+    service_wait_requests(f->service, 2);
+    close_all(f);
+}
+
 /* ------------------------------------------------------------------ cancel and free */
 
 TEST(services, calls_that_wait_for_a_breaker_are_cancelled)

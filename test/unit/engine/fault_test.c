@@ -821,8 +821,7 @@ TEST(fault_handler, branches_in_flight_are_parked_and_their_results_kept)
            "          - bad: {call: work, with: {}}");
     char *id = start(&t.f, "both", NULL);
     gate_wait_entered(&t.f.gate, 1);
-    while (strcmp(ask_show(&t, id, ".status"), "\"faulted\"") != 0)
-        ;
+    until_same(&t, ask_show, id, ".status", "\"faulted\"");
     gate_open(&t.f.gate, UINT_MAX);
     EXPECT_OK(pawl_resume(t.f.p, id, "ok", "{\"yes\":1}", NULL, &t.f.err), t.f.err);
     EXPECT_OK(pawl_drain(t.f.p, WAIT_MS, &t.f.err), t.f.err);
