@@ -308,10 +308,22 @@ static void travel(pw_http *http, const exchange *x)
     sim_at(sim_now_ns + travel_ns(), arrive, p);
 }
 
+/* Nothing goes through a door that is shut, but its probe. */
+static void check_door(const exchange *x)
+{
+    const pw_breaker *b = &x->transfer.service->breaker;
+    bool shut = b->forced == PW_BREAKER_AUTO ? b->state != PW_BREAKER_CLOSED && !x->transfer.probe
+                                             : b->forced == PW_BREAKER_FORCED_OPEN;
+    if (shut)
+        sim_violation("i%u: a request is sent to " PW_FMT ", whose breaker is %s", sim_alias(x->transfer.call.instance),
+                      PW_ARG(x->transfer.service->name), pw_breaker_state_name(b->state));
+}
+
 static void transmit(pw_http *http, exchange *x)
 {
     const pw_http_call *call = &x->transfer.call;
     uint64_t timeout_ms = call->timeout_ms ? call->timeout_ms : http->timeout_ms;
+    check_door(x);
     sim_point("http-before-send");
     x->sent_ns = sim_now_ns;
     sim_ledger_sent(call->instance, call->visit, call->attempt);
@@ -486,6 +498,11 @@ void pw_http_on_breaker(pw_http *http, pw_http_breaker_fn on_breaker)
 {
     http->on_breaker = on_breaker;
     http->services.stored = on_breaker != NULL;
+}
+
+void pw_http_wake(pw_http *http)
+{
+    (void)http;
 }
 
 pawl_code pw_http_breaker_told(pw_http *http, const pw_breaker_record *record, bool ours, pawl_error *err)
