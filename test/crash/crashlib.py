@@ -13,7 +13,7 @@ import threading
 COUNT = 3
 KINDS = {"order": "completed", "loop": "completed", "fork": "completed", "person": "completed",
          "mend": "completed", "sleeper": "cancelled", "hear": "completed", "family": "completed",
-         "sub": "completed"}
+         "tries": "completed", "incident": "completed", "sub": "completed"}
 EACH = {"sub": 4, "sleeper": 2}  # of the others one; a family has four children of one kind and one of the other
 OUTPUTS = {
     "order": lambda n: {"n": n, "reserved": True, "charged": True},
@@ -24,7 +24,10 @@ OUTPUTS = {
     "sleeper": lambda n: None,
     "family": lambda n: {"n": n, "one": n, "two": [n + 10, n + 20], "lost": 400},
     "hear": lambda n: [0, 1, 2, 3, 4, 5],
+    "tries": lambda n: {"n": n, "ok": True, "third": True},
+    "incident": lambda n: [True, True],
 }
+BAD = {"/flaky": (1, 503), "/often": (2, 503), "/refused": (2, 404)}  # the first so many of a key are answered so
 TOLD = 6  # messages for each of them
 
 
@@ -55,8 +58,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         with self.server.lock:
             requests = self.server.seen.setdefault(key, [])
             requests.append((self.path, body))
-            first = len(requests) == 1
-        status = 503 if self.path == "/flaky" and first else 200
+            before = len(requests) - 1
+        times, bad = BAD.get(self.path, (0, 200))
+        status = bad if before < times else 200
         answer = json.dumps({"ok": status == 200}).encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
@@ -180,7 +184,8 @@ class Case:
         types = [e["type"] for e in entries]
         want(types.count("instance.started") == 1, name, iid, "started", types.count("instance.started"), "times")
         ends = [t for t in types if t in ("instance.completed", "instance.cancelled", "instance.faulted")]
-        want(len(ends) == 1, name, iid, "ended:", ends)
+        want(len(ends) == 1 or name == "incident", name, iid, "ended:", ends)
+        self.attempt_problems(db, row, entries, want)
         done = [e["visit"] for e in entries if e["type"] == "task.completed"]
         want(len(done) == len(set(done)), name, iid, "a visit was completed twice:", done)
         want(types.count("bookmark.consumed") == (1 if name == "person" else 0), name, iid, "bookmarks consumed:",
@@ -199,6 +204,33 @@ class Case:
         want(len({e["id"] for e in events}) == len(events), name, iid, "event ids repeat")
         if name in ("order", "loop", "fork"):
             want(noted, name, "left nothing in the ledger")
+
+
+    def attempt_problems(self, db, row, entries, want):
+        """Counters go up by one and never down; every incident has its row, and its end."""
+        name, iid = row["name"], row["id"]
+        last, failed = {}, {}
+        for entry in entries:
+            visit, attempt = entry.get("visit"), entry.get("attempt")
+            if entry["type"] in ("attempt.failed", "attempt.lost"):
+                want(attempt == last.get(visit, 1), name, iid, "attempt", attempt, "fails, it was", last.get(visit, 1))
+                failed[visit] = attempt
+            elif entry["type"] == "attempt.started":
+                want(attempt == failed.get(visit, 0) + 1, name, iid, "attempt", attempt, "begins after", failed.get(visit))
+                last[visit] = attempt
+        calls = db.execute("SELECT sum(attempts) FROM external_call WHERE instance = ?", (iid,)).fetchone()[0] or 0
+        begun = sum(entry["type"] == "task.started" and "endpoint" in entry or
+                    entry["type"] == "attempt.started" and entry["task"].endswith(("/often", "/reserve", "/charge", "/left", "/tell"))
+                    for entry in entries)
+        want(calls == begun, name, iid, "has", calls, "attempts in its calls,", begun, "in its log")
+        if name == "tries":
+            want(max(last.values(), default=0) >= 3, name, iid, "attempts:", last)
+        faults = list(db.execute("SELECT * FROM fault WHERE instance = ? ORDER BY step", (iid,)))
+        steps = [s["sequence"] for s in db.execute("SELECT * FROM step WHERE instance = ? ORDER BY sequence", (iid,))
+                 if any(e["type"] == "instance.faulted" for e in json.loads(s["entries"]))]
+        want([f["step"] for f in faults] == steps, name, iid, "faulted in", steps, "with rows of", [f["step"] for f in faults])
+        want(1 <= len(faults) <= 2 if name == "incident" else not faults, name, iid, "incidents:", len(faults))
+        want(all((f["resolution"], f["resolved_by"]) == ("retried", "ann") for f in faults), name, iid, "open incidents")
 
 
 number = failures = 0

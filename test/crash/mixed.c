@@ -8,6 +8,7 @@
  * instance has ended as it should. */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -105,13 +106,33 @@ static const char *const workflows[] = {
     "      catch: { as: e, do: [ { say: { set: '${ . + { lost: $e.status } }' } } ] }\n"
     "  - done: { set: { n: '${ .n }', one: '${ .one }', two: '${ .two }', lost: '${ .lost }' } }\n",
 
+    /* the service fails twice, and each attempt is a step; the activity fails until its third */
+    "document: { dsl: '1.0.3', namespace: crash, name: tries, version: '1.0.0' }\n"
+    "do:\n"
+    "  - often: { call: http, with: { method: post, endpoint: '${ .url + \"/often\" }', body: { n: '${ .n }' } },\n"
+    "      metadata: { pawl: { resilience: { retry: { delay: { milliseconds: 7 }, limit: { attempt: { count: 900 } } } } } },\n"
+    "      output: { as: '${ $input + { ok: .ok } }' } }\n"
+    "  - third: { call: third, with: { n: '${ .n }' }, output: { as: '${ $input + { third: .third } }' } }\n"
+    "  - done: { set: { n: '${ .n }', ok: '${ .ok }', third: '${ .third }' } }\n",
+
+    /* the service refuses twice, which a person is to judge, while a branch beside it goes on */
+    "document: { dsl: '1.0.3', namespace: crash, name: incident, version: '1.0.0' }\n"
+    "do:\n"
+    "  - both:\n"
+    "      fork:\n"
+    "        branches:\n"
+    "          - bad: { call: http, with: { method: post, endpoint: '${ .url + \"/refused\" }', body: { n: '${ .n }' } }, "
+    "output: { as: .ok } }\n"
+    "          - slow: { call: http, with: { method: post, endpoint: '${ .url + \"/slow\" }', body: { n: '${ .n }' } }, "
+    "output: { as: .ok } }\n",
+
     "document: { dsl: '1.0.3', namespace: crash, name: sub, version: '1.0.0' }\n"
     "do:\n"
     "  - note: { call: note, with: { sub: '${ .n }' }, output: { as: '${ $input }' } }\n"
     "  - done: { set: { sub: '${ .n }' } }\n",
 };
 static const char *const names[] = { "order",   "loop", "fork",  "person", "mend",
-                                      "sleeper", "hear", "family" };
+                                      "sleeper", "hear", "family", "tries", "incident" };
 
 static pawl_code note(pawl_activity *activity, const char *input, void *ledger)
 {
@@ -134,6 +155,15 @@ static pawl_code broken(pawl_activity *activity, const char *input, void *contex
     (void)input;
     (void)context;
     return pawl_activity_fail(activity, 422, "always broken", NULL);
+}
+
+static pawl_code third(pawl_activity *activity, const char *input, void *context)
+{
+    (void)input;
+    (void)context;
+    if (pawl_activity_attempt(activity) < 3)
+        return pawl_activity_fail(activity, 503, "not yet", NULL);
+    return pawl_activity_return(activity, "{\"third\":true}", NULL);
 }
 
 static _Noreturn void stop(const char *what, const char *which, const pawl_error *err)
@@ -172,6 +202,24 @@ static void tell(pawl *p, int n, int from)
         stop("publish", text, &err);
 }
 
+/* Tries what has faulted again, until it has not. */
+static void mend(pawl *p, const char *id)
+{
+    for (;;) {
+        char *shown = NULL;
+        pawl_error err;
+        if (pawl_wait(p, id, PAWL_WAIT_END, 60000, &shown, &err) != PAWL_OK)
+            stop("wait for the end of", id, &err);
+        bool faulted = strstr(shown, "\"status\":\"faulted\"") != NULL;
+        pawl_free(shown);
+        if (!faulted)
+            return;
+        const pawl_request request = { .struct_size = sizeof request, .actor = "ann" };
+        if (pawl_change_with(p, id, PAWL_RETRY, "mended", &request, NULL, &err) != PAWL_OK)
+            stop("retry", id, &err);
+    }
+}
+
 int main(int argc, char **argv)
 {
     if (argc != 5)
@@ -180,14 +228,16 @@ int main(int argc, char **argv)
     pawl_activity_options activities[] = {
         { .struct_size = sizeof *activities, .name = "note", .run = note, .context = argv[3] },
         { .struct_size = sizeof *activities, .name = "broken", .run = broken },
+        { .struct_size = sizeof *activities, .name = "third", .run = third },
     };
     pawl_options options = test_options();
-    const pawl_resilience retries = test_retries(1000); /* attempts end with the process, again and again */
+    pawl_resilience retries = test_retries(1000); /* attempts end with the process, again and again */
+    retries.breaker_break_ms = 20; /* the service fails often enough to open it */
     options.resilience = &retries;
     options.store = argv[1];
     options.step_threads = 2;
     options.activities = activities;
-    options.activity_count = 2;
+    options.activity_count = 3;
     pawl *p;
     pawl_error err;
     if (pawl_open(&p, &options, &err) != PAWL_OK)
@@ -218,6 +268,8 @@ int main(int argc, char **argv)
         if (pawl_cancel(p, sleeper, "ann", "no more", &err) != PAWL_OK)
             stop("cancel", sleeper, &err);
     }
+    for (int n = 0; n < count; n++)
+        mend(p, ids[n * kinds + 9]);
     for (int i = 0; i < count * kinds; i++) {
         if (pawl_wait(p, ids[i], PAWL_WAIT_END, 60000, NULL, &err) != PAWL_OK)
             stop("wait for the end of", ids[i], &err);

@@ -39,7 +39,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 
 # The tests that could notice, the quickest first; a name ends a stage when what follows is built only
 # if it is needed. The crash tests come last, and only for what could lose a commit.
-UNIT = ['unit/policy', 'unit/core-step', 'unit/core-catch', 'unit/core-fork', 'unit/core-branches',
+UNIT = ['unit/policy', 'unit/core-step', 'unit/core-attempt', 'unit/core-incident', 'unit/core-catch', 'unit/core-fork', 'unit/core-branches',
         'unit/core-child', 'unit/core-data', 'unit/core-listen', 'unit/core-match', 'unit/core-restart', 'unit/core-rule',
         'unit/core-payload', 'unit/core-people', 'unit/core-resume', 'unit/core-lifecycle', 'unit/core-loose', 'unit/lang-good', 'unit/lang-examples',
         'store/parts']
@@ -56,8 +56,8 @@ ORDER = {
     'base': ['unit/base/schema', 'unit/expr-patterns'] + UNIT,
     'policy': UNIT + ENGINE,
     'lang': ['unit/lang-resilience', 'unit/lang-metadata', 'unit/lang-good', 'unit/lang-broken'],
-    'drivers': ['unit/http_services', 'unit/http_address', 'unit/http_redirect', 'unit/http_egress', 'unit/http', 'unit/workers',
-                'unit/engine_jobs'],
+    'drivers': ['unit/workers', 'unit/engine_jobs'],
+    'drivers/http': ['unit/http_services', 'unit/http_address', 'unit/http_redirect', 'unit/http_egress', 'unit/http'],
     'config': ['unit/config', 'fuzz/config'],
     'engine': ENGINE + ['unit/config', 'unit/engine_leases'] + CRASH,
     'core': UNIT + ENGINE + FUZZ + ['crash/points'],
@@ -239,7 +239,8 @@ class Bench:
 
 
 def order(mutant, tests):
-    return [name for name in ORDER[mutant['file'].split('/')[0]] if name in tests]
+    room = max((room for room in ORDER if mutant['file'].startswith(room)), key=len)
+    return [name for name in ORDER[room] if name in tests]
 
 
 def stopped(*_):

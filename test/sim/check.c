@@ -176,7 +176,7 @@ static void check_calls(pw_str id, uint32_t alias, pw_arena *arena)
                           pw_call_state_name(rows[i].state));
 }
 
-static void check_outbox(pw_str id, uint32_t alias, pw_status status, pw_arena *arena)
+static void check_outbox(pw_str id, uint32_t alias, pw_status status, uint32_t incidents, pw_arena *arena)
 {
     pw_outbox_row *rows = NULL;
     size_t count = 0;
@@ -197,7 +197,7 @@ static void check_outbox(pw_str id, uint32_t alias, pw_status status, pw_arena *
             pw_arena_printf(arena, "io.serverlessworkflow.workflow.%s.v1", pw_status_name(status));
         ends += pw_str_eq(rows[i].event.type, end);
     }
-    if (count < PW_PAGE_MAX && (started != 1 || ends != 1))
+    if (count < PW_PAGE_MAX && (started != 1 || ends != (status == PW_FAULTED ? incidents : 1)))
         sim_violation("i%u: %u events say that it started, %u that it %s", alias, started, ends,
                       pw_status_name(status));
 }
@@ -222,17 +222,21 @@ static void check_instance(uint32_t alias)
         sim_violation("i%u: the store says %s at %llu, committed was %s at %llu", alias,
                       pw_status_name(row.status), (unsigned long long)row.token,
                       pw_status_name(entry.status), (unsigned long long)entry.sequence);
-    if (!pw_status_ended(row.status))
+    if (!sim_has_ended(&entry))
         sim_violation("i%u has not ended: it is %s", alias, pw_status_name(row.status));
     pw_fault_row *faults = NULL;
     size_t count = 0;
     MUST(pw_store_faults(sim_store, id, &faults, &count, &arena, NULL));
-    if (row.status == PW_CANCELLED ? count > 1 : (row.status == PW_FAULTED) != (count > 0))
-        sim_violation("i%u is %s and has %zu faults", alias, pw_status_name(row.status), count);
+    if (count != entry.incidents || (row.status == PW_FAULTED && count == 0))
+        sim_violation("i%u is %s and has %zu faults, of %u", alias, pw_status_name(row.status), count, entry.incidents);
+    for (size_t i = 0; i < count; i++)
+        if (faults[i].open)
+            sim_violation("i%u has ended, and its incident of step %llu is open", alias,
+                          (unsigned long long)faults[i].sequence);
     check_steps(id, alias, row.token, &arena);
     check_bookmarks(id, alias, &arena);
     check_calls(id, alias, &arena);
-    check_outbox(id, alias, row.status, &arena);
+    check_outbox(id, alias, row.status, entry.incidents, &arena);
     sim_note("ended: i%u %s at step %llu", alias, pw_status_name(row.status),
              (unsigned long long)row.token);
     sim_out->instances++;
@@ -252,8 +256,45 @@ uint32_t sim_inbox_pending(void)
     return alias;
 }
 
+bool sim_breaker_is_forced(uint32_t which)
+{
+    static const char *const services[] = { "http://service0.test:80", "http://service1.test:80",
+                                            "http://service2.test:80", "shared0", "shared1" };
+    pw_arena arena;
+    pw_arena_init(&arena, 0);
+    pw_breaker_record *rows = NULL;
+    size_t count = 0;
+    bool forced = false;
+    MUST(pw_store_breakers(sim_store, &rows, &count, &arena, NULL));
+    for (size_t i = 0; i < count; i++)
+        forced = forced || (pw_str_is(rows[i].service, services[which]) && rows[i].forced != PW_BREAKER_AUTO);
+    pw_arena_done(&arena);
+    return forced;
+}
+
+void sim_check_incidents(void)
+{
+    pw_arena arena;
+    pw_arena_init(&arena, 0);
+    const pw_incident_filter filter = { .limit = PW_PAGE_MAX };
+    pw_incident_row *rows = NULL;
+    size_t count = 0, open = 0;
+    pw_str next;
+    MUST(pw_store_incidents(sim_store, &filter, &rows, &count, &next, &arena, NULL));
+    for (size_t i = 0; i < count; i++)
+        if (!sim_ledger_of(sim_alias(rows[i].instance)).incident)
+            sim_violation("i%u: its incident of step %llu is listed as open", sim_alias(rows[i].instance),
+                          (unsigned long long)rows[i].row.sequence);
+    for (uint32_t alias = 1; alias <= sim_ledger_count(); alias++)
+        open += sim_ledger_of(alias).incident;
+    if (count != open)
+        sim_violation("%zu incidents are listed, and %zu are open", count, open);
+    pw_arena_done(&arena);
+}
+
 void sim_check_end(void)
 {
+    sim_check_incidents();
     for (uint32_t alias = 1; alias <= sim_ledger_count(); alias++)
         check_instance(alias);
     sim_check_messages();

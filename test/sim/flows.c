@@ -6,11 +6,15 @@
  * its end by itself, or waits for a person. */
 #include "sim.h"
 #include "base/json.h"
+#include "core/core.h"
 
-enum { DEPTH_MAX = 4 };
+enum { DEPTH_MAX = 4, TASKS_MAX = 400 };
 
 sim_flow sim_flows[SIM_FLOWS_MAX];
 uint32_t sim_flow_count;
+
+/* What is said of the task tN. */
+static sim_said said[SIM_FLOWS_MAX][TASKS_MAX];
 
 typedef struct writer {
     pw_buf out;
@@ -44,9 +48,41 @@ static void put_duration(writer *w)
                   (unsigned long long)(1 + draw(most_ms[draw(PW_LENGTH(most_ms))])));
 }
 
+/* The last task: most say nothing. */
+static void put_resilience(writer *w, bool http)
+{
+    static const char *const unknown[] = { "resend", "ask", "fault" };
+    sim_said *its = &said[w->number][w->names < TASKS_MAX ? w->names : 0];
+    if (draw(2))
+        return;
+    text(w, "\"metadata\":{\"pawl\":{\"resilience\":{");
+    if (draw(2)) {
+        its->retries = (int32_t)draw(4);
+        pw_buf_printf(&w->out, "\"retry\":{\"delay\":{\"milliseconds\":%llu},\"backoff\":{\"constant\":{}},"
+                               "\"limit\":{\"attempt\":{\"count\":%d}}},",
+                      (unsigned long long)draw(4000), (int)its->retries);
+    }
+    if (http && draw(2)) {
+        its->on_unknown = (pw_on_unknown)(PW_ON_UNKNOWN_RESEND + draw(3));
+        pw_buf_printf(&w->out, "\"onUnknownOutcome\":\"%s\",", unknown[its->on_unknown - PW_ON_UNKNOWN_RESEND]);
+    }
+    if (http && draw(2))
+        pw_buf_printf(&w->out, "\"circuitBreaker\":{\"name\":\"shared%llu\",\"failures\":2,\"minimumThroughput\":2,"
+                               "\"window\":{\"seconds\":20},\"breakDuration\":{\"seconds\":%llu},\"onOpen\":\"%s\"},",
+                      (unsigned long long)draw(2), (unsigned long long)(1 + draw(9)), draw(3) ? "wait" : "fail");
+    if (http && draw(4) == 0)
+        text(w, "\"bulkhead\":{\"maxConcurrent\":1},");
+    if (http && draw(4) == 0)
+        text(w, "\"rateLimit\":2,");
+    text(w, "\"timeout\":");
+    put_duration(w);
+    text(w, "}}},");
+}
+
 static void put_call(writer *w)
 {
     static const char *const methods[] = { "post", "put", "get" };
+    put_resilience(w, true);
     uint64_t method = draw(PW_LENGTH(methods));
     pw_buf_printf(&w->out,
                   "\"call\":\"http\",\"with\":{\"method\":\"%s\","
@@ -62,6 +98,7 @@ static void put_call(writer *w)
 static void put_function(writer *w)
 {
     size_t which = draw(sim_activity_count + sim_job_count);
+    put_resilience(w, false);
     pw_buf_printf(&w->out,
                   "\"call\":\"%s\",\"with\":{\"n\":\"${ .n }\"},"
                   "\"output\":{\"as\":\"${ $input + {made: .weight} }\"}",
@@ -264,6 +301,7 @@ static void put_try(writer *w, uint32_t depth)
 static void put_body(writer *w, uint32_t depth)
 {
     static void (*const leaves[])(writer *) = { put_call,   put_call, put_function, put_function,
+                                                put_call,   put_call, put_function, put_call,
                                                 put_person, put_set,  put_emit,     put_wait,
                                                 put_switch, put_set,  put_wait,     put_listen,
                                                 put_run,    put_run,  put_listen,   put_raise };
@@ -365,6 +403,9 @@ void sim_flows_make(uint32_t count, uint32_t tasks)
 {
     PW_ASSERT(count <= SIM_FLOWS_MAX);
     sim_flow_count = count;
+    for (uint32_t i = 0; i < SIM_FLOWS_MAX; i++)
+        for (uint32_t j = 0; j < TASKS_MAX; j++)
+            said[i][j] = (sim_said){ .retries = -1, .on_unknown = sim_on_unknown };
     for (uint32_t i = 0; i < count; i++) {
         writer w = { .left = 0 };
         pw_buf_init(&w.out, 0);
@@ -379,4 +420,15 @@ void sim_flows_make(uint32_t count, uint32_t tasks)
         flow->text = pw_buf_take(&w.out);
         PW_ASSERT(flow->text != NULL);
     }
+}
+
+/* The pointer of a task ends with its name, tN. */
+sim_said sim_flow_said(uint32_t flow, pw_str task)
+{
+    uint32_t number = 0, factor = 1;
+    size_t at = task.len;
+    for (; at > 0 && task.ptr[at - 1] >= '0' && task.ptr[at - 1] <= '9'; at--, factor *= 10)
+        number += factor * (uint32_t)(task.ptr[at - 1] - '0');
+    bool good = flow < SIM_FLOWS_MAX && at > 0 && task.ptr[at - 1] == 't' && number > 0 && number < TASKS_MAX;
+    return good ? said[flow][number] : (sim_said){ .retries = -1, .on_unknown = sim_on_unknown };
 }

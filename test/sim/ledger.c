@@ -2,38 +2,13 @@
  *
  * The store's wrapper tells of each step the moment it is committed, whoever hears of it; the
  * drivers tell of each request and attempt that reaches the outside. So a promise that is broken is
- * found where it is broken, with the history that led there. */
+ * found where it is broken, with the history that led there. Attempts and incidents: ledger_faults.c. */
 #include <stdio.h>
 #include <stdlib.h>
-#include "sim.h"
+#include "ledger.h"
 #include "base/json.h"
 
 enum { ALIASES_MAX = 4096, CALLS_MAX = 65536 };
-
-typedef struct visit {
-    bool begun, ended, faulted, consumed, works;
-    uint32_t lost;     /* attempts that were declared lost */
-    uint64_t handed;   /* attempts that were handed out, as bits */
-    uint64_t answered; /* attempts that workers have answered, as bits */
-    char *key, *input; /* of its attempts; NULL: none yet */
-} visit;
-
-typedef struct step {
-    uint64_t digest;
-    bool reported;
-} step;
-
-typedef struct account {
-    char id[PW_ID_SIZE];
-    sim_entry entry;
-    int64_t last_ms;
-    visit *visits; /* by number, from 0 */
-    uint64_t visit_room;
-    step *steps; /* by sequence, from 0 */
-    uint64_t step_room;
-    uint32_t parent; /* who has asked for it; 0: nobody */
-    bool awaited, told, let_go;
-} account;
 
 static account accounts[ALIASES_MAX];
 static uint32_t account_count;
@@ -60,6 +35,16 @@ uint32_t sim_alias(pw_str id)
 pw_str sim_alias_id(uint32_t alias)
 {
     return (pw_str){ accounts[alias - 1].id, PW_ID_SIZE - 1 };
+}
+
+bool sim_has_ended(const sim_entry *entry)
+{
+    return pw_status_ended(entry->status) && !entry->incident;
+}
+
+bool sim_ledger_is_parked(pw_str instance)
+{
+    return accounts[sim_alias(instance) - 1].entry.incident;
 }
 
 uint32_t sim_ledger_count(void)
@@ -93,7 +78,7 @@ static void *grown(void *old, uint64_t *room, uint64_t at, size_t size)
     return fresh;
 }
 
-static visit *visit_of(account *a, uint64_t number)
+visit *sim_visit_of(account *a, uint64_t number)
 {
     PW_ASSERT(number < 1000000);
     a->visits = grown(a->visits, &a->visit_room, number, sizeof *a->visits);
@@ -114,7 +99,7 @@ static struct intent *intent_of(pw_str key)
 
 static void on_visit(account *a, uint32_t alias, pw_str type, uint64_t number)
 {
-    visit *v = visit_of(a, number);
+    visit *v = sim_visit_of(a, number);
     bool mended =
         v->faulted && IS(type, "task.cancelled"); /* what had faulted was cancelled later */
     if (v->ended && !mended)
@@ -126,8 +111,6 @@ static void on_visit(account *a, uint32_t alias, pw_str type, uint64_t number)
         IS(type, "task.skipped"))
         v->ended = true;
     v->faulted = IS(type, "task.faulted");
-    if (IS(type, "attempt.lost") || IS(type, "attempt.failed"))
-        v->lost++;
     if (IS(type, "bookmark.consumed")) {
         if (v->consumed)
             sim_violation("i%u: the bookmark of visit %llu is consumed twice", alias,
@@ -139,7 +122,7 @@ static void on_visit(account *a, uint32_t alias, pw_str type, uint64_t number)
 /* A worker's answer is taken: of the attempt that is wanted, and the first. */
 static void on_answer(account *a, uint32_t alias, pw_value entry, uint64_t number)
 {
-    visit *v = visit_of(a, number);
+    visit *v = sim_visit_of(a, number);
     int64_t attempt = 0;
     if (!pw_integer(pw_get_lit(entry, "attempt"), &attempt) || attempt < 1 || attempt > 63 ||
         (uint64_t)attempt != v->lost + 1ull || v->answered >> attempt & 1)
@@ -148,7 +131,7 @@ static void on_answer(account *a, uint32_t alias, pw_value entry, uint64_t numbe
     v->answered |= 1ull << attempt;
 }
 
-static void on_entry(account *a, uint32_t alias, pw_value entry, bool ended)
+static void on_entry(account *a, uint32_t alias, pw_value entry, bool ended, const pw_commit_item *item)
 {
     pw_str type = pw_get_text(entry, "type");
     int64_t number = 0;
@@ -166,12 +149,13 @@ static void on_entry(account *a, uint32_t alias, pw_value entry, bool ended)
                       (unsigned long long)a->entry.sequence);
     if (IS(type, "instance.suspended"))
         a->entry.suspended++;
-    if (of_task && number > 0)
+    if (of_task && number > 0 && !pw_str_starts(type, PW_LIT("instance."))) /* of which they only tell */
         on_visit(a, alias, type, (uint64_t)number);
+    sim_faults_entry(a, alias, type, entry, of_task && number > 0 ? sim_visit_of(a, (uint64_t)number) : NULL, item);
     if (of_task && IS(type, "job.answered"))
         on_answer(a, alias, entry, (uint64_t)number);
     if (of_task && pw_get_text(entry, "function").len && IS(type, "task.started"))
-        visit_of(a, (uint64_t)number)->works = true;
+        sim_visit_of(a, (uint64_t)number)->works = true;
 }
 
 /* "started 1, cancelled 3": what the entries say, in short. */
@@ -193,8 +177,9 @@ static void note_entries(uint32_t alias, pw_value entries)
     sim_note("  i%u: %s", alias, line);
 }
 
-static void on_entries(account *a, uint32_t alias, pw_str text, bool ended)
+static void on_entries(account *a, uint32_t alias, const pw_commit_item *item, bool ended)
 {
+    pw_str text = item->transition->entries.len ? item->transition->entries : PW_LIT("[]");
     pw_arena arena;
     pw_arena_init(&arena, 0);
     pw_value entries;
@@ -203,7 +188,7 @@ static void on_entries(account *a, uint32_t alias, pw_str text, bool ended)
         sim_violation("i%u: the entries of a step are no JSON: %s", alias, err.message);
     note_entries(alias, entries);
     for (uint32_t i = 0; i < entries.count; i++)
-        on_entry(a, alias, pw_item(entries, i), ended);
+        on_entry(a, alias, pw_item(entries, i), ended, item);
     pw_arena_done(&arena);
 }
 
@@ -214,7 +199,10 @@ static void on_intents(const pw_transition *t, uint32_t alias)
     for (size_t i = 0; i < t->call_count; i++) {
         const pw_call_intent *intent = &t->calls[i];
         struct intent *known = intent_of(intent->key);
-        if (known && (known->alias != alias || !pw_str_is(intent->request, known->request)))
+        if (intent->again && !known)
+            sim_violation("i%u: the key " PW_FMT " is committed again, and never was before", alias,
+                          PW_ARG(intent->key));
+        if (known && (known->alias != alias || (!intent->again && !pw_str_is(intent->request, known->request))))
             sim_violation("i%u: the key " PW_FMT " is committed with two requests", alias,
                           PW_ARG(intent->key));
         if (known)
@@ -274,7 +262,7 @@ static void on_messages(account *a, uint32_t alias, const pw_transition *t, bool
             sim_note("  i%u: cancels i%u", alias, sim_alias(m->target));
         } else {
             if (!a->awaited || a->told || a->parent != sim_alias(m->target) ||
-                !pw_status_ended(t->status))
+                !(pw_status_ended(t->status) || t->fault))
                 sim_violation("i%u: tells i%u how it has ended", alias, sim_alias(m->target));
             a->told = true;
         }
@@ -339,8 +327,13 @@ void sim_ledger_commit(const pw_commit_item *item)
     uint32_t alias = sim_alias(item->instance);
     account *a = &accounts[alias - 1];
     const pw_transition *t = item->transition;
-    bool ended = a->entry.known && pw_status_ended(a->entry.status);
+    bool ended = a->entry.known && sim_has_ended(&a->entry);
     check_step(a, alias, item);
+    if (!a->entry.known)
+        a->first_ms = item->now_ms;
+    if (item->create)
+        a->flow = (uint32_t)(item->create->name.ptr[item->create->name.len - 1] - '0');
+    sim_faults_begin(a, alias, item);
     a->entry.known = true;
     a->entry.sequence = item->token + 1;
     a->entry.status = t->status;
@@ -352,12 +345,13 @@ void sim_ledger_commit(const pw_commit_item *item)
              (unsigned long long)a->entry.sequence, pw_event_name(item->event),
              pw_status_name(t->status), t->entries.len,
              (long long)(t->wake_at > 0 ? t->wake_at - SIM_EPOCH_MS : t->wake_at));
-    on_entries(a, alias, t->entries.len ? t->entries : PW_LIT("[]"), ended);
+    on_entries(a, alias, item, ended);
     on_intents(t, alias);
     on_messages(a, alias, t, ended);
     if (ended && (t->call_count || t->bookmark_count || t->work_count))
         sim_violation("i%u: begins something after its end", alias);
-    if (pw_status_ended(t->status))
+    sim_faults_end(a, alias, item);
+    if (sim_has_ended(&a->entry))
         on_end(a, alias);
 }
 
@@ -376,11 +370,32 @@ void sim_ledger_request(pw_str instance, pw_str key, pw_str request)
                       alias, PW_ARG(key), PW_ARG(request), intent->request);
 }
 
+/* What a person is to judge is sent once for each attempt: after that nobody knows what became of it. */
+void sim_ledger_sent(pw_str instance, uint64_t number, uint32_t attempt)
+{
+    uint32_t alias = sim_alias(instance);
+    visit *v = sim_visit_of(&accounts[alias - 1], number);
+    if (attempt < 1 || attempt > 63 || attempt > v->lost + 1)
+        sim_violation("i%u: attempt %u of visit %llu is sent, and was not committed", alias, attempt,
+                      (unsigned long long)number);
+    if ((v->sent >> attempt & 1) && v->said.on_unknown != PW_ON_UNKNOWN_RESEND)
+        sim_violation("i%u: attempt %u of visit %llu is sent twice, and nobody was asked", alias, attempt,
+                      (unsigned long long)number);
+    v->sent |= 1ull << attempt;
+}
+
+void sim_ledger_unknown(pw_str instance, uint64_t number, uint32_t attempt)
+{
+    visit *v = sim_visit_of(&accounts[sim_alias(instance) - 1], number);
+    if (attempt < 64)
+        v->unknown |= 1ull << attempt;
+}
+
 void sim_ledger_attempt(pw_str instance, uint64_t number, uint32_t attempt, pw_str key,
                         pw_str input)
 {
     uint32_t alias = sim_alias(instance);
-    visit *v = visit_of(&accounts[alias - 1], number);
+    visit *v = sim_visit_of(&accounts[alias - 1], number);
     sim_note("activity: i%u visit %llu attempt %u begins", alias, (unsigned long long)number,
              attempt);
     if (!v->begun || !v->works || attempt > v->lost + 1 || attempt < 1 || attempt > 63)
@@ -402,10 +417,10 @@ void sim_ledger_attempt(pw_str instance, uint64_t number, uint32_t attempt, pw_s
 sim_answer sim_ledger_answer(pw_str instance, uint64_t number, uint32_t attempt)
 {
     account *a = &accounts[sim_alias(instance) - 1];
-    const visit *v = visit_of(a, number);
+    const visit *v = sim_visit_of(a, number);
     bool taken = v->answered >> attempt & 1;
     return (sim_answer){ .wanted = v->begun && v->works && !v->ended && !taken &&
-                                   attempt == v->lost + 1 && !pw_status_ended(a->entry.status),
+                                   attempt == v->lost + 1 && !v->waits && !v->kept && !sim_has_ended(&a->entry),
                          .times = taken };
 }
 

@@ -19,6 +19,9 @@ static struct {
     uint32_t lease_ms;
 } roughness;
 
+pawl_resilience sim_resilience;
+pw_on_unknown sim_on_unknown;
+
 /* ------------------------------------------------------------------ clocks */
 
 static int64_t drifted(uint64_t ns, int64_t ppm)
@@ -134,6 +137,8 @@ static void live(void *context)
     node->complete = sim_healed || sim_chance(SIM_CHAOS, 800);
     options.activity_count = sim_activity_count - !node->complete;
     options.on_step = on_step;
+    options.resilience = &sim_resilience;
+    options.egress_allow = "all";
     options.job_lease_ms = 1000u << sim_below(SIM_CHAOS, 5);
     pawl_error err = { .code = PAWL_OK };
     pawl *engine = NULL;
@@ -374,11 +379,38 @@ static void draw_case(const sim_case *c)
     roughness.lease_ms = 1000u << sim_below(SIM_CASE, 5);
 }
 
+/* Small enough for what a run takes: of all nodes the same. */
+static void draw_resilience(void)
+{
+    static const char *const unknown[] = { "resend", "resend", "ask", "fault" };
+    uint64_t which = sim_below(SIM_CASE, PW_LENGTH(unknown));
+    pawl_resilience *r = &sim_resilience;
+    *r = pawl_resilience_default();
+    r->retries = (uint32_t)sim_below(SIM_CASE, 5);
+    r->base_delay_ms = 1 + sim_below(SIM_CASE, 1000);
+    r->max_delay_ms = 5000;
+    r->call_retries = (uint32_t)sim_below(SIM_CASE, 6);
+    r->call_base_delay_ms = 1 + sim_below(SIM_CASE, 2000);
+    r->call_max_delay_ms = 10000;
+    r->breaker_failures = 2 + (uint32_t)sim_below(SIM_CASE, 4);
+    r->breaker_throughput = r->breaker_failures + (uint32_t)sim_below(SIM_CASE, 4);
+    r->breaker_window_ms = 5000 + sim_below(SIM_CASE, 25000);
+    r->breaker_break_ms = 1000 + sim_below(SIM_CASE, 15000);
+    r->calls_at_once = 1 + (uint32_t)sim_below(SIM_CASE, 8);
+    r->store_ms = 1000 + sim_below(SIM_CASE, 30000);
+    r->long_running_ms = sim_chance(SIM_CASE, 700) ? 10000 + sim_below(SIM_CASE, 120000) : 0;
+    r->suspend_after = (uint32_t)sim_below(SIM_CASE, 6);
+    r->suspend_within_ms = 60000 + sim_below(SIM_CASE, 1800000);
+    r->on_unknown = unknown[which];
+    sim_on_unknown = which < 2 ? PW_ON_UNKNOWN_RESEND : which == 2 ? PW_ON_UNKNOWN_ASK : PW_ON_UNKNOWN_FAULT;
+}
+
 void sim_run(const sim_case *c, sim_result *out)
 {
     sim_out = out;
     sim_world_init(c->seed);
     draw_case(c);
+    draw_resilience();
     sim_note("seed %llu: %u nodes, %u instances, %u tasks, %u users", (unsigned long long)c->seed,
              sim_settings.nodes, sim_settings.instances, sim_settings.tasks, sim_settings.users);
     out->nodes = sim_settings.nodes;

@@ -59,7 +59,14 @@ typedef enum sim_kind {
     X(LOST_ROW, "lost-row", "rows for other instances are not written")                            \
     X(LOST_MESSAGE, "lost-message", "the store says that messages are stored which are not")           \
     X(OTHER_ORDER, "other-order", "deliveries are shown newest first")                             \
-    X(LOST_WAKE, "lost-wake", "a thread that is woken goes on sleeping")
+    X(LOST_WAKE, "lost-wake", "a thread that is woken goes on sleeping")                           \
+    X(LOST_COUNT, "lost-count", "an instance that is read has forgotten its attempts")             \
+    X(NEW_KEY, "new-key", "the next attempt of a call is made under another key")                  \
+    X(TOO_SOON, "too-soon", "an instance that is read wants its next attempt at once")             \
+    X(LOST_FAULT, "lost-fault", "a fault is committed without its row")                            \
+    X(LOST_PARKED, "lost-parked", "what comes while an incident is open never reaches the engine") \
+    X(ASKED_TWICE, "asked-twice", "a request that a person is to judge is sent twice")             \
+    X(TOLD_TWICE, "told-twice", "an instance that is read has forgotten that it was told of its long run")
 
 typedef enum sim_plant {
 #define SIM_PLANT_ENUM(name, text, help) SIM_PLANT_##name,
@@ -188,6 +195,11 @@ extern pw_store *sim_store; /* the truth: no faults, no time */
 void sim_store_open(void);
 pw_store *sim_store_of(sim_node *node); /* what the node's engine is given */
 
+/* ---- what is done about failures, of the whole run (nodes.c) */
+
+extern pawl_resilience sim_resilience;
+extern pw_on_unknown sim_on_unknown;
+
 /* ---- services and activities */
 
 extern const pawl_activity_options sim_activities[];
@@ -206,6 +218,12 @@ typedef struct sim_flow {
 extern sim_flow sim_flows[SIM_FLOWS_MAX];
 extern uint32_t sim_flow_count;
 void sim_flows_make(uint32_t count, uint32_t tasks);
+/* What the text says of a task of it, by its pointer. */
+typedef struct sim_said {
+    int32_t retries;           /* -1: nothing */
+    pw_on_unknown on_unknown;
+} sim_said;
+sim_said sim_flow_said(uint32_t flow, pw_str task);
 
 /* ---- users (users.c) */
 
@@ -228,6 +246,9 @@ void sim_ledger_commit(const pw_commit_item *item);
 void sim_ledger_returned(pw_str target, pw_str key); /* a row that can have no effect */
 /* A request or an attempt has come to the outside. */
 void sim_ledger_request(pw_str instance, pw_str key, pw_str request);
+/* A call is sent for the n-th attempt of a visit; its outcome came to be one that nobody knows. */
+void sim_ledger_sent(pw_str instance, uint64_t visit, uint32_t attempt);
+void sim_ledger_unknown(pw_str instance, uint64_t visit, uint32_t attempt);
 void sim_ledger_attempt(pw_str instance, uint64_t visit, uint32_t attempt, pw_str key,
                         pw_str input);
 typedef struct sim_answer {
@@ -245,7 +266,12 @@ typedef struct sim_entry { /* of one instance */
     uint64_t moved_ns;  /* when its last step was committed */
     bool asked;         /* a parent has written that it is to be started */
     bool returned;      /* ... which could not be */
+    bool incident;      /* one is open */
+    uint32_t incidents; /* that there were */
+    uint32_t retried, failed; /* by people */
 } sim_entry;
+bool sim_has_ended(const sim_entry *entry); /* for good: no incident is open */
+bool sim_ledger_is_parked(pw_str instance); /* it is asleep with an open incident */
 uint32_t sim_ledger_count(void); /* aliases are 1 .. count */
 sim_entry sim_ledger_of(uint32_t alias);
 uint64_t sim_ledger_step(uint32_t alias, uint64_t sequence); /* a digest of its entries */
@@ -279,6 +305,8 @@ void sim_check_start_conflict(pw_str id, const char *input);
 void sim_check_resumed(pw_str id, const char *key, const char *data);
 /* When the newest of the children that it waits for has ended; sim_now_ns: one has not; 0: none. */
 uint64_t sim_waits_for_child(pw_str id);
+bool sim_breaker_is_forced(uint32_t which); /* of the services, 0 to 2, or of those that share, 3 and 4 */
+void sim_check_incidents(void); /* those that the store says are open are those that are */
 uint32_t sim_inbox_pending(void); /* who has a row that nobody has consumed; 0: nobody */
 void sim_check_end(void);
 

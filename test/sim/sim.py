@@ -12,7 +12,8 @@ import subprocess
 import sys
 
 PLANTS = ("false-commit", "other-key", "other-bytes", "twice", "lost-inbox", "lost-result", "lost-timer",
-          "stale-epoch", "lost-row", "lost-message", "other-order", "lost-wake")
+          "stale-epoch", "lost-row", "lost-message", "other-order", "lost-wake", "lost-count", "new-key", "too-soon",
+          "lost-fault", "lost-parked", "asked-twice", "told-twice")
 SAME = 20
 AT_ONCE, AT_MOST = 20, 200  # seeds, to find a planted bug
 

@@ -6,6 +6,7 @@
  * of the commit. After PAWL_IO of a commit everything the node writes fails until it opens the
  * store again, which may fail for a while too (an outage). Every step that really was committed
  * goes to the ledger. */
+#include <stdlib.h>
 #include "sim.h"
 #include "engine/committer.h"
 #include "store/memory/memory.h"
@@ -80,10 +81,81 @@ READ(definition_versions,
      (pw_store * base, pw_str namespace_, pw_str name, pw_definition **out, size_t *count,
       pw_arena *arena, pawl_error *err),
      (of(base)->real, namespace_, name, out, count, arena, err))
-READ(instance_get,
-     (pw_store * base, pw_str id, bool with_state, pw_instance_row *out, pw_arena *arena,
-      pawl_error *err),
-     (of(base)->real, id, with_state, out, arena, err))
+/* ---- what is read of a state may be planted */
+
+static char *digits_behind(char *at, const char *name, size_t *count)
+{
+    char *found = strstr(at, name);
+    if (!found)
+        return NULL;
+    found += strlen(name);
+    *count = strspn(found, "0123456789");
+    return found;
+}
+
+/* As long as it was; zeros at its end are blanks. */
+static void put_number(char *at, size_t count, const char *number)
+{
+    size_t len = strlen(number);
+    if (count < len)
+        return;
+    memcpy(at, number, len);
+    memset(at + len, ' ', count - len);
+}
+
+/* Every attempt is the first again. */
+static void forget_attempts(char *state)
+{
+    size_t count = 0;
+    for (char *at = state; (at = digits_behind(at, "\"n\":", &count)) != NULL;)
+        if (strncmp(at + count, ",\"s\":", 5) == 0 && count == 1)
+            put_number(at, count, "1"); /* of a task that began; not one of the data */
+}
+
+/* What waits for its next attempt (phase 3) has waited long enough. */
+static void hasten_attempts(char *state)
+{
+    size_t count = 0;
+    for (char *at = state; (at = strstr(at, "\"p\":3,")) != NULL; at++) {
+        char *due = digits_behind(at, "\"d\":", &count);
+        if (due && count > 6)
+            put_number(due, count, "1");
+    }
+}
+
+static void forget_warning(char *state)
+{
+    size_t count = 0;
+    char *at = digits_behind(state, "\"lr\":", &count);
+    if (at)
+        put_number(at, count, "0");
+}
+
+static void plant_in(pw_instance_row *row, pw_arena *arena)
+{
+    void (*plant)(char *state) = sim_settings.plant == SIM_PLANT_LOST_COUNT   ? forget_attempts
+                                 : sim_settings.plant == SIM_PLANT_TOO_SOON   ? hasten_attempts
+                                 : sim_settings.plant == SIM_PLANT_TOLD_TWICE ? forget_warning
+                                                                              : NULL;
+    if (!plant || row->state.len == 0)
+        return;
+    char *copy = sim_copy(row->state);
+    plant(copy);
+    row->state = pw_arena_str(arena, pw_str_of(copy));
+    free(copy);
+}
+
+static pawl_code node_instance_get(pw_store *base, pw_str id, bool with_state, pw_instance_row *out,
+                                   pw_arena *arena, pawl_error *err)
+{
+    pawl_code code = before_read(base, "read instance_get", err);
+    if (code != PAWL_OK)
+        return code;
+    code = of(base)->real->ops->instance_get(of(base)->real, id, with_state, out, arena, err);
+    if (code == PAWL_OK)
+        plant_in(out, arena);
+    return after_read(code);
+}
 READ(instance_list,
      (pw_store * base, const pw_instance_filter *filter, int64_t created_ms, pw_str id,
       uint32_t limit, pw_instance_row **out, size_t *count, pw_arena *arena, pawl_error *err),
@@ -138,13 +210,6 @@ READ(incident_get,
      (pw_store * base, pw_str instance, uint64_t step, pw_incident_row *out, pw_arena *arena,
       pawl_error *err),
      (of(base)->real, instance, step, out, arena, err))
-READ(breakers,
-     (pw_store * base, pw_breaker_record **out, size_t *count, pw_arena *arena, pawl_error *err),
-     (of(base)->real, out, count, arena, err))
-READ(breaker_get,
-     (pw_store * base, pw_str service, pw_breaker_record *out, bool *found, pw_arena *arena,
-      pawl_error *err),
-     (of(base)->real, service, out, found, arena, err))
 READ(inbox_get,
      (pw_store * base, pw_str target, pw_str key, pw_inbox_row *out, pw_arena *arena,
       pawl_error *err),
@@ -287,11 +352,15 @@ static pawl_code commit_for_real(node_store *s, pw_commit_item *items, size_t co
         items[i].epoch = 0; /* not looked at */
     }
     pw_transition without[PW_PARTITIONS]; /* of the first items: enough to be found */
-    bool lose = sim_settings.plant == SIM_PLANT_LOST_ROW;
+    bool lose_fault = sim_settings.plant == SIM_PLANT_LOST_FAULT;
+    bool lose = sim_settings.plant == SIM_PLANT_LOST_ROW || lose_fault;
     const pw_transition *whole[PW_PARTITIONS];
     for (size_t i = 0; lose && i < count && i < PW_PARTITIONS; i++) {
         without[i] = *(whole[i] = items[i].transition);
-        without[i].message_count = 0;
+        if (lose_fault)
+            without[i].fault = NULL;
+        else
+            without[i].message_count = 0;
         items[i].transition = &without[i];
     }
     pawl_code code = s->real->ops->commit(s->real, items, count, err);
@@ -366,9 +435,39 @@ static pawl_code node_definition_status(pw_store *base, pw_str namespace_, pw_st
         return broken && code == PAWL_OK ? broke(what, applied, err) : code;                       \
     }
 
-WRITE(breaker_set, "a breaker",
-      (pw_store * base, const pw_breaker_record *record, bool *won, pawl_error *err),
-      (s->real, record, won, err))
+/* Of breakers: nobody else runs meanwhile, for who asks holds a lock. */
+static pawl_code node_breakers(pw_store *base, pw_breaker_record **out, size_t *count, pw_arena *arena, pawl_error *err)
+{
+    node_store *s = of(base);
+    if (is_out(s) || sim_fault(SIM_STORE, SIM_STORE_CHANCE, 20))
+        return lost(err, "breakers");
+    return s->real->ops->breakers(s->real, out, count, arena, err);
+}
+
+static pawl_code node_breaker_get(pw_store *base, pw_str service, pw_breaker_record *out, bool *found, pw_arena *arena,
+                                  pawl_error *err)
+{
+    node_store *s = of(base);
+    if (is_out(s) || sim_fault(SIM_STORE, SIM_STORE_CHANCE, 20))
+        return lost(err, "a breaker");
+    return s->real->ops->breaker_get(s->real, service, out, found, arena, err);
+}
+
+static pawl_code node_breaker_set(pw_store *base, const pw_breaker_record *record, bool *won, pawl_error *err)
+{
+    node_store *s = of(base);
+    if (s->broken)
+        return lost(err, "it is to be opened again");
+    bool fails = sim_fault(SIM_STORE, SIM_STORE_CHANCE, 20), applied = !fails || sim_chance(SIM_STORE_CHANCE, 500);
+    pawl_code code = applied ? s->real->ops->breaker_set(s->real, record, won, err) : PAWL_OK;
+    if (applied && code == PAWL_OK && *won)
+        sim_note("breaker of " PW_FMT " is %s, %s, epoch %llu", PW_ARG(record->service),
+                 pw_breaker_state_name(record->state), pw_breaker_force_name(record->forced),
+                 (unsigned long long)record->epoch + 1);
+    s->broken = s->broken || fails;
+    return fails ? lost(err, "the outcome of a breaker is not known") : code;
+}
+
 WRITE(definition_put, "a definition",
       (pw_store * base, const pw_definition *definition, bool *created, pawl_error *err),
       (s->real, definition, created, err))

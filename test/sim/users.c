@@ -53,10 +53,14 @@ typedef enum command_kind {
     SHOW,
     PUBLISH,
     DEMAND,
+    RETRY,
+    FAIL,
+    FORCE,
 } command_kind;
 
 static const char *const command_names[] = { "deploy",   "start", "resume", "cancel", "suspend",
-                                             "continue", "wait",  "drain",  "show",   "publish", "demand" };
+                                             "continue", "wait",  "drain",  "show",   "publish", "demand",
+                                             "retry",    "fail",  "force" };
 
 typedef struct command {
     command_kind kind;
@@ -166,12 +170,40 @@ static void do_control(pawl *p, command *c)
         sim_violation("i%u was told cancelled, and is %s", alias, pw_status_name(after.status));
     if (c->kind == SUSPEND && c->code == PAWL_OK && after.suspended == 0)
         sim_violation("i%u was told suspended, and never was", alias);
-    if (c->code == PAWL_STATE && !pw_status_ended(after.status))
+    if (c->code == PAWL_STATE && !pw_status_ended(after.status) && !after.incident)
         sim_violation("i%u is %s, and a command was told: %s", alias, pw_status_name(after.status),
                       c->error.message);
     if (c->code == PAWL_NOT_FOUND)
         sim_violation("i%u is in the store as %s, and a command was told: %s", alias,
                       pw_status_name(before), c->error.message);
+}
+
+/* An incident is tried again, or given up; an instance that lives makes its next attempt now. */
+static void do_judge(pawl *p, command *c)
+{
+    uint32_t alias = sim_alias(pw_str_of(c->id));
+    sim_entry before = sim_ledger_of(alias);
+    const pawl_request request = { .struct_size = sizeof request, .actor = c->actor };
+    char *told = NULL;
+    c->code = pawl_change_with(p, c->id, c->kind == RETRY ? PAWL_RETRY : PAWL_FAIL, "well", &request, &told, &c->error);
+    bool repeated = c->code == PAWL_OK && strstr(told, "\"repeated\":true") != NULL;
+    sim_entry after = sim_ledger_of(alias);
+    if (c->kind == FAIL && c->code == PAWL_OK && !repeated && after.failed == before.failed)
+        sim_violation("i%u: its incident was told given up, and was not", alias);
+    if (c->code == PAWL_STATE && before.incident && after.incident && before.incidents == after.incidents)
+        sim_violation("i%u: its incident is open all the while, and it was told: %s", alias, c->error.message);
+    if (c->code == PAWL_NOT_FOUND || c->code == PAWL_INVALID)
+        sim_violation("i%u: an incident cannot be judged: %s", alias, c->error.message);
+    pawl_free(told);
+}
+
+/* The breaker of a service is held open or closed, or let go. */
+static void do_force(pawl *p, command *c)
+{
+    const pawl_request request = { .struct_size = sizeof request, .actor = c->actor };
+    c->code = pawl_breaker_force(p, c->key, c->input, "maintenance", &request, NULL, &c->error);
+    if (c->code == PAWL_INVALID || (c->code == PAWL_NOT_FOUND && strcmp(c->input, "open") == 0))
+        sim_violation("the breaker of %s is not forced: %s", c->key, c->error.message);
 }
 
 /* The step that an answer names is the one that the request has caused, and every answer names the same. */
@@ -226,9 +258,25 @@ static void do_wait(pawl *p, command *c)
     pawl_free(shown);
 }
 
+/* Lists for people: what they show may be old by then, but they are there. */
+static void do_list(pawl *p, command *c)
+{
+    const pawl_incidents_options open = { .struct_size = sizeof open, .limit = 3 };
+    char *shown[4] = { NULL };
+    pawl_code codes[] = { pawl_incidents(p, &open, &shown[0], &c->error), pawl_calls(p, c->id, &shown[1], &c->error),
+                          pawl_breakers(p, 1, &shown[2], &c->error), pawl_incident(p, c->id, &shown[3], &c->error) };
+    for (size_t i = 0; i < PW_LENGTH(codes); i++) {
+        if (codes[i] != PAWL_OK && codes[i] != PAWL_IO && !(i == 3 && codes[i] == PAWL_NOT_FOUND))
+            sim_violation("i%u: list %zu is not shown: %s", sim_alias(pw_str_of(c->id)), i, c->error.message);
+        pawl_free(shown[i]);
+    }
+    sim_check_incidents();
+}
+
 static void do_show(pawl *p, command *c)
 {
     char *shown = NULL;
+    do_list(p, c);
     c->code = pawl_show(p, c->id, &shown, &c->error);
     if (c->code == PAWL_OK) {
         pawl_free(shown);
@@ -295,6 +343,13 @@ static void run_command(pawl *p, void *context)
         break;
     case DEMAND:
         do_demand(p, c);
+        break;
+    case RETRY:
+    case FAIL:
+        do_judge(p, c);
+        break;
+    case FORCE:
+        do_force(p, c);
         break;
     }
     sim_note("%s i%u '%s' %s: %s", command_names[c->kind],
@@ -444,6 +499,29 @@ static void control(command_kind kind, uint32_t alias)
     (void)order(&c);
 }
 
+static void force(const char *how, uint32_t which)
+{
+    static const char *const services[] = { "http://service0.test:80", "http://service1.test:80",
+                                            "http://service2.test:80", "shared0", "shared1" };
+    command c = { .kind = FORCE };
+    (void)snprintf(c.key, sizeof c.key, "%s", services[which % PW_LENGTH(services)]);
+    (void)snprintf(c.input, sizeof c.input, "%s", how);
+    (void)snprintf(c.actor, sizeof c.actor, "user%llu", (unsigned long long)draw(3));
+    (void)order(&c);
+}
+
+/* No breaker is forced any more. */
+static void force_none(void)
+{
+    for (uint32_t which = 0; which < 5; which++)
+        for (uint64_t limit = sim_now_ns + HEAL_LIMIT_S * SIM_S; sim_breaker_is_forced(which);) {
+            force("auto", which);
+            if (sim_now_ns > limit)
+                sim_violation("all is well, and breaker %u is not let go", which);
+            sim_sleep(SIM_S);
+        }
+}
+
 /* A new one, or one that was made before, whoever has heard of it since. */
 static void make_demand(uint32_t alias)
 {
@@ -499,12 +577,12 @@ static void publish_some(bool again)
 /* As another process writes it. */
 static void write_inbox(uint32_t alias)
 {
-    static const char *const kinds[] = { "resume", "suspend", "continue", "cancel", "dance" };
+    static const char *const kinds[] = { "resume", "suspend", "continue", "retry", "cancel", "fail", "dance" };
     static uint32_t number;
     char key[32], payload[160];
     char *keys[KEYS_MAX];
     size_t count = sim_open_keys(sim_alias_id(alias), keys, KEYS_MAX);
-    size_t kind = draw(20) ? draw(3) : draw(PW_LENGTH(kinds));
+    size_t kind = draw(20) ? draw(4) : draw(PW_LENGTH(kinds));
     uint32_t dedupe = draw(8) ? ++number : number;
     (void)snprintf(key, sizeof key, "row-%u", dedupe);
     (void)snprintf(payload, sizeof payload,
@@ -545,10 +623,16 @@ static void act(void)
         make_demand(alias);
     else if (what < 20 && allowed(SIM_INBOX))
         write_inbox(alias);
+    else if (what < 22 && sim_ledger_of(alias).incident)
+        control(draw(6) ? RETRY : FAIL, alias);
+    else if (what < 21 && wild)
+        control(draw(4) ? RETRY : FAIL, alias);
     else if (what < 22)
         wait_for(alias);
     else if (what < 23)
         drain();
+    else if (what < 24 && wild)
+        force((const char *const[]){ "auto", "auto", "open", "closed" }[draw(4)], (uint32_t)draw(5));
     else if (what < 29)
         publish_some(wild && draw(4) == 0);
     else {
@@ -653,15 +737,28 @@ static bool sleeps(uint32_t alias)
     return later;
 }
 
+/* Every incident has a way out: some tries, and then an end. */
+static void judge(uint32_t alias, const sim_entry *entry, uint64_t healed_ns)
+{
+    bool try = entry->retried < 6 && sim_now_ns < healed_ns + STILL_LIMIT_S * SIM_S;
+    if (entry->moved_ns + 2 * STILL_LIMIT_S * SIM_S < sim_now_ns && healed_ns + 2 * STILL_LIMIT_S * SIM_S < sim_now_ns)
+        sim_violation("i%u: nothing ends its incident", alias);
+    control(try ? draw(8) || entry->status != PW_SUSPENDED ? RETRY : CONTINUE : draw(2) ? FAIL : CANCEL, alias);
+}
+
 /* True: all have ended. */
 static bool push_all(uint64_t healed_ns)
 {
     bool ended = true;
     for (uint32_t alias = 1; alias <= sim_ledger_count(); alias++) {
         sim_entry entry = sim_ledger_of(alias);
-        if (!entry.known || pw_status_ended(entry.status))
+        if (!entry.known || sim_has_ended(&entry))
             continue;
         ended = false;
+        if (entry.incident) {
+            judge(alias, &entry, healed_ns);
+            continue;
+        }
         uint64_t since = entry.moved_ns > healed_ns ? entry.moved_ns : healed_ns;
         uint64_t child_ns = sim_waits_for_child(sim_alias_id(alias));
         since = child_ns > since ? child_ns : since;
@@ -725,6 +822,7 @@ void sim_finish(void)
             sim_raise_all(); /* also one that was closing when all became well */
             sim_sleep(SIM_S);
         }
+    force_none();
     start_all();
     push_to_the_end(healed_ns);
     while (sim_services_busy())

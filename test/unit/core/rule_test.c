@@ -537,7 +537,7 @@ TEST(rule, the_outcome_of_a_call_says_how_it_ended_and_how_long_it_took)
     EXPECT_TEXT(fixture_member(&f, fixture_text(&f, f.t.error), "status"), "504");
     fixture_close(&f);
 
-    answered(&f, &(pw_call_result){ .error = PW_LIT("refused") });
+    answered(&f, &(pw_call_result){ .class_ = PW_CLASS_CONNECTION, .error = PW_LIT("refused") });
     EXPECT_INT(f.t.outcomes[0].state, PW_CALL_FAILED);
     EXPECT_TEXT(fixture_member(&f, fixture_text(&f, f.t.error), "status"), "500");
     fixture_close(&f);

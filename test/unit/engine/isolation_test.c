@@ -15,14 +15,6 @@ static service_answer good(void)
     return (service_answer){ .headers = json, .body = "{\"good\":true}" };
 }
 
-static void until_breakers(trouble *t, const char *expression, const char *expected)
-{
-    uint64_t deadline = pw_monotonic_ns() + WAIT_MS * 1000000ull;
-    while (strcmp(ask_breakers(t, expression), expected) != 0)
-        if (pw_monotonic_ns() > deadline)
-            fail_msg("%s: %s, not %s", expression, ask_breakers(t, expression), expected);
-}
-
 static void start_many(trouble *t, const char *name, unsigned count, char **ids)
 {
     for (unsigned i = 0; i < count; i++)
@@ -88,7 +80,7 @@ TEST(isolation, a_thousand_stuck_on_a_service_that_hangs_keep_its_places_and_no_
     EXPECT_INT(service_requests(b), OTHERS);
     EXPECT_INT(service_requests(t.s), BULKHEAD);
     EXPECT_INT(service_at_once_max(t.s), BULKHEAD);
-    EXPECT_TEXT(ask_breakers(&t, "[.breakers[] | [.active, .waiting]] | sort"), "[[0,0],[64,936]]");
+    EXPECT_BREAKERS(&t, "[.breakers[] | [.active, .waiting]] | sort", "[[0,0],[64,936]]");
     for (unsigned i = 0; i < STUCK; i++)
         pawl_free(stuck[i]);
     trouble_done(&t);
@@ -171,6 +163,11 @@ TEST(isolation, a_call_that_waits_takes_little_memory)
 {
     trouble t;
     static char *stuck[STUCK];
+    void *probe = malloc(1000); /* a sanitizer's malloc does not tell */
+    size_t told = mallinfo2().uordblks;
+    free(probe);
+    if (told == 0)
+        pw_test_skip("this malloc counts nothing");
     trouble_init(&t, "memory:");
     trouble_open(&t);
     service_on(t.s, "/a", (service_answer){ .hold = true });
@@ -213,7 +210,7 @@ TEST(isolation, calls_that_timed_out_hold_no_socket_no_thread_and_no_place)
         EXPECT_SHOW(&t, ids[i], "[.status, .error.status]", "[\"faulted\",504]");
     }
     EXPECT_INT(pw_http_in_flight(t.f.p->http), 0);
-    EXPECT_TEXT(ask_breakers(&t, "[.breakers[] | [.active, .waiting, .failed]]"), "[[0,0,100]]");
+    EXPECT_BREAKERS(&t, "[.breakers[] | [.active, .waiting, .failed]]", "[[0,0,100]]");
     unsigned requests = service_requests(t.s);
     EXPECT_INT(requests, 1 + CALLS);
     /* the service's ends are freed when it goes; ours are closed: one kept connection may be left */
@@ -271,8 +268,7 @@ TEST(isolation, a_job_that_timed_out_holds_no_lease_and_its_worker_hears_of_it)
     char token[128];
     (void)snprintf(token, sizeof token, "%s", ask(jobs, ".jobs[0].token"));
     token[strlen(token) - 1] = '\0';
-    while (strcmp(ask_log(&t, id, FAILED " | map([.attempt, .class])"), "[[1,\"timeout\"]]") != 0)
-        ; /* until its time is over, and that is committed */
+    until_same(&t, ask_log, id, FAILED " | map([.attempt, .class])", "[[1,\"timeout\"]]"); /* its time is over */
     EXPECT_OK(pawl_jobs(t.f.p, NULL, &list, &t.f.err), t.f.err);
     EXPECT_ASK(list, "[.functions[]? | .leased] | add // 0", "0"); /* an attempt whose retry waits has no place */
     EXPECT_INT(pawl_job_complete(t.f.p, token + 1, "1", NULL, NULL, &t.f.err), PAWL_LOST);

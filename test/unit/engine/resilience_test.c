@@ -18,15 +18,6 @@ static service_answer answers(unsigned times)
     return (service_answer){ .headers = json, .body = "{\"paid\":true}", .times = times };
 }
 
-/* Waits until what pawl_breakers says is so. */
-static void until_breakers(trouble *t, const char *expression, const char *expected)
-{
-    uint64_t deadline = pw_monotonic_ns() + WAIT_MS * 1000000ull;
-    while (strcmp(ask_breakers(t, expression), expected) != 0)
-        if (pw_monotonic_ns() > deadline)
-            fail_msg("%s: %s, not %s", expression, ask_breakers(t, expression), expected);
-}
-
 /* Starts `count` instances; ids to pawl_free. */
 static void start_many(trouble *t, const char *name, unsigned count, char **ids)
 {
@@ -324,7 +315,7 @@ TEST(resilience_service, a_breaker_opens_at_its_number_of_failures_and_nothing_i
     EXPECT_LOG(&t, first, "[" FAILED "[] | .attempt]", "[1,2,3]"); /* to wait for the breaker is no attempt */
     EXPECT_SHOW(&t, first, "[.status, .waits[0].attempt]", "[\"waiting\",4]");
     EXPECT_SHOW(&t, ids[0], "[.status, .waits[0].attempt]", "[\"waiting\",1]");
-    EXPECT_TEXT(ask_breakers(&t, "[.breakers[] | has(\"openUntil\")]"), "[true]");
+    EXPECT_BREAKERS(&t, "[.breakers[] | has(\"openUntil\")]", "[true]");
     trouble_again(&t); /* its state is a row */
     until_breakers(&t, "[.breakers[] | [.state, .waiting]]", "[[\"open\",21]]");
     EXPECT_INT(service_requests(t.s), 3);
@@ -352,7 +343,7 @@ TEST(resilience_service, with_too_few_calls_it_does_not_open)
     char *text = finish(&t.f, id);
     EXPECT_ASK(text, ".status", "\"faulted\"");
     EXPECT_INT(service_requests(t.s), 9); /* nine failures, of the ten calls that it wants to have seen */
-    EXPECT_TEXT(ask_breakers(&t, "[.breakers[] | [.state, .calls, .failures]]"), "[[\"closed\",9,9]]");
+    EXPECT_BREAKERS(&t, "[.breakers[] | [.state, .calls, .failures]]", "[[\"closed\",9,9]]");
     char *next = start(&t.f, "pay", NULL); /* the tenth */
     until_breakers(&t, "[.breakers[] | [.state, .waiting]]", "[[\"open\",1]]");
     EXPECT_INT(service_requests(t.s), 10);
@@ -410,7 +401,7 @@ TEST(resilience_service, a_probe_that_fails_opens_it_again_and_each_break_costs_
     until_breakers(&t, "[.breakers[] | [.state, .active]]", "[[\"half-open\",1]]");
     unsigned requests = service_requests(t.s);
     EXPECT_INT(service_at_once_max(t.s) <= COUNT, 1);
-    EXPECT_TEXT(ask_breakers(&t, "[.breakers[] | .failed]"), "[6]");
+    EXPECT_BREAKERS(&t, "[.breakers[] | .failed]", "[6]");
     EXPECT_INT(requests, 2 + BREAKS + 1);
     service_release(t.s, COUNT);
     finish_many(&t, COUNT, ids);
@@ -434,7 +425,7 @@ TEST(resilience_service, an_answer_that_refuses_the_call_is_no_failure_of_the_se
         pawl_free(id);
     }
     EXPECT_INT(service_requests(t.s), 7);
-    EXPECT_TEXT(ask_breakers(&t, "[.breakers[] | [.state, .failures]]"), "[[\"closed\",0]]");
+    EXPECT_BREAKERS(&t, "[.breakers[] | [.state, .failures]]", "[[\"closed\",0]]");
     trouble_done(&t);
 }
 
@@ -464,7 +455,7 @@ TEST(resilience_service, a_task_may_fail_when_the_breaker_is_open_and_a_try_catc
     char *second = start(&t.f, "second", NULL), *caught = finish(&t.f, second);
     EXPECT_ASK(caught, "[.status, .output.status, .output.type]", "[\"completed\",503,\"communication\"]");
     EXPECT_INT(service_requests(t.s), 1);
-    EXPECT_TEXT(ask_breakers(&t, "[.breakers[] | [.state, .refused]]"), "[[\"open\",1]]");
+    EXPECT_BREAKERS(&t, "[.breakers[] | [.state, .refused]]", "[[\"open\",1]]");
     pawl_free(caught);
     pawl_free(second);
     pawl_free(ended);
@@ -493,8 +484,8 @@ TEST(resilience_service, each_service_has_a_breaker_of_its_own)
     }
     EXPECT_INT(service_requests(t.s), 1);
     EXPECT_INT(service_requests(b), 5);
-    EXPECT_TEXT(ask_breakers(&t, "[.breakers[] | .state] | sort"), "[\"closed\",\"closed\",\"open\"]");
-    EXPECT_TEXT(ask_breakers(&t, "[.breakers[] | select(.service == \"billing\") | .sent]"), "[3]");
+    EXPECT_BREAKERS(&t, "[.breakers[] | .state] | sort", "[\"closed\",\"closed\",\"open\"]");
+    EXPECT_BREAKERS(&t, "[.breakers[] | select(.service == \"billing\") | .sent]", "[3]");
     pawl_free(stuck);
     trouble_done(&t);
     service_free(b);
@@ -542,10 +533,7 @@ TEST(resilience_service, a_rate_keeps_calls_of_a_service_apart)
         start_many(&t, "pay", 5, ids);
         until_breakers(&t, "[.breakers[] | [.active, .waiting]]", "[[0,4]]");
         EXPECT_INT(service_requests(t.s), 1);
-        char *text = NULL;
-        EXPECT_OK(pawl_count(t.f.p, NULL, &text, &t.f.err), t.f.err);
-        EXPECT_ASK(text, ".statuses | [.completed, .waiting]", "[1,4]");
-        pawl_free(text);
+        until_same(&t, ask_count, NULL, ".statuses | [.completed, .waiting]", "[1,4]");
         for (int j = 0; j < 5; j++)
             pawl_free(ids[j]);
         trouble_done(&t);

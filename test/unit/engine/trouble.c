@@ -1,5 +1,6 @@
 /* trouble.c - helpers of the suites about failures. See trouble.h. */
 #include <sqlite3.h>
+#include <time.h>
 #include "trouble.h"
 
 /* ------------------------------------------------------------------ the function `work` */
@@ -200,11 +201,44 @@ const char *ask_incidents(trouble *t, const char *id, const char *expression)
     return asked(text, expression);
 }
 
-const char *ask_breakers(trouble *t, const char *expression)
+const char *ask_breakers(trouble *t, const char *none, const char *expression)
 {
+    (void)none;
     char *text = NULL;
     EXPECT_OK(pawl_breakers(t->f.p, 1, &text, &t->f.err), t->f.err);
     return asked(text, expression);
+}
+
+const char *ask_count(trouble *t, const char *none, const char *expression)
+{
+    (void)none;
+    char *text = NULL;
+    EXPECT_OK(pawl_count(t->f.p, NULL, &text, &t->f.err), t->f.err);
+    return asked(text, expression);
+}
+
+const char *ask_in_flight(trouble *t, const char *none, const char *expression)
+{
+    (void)none;
+    char text[16];
+    (void)snprintf(text, sizeof text, "%u", pw_http_in_flight(t->f.p->http));
+    return ask(text, expression);
+}
+
+void until_same(trouble *t, const char *(*ask_it)(trouble *, const char *, const char *), const char *id,
+                const char *expression, const char *expected)
+{
+    uint64_t deadline = pw_monotonic_ns() + WAIT_MS * 1000000ull;
+    while (strcmp(ask_it(t, id, expression), expected) != 0) {
+        if (pw_monotonic_ns() > deadline)
+            fail_msg("%s: %s, not %s", expression, ask_it(t, id, expression), expected);
+        (void)nanosleep(&(struct timespec){ .tv_nsec = 500000 }, NULL);
+    }
+}
+
+void until_breakers(trouble *t, const char *expression, const char *expected)
+{
+    until_same(t, ask_breakers, NULL, expression, expected);
 }
 
 static void read_faults(trouble *t, const char *id, pw_fault_row **rows, size_t *count, pw_arena *arena)

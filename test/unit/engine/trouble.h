@@ -55,7 +55,15 @@ const char *ask_log(trouble *t, const char *id, const char *expression);
 const char *ask_show(trouble *t, const char *id, const char *expression);
 const char *ask_calls(trouble *t, const char *id, const char *expression);
 const char *ask_incidents(trouble *t, const char *id, const char *expression);
-const char *ask_breakers(trouble *t, const char *expression);
+/* The same of what is not of one instance: `none` is NULL. */
+const char *ask_breakers(trouble *t, const char *none, const char *expression); /* pawl_breakers, all */
+const char *ask_count(trouble *t, const char *none, const char *expression);    /* pawl_count */
+const char *ask_in_flight(trouble *t, const char *none, const char *expression); /* calls that the driver has */
+#define EXPECT_BREAKERS(t, expression, expected) EXPECT_TEXT(ask_breakers((t), NULL, (expression)), (expected))
+/* Asks until it is so: for what happens on another thread, and tells nobody. */
+void until_same(trouble *t, const char *(*ask_it)(trouble *, const char *, const char *), const char *id,
+                const char *expression, const char *expected);
+void until_breakers(trouble *t, const char *expression, const char *expected);
 /* Fault rows of the instance: "KIND CLASS ATTEMPTS DECISION open|RESOLUTION", one a line. */
 const char *faults(trouble *t, const char *id);
 /* The recommended action of its newest fault row; valid until the next call. */
