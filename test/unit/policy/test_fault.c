@@ -378,6 +378,17 @@ TEST(fault, retry_after_is_honoured_up_to_the_cap)
     EXPECT_INT(decide(&pw_fault_policy_default, &facts).retry_delay_ms, 100000);
 }
 
+TEST(fault, the_next_attempt_at_a_job_begins_when_its_worker_says)
+{
+    pw_fault_facts facts = facts_of("activity:other");
+    facts.retry_after_ms = 86400000;
+    EXPECT_INT(decide(&pw_fault_policy_default, &facts).retry_delay_ms, 86400000);
+    facts.retry_after_ms = 1;
+    EXPECT_INT(decide(&pw_fault_policy_default, &facts).retry_delay_ms, 1);
+    facts.attempts = 4;
+    EXPECT(!decide(&pw_fault_policy_default, &facts).should_retry);
+}
+
 TEST(fault, an_attempt_that_was_lost_is_made_again_at_once)
 {
     pw_fault_facts facts = facts_of("activity:attempt-lost");
@@ -459,6 +470,10 @@ TEST(fault, in_every_history_the_fields_agree_and_no_delay_is_above_the_cap)
         if (!result.should_retry)
             continue;
         EXPECT(facts.attempts <= settings->count);
+        if (facts.kind == PW_FAULT_ACTIVITY && facts.retry_after_ms) {
+            EXPECT(result.retry_delay_ms == facts.retry_after_ms);
+            continue;
+        }
         EXPECT(result.retry_delay_ms <= settings->delay_ms_max);
         EXPECT(result.retry_delay_ms >= (facts.retry_after_ms < settings->delay_ms_max
                                              ? facts.retry_after_ms
