@@ -8,6 +8,9 @@
  * catches it, it is an incident, and the instance stops as it stands. While the instance is asleep all
  * of it is decided alike, but nothing begins.
  *
+ * An attempt that was lost with its process asks the policy first: that a machine has died is no
+ * outcome of the task, which a definition could have meant.
+ *
  * One error goes past every try: where its task asks for that, a call whose outcome nobody knows is a
  * person's to judge. */
 #include "core/step.h"
@@ -163,8 +166,9 @@ void pw_fault_attempt(pw_step *step, pw_frame *frame, const pw_failure *failure)
 {
     frame->class_ = 1 + (unsigned)failure->class_;
     const pw_catcher catcher = catcher_of(step, frame, failure->problem);
+    bool caught = catcher.decision.kind != CATCH_NOT && failure->class_ != PW_CLASS_LOST;
     pw_fault_result result = { 0 };
-    if (catcher.decision.kind == CATCH_NOT && !failure->final) {
+    if (!caught && !failure->final) {
         pw_retry_settings settings;
         pw_fault_facts facts = facts_of(step, frame, failure->problem);
         facts.retry_after_ms = failure->retry_after_ms;
