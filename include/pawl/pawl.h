@@ -223,7 +223,7 @@ typedef struct pawl_resilience {
     size_t struct_size;
     uint32_t retries;             /* MaxRetryAttempts of activities, starts and resumes; 3 */
     uint64_t base_delay_ms;       /* 1000 */
-    uint64_t max_delay_ms;        /* 30000; no delay is longer */
+    uint64_t max_delay_ms;        /* 30000; no delay is longer, but one that who does the work asks for */
     uint32_t call_retries;        /* of HTTP calls; 5 */
     uint64_t call_base_delay_ms;  /* 5000 */
     uint64_t call_max_delay_ms;   /* 60000 */
@@ -637,7 +637,7 @@ typedef struct pawl_job_failure { /* zero means default; new fields go at the en
     const char *title, *detail; /* NULL: none */
     const char *type;        /* URI; NULL: the runtime error of the language */
     int retryable;           /* nonzero: another attempt, while there are some left; else the workflow sees the error */
-    uint64_t retry_after_ms; /* not before; 0: after 1, 2, 4 ... 30 s */
+    uint64_t retry_after_ms; /* the next attempt begins that late; 0: as configured, after 1, 2, 4 ... 30 s; at most 24 h */
 } pawl_job_failure;
 
 PAWL_API PAWL_CHECK pawl_code pawl_job_fail(pawl *p, const char *token, const pawl_job_failure *failure,

@@ -32,6 +32,7 @@
 
 #define DEADLINE_MS 300000 /* ActivityExecution */
 #define THREADS 16
+#define RETRY_AFTER_MAX_MS 86400000 /* as of a job */
 #define NEVER UINT64_MAX
 
 typedef enum job_state { JOB_NEW, JOB_QUEUED, JOB_DROPPED, JOB_RUNNING, JOB_ENDED } job_state;
@@ -57,6 +58,8 @@ struct pawl_activity {
     char *instance, *task, *key;
     bool has_failed;
     pw_value result, error;
+    int retry; /* whether another attempt may help, as far as the function has said, and when */
+    uint64_t retry_after_ms;
     pw_value no_memory; /* made at the start, for when nothing can be made */
 };
 
@@ -257,6 +260,8 @@ static void set_answer(pawl_activity *activity, pawl_code code)
     pw_job *job = &activity->job;
     if (activity->has_failed) {
         set_failed(activity, activity->error);
+        job->retry = activity->retry;
+        job->retry_after_ms = activity->retry_after_ms;
     } else if (code != PAWL_OK) {
         set_failed(activity,
                    problem(&activity->answer, 500, pw_string_ref(pw_str_of(pawl_code_name(code))),
@@ -563,6 +568,8 @@ static void forget_answer(pawl_activity *activity)
 {
     activity->result = activity->error = (pw_value){ 0 };
     activity->has_failed = false;
+    activity->retry = PW_RETRY_BY_CLASS;
+    activity->retry_after_ms = 0;
     pw_arena_rewind(&activity->answer, activity->answer_mark);
 }
 
@@ -573,13 +580,15 @@ static pw_value text_value(pw_arena *arena, const char *text)
     return pw_string(arena, pw_drivers_utf8(arena, pw_str_of(text)));
 }
 
-static void fail(pawl_activity *activity, int status, const char *title, const char *detail)
+static void fail(pawl_activity *activity, int status, const char *title, const char *detail, const char *type)
 {
     forget_answer(activity);
     pw_arena *arena = &activity->answer;
     activity->has_failed = true;
     activity->error = problem(arena, status > 0 ? status : 500, text_value(arena, title),
                               text_value(arena, detail));
+    if (type)
+        activity->error = pw_with(arena, activity->error, PW_LIT("type"), text_value(arena, type));
     if (arena->failed)
         activity->error = activity->no_memory;
 }
@@ -598,7 +607,7 @@ pawl_code pawl_activity_return(pawl_activity *activity, const char *json, pawl_e
     }
     (void)pw_error_context(&local, code, "result of an activity");
     /* A function that does not look at this code must not end with a result it did not give. */
-    fail(activity, 500, pawl_code_name(code), local.message);
+    fail(activity, 500, pawl_code_name(code), local.message, NULL);
     if (err)
         *err = local;
     return code;
@@ -608,7 +617,21 @@ pawl_code pawl_activity_fail(pawl_activity *activity, int status, const char *ti
                              const char *detail)
 {
     if (activity)
-        fail(activity, status, title, detail);
+        fail(activity, status, title, detail, NULL);
+    return PAWL_INVALID;
+}
+
+/* What a job of a worker is refused for is cut to what can be: a function that fails has nobody who looks at a code. */
+pawl_code pawl_activity_fail_with(pawl_activity *activity, const struct pawl_job_failure *failure)
+{
+    pawl_job_failure f = { 0 };
+    if (failure)
+        memcpy(&f, failure, failure->struct_size < sizeof f ? failure->struct_size : sizeof f);
+    if (!activity)
+        return PAWL_INVALID;
+    fail(activity, f.status, f.title, f.detail, f.type);
+    activity->retry = f.retryable ? PW_RETRY_YES : PW_RETRY_NO;
+    activity->retry_after_ms = f.retry_after_ms < RETRY_AFTER_MAX_MS ? f.retry_after_ms : RETRY_AFTER_MAX_MS;
     return PAWL_INVALID;
 }
 
@@ -730,10 +753,4 @@ void pw_pool_free(pw_pool *pool)
     (void)pthread_join(pool->watcher, NULL);
     PW_ASSERT(pool->running == 0);
     release(pool);
-}
-
-pawl_code pawl_activity_fail_with(pawl_activity *activity, const struct pawl_job_failure *failure)
-{
-    const pawl_job_failure *f = failure;
-    return pawl_activity_fail(activity, f ? f->status : 0, f ? f->title : NULL, f ? f->detail : NULL);
 }

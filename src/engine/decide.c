@@ -225,6 +225,8 @@ static pw_event make_event(pw_shard *shard, pw_live *live, const cause *c)
             event.payload = c->job->result;
         else
             event.error = c->job->error;
+        event.retry = c->job->retry;
+        event.retry_after_ms = c->job->retry_after_ms;
     }
     return event;
 }

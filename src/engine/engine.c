@@ -159,6 +159,7 @@ void pw_engine_clock_moved(pawl *p)
 {
     pw_recovery_wake(p->recovery);
     pw_leases_wake(p->leases);
+    pw_http_wake(p->http);
     for (uint32_t i = 0; i < p->shard_count; i++)
         pw_mailbox_signal(&p->shards[i]->mailbox, PW_SIGNAL_CLOCK);
 }
@@ -252,7 +253,8 @@ static pawl_code list_services(void *context, pw_http_service **out, size_t *cou
     return pw_http_services(((pawl *)context)->http, out, count, arena, err);
 }
 
-static int64_t breakers_now(void *context)
+/* One clock for rows and driver: what is stored of a breaker is in its time. */
+static int64_t driver_now(void *context)
 {
     return pw_engine_now(context);
 }
@@ -272,7 +274,7 @@ static pawl_code start_breakers(pawl *p, uint64_t attempt_ms, pawl_error *err)
                                           .context = p,
                                           .tell = tell_breaker,
                                           .services = list_services,
-                                          .now_ms = breakers_now,
+                                          .now_ms = driver_now,
                                           .on_failure = store_failed };
     pawl_code code = pw_breakers_new(&p->breakers, &options, err);
     if (code == PAWL_OK)
@@ -337,7 +339,9 @@ static pawl_code start_owner(pawl *p, const pawl_options *options, const pw_node
     const pw_committer_hooks hooks = { .context = p, .on_health = on_health };
     if (code == PAWL_OK)
         code = pw_committer_new(&p->committer, p->store, &hooks, err);
-    const pw_http_options http = http_options(options, &p->resilience);
+    pw_http_options http = http_options(options, &p->resilience);
+    http.now_ms = driver_now;
+    http.clock = p;
     if (code == PAWL_OK)
         code = pw_http_new(&p->http, &http, on_call, p, err);
     const pw_pool_options pool = { .threads = options->activity_threads };

@@ -174,6 +174,10 @@ static void add_job(const waits *w, pw_value *wait, int64_t visit)
     pw_str name = pw_get_text(*wait, "function");
     if (w->p->mode != PAWL_OWN || pw_registry_find(w->p->registry, name, NULL))
         return;
+    if (!pw_is(pw_get_lit(*wait, "dueAt"), PW_NONE)) { /* the next attempt: none before its time */
+        set(w, wait, "job", pw_string_ref(PW_LIT("delayed")));
+        return;
+    }
     pw_board *board = pw_jobs_board(w->p->jobs);
     if (!pw_board_ticket(board, w->id, pw_store_partition(w->id), (uint64_t)visit, &row, w->arena))
         return; /* another node's, or not read yet */

@@ -20,6 +20,8 @@
 
 #define NS_PER_MS 1000000u
 
+enum { ROOM_AROUND = 64 }; /* "(tried ... )" with the largest numbers */
+
 /* ------------------------------------------------------------------ the two lists */
 
 void pw_tries_begin(pw_shard *shard, pw_command *command)
@@ -114,22 +116,22 @@ static pw_fault_result judge(pw_shard *shard, const pw_command *command, const p
         .now_ms = (int64_t)spent_ms(command, now_ns),
         .seed = pw_seed_next(&shard->seed),
         .instance = command->instance,
-        .detail = pw_str_of(err->message),
     };
     return pw_fault_decide(policy, &facts, arena);
 }
 
-/* The last answer: the error with how often that was, and with what a person should do. What is with the committer all that
- * time may be committed yet. */
+/* The last answer: the error, how often that was, and what a person should do; the whole of that, whatever the error says.
+ * What is with the committer all that time may be committed yet. */
 static void give_up(pw_shard *shard, pw_command *command, const pawl_error *cause, uint64_t now_ns, pw_str action)
 {
     pawl_error err = *cause;
     const unsigned made = command->tries.made;
     const bool unsure = pw_shard_withdraw(shard, command);
-    (void)pw_fail(&err, cause->code, "%.250s (tried %u time%s in %llu ms%s)%s" PW_FMT, cause->message, made,
-                  made == 1 ? "" : "s", (unsigned long long)spent_ms(command, now_ns),
-                  unsure ? "; it may be committed yet: look, before you ask again" : "", action.len ? ": " : "",
-                  PW_ARG(action));
+    if (unsure)
+        action = PW_LIT("It may be committed yet: look, before you ask again.");
+    const int most = action.len + ROOM_AROUND < sizeof err.message ? (int)(sizeof err.message - ROOM_AROUND - action.len) : 0;
+    (void)pw_fail(&err, cause->code, "%.*s (tried %u time%s in %llu ms). " PW_FMT, most, cause->message, made,
+                  made == 1 ? "" : "s", (unsigned long long)spent_ms(command, now_ns), PW_ARG(action));
     err.native = cause->native;
     err.file = cause->file;
     err.line = cause->line;
@@ -161,7 +163,9 @@ void pw_command_failed(pw_shard *shard, pw_command *command, const pawl_error *e
         atomic_fetch_add_explicit(&p->tried[kind_of(command)].retried, 1, memory_order_relaxed);
         make_waiting(shard, command, now + result.retry_delay_ms * NS_PER_MS);
     } else {
-        give_up(shard, command, err, now, arena.failed ? (pw_str){ 0 } : result.recommended_action);
+        if (arena.failed)
+            result.recommended_action = PW_LIT("Ask again.");
+        give_up(shard, command, err, now, result.recommended_action);
     }
     pw_arena_done(&arena);
 }
@@ -183,7 +187,7 @@ static void expire(pw_shard *shard, pw_command *command, uint64_t now_ns)
                       (unsigned long long)shard->engine->store_ms);
     if (command->tries.made == 0)
         command->tries.made = 1;
-    give_up(shard, command, &err, now_ns, (pw_str){ 0 });
+    give_up(shard, command, &err, now_ns, PW_LIT("Nothing of it was committed: ask again when the store works."));
 }
 
 void pw_tries_work(pw_shard *shard)

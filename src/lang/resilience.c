@@ -1,8 +1,9 @@
-/* resilience.c - `metadata.pawl.resilience` of a task that calls: what becomes of attempts that fail, and how hard a
- * service is called.
+/* resilience.c - `metadata.pawl.resilience` of a task that calls: what becomes of attempts that
+ * fail, and how hard a service is called.
  *
- * What only HTTP calls have is no error on an activity, since it does no harm; it is said, since somebody relies on it. A
- * call of a function from `use.functions` may say all of it: it holds for what the function calls. */
+ * What only HTTP calls have is no error on an activity, since it does no harm; it is said, since
+ * somebody relies on it. A call of a function from `use.functions` may say all of it: it holds for
+ * what the function calls. */
 #include "base/json.h"
 #include "lang/lang_internal.h"
 
@@ -11,9 +12,10 @@
 #define RATE_MIN (1.0 / 86400) /* a call a day */
 #define RATE_MAX 1000000.0
 
-/* An amount of time that holds for a service, and so is the same for all calls: at least a ms. 0, with a finding: it is
- * none. */
-static uint64_t constant_ms(pw_load *load, const pw_node *node, const pw_path *path, const char *name)
+/* An amount of time that holds for a service, and so is the same for all calls: at least a ms. 0,
+ * with a finding: it is none. */
+static uint64_t constant_ms(pw_load *load, const pw_node *node, const pw_path *path,
+                            const char *name)
 {
     const pw_place place = { .what = name };
     uint32_t before = load->findings->errors;
@@ -21,9 +23,11 @@ static uint64_t constant_ms(pw_load *load, const pw_node *node, const pw_path *p
     if (!delay.given || load->findings->errors > before)
         return 0;
     if (delay.tmpl)
-        pw_lang_error(load, node, path, "'%s' is constant: it is the service's, and not of one call", name);
+        pw_lang_error(load, node, path,
+                      "'%s' is constant: it is the service's, and not of one call", name);
     else if (delay.constant.months > 0)
-        pw_lang_error(load, node, path, "'%s' cannot have months or years, whose length is not fixed", name);
+        pw_lang_error(load, node, path,
+                      "'%s' cannot have months or years, whose length is not fixed", name);
     else if (delay.constant.ms <= 0)
         pw_lang_error(load, node, path, "'%s' must be longer than nothing", name);
     else
@@ -40,8 +44,8 @@ static uint32_t count_of(pw_load *load, const pw_node *map, const pw_path *path,
 }
 
 /* One of `names`: its position; `count`: there is none, or, with a finding, another. */
-static size_t choice_of(pw_load *load, const pw_node *node, const pw_path *path, const char *const *names,
-                        size_t count, const char *wanted)
+static size_t choice_of(pw_load *load, const pw_node *node, const pw_path *path,
+                        const char *const *names, size_t count, const char *wanted)
 {
     pw_str text;
     if (!pw_lang_string(load, node, path, &text))
@@ -53,14 +57,15 @@ static size_t choice_of(pw_load *load, const pw_node *node, const pw_path *path,
         pw_nearest_try(load, &nearest, pw_str_of(names[i]));
     }
     pw_str shown = pw_lang_shown(load, text), hint = pw_nearest_hint(load, &nearest);
-    pw_lang_error(load, node, path, "%s, not '" PW_FMT "'" PW_FMT, wanted, PW_ARG(shown), PW_ARG(hint));
+    pw_lang_error(load, node, path, "%s, not '" PW_FMT "'" PW_FMT, wanted, PW_ARG(shown),
+                  PW_ARG(hint));
     return count;
 }
 
 /* ---- the members */
 
-static void compile_retry(pw_load *load, pw_resilience *out, const pw_node *node, const pw_path *path,
-                          const pw_place *place)
+static void compile_retry(pw_load *load, pw_resilience *out, const pw_node *node,
+                          const pw_path *path, const pw_place *place)
 {
     if (!node)
         return;
@@ -73,10 +78,13 @@ static void compile_retry(pw_load *load, pw_resilience *out, const pw_node *node
         out->retry = pw_lang_retry(load, named->node, PW_STEP_KEY(named->path, named->key), place);
 }
 
-static void compile_breaker(pw_load *load, pw_resilience *out, const pw_node *node, const pw_path *path)
+static void compile_breaker(pw_load *load, pw_resilience *out, const pw_node *node,
+                            const pw_path *path)
 {
-    static const pw_rule rules[] = { { "name", NULL },   { "failures", NULL },      { "minimumThroughput", NULL },
-                                     { "window", NULL }, { "breakDuration", NULL }, { "onOpen", NULL } };
+    static const pw_rule rules[] = {
+        { "name", NULL },   { "failures", NULL },      { "minimumThroughput", NULL },
+        { "window", NULL }, { "breakDuration", NULL }, { "onOpen", NULL }
+    };
     static const char *const on_open[] = { "wait", "fail" };
     if (!pw_lang_is_map(load, node, path))
         return;
@@ -88,20 +96,25 @@ static void compile_breaker(pw_load *load, pw_resilience *out, const pw_node *no
             good = (unsigned char)out->service.ptr[i] >= ' ' && out->service.ptr[i] != 0x7f;
         if (!good)
             pw_lang_error(load, name, PW_STEP(path, "name"),
-                          "the name of a circuit breaker is 1 to %u bytes of text on one line", NAME_MAX_BYTES);
+                          "the name of a circuit breaker is 1 to %u bytes of text on one line",
+                          NAME_MAX_BYTES);
         else if (memmem(out->service.ptr, out->service.len, "${", 2))
-            pw_lang_error(load, name, PW_STEP(path, "name"), "the name of a circuit breaker is constant");
+            pw_lang_error(load, name, PW_STEP(path, "name"),
+                          "the name of a circuit breaker is constant");
     }
     out->failures = count_of(load, node, path, "failures");
     out->throughput = count_of(load, node, path, "minimumThroughput");
-    out->window_ms = constant_ms(load, pw_lang_get(node, "window"), PW_STEP(path, "window"), "window");
-    out->break_ms =
-        constant_ms(load, pw_lang_get(node, "breakDuration"), PW_STEP(path, "breakDuration"), "breakDuration");
-    out->fail_when_open = choice_of(load, pw_lang_get(node, "onOpen"), PW_STEP(path, "onOpen"), on_open,
-                                    PW_LENGTH(on_open), "'onOpen' must be wait or fail") == 1;
+    out->window_ms =
+        constant_ms(load, pw_lang_get(node, "window"), PW_STEP(path, "window"), "window");
+    out->break_ms = constant_ms(load, pw_lang_get(node, "breakDuration"),
+                                PW_STEP(path, "breakDuration"), "breakDuration");
+    out->fail_when_open =
+        choice_of(load, pw_lang_get(node, "onOpen"), PW_STEP(path, "onOpen"), on_open,
+                  PW_LENGTH(on_open), "'onOpen' must be wait or fail") == 1;
 }
 
-static void compile_bulkhead(pw_load *load, pw_resilience *out, const pw_node *node, const pw_path *path)
+static void compile_bulkhead(pw_load *load, pw_resilience *out, const pw_node *node,
+                             const pw_path *path)
 {
     static const pw_rule rules[] = { { "maxConcurrent", NULL } };
     if (!pw_lang_is_map(load, node, path))
@@ -124,7 +137,8 @@ static bool parse_rate(pw_load *load, pw_str text, double *out)
             continue;
         pw_value number;
         if (text.ptr[0] < '0' || text.ptr[0] > '9' ||
-            pw_json_parse(&number, (pw_str){ text.ptr, text.len - len }, NULL, &load->scratch, NULL) != PAWL_OK ||
+            pw_json_parse(&number, (pw_str){ text.ptr, text.len - len }, NULL, &load->scratch,
+                          NULL) != PAWL_OK ||
             !pw_is(number, PW_NUMBER))
             return false; /* no blank, no sign: JSON would allow them */
         *out = pw_number(number) / units[i].seconds;
@@ -133,7 +147,8 @@ static bool parse_rate(pw_load *load, pw_str text, double *out)
     return false;
 }
 
-static void compile_rate(pw_load *load, pw_resilience *out, const pw_node *node, const pw_path *path)
+static void compile_rate(pw_load *load, pw_resilience *out, const pw_node *node,
+                         const pw_path *path)
 {
     if (!node)
         return;
@@ -141,19 +156,24 @@ static void compile_rate(pw_load *load, pw_resilience *out, const pw_node *node,
     if (pw_is(node->value, PW_NUMBER)) {
         rate = pw_number(node->value);
     } else if (!pw_lang_is_string(node)) {
-        pw_lang_found(load, PAWL_FINDING_TYPE, node, path, "'rateLimit' must be calls a second, or text like 10/s, not %s",
+        pw_lang_found(load, PAWL_FINDING_TYPE, node, path,
+                      "'rateLimit' must be calls a second, or text like 10/s, not %s",
                       pw_lang_type(node));
         return;
     } else if (!parse_rate(load, node->text, &rate)) {
         pw_str shown = pw_lang_shown(load, node->text);
-        pw_lang_error(load, node, path, "'rateLimit' must be calls a second, or text like 10/s, 90/m or 500/h, not '" PW_FMT "'",
-                      PW_ARG(shown));
+        pw_lang_error(
+            load, node, path,
+            "'rateLimit' must be calls a second, or text like 10/s, 90/m or 500/h, not '" PW_FMT
+            "'",
+            PW_ARG(shown));
         return;
     }
     if (rate >= RATE_MIN && rate <= RATE_MAX)
         out->per_second = rate;
     else
-        pw_lang_error(load, node, path, "'rateLimit' must be from one call a day to a million a second");
+        pw_lang_error(load, node, path,
+                      "'rateLimit' must be from one call a day to a million a second");
 }
 
 /* ---- the whole */
@@ -175,38 +195,48 @@ static void check_activity(pw_load *load, const pw_node *node, const pw_path *pa
         const pw_path *step = PW_STEP(path, http_only[i].name);
         if (key && http_only[i].instead)
             pw_lang_found(load, PAWL_FINDING_NO_EFFECT, key, step,
-                          "'%s' has no effect on an activity; configure Jobs:Functions:" PW_FMT ":%s", http_only[i].name,
-                          PW_ARG(shown), http_only[i].instead);
+                          "'%s' has no effect on an activity; configure Jobs:Functions:" PW_FMT
+                          ":%s",
+                          http_only[i].name, PW_ARG(shown), http_only[i].instead);
         else if (key)
-            pw_lang_found(load, PAWL_FINDING_NO_EFFECT, key, step, "'%s' has no effect on an activity: it is of HTTP calls",
+            pw_lang_found(load, PAWL_FINDING_NO_EFFECT, key, step,
+                          "'%s' has no effect on an activity: it is of HTTP calls",
                           http_only[i].name);
     }
 }
 
-void pw_lang_resilience(pw_load *load, pw_task *task, const pw_node *node, const pw_path *path, const pw_nest *nest)
+void pw_lang_resilience(pw_load *load, pw_task *task, const pw_node *node, const pw_path *path,
+                        const pw_nest *nest)
 {
-    static const pw_rule rules[] = { { "retry", NULL },    { "circuitBreaker", NULL }, { "timeout", NULL },
-                                     { "bulkhead", NULL }, { "rateLimit", NULL },      { "onUnknownOutcome", NULL } };
-    static const char *const on_unknown[] = { "resend", "ask", "fault" }; /* in the order of the enum, without its default */
+    static const pw_rule rules[] = { { "retry", NULL },     { "circuitBreaker", NULL },
+                                     { "timeout", NULL },   { "bulkhead", NULL },
+                                     { "rateLimit", NULL }, { "onUnknownOutcome", NULL } };
+    static const char *const on_unknown[] = {
+        "resend", "ask", "fault"
+    }; /* in the order of the enum, without its default */
     const pw_node *ours = pw_lang_get(pw_lang_get(node, "metadata"), "pawl");
     const pw_node *said = pw_lang_get(ours, "resilience");
     const pw_path *step = PW_STEP(PW_STEP(PW_STEP(path, "metadata"), "pawl"), "resilience");
     if (!said || !pw_lang_is_map(load, said, step))
         return;
     if (task->kind == PW_TASK_USER) {
-        pw_lang_error(load, pw_lang_key(ours, "resilience"), step, "'resilience' is of calls: people make no attempts");
+        pw_lang_error(load, pw_lang_key(ours, "resilience"), step,
+                      "'resilience' is of calls: people make no attempts");
         return;
     }
     pw_lang_members(load, said, step, rules, PW_LENGTH(rules));
     pw_place place = { .scope = nest->scope, .arguments = PW_ARGS_INSIDE, .what = "'resilience'" };
     pw_resilience *out = PW_NEW(load->arena, pw_resilience);
     compile_retry(load, out, pw_lang_get(said, "retry"), PW_STEP(step, "retry"), &place);
-    out->timeout = pw_lang_duration(load, pw_lang_get(said, "timeout"), PW_STEP(step, "timeout"), &place);
-    compile_breaker(load, out, pw_lang_get(said, "circuitBreaker"), PW_STEP(step, "circuitBreaker"));
+    out->timeout =
+        pw_lang_duration(load, pw_lang_get(said, "timeout"), PW_STEP(step, "timeout"), &place);
+    compile_breaker(load, out, pw_lang_get(said, "circuitBreaker"),
+                    PW_STEP(step, "circuitBreaker"));
     compile_bulkhead(load, out, pw_lang_get(said, "bulkhead"), PW_STEP(step, "bulkhead"));
     compile_rate(load, out, pw_lang_get(said, "rateLimit"), PW_STEP(step, "rateLimit"));
-    size_t chosen = choice_of(load, pw_lang_get(said, "onUnknownOutcome"), PW_STEP(step, "onUnknownOutcome"), on_unknown,
-                              PW_LENGTH(on_unknown), "'onUnknownOutcome' must be resend, ask or fault");
+    size_t chosen = choice_of(load, pw_lang_get(said, "onUnknownOutcome"),
+                              PW_STEP(step, "onUnknownOutcome"), on_unknown, PW_LENGTH(on_unknown),
+                              "'onUnknownOutcome' must be resend, ask or fault");
     if (chosen < PW_LENGTH(on_unknown))
         out->on_unknown = (pw_on_unknown)(PW_ON_UNKNOWN_RESEND + chosen);
     if (task->kind == PW_TASK_ACTIVITY)

@@ -1,7 +1,8 @@
 /* breaker.c - whether a call may go to a service now.
  *
- * The window is a row of at most ten slices, each begun by the call that did not fit into the one before, so that a slice is
- * in the window exactly if its first call is. The memory of a breaker is the same for a service with a million calls. */
+ * The window is a row of at most ten slices, each begun by the call that did not fit into the one
+ * before, so that a slice is in the window exactly if its first call is. The memory of a breaker is
+ * the same for a service with a million calls. */
 #include "policy/breaker.h"
 
 const pw_breaker_settings pw_breaker_default = { 5, 10, 30000, 60000 };
@@ -41,7 +42,9 @@ bool pw_breaker_force_parse(pw_breaker_force *out, pw_str name)
 static int64_t later(int64_t at_ms, uint64_t by_ms)
 {
     int64_t sum;
-    return by_ms > INT64_MAX || __builtin_add_overflow(at_ms, (int64_t)by_ms, &sum) ? INT64_MAX : sum;
+    if (by_ms > INT64_MAX || __builtin_add_overflow(at_ms, (int64_t)by_ms, &sum))
+        return INT64_MAX;
+    return sum;
 }
 
 /* From `from_ms` to `to_ms`; 0 if that is backwards. */
@@ -80,8 +83,8 @@ static uint32_t sum(uint32_t a, uint32_t b)
     return __builtin_add_overflow(a, b, &out) ? UINT32_MAX : out;
 }
 
-void pw_breaker_count(const pw_breaker *breaker, const pw_breaker_settings *settings, int64_t now_ms,
-                      uint32_t *calls, uint32_t *failures)
+void pw_breaker_count(const pw_breaker *breaker, const pw_breaker_settings *settings,
+                      int64_t now_ms, uint32_t *calls, uint32_t *failures)
 {
     *calls = *failures = 0;
     for (size_t i = 0; i < PW_BREAKER_SLICES; i++) {
@@ -95,17 +98,17 @@ void pw_breaker_count(const pw_breaker *breaker, const pw_breaker_settings *sett
 
 /* ---- the states */
 
-static void wait_until(pw_breaker *breaker, int64_t until_ms, uint64_t wait_ms)
+static void wait_from(pw_breaker *breaker, int64_t from_ms, int64_t until_ms)
 {
     breaker->open_until_ms = until_ms;
-    breaker->wait_ms = wait_ms;
+    breaker->wait_ms = between(from_ms, until_ms);
 }
 
 static void become_open(pw_breaker *breaker, uint64_t break_ms, int64_t now_ms)
 {
     breaker->state = PW_BREAKER_OPEN;
     breaker->ramp = 0;
-    wait_until(breaker, later(now_ms, break_ms), break_ms);
+    wait_from(breaker, now_ms, later(now_ms, break_ms));
     forget(breaker);
 }
 
@@ -113,7 +116,7 @@ static void become_closed(pw_breaker *breaker)
 {
     breaker->state = PW_BREAKER_CLOSED;
     breaker->ramp = 1; /* the window is empty since it opened */
-    wait_until(breaker, -1, 0);
+    wait_from(breaker, -1, -1);
 }
 
 /* Whether the time is not over. More than twice what it was cannot be left: the clock went back. */
@@ -142,7 +145,8 @@ pw_pass pw_breaker_ask(const pw_breaker *breaker, uint32_t active, int64_t now_m
 
 int64_t pw_breaker_next(const pw_breaker *breaker, int64_t now_ms)
 {
-    if (breaker->forced != PW_BREAKER_AUTO || breaker->state == PW_BREAKER_CLOSED || breaker->probing)
+    if (breaker->forced != PW_BREAKER_AUTO || breaker->state == PW_BREAKER_CLOSED ||
+        breaker->probing)
         return INT64_MAX;
     return still_waits(breaker, now_ms) ? breaker->open_until_ms : now_ms;
 }
@@ -157,11 +161,11 @@ void pw_breaker_probe_lost(pw_breaker *breaker, int64_t now_ms)
 {
     breaker->probing = false;
     if (breaker->state == PW_BREAKER_HALF_OPEN)
-        wait_until(breaker, now_ms, 0);
+        wait_from(breaker, now_ms, now_ms);
 }
 
-bool pw_breaker_ended(pw_breaker *breaker, const pw_breaker_settings *settings, bool probe, bool failed,
-                      int64_t now_ms)
+bool pw_breaker_ended(pw_breaker *breaker, const pw_breaker_settings *settings, bool probe,
+                      bool failed, int64_t now_ms)
 {
     if (probe)
         breaker->probing = false;
@@ -201,29 +205,29 @@ void pw_breaker_take(pw_breaker *breaker, const pw_breaker_record *record, int64
     breaker->forced = record->forced;
     switch (record->state) {
     case PW_BREAKER_CLOSED:
-        if (held)
-            become_closed(breaker); /* another's probe, or an operator: what waited comes at a ramp */
+        if (held) /* another's probe, or an operator: what waited comes at a ramp */
+            become_closed(breaker);
         breaker->state = PW_BREAKER_CLOSED;
         if (record->forced == PW_BREAKER_FORCED_CLOSED)
             breaker->ramp = 0;
         break;
     case PW_BREAKER_OPEN:
         become_open(breaker, 0, now_ms);
-        wait_until(breaker, record->open_until_ms, between(record->changed_ms, record->open_until_ms));
+        wait_from(breaker, record->changed_ms, record->open_until_ms);
         break;
     case PW_BREAKER_HALF_OPEN:
         breaker->state = PW_BREAKER_HALF_OPEN;
         breaker->ramp = 0;
-        wait_until(breaker, record->probe_until_ms, between(record->changed_ms, record->probe_until_ms));
+        wait_from(breaker, record->changed_ms, record->probe_until_ms);
         break;
     }
 }
 
 /* ---- rate */
 
-#define RATE_MOST 1e9 /* a second; more is no limit: a million in each ms */
+#define RATE_MOST 1e9  /* a second; more is no limit: a million in each ms */
 #define WAIT_MOST 1e15 /* ms: thirty thousand years */
-#define NO_TIME 1e-6 /* ms: what the digits of a double may be wrong by */
+#define NO_TIME 1e-6   /* ms: what the digits of a double may be wrong by */
 
 static bool is_limited(double per_second)
 {

@@ -1,4 +1,4 @@
-/* fault.c - the fault handler: its table, and how it decides. The words for people are in action.c. */
+/* fault.c - the fault handler: its table, and how it decides. The words are in action.c. */
 #include "policy/fault_internal.h"
 
 static const char *const kinds[] = {
@@ -15,25 +15,25 @@ static const char *const classes[] = {
 };
 static_assert(PW_LENGTH(classes) == PW_ERROR_CLASS_COUNT, "each class has its name");
 
-#define UP_TO_30_S                                                                                  \
+#define UP_TO_30_S                                                                                 \
     {                                                                                              \
         .backoff = PW_BACKOFF_EXPONENTIAL, .delay_ms = 1000, .delay_ms_max = 30000, .count = 3,    \
         .full_jitter = true                                                                        \
     }
-#define UP_TO_60_S                                                                                  \
+#define UP_TO_60_S                                                                                 \
     {                                                                                              \
         .backoff = PW_BACKOFF_EXPONENTIAL, .delay_ms = 5000, .delay_ms_max = 60000, .count = 5,    \
         .full_jitter = true                                                                        \
     }
 
-/* What can be said of an error once: whether it is retried, and what comes then. */
+/* clang-format off */
+/* What can be said of an error: whether it is retried, and what comes then. */
 #define TO_CALLER { .then = PW_THEN_ERROR }
 #define INCIDENT { .then = PW_THEN_INCIDENT }
 #define RETRY_TO_CALLER { .retried = true, .then = PW_THEN_ERROR }
 #define RETRY { .retried = true, .then = PW_THEN_INCIDENT }
 #define AT_ONCE { .retried = true, .at_once = true, .then = PW_THEN_INCIDENT }
 
-/* clang-format off */
 #define COMMAND_RULES /* of a start and of an answer: no attempt but a caller waits */             \
     {                                                                                              \
         [PW_CLASS_ARGUMENT] = TO_CALLER,                                                           \
@@ -204,8 +204,8 @@ pw_error_class pw_error_class_of_code(pawl_code code)
 
 bool pw_error_class_breaks(pw_error_class class_)
 {
-    return class_ == PW_CLASS_CONNECTION || class_ == PW_CLASS_TIMEOUT || class_ == PW_CLASS_THROTTLED ||
-           class_ == PW_CLASS_SERVER;
+    return class_ == PW_CLASS_CONNECTION || class_ == PW_CLASS_TIMEOUT ||
+           class_ == PW_CLASS_THROTTLED || class_ == PW_CLASS_SERVER;
 }
 
 /* ---- one row, as it is configured */
@@ -213,7 +213,8 @@ bool pw_error_class_breaks(pw_error_class class_)
 #define CLASS_LISTED(name, text, words) " " text
 #define CLASS_LIST PW_ERROR_CLASSES(CLASS_LISTED)
 
-/* Of a start or an answer: somebody waits for it, and there is nothing that could be left as an incident. */
+/* Of a start or an answer: somebody waits for it, and there is nothing that could be left as an
+ * incident. */
 static bool has_caller(pw_fault_kind kind)
 {
     return kind == PW_FAULT_STARTUP || kind == PW_FAULT_RESUME;
@@ -230,11 +231,13 @@ static pw_str short_kind(pw_fault_kind kind)
 static pawl_code split_row(pw_str row, pw_fault_kind *kind, pw_error_class *class_, pawl_error *err)
 {
     size_t at = 0;
-    while (at < row.len && row.ptr[at] != ':' && row.ptr[at] != '.') /* the latter: in keys of a configuration */
+    while (at < row.len && row.ptr[at] != ':' &&
+           row.ptr[at] != '.') /* the latter: in keys of a configuration */
         at++;
     if (at == row.len)
         return pw_fail(err, PAWL_INVALID,
-                       "a row of the fault table is KIND:CLASS, like activity:timeout, not '" PW_FMT "'",
+                       "a row of the fault table is KIND:CLASS, like activity:timeout, not '" PW_FMT
+                       "'",
                        PW_ARG(row));
     pw_str left = { row.ptr, at }, right = { row.ptr + at + 1, row.len - at - 1 };
     unsigned k = 0;
@@ -242,12 +245,14 @@ static pawl_code split_row(pw_str row, pw_fault_kind *kind, pw_error_class *clas
         k++;
     if (k == PW_FAULT_KIND_COUNT)
         return pw_fail(err, PAWL_INVALID,
-                       "there is no kind of fault '" PW_FMT "': it is startup, activity, external-call or resume",
+                       "there is no kind of fault '" PW_FMT
+                       "': it is startup, activity, external-call or resume",
                        PW_ARG(left));
     *kind = (pw_fault_kind)k;
     if (!pw_error_class_parse(class_, right))
         return pw_fail(err, PAWL_INVALID,
-                       "there is no class of errors '" PW_FMT "'; there are:" CLASS_LIST, PW_ARG(right));
+                       "there is no class of errors '" PW_FMT "'; there are:" CLASS_LIST,
+                       PW_ARG(right));
     return PAWL_OK;
 }
 
@@ -259,11 +264,14 @@ pawl_code pw_fault_policy_set(pw_fault_policy *policy, pw_str row, pw_str decisi
     if (code != PAWL_OK)
         return code;
     pw_fault_rule rule = policy->rules[kind][class_];
-    bool caller = has_caller(kind), retry = pw_str_is(decision, "retry") || pw_str_is(decision, "retry-at-once");
+    bool caller = has_caller(kind),
+         retry = pw_str_is(decision, "retry") || pw_str_is(decision, "retry-at-once");
     if (retry && class_ == PW_CLASS_UNKNOWN)
-        return pw_fail(err, PAWL_INVALID,
-                       "'" PW_FMT "' is not retried by the table: OnUnknownOutcome decides that (resend, ask or fault)",
-                       PW_ARG(row));
+        return pw_fail(
+            err, PAWL_INVALID,
+            "'" PW_FMT
+            "' is not retried by the table: OnUnknownOutcome decides that (resend, ask or fault)",
+            PW_ARG(row));
     if (retry) {
         rule.retried = true;
         rule.at_once = pw_str_is(decision, "retry-at-once");
@@ -274,8 +282,9 @@ pawl_code pw_fault_policy_set(pw_fault_policy *policy, pw_str row, pw_str decisi
     } else if (!caller && pw_str_is(decision, "suspend")) {
         rule = (pw_fault_rule){ .then = PW_THEN_SUSPEND };
     } else {
-        return pw_fail(err, PAWL_INVALID, "'" PW_FMT "' must be retry, retry-at-once%s, not '" PW_FMT "'",
-                       PW_ARG(row), caller ? " or error" : ", incident or suspend", PW_ARG(decision));
+        return pw_fail(err, PAWL_INVALID,
+                       "'" PW_FMT "' must be retry, retry-at-once%s, not '" PW_FMT "'", PW_ARG(row),
+                       caller ? " or error" : ", incident or suspend", PW_ARG(decision));
     }
     policy->rules[kind][class_] = rule;
     return PAWL_OK;
@@ -283,7 +292,8 @@ pawl_code pw_fault_policy_set(pw_fault_policy *policy, pw_str row, pw_str decisi
 
 /* ---- the decision */
 
-static bool tries_again(const pw_fault_policy *policy, const pw_fault_facts *facts, uint64_t *delay_ms)
+static bool tries_again(const pw_fault_policy *policy, const pw_fault_facts *facts,
+                        uint64_t *delay_ms)
 {
     pw_fault_rule rule = policy->rules[facts->kind][facts->class_];
     if (!rule.retried || facts->final)
@@ -292,28 +302,38 @@ static bool tries_again(const pw_fault_policy *policy, const pw_fault_facts *fac
     pw_retry_settings settings = facts->retry ? *facts->retry : *usual;
     uint64_t after_ms = facts->retry_after_ms;
     if (settings.delay_ms_max == 0 && usual->delay_ms_max > 0 && after_ms > usual->delay_ms_max)
-        after_ms = usual->delay_ms_max; /* a task's own delays need no cap; what a service asks for has one */
+        after_ms = usual->delay_ms_max; /* a task's own delays need no cap; what a service asks for
+                                           has one */
     if (rule.at_once) {
         settings.delay_ms = 0;
         settings.jitter_ms_from = settings.jitter_ms_to = 0;
     }
-    return pw_retry_next(delay_ms, &settings,
-                         &(pw_retry_history){ .retries = facts->attempts > 0 ? facts->attempts - 1 : 0,
-                                              .first_ms = facts->first_ms,
-                                              .now_ms = facts->now_ms,
-                                              .seed = facts->seed,
-                                              .after_ms = after_ms });
+    if (facts->kind == PW_FAULT_ACTIVITY && after_ms) { /* who does the work is no stranger: it is when he says */
+        settings.backoff = PW_BACKOFF_CONSTANT;
+        settings.delay_ms = facts->retry_after_ms;
+        settings.delay_ms_max = settings.jitter_ms_from = settings.jitter_ms_to = 0;
+        settings.full_jitter = false;
+        after_ms = 0;
+    }
+    const pw_retry_history history = { .retries = facts->attempts > 0 ? facts->attempts - 1 : 0,
+                                       .first_ms = facts->first_ms,
+                                       .now_ms = facts->now_ms,
+                                       .seed = facts->seed,
+                                       .after_ms = after_ms };
+    return pw_retry_next(delay_ms, &settings, &history);
 }
 
-pw_fault_result pw_fault_decide(const pw_fault_policy *policy, const pw_fault_facts *facts, pw_arena *arena)
+pw_fault_result pw_fault_decide(const pw_fault_policy *policy, const pw_fault_facts *facts,
+                                pw_arena *arena)
 {
     pw_fault_result result = { 0 };
     result.should_retry = tries_again(policy, facts, &result.retry_delay_ms);
     pw_fault_then then = policy->rules[facts->kind][facts->class_].then;
     if (!result.should_retry && then != PW_THEN_ERROR) {
         result.requires_manual_intervention = true;
-        result.suspend_workflow = then == PW_THEN_SUSPEND ||
-                                  (policy->suspend_after > 0 && facts->incidents >= policy->suspend_after);
+        result.suspend_workflow =
+            then == PW_THEN_SUSPEND ||
+            (policy->suspend_after > 0 && facts->incidents >= policy->suspend_after);
     }
     result.recommended_action = pw_fault_action(policy, facts, &result, arena);
     return result;

@@ -98,7 +98,7 @@ typedef struct pw_fault_facts {
     bool final;              /* whoever raised it says that no attempt can help */
     uint32_t attempts;       /* made so far, this one too: 1 is the first; 0: what failed is no attempt */
     int64_t first_ms, now_ms; /* when the first attempt began */
-    uint64_t retry_after_ms; /* asked for by the service or the worker; 0: not */
+    uint64_t retry_after_ms; /* asked for: by a service, up to the longest delay; by who does an activity, then exactly; 0: not */
     uint64_t seed;
     uint32_t incidents;      /* of the instance, this one too, within suspend_within_ms */
     /* for the text; empty: not known */

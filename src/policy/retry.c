@@ -4,8 +4,9 @@
  * at UINT64_MAX instead of wrapping round. The exponential delay is computed by repeated
  * multiplication, not by pow(), whose last digit differs between C libraries.
  *
- * What is asked for comes last: full jitter spreads what the settings say, so that many who failed together do not come
- * back together; Retry-After is a lower bound of what comes out; the cap is above both. */
+ * What is asked for comes last: full jitter spreads what the settings say, so that many who failed
+ * together do not come back together; Retry-After is a lower bound of what comes out; the cap is
+ * above both. */
 #include "policy/retry.h"
 
 /* 2^64: a double at or above it does not fit into uint64_t. */

@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """Jobs over HTTP: polls that wait without a thread, answers one by one and in arrays, and workers that go away."""
-from harness import case, main, until
+from harness import RETRIED, Room, case, main, until
 from web import serve
+
+Room.settings = RETRIED  # what may be tried again is
 
 WORK = """
 document: { dsl: '1.0.3', namespace: t, name: work, version: '1.0.0' }

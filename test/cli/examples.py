@@ -7,7 +7,7 @@ import urllib.request
 from harness import ROOT, Room, case, main, until
 
 Room.settings = {}  # as a user has it: the examples bring their own
-CONFIG = ("--config", os.path.join(ROOT, "examples", "pawl.yaml"))
+CONFIG = ("--config", os.path.join(ROOT, "examples", "pawl.conf"))
 
 
 def example(name):

@@ -84,6 +84,10 @@ ONCE = {f"WorkflowResilience__Faults__Table__{kind}__{error}": "incident" for ki
                                         "malformed-answer", "store-unavailable", "other")),
     *(("external-call", error) for error in ("connection", "timeout", "throttled", "server-error", "store-unavailable", "other"))]}
 
+# With attempts, and hardly a delay between them.
+RETRIED = {"PAWL_EGRESS_ALLOW": "loopback", "WorkflowResilience__Retry__BaseDelay": "1ms",
+           "WorkflowResilience__ExternalCall__BaseDelay": "1ms"}
+
 
 class Room:
     # The services of the cases are on this machine, and what fails is not tried again, so that a case sees its first error;

@@ -4,7 +4,7 @@ import json
 import re
 import signal
 
-from harness import Room, case, main, until
+from harness import case, main, until
 from service import Service
 from web import serve
 
@@ -190,7 +190,8 @@ def _(room):
 def _(room):
     service = Service()
     service.answer = 500
-    env = {"WorkflowResilience__ExternalCall__MaxRetryAttempts": "3", "WorkflowResilience__ExternalCall__BaseDelay": "1h",
+    env = {"WorkflowResilience__Faults__Table__external-call__server-error": "retry",
+           "WorkflowResilience__ExternalCall__MaxRetryAttempts": "3", "WorkflowResilience__ExternalCall__BaseDelay": "1h",
            "WorkflowResilience__ExternalCall__MaxDelay": "2h"}
     web = serve(room, db="s.db", env=env)
     web.deploy(service.workflow())
@@ -292,5 +293,4 @@ def _(room):
 
 
 if __name__ == "__main__":
-    assert Room.settings["WorkflowResilience__ExternalCall__MaxRetryAttempts"] == "0"
     main()

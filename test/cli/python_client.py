@@ -16,8 +16,9 @@ pawl = importlib.util.module_from_spec(SPEC)
 sys.dont_write_bytecode = True
 SPEC.loader.exec_module(pawl)
 
-# What is retryable is tried again.
-Room.settings = {**Room.settings, "WorkflowResilience__Retry__MaxRetryAttempts": "3", "WorkflowResilience__Retry__BaseDelay": "1ms"}
+# What is retryable is tried again, and at once; what a service breaks is not.
+Room.settings = {"PAWL_EGRESS_ALLOW": "loopback", "WorkflowResilience__Retry__BaseDelay": "1ms",
+                 "WorkflowResilience__ExternalCall__MaxRetryAttempts": "0"}
 HELLO = """document: {dsl: 1.0.3, namespace: t, name: hello, version: 1.0.0}
 do:
   - greet: {set: {n: '${ .n }'}}

@@ -39,11 +39,13 @@ static const char more_rows[] =
     " '{\"method\":\"GET\",\"uri\":\"http://127.0.0.1:9/\"}' FROM instance;"
     "INSERT INTO inbox (target, partition, dedupe_key, kind, actor, created_ms, payload)"
     " SELECT id, partition, 'd', 'resume', 'ann', 1, '{\"key\":\"ok\"}' FROM instance;"
-    "INSERT INTO fault (instance, step, task, visit, kind, class, attempt, decision, action, error,"
-    " created_ms) SELECT id, 1, '/do/0/both', 2, 'activity-fault', 'permanent', 1, 'fault',"
+    "INSERT INTO fault (instance, step, name, task, visit, kind, class, attempt, decision, action, error,"
+    " created_ms) SELECT id, 1, name, '/do/0/both', 2, 'activity-fault', 'permanent', 1, 'fault',"
     " 'look', '{\"status\":500}', 1 FROM instance;"
     "INSERT INTO label (instance, name, value, created_ms) SELECT id, 'n', 'v', created_ms FROM "
     "instance;"
+    "INSERT INTO breaker (service, state, epoch, open_until, changed_ms, changed_by, reason) VALUES ('http://127.0.0.1:9',"
+    " 'open', 3, 4, 1, 'system', 'down');"
     "INSERT INTO principal (id, name, digest, roles, created_ms) VALUES ('p', 'ann', 'd', '[]', "
     "1);";
 
@@ -277,6 +279,10 @@ static void look_at_instance(pw_store *store, pw_str id, pw_arena *arena, pawl_e
     (void)!pw_store_outbox(store, id, PW_LIT(""), 100, &events, &count, arena, err);
     pw_fault_row *faults = NULL;
     (void)!pw_store_faults(store, id, &faults, &count, arena, err);
+    pw_incident_row incident;
+    (void)!pw_store_incident_get(store, id, 1, &incident, arena, err);
+    pw_call_row call;
+    (void)!pw_store_call_get(store, id, PW_LIT("k"), &call, arena, err);
     pw_inbox_row inbox;
     (void)!pw_store_inbox_get(store, id, PW_LIT("d"), &inbox, arena, err);
 }
@@ -302,6 +308,12 @@ static void look_at_lists(pw_store *store, pw_arena *arena, pawl_error *err)
     (void)!pw_store_instance_count(store, &labelled, counts, err);
     const pw_instance_filter any = { .limit = 10 };
     (void)!pw_store_instance_count(store, &any, counts, err);
+    const pw_incident_filter incidents[] = { { .limit = 10 }, { .limit = 10, .resolved = true } };
+    pw_incident_row *faults = NULL;
+    for (size_t i = 0; i < PW_LENGTH(incidents); i++)
+        (void)!pw_store_incidents(store, &incidents[i], &faults, &count, &next, arena, err);
+    pw_breaker_record *breakers = NULL;
+    (void)!pw_store_breakers(store, &breakers, &count, arena, err);
     pw_principal *principals = NULL;
     (void)!pw_store_principals(store, &principals, &count, arena, err);
 }

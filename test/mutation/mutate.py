@@ -56,8 +56,8 @@ ORDER = {
     'base': ['unit/base/schema', 'unit/expr-patterns'] + UNIT,
     'policy': UNIT + ENGINE,
     'lang': ['unit/lang-resilience', 'unit/lang-metadata', 'unit/lang-good', 'unit/lang-broken'],
-    'drivers': ['unit/http_services', 'unit/http_address', 'unit/http_redirect', 'unit/http_egress', 'unit/http', 'unit/workers',
-                'unit/engine_jobs'],
+    'drivers': ['unit/workers', 'unit/engine_jobs'],
+    'drivers/http': ['unit/http_services', 'unit/http_address', 'unit/http_redirect', 'unit/http_egress', 'unit/http'],
     'config': ['unit/config', 'fuzz/config'],
     'engine': ENGINE + ['unit/config', 'unit/engine_leases'] + CRASH,
     'core': UNIT + ENGINE + FUZZ + ['crash/points'],
@@ -239,7 +239,8 @@ class Bench:
 
 
 def order(mutant, tests):
-    return [name for name in ORDER[mutant['file'].split('/')[0]] if name in tests]
+    room = max((room for room in ORDER if mutant['file'].startswith(room)), key=len)
+    return [name for name in ORDER[room] if name in tests]
 
 
 def stopped(*_):

@@ -256,8 +256,45 @@ uint32_t sim_inbox_pending(void)
     return alias;
 }
 
+bool sim_breaker_is_forced(uint32_t which)
+{
+    static const char *const services[] = { "http://service0.test:80", "http://service1.test:80",
+                                            "http://service2.test:80", "shared0", "shared1" };
+    pw_arena arena;
+    pw_arena_init(&arena, 0);
+    pw_breaker_record *rows = NULL;
+    size_t count = 0;
+    bool forced = false;
+    MUST(pw_store_breakers(sim_store, &rows, &count, &arena, NULL));
+    for (size_t i = 0; i < count; i++)
+        forced = forced || (pw_str_is(rows[i].service, services[which]) && rows[i].forced != PW_BREAKER_AUTO);
+    pw_arena_done(&arena);
+    return forced;
+}
+
+void sim_check_incidents(void)
+{
+    pw_arena arena;
+    pw_arena_init(&arena, 0);
+    const pw_incident_filter filter = { .limit = PW_PAGE_MAX };
+    pw_incident_row *rows = NULL;
+    size_t count = 0, open = 0;
+    pw_str next;
+    MUST(pw_store_incidents(sim_store, &filter, &rows, &count, &next, &arena, NULL));
+    for (size_t i = 0; i < count; i++)
+        if (!sim_ledger_of(sim_alias(rows[i].instance)).incident)
+            sim_violation("i%u: its incident of step %llu is listed as open", sim_alias(rows[i].instance),
+                          (unsigned long long)rows[i].row.sequence);
+    for (uint32_t alias = 1; alias <= sim_ledger_count(); alias++)
+        open += sim_ledger_of(alias).incident;
+    if (count != open)
+        sim_violation("%zu incidents are listed, and %zu are open", count, open);
+    pw_arena_done(&arena);
+}
+
 void sim_check_end(void)
 {
+    sim_check_incidents();
     for (uint32_t alias = 1; alias <= sim_ledger_count(); alias++)
         check_instance(alias);
     sim_check_messages();

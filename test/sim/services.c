@@ -30,7 +30,7 @@ struct pw_http {
     pw_http_breaker_fn on_breaker;
     void *context;
     uint64_t timeout_ms;
-    pw_services services;
+    pw_http_table services;
     exchange *first;
     bool stop;
     sim_thread thread;
@@ -227,7 +227,7 @@ static int64_t wall_of(const pw_http *http)
     return (int64_t)sim_wall_ms(http->node);
 }
 
-static void wish(const pw_http *http, pw_service_step *step)
+static void wish(const pw_http *http, pw_http_step *step)
 {
     step->want.reason = pw_str_of(step->reason);
     sim_note("breaker of " PW_FMT " is to be %s: %s", PW_ARG(step->want.service),
@@ -238,7 +238,7 @@ static void wish(const pw_http *http, pw_service_step *step)
 
 static void end(pw_http *http, exchange *x)
 {
-    pw_service_step step = { .kind = PW_STEP_NONE };
+    pw_http_step step = { .kind = PW_STEP_NONE };
     exchange **at = &http->first;
     while (*at != x)
         at = &(*at)->later;
@@ -248,9 +248,9 @@ static void end(pw_http *http, exchange *x)
     if (!x->cancelled)
         call->result = result_of(x);
     if (x->transfer.sent)
-        pw_services_ended(&http->services, &x->transfer, verdict_of(x), wall_of(http), &step);
+        pw_http_services_ended(&http->services, &x->transfer, verdict_of(x), wall_of(http), &step);
     else if (x->transfer.service)
-        pw_services_leave(&http->services, &x->transfer, wall_of(http));
+        pw_http_services_leave(&http->services, &x->transfer, wall_of(http));
     bool parked = sim_ledger_is_parked(call->instance);
     if (!x->cancelled && !x->answered && !call->result.unsent)
         sim_ledger_unknown(call->instance, call->visit, call->attempt);
@@ -308,10 +308,22 @@ static void travel(pw_http *http, const exchange *x)
     sim_at(sim_now_ns + travel_ns(), arrive, p);
 }
 
+/* Nothing goes through a door that is shut, but its probe. */
+static void check_door(const exchange *x)
+{
+    const pw_breaker *b = &x->transfer.service->breaker;
+    bool shut = b->forced == PW_BREAKER_AUTO ? b->state != PW_BREAKER_CLOSED && !x->transfer.probe
+                                             : b->forced == PW_BREAKER_FORCED_OPEN;
+    if (shut)
+        sim_violation("i%u: a request is sent to " PW_FMT ", whose breaker is %s", sim_alias(x->transfer.call.instance),
+                      PW_ARG(x->transfer.service->name), pw_breaker_state_name(b->state));
+}
+
 static void transmit(pw_http *http, exchange *x)
 {
     const pw_http_call *call = &x->transfer.call;
     uint64_t timeout_ms = call->timeout_ms ? call->timeout_ms : http->timeout_ms;
+    check_door(x);
     sim_point("http-before-send");
     x->sent_ns = sim_now_ns;
     sim_ledger_sent(call->instance, call->visit, call->attempt);
@@ -342,11 +354,11 @@ static void refuse(pw_http *http, exchange *x)
 /* What the services want done. True: something was. */
 static bool step_services(pw_http *http)
 {
-    pw_service_step step;
-    pw_services_step(&http->services, true, wall_of(http), &step);
+    pw_http_step step;
+    pw_http_services_step(&http->services, true, wall_of(http), &step);
     switch (step.kind) {
     case PW_STEP_NONE:
-        pw_services_forget(&http->services, wall_of(http));
+        pw_http_services_forget(&http->services, wall_of(http));
         return false;
     case PW_STEP_SEND:
         transmit(http, (exchange *)step.transfer);
@@ -381,7 +393,7 @@ static exchange *first_due(pw_http *http, uint64_t *next)
 /* The wall clock of the node may be moved: so it looks again after a while, whatever it says. */
 static uint64_t look_again(const pw_http *http, uint64_t next)
 {
-    int64_t at_ms = pw_services_next(&http->services), left_ms = at_ms == INT64_MAX ? POLL_MS : at_ms - wall_of(http);
+    int64_t at_ms = pw_http_services_next(&http->services), left_ms = at_ms == INT64_MAX ? POLL_MS : at_ms - wall_of(http);
     if (left_ms > POLL_MS)
         left_ms = POLL_MS;
     uint64_t look = sim_now_ns + (left_ms > 0 ? (uint64_t)left_ms : 1) * SIM_MS;
@@ -412,7 +424,7 @@ pawl_code pw_http_new(pw_http **out, const pw_http_options *options, pw_http_don
     pw_http *http = pw_zalloc(sizeof *http);
     if (!http)
         return pw_no_memory(err);
-    pawl_code code = pw_services_open(&http->services, options ? options : &defaults, err);
+    pawl_code code = pw_http_services_open(&http->services, options ? options : &defaults, err);
     if (code != PAWL_OK) {
         pw_free(http);
         return code;
@@ -441,13 +453,13 @@ void pw_http_start(pw_http *http, pw_http_call *call)
     kept.result = (pw_call_result){ 0 };
     kept.cancelled = false;
     *x = (exchange){ .transfer = { .call = kept } }; /* of an attempt before, nothing is left */
-    pw_service *service = pw_services_get(&http->services, name_of(call));
+    pw_http_lane *service = pw_http_services_get(&http->services, name_of(call));
     PW_ASSERT(service != NULL);
     x->number = ++exchange_number;
     x->due_ns = UINT64_MAX;
     x->later = http->first;
     http->first = x;
-    pw_services_join(&http->services, service, &x->transfer);
+    pw_http_services_join(&http->services, service, &x->transfer);
     sim_wake(http);
 }
 
@@ -475,7 +487,7 @@ void pw_http_free(pw_http *http)
     sim_wake(http);
     sim_join(http->thread);
     PW_ASSERT(http->first == NULL);
-    pw_services_close(&http->services);
+    pw_http_services_close(&http->services);
     drivers[http->node->number - 1] = NULL;
     pw_free(http);
 }
@@ -488,14 +500,19 @@ void pw_http_on_breaker(pw_http *http, pw_http_breaker_fn on_breaker)
     http->services.stored = on_breaker != NULL;
 }
 
+void pw_http_wake(pw_http *http)
+{
+    (void)http;
+}
+
 pawl_code pw_http_breaker_told(pw_http *http, const pw_breaker_record *record, bool ours, pawl_error *err)
 {
     bool plain = record->state == PW_BREAKER_CLOSED && record->forced == PW_BREAKER_AUTO;
-    pw_service *service = pw_services_find(&http->services, record->service);
+    pw_http_lane *service = pw_http_services_find(&http->services, record->service);
     if (!service && !plain)
-        service = pw_services_get(&http->services, record->service);
+        service = pw_http_services_get(&http->services, record->service);
     if (service)
-        pw_services_told(&http->services, service, record, ours, wall_of(http));
+        pw_http_services_told(&http->services, service, record, ours, wall_of(http));
     sim_wake(http);
     return service || plain ? PAWL_OK : pw_no_memory(err);
 }
@@ -507,11 +524,11 @@ static int by_name(const void *a, const void *b)
 
 pawl_code pw_http_services(pw_http *http, pw_http_service **out, size_t *count, pw_arena *arena, pawl_error *err)
 {
-    const pw_services *services = &http->services;
+    const pw_http_table *services = &http->services;
     pw_http_service *list = PW_NEW_ARRAY(arena, pw_http_service, services->count + 1);
     size_t n = 0;
     for (size_t i = 0; list && i < services->bucket_count; i++)
-        for (const pw_service *at = services->buckets[i]; at; at = at->same) {
+        for (const pw_http_lane *at = services->buckets[i]; at; at = at->same) {
             list[n] = (pw_http_service){ .service = pw_arena_str(arena, at->name),
                                          .state = at->breaker.state,
                                          .forced = at->breaker.forced,
@@ -540,7 +557,7 @@ bool pw_http_look(pw_http *http, pw_str instance, uint64_t visit, pw_http_place 
         x = x->later;
     if (!x)
         return false;
-    const pw_service *service = x->transfer.service;
+    const pw_http_lane *service = x->transfer.service;
     *out = (pw_http_place){ .where = x->sent_ns ? PW_HTTP_SENT : PW_HTTP_QUEUED,
                             .service = pw_arena_str(arena, name_of(&x->transfer.call)),
                             .state = service ? service->breaker.state : PW_BREAKER_CLOSED,

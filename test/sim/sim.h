@@ -305,6 +305,8 @@ void sim_check_start_conflict(pw_str id, const char *input);
 void sim_check_resumed(pw_str id, const char *key, const char *data);
 /* When the newest of the children that it waits for has ended; sim_now_ns: one has not; 0: none. */
 uint64_t sim_waits_for_child(pw_str id);
+bool sim_breaker_is_forced(uint32_t which); /* of the services, 0 to 2, or of those that share, 3 and 4 */
+void sim_check_incidents(void); /* those that the store says are open are those that are */
 uint32_t sim_inbox_pending(void); /* who has a row that nobody has consumed; 0: nobody */
 void sim_check_end(void);
 

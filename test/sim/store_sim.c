@@ -210,13 +210,6 @@ READ(incident_get,
      (pw_store * base, pw_str instance, uint64_t step, pw_incident_row *out, pw_arena *arena,
       pawl_error *err),
      (of(base)->real, instance, step, out, arena, err))
-READ(breakers,
-     (pw_store * base, pw_breaker_record **out, size_t *count, pw_arena *arena, pawl_error *err),
-     (of(base)->real, out, count, arena, err))
-READ(breaker_get,
-     (pw_store * base, pw_str service, pw_breaker_record *out, bool *found, pw_arena *arena,
-      pawl_error *err),
-     (of(base)->real, service, out, found, arena, err))
 READ(inbox_get,
      (pw_store * base, pw_str target, pw_str key, pw_inbox_row *out, pw_arena *arena,
       pawl_error *err),
@@ -442,9 +435,39 @@ static pawl_code node_definition_status(pw_store *base, pw_str namespace_, pw_st
         return broken && code == PAWL_OK ? broke(what, applied, err) : code;                       \
     }
 
-WRITE(breaker_set, "a breaker",
-      (pw_store * base, const pw_breaker_record *record, bool *won, pawl_error *err),
-      (s->real, record, won, err))
+/* Of breakers: nobody else runs meanwhile, for who asks holds a lock. */
+static pawl_code node_breakers(pw_store *base, pw_breaker_record **out, size_t *count, pw_arena *arena, pawl_error *err)
+{
+    node_store *s = of(base);
+    if (is_out(s) || sim_fault(SIM_STORE, SIM_STORE_CHANCE, 20))
+        return lost(err, "breakers");
+    return s->real->ops->breakers(s->real, out, count, arena, err);
+}
+
+static pawl_code node_breaker_get(pw_store *base, pw_str service, pw_breaker_record *out, bool *found, pw_arena *arena,
+                                  pawl_error *err)
+{
+    node_store *s = of(base);
+    if (is_out(s) || sim_fault(SIM_STORE, SIM_STORE_CHANCE, 20))
+        return lost(err, "a breaker");
+    return s->real->ops->breaker_get(s->real, service, out, found, arena, err);
+}
+
+static pawl_code node_breaker_set(pw_store *base, const pw_breaker_record *record, bool *won, pawl_error *err)
+{
+    node_store *s = of(base);
+    if (s->broken)
+        return lost(err, "it is to be opened again");
+    bool fails = sim_fault(SIM_STORE, SIM_STORE_CHANCE, 20), applied = !fails || sim_chance(SIM_STORE_CHANCE, 500);
+    pawl_code code = applied ? s->real->ops->breaker_set(s->real, record, won, err) : PAWL_OK;
+    if (applied && code == PAWL_OK && *won)
+        sim_note("breaker of " PW_FMT " is %s, %s, epoch %llu", PW_ARG(record->service),
+                 pw_breaker_state_name(record->state), pw_breaker_force_name(record->forced),
+                 (unsigned long long)record->epoch + 1);
+    s->broken = s->broken || fails;
+    return fails ? lost(err, "the outcome of a breaker is not known") : code;
+}
+
 WRITE(definition_put, "a definition",
       (pw_store * base, const pw_definition *definition, bool *created, pawl_error *err),
       (s->real, definition, created, err))

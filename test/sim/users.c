@@ -55,11 +55,12 @@ typedef enum command_kind {
     DEMAND,
     RETRY,
     FAIL,
+    FORCE,
 } command_kind;
 
 static const char *const command_names[] = { "deploy",   "start", "resume", "cancel", "suspend",
                                              "continue", "wait",  "drain",  "show",   "publish", "demand",
-                                             "retry",    "fail" };
+                                             "retry",    "fail",  "force" };
 
 typedef struct command {
     command_kind kind;
@@ -196,6 +197,15 @@ static void do_judge(pawl *p, command *c)
     pawl_free(told);
 }
 
+/* The breaker of a service is held open or closed, or let go. */
+static void do_force(pawl *p, command *c)
+{
+    const pawl_request request = { .struct_size = sizeof request, .actor = c->actor };
+    c->code = pawl_breaker_force(p, c->key, c->input, "maintenance", &request, NULL, &c->error);
+    if (c->code == PAWL_INVALID || (c->code == PAWL_NOT_FOUND && strcmp(c->input, "open") == 0))
+        sim_violation("the breaker of %s is not forced: %s", c->key, c->error.message);
+}
+
 /* The step that an answer names is the one that the request has caused, and every answer names the same. */
 static void check_demand(demand *d, const char *answer)
 {
@@ -248,9 +258,25 @@ static void do_wait(pawl *p, command *c)
     pawl_free(shown);
 }
 
+/* Lists for people: what they show may be old by then, but they are there. */
+static void do_list(pawl *p, command *c)
+{
+    const pawl_incidents_options open = { .struct_size = sizeof open, .limit = 3 };
+    char *shown[4] = { NULL };
+    pawl_code codes[] = { pawl_incidents(p, &open, &shown[0], &c->error), pawl_calls(p, c->id, &shown[1], &c->error),
+                          pawl_breakers(p, 1, &shown[2], &c->error), pawl_incident(p, c->id, &shown[3], &c->error) };
+    for (size_t i = 0; i < PW_LENGTH(codes); i++) {
+        if (codes[i] != PAWL_OK && codes[i] != PAWL_IO && !(i == 3 && codes[i] == PAWL_NOT_FOUND))
+            sim_violation("i%u: list %zu is not shown: %s", sim_alias(pw_str_of(c->id)), i, c->error.message);
+        pawl_free(shown[i]);
+    }
+    sim_check_incidents();
+}
+
 static void do_show(pawl *p, command *c)
 {
     char *shown = NULL;
+    do_list(p, c);
     c->code = pawl_show(p, c->id, &shown, &c->error);
     if (c->code == PAWL_OK) {
         pawl_free(shown);
@@ -321,6 +347,9 @@ static void run_command(pawl *p, void *context)
     case RETRY:
     case FAIL:
         do_judge(p, c);
+        break;
+    case FORCE:
+        do_force(p, c);
         break;
     }
     sim_note("%s i%u '%s' %s: %s", command_names[c->kind],
@@ -470,6 +499,29 @@ static void control(command_kind kind, uint32_t alias)
     (void)order(&c);
 }
 
+static void force(const char *how, uint32_t which)
+{
+    static const char *const services[] = { "http://service0.test:80", "http://service1.test:80",
+                                            "http://service2.test:80", "shared0", "shared1" };
+    command c = { .kind = FORCE };
+    (void)snprintf(c.key, sizeof c.key, "%s", services[which % PW_LENGTH(services)]);
+    (void)snprintf(c.input, sizeof c.input, "%s", how);
+    (void)snprintf(c.actor, sizeof c.actor, "user%llu", (unsigned long long)draw(3));
+    (void)order(&c);
+}
+
+/* No breaker is forced any more. */
+static void force_none(void)
+{
+    for (uint32_t which = 0; which < 5; which++)
+        for (uint64_t limit = sim_now_ns + HEAL_LIMIT_S * SIM_S; sim_breaker_is_forced(which);) {
+            force("auto", which);
+            if (sim_now_ns > limit)
+                sim_violation("all is well, and breaker %u is not let go", which);
+            sim_sleep(SIM_S);
+        }
+}
+
 /* A new one, or one that was made before, whoever has heard of it since. */
 static void make_demand(uint32_t alias)
 {
@@ -525,12 +577,12 @@ static void publish_some(bool again)
 /* As another process writes it. */
 static void write_inbox(uint32_t alias)
 {
-    static const char *const kinds[] = { "resume", "suspend", "continue", "cancel", "dance" };
+    static const char *const kinds[] = { "resume", "suspend", "continue", "retry", "cancel", "fail", "dance" };
     static uint32_t number;
     char key[32], payload[160];
     char *keys[KEYS_MAX];
     size_t count = sim_open_keys(sim_alias_id(alias), keys, KEYS_MAX);
-    size_t kind = draw(20) ? draw(3) : draw(PW_LENGTH(kinds));
+    size_t kind = draw(20) ? draw(4) : draw(PW_LENGTH(kinds));
     uint32_t dedupe = draw(8) ? ++number : number;
     (void)snprintf(key, sizeof key, "row-%u", dedupe);
     (void)snprintf(payload, sizeof payload,
@@ -579,6 +631,8 @@ static void act(void)
         wait_for(alias);
     else if (what < 23)
         drain();
+    else if (what < 24 && wild)
+        force((const char *const[]){ "auto", "auto", "open", "closed" }[draw(4)], (uint32_t)draw(5));
     else if (what < 29)
         publish_some(wild && draw(4) == 0);
     else {
@@ -768,6 +822,7 @@ void sim_finish(void)
             sim_raise_all(); /* also one that was closing when all became well */
             sim_sleep(SIM_S);
         }
+    force_none();
     start_all();
     push_to_the_end(healed_ns);
     while (sim_services_busy())

@@ -30,7 +30,7 @@ typedef struct request {
     char result[48];          /* JSON */
     bool fails, retryable;    /* instead of a result */
     bool repeated, cancelled; /* what was told */
-    uint64_t wait_ms, lease_ms;
+    uint64_t wait_ms, lease_ms, retry_after_ms;
     uint32_t most;
     pawl_code code;
     pawl_error error;
@@ -64,7 +64,7 @@ static void do_answer(pawl *p, void *context)
                                        .status = 503,
                                        .title = r->result,
                                        .retryable = r->retryable,
-                                       .retry_after_ms = 1 };
+                                       .retry_after_ms = r->retry_after_ms };
     r->code = r->fails ? pawl_job_fail(p, r->of->token, &failure, &who, &told, &r->error)
                        : pawl_job_complete(p, r->of->token, r->result, &who, &told, &r->error);
     r->repeated = r->code == PAWL_OK && strstr(told, "true") != NULL;
@@ -190,6 +190,7 @@ static void work(const job *j)
         beat(j);
     r.fails = sim_fault(SIM_WORK, SIM_WORKER, 150);
     r.retryable = r.fails && draw(3);
+    r.retry_after_ms = draw(2) ? draw(8000) : 0;
     (void)snprintf(r.result, sizeof r.result, "{\"weight\":%llu}", (unsigned long long)draw(9));
     if (!answer_surely(&r))
         return;

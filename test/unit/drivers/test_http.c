@@ -1,5 +1,9 @@
 /* The HTTP driver against a real service on loopback: answers, requests, failures, many at once, the end. */
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
 #include "http_fixture.h"
 
 /* ------------------------------------------------------------------ answers */
@@ -373,6 +377,73 @@ TEST(http, broken_answers_are_failures_that_say_what_happened)
         EXPECT_INT(result->status, 0);
         EXPECT_CONTAINS(error_text(result), with_port(cases[i].error, service_port(f->service)));
     }
+    close_all(f);
+}
+
+TEST(http, a_failure_has_a_class_and_says_whether_anything_was_sent)
+{
+    static const struct {
+        const char *uri; /* NULL: the service, as `answer` says */
+        service_answer answer;
+        pw_error_class class_;
+        bool unsent;
+    } cases[] = {
+        { "http://127.0.0.1:%d/dead", { 0 }, PW_CLASS_CONNECTION, true },
+        { "http://nobody.invalid/%d", { 0 }, PW_CLASS_CONNECTION, true },
+        { "http://10.0.0.1:%d/", { 0 }, PW_CLASS_FORBIDDEN, true },
+        { "ftp://127.0.0.1:%d/", { 0 }, PW_CLASS_ARGUMENT, true },
+        { "http://%d", { 0 }, PW_CLASS_FORBIDDEN, true }, /* a number is an address: 0.0.x.y */
+        { NULL, { .manner = SERVICE_CLOSE }, PW_CLASS_CONNECTION, false },
+        { NULL, { .manner = SERVICE_CLOSE_MIDWAY, .body = "12345678" }, PW_CLASS_CONNECTION, false },
+        { NULL, { .manner = SERVICE_RESET_MIDWAY, .body = "12345678" }, PW_CLASS_CONNECTION, false },
+        { NULL, { .manner = SERVICE_GARBAGE, .body = "\x16\x03\x01 no HTTP\r\n\r\n" }, PW_CLASS_MALFORMED, false },
+        { NULL, { .headers = "Content-Encoding: gzip\r\n", .body = "no gzip" }, PW_CLASS_MALFORMED, false },
+        { NULL, { .manner = SERVICE_ENDLESS_BODY }, PW_CLASS_MALFORMED, false },
+        { NULL, { .manner = SERVICE_ENDLESS_HEADERS }, PW_CLASS_MALFORMED, false },
+        { NULL, { .hold = true }, PW_CLASS_TIMEOUT, false },
+        { NULL, { .manner = SERVICE_STALL, .body = "12345678" }, PW_CLASS_TIMEOUT, false },
+    };
+    fixture *f = open_with((pw_http_options){ .response_max = 1000 });
+    int dead = service_dead_port();
+    for (size_t i = 0; i < PW_LENGTH(cases); i++) {
+        char path[16];
+        (void)snprintf(path, sizeof path, "/%zu", i);
+        if (!cases[i].uri)
+            service_on(f->service, path, cases[i].answer);
+        pw_http_call *call = cases[i].uri ? new_call(1, "POST", with_port(cases[i].uri, dead)) : to(f, "POST", path);
+        if (cases[i].class_ == PW_CLASS_TIMEOUT)
+            call->timeout_ms = 100;
+        const pw_call_result *result = send_one(f, call);
+        EXPECT(!result->answered);
+        EXPECT_INT(result->timed_out, cases[i].class_ == PW_CLASS_TIMEOUT);
+        if (result->class_ != cases[i].class_ || result->unsent != cases[i].unsent)
+            fail_msg("case %zu: %s, %s: %s", i, pw_error_class_name(result->class_), result->unsent ? "unsent" : "sent", error_text(result));
+    }
+    close_all(f);
+}
+
+/* A listener that never accepts: once its queue is full, nothing answers a connection. */
+TEST(http, a_connection_that_is_not_made_in_time_was_not_sent)
+{
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    socklen_t size = sizeof address;
+    EXPECT(fd >= 0 && bind(fd, (struct sockaddr *)&address, size) == 0 && listen(fd, 0) == 0);
+    EXPECT_INT(getsockname(fd, (struct sockaddr *)&address, &size), 0);
+    int fillers[8];
+    for (size_t i = 0; i < PW_LENGTH(fillers); i++) {
+        fillers[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+        (void)connect(fillers[i], (struct sockaddr *)&address, size);
+    }
+    fixture *f = open_with((pw_http_options){ .connect_timeout_ms = 100 });
+    const pw_call_result *result = send_one(f, new_call(1, "GET", with_port("http://127.0.0.1:%d/", ntohs(address.sin_port))));
+    EXPECT_INT(result->class_, PW_CLASS_TIMEOUT);
+    EXPECT(result->timed_out);
+    EXPECT(result->unsent);
+    EXPECT_STR(result->error, with_port("no connection to 127.0.0.1:%d within 100 ms", ntohs(address.sin_port)));
+    for (size_t i = 0; i < PW_LENGTH(fillers); i++)
+        (void)close(fillers[i]);
+    (void)close(fd);
     close_all(f);
 }
 

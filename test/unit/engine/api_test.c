@@ -127,7 +127,7 @@ TEST(api, show_names_what_a_person_has_to_do)
     EXPECT_ASK(
         text,
         "[.key, .correlation == .id, .token, has(\"output\", \"error\", \"endedAt\", \"wakeAt\")]",
-        "[\"order-7\",true,1,false,false,false,false]");
+        "[\"order-7\",true,1,false,false,false,true]");
     EXPECT_ASK(
         text, "[.waits[] | [.kind, .task, .key, .title, .assignedTo, .candidates]]",
         "[[\"user-action\",\"/do/0/ask\",\"ok\",\"Approve\",\"ann\",{\"groups\":[\"boss\"]}]]");

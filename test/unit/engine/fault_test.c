@@ -838,6 +838,165 @@ TEST(fault_handler, branches_in_flight_are_parked_and_their_results_kept)
     trouble_done(&t);
 }
 
+TEST(fault_handler, who_is_cancelled_or_loses_a_race_makes_no_further_attempt)
+{
+    static const int statuses[] = { 500, 500, 500, 500 };
+    trouble t;
+    trouble_init(&t, NULL);
+    t.statuses = statuses;
+    t.status_count = PW_LENGTH(statuses);
+    trouble_open(&t);
+    deploy_work(&t, "work", "{retry: {delay: {seconds: 10}, limit: {attempt: {count: 3}}}}");
+    deploy(&t.f, "race",
+           "  - race:\n"
+           "      fork:\n"
+           "        compete: true\n"
+           "        branches:\n"
+           "          - bad: {call: work, with: {}, metadata: {pawl: {resilience: {retry: {delay: {seconds: 10},"
+           " limit: {attempt: {count: 3}}}}}}}\n"
+           "          - good: {call: gate, with: {}}");
+    char *cancelled = start(&t.f, "work", NULL), *race = start(&t.f, "race", NULL);
+    idle(&t, cancelled);
+    until_same(&t, ask_log, race, FAILED " | length", "1");
+    EXPECT_OK(pawl_cancel(t.f.p, cancelled, NULL, NULL, &t.f.err), t.f.err);
+    gate_open(&t.f.gate, UINT_MAX);
+    char *text = finish(&t.f, race);
+    EXPECT_ASK(text, ".status", "\"completed\"");
+    forward(&t, 3600000);
+    trouble_again(&t);
+    EXPECT_OK(pawl_drain(t.f.p, WAIT_MS, &t.f.err), t.f.err);
+    EXPECT_INT(trouble_runs(&t), 2);
+    EXPECT_SHOW(&t, cancelled, ".status", "\"cancelled\"");
+    EXPECT_TEXT(faults(&t, race), "");
+    pawl_free(text);
+    pawl_free(race);
+    pawl_free(cancelled);
+    trouble_done(&t);
+}
+
+TEST(fault_handler, branches_are_retried_each_by_its_own_count_and_time)
+{
+    enum { BRANCHES = 20 };
+    trouble t;
+    pw_buf body;
+    trouble_init(&t, NULL);
+    trouble_open(&t);
+    pw_buf_init(&body, 0);
+    pw_buf_text(&body, "  - all:\n      fork:\n        branches:\n");
+    for (int i = 0; i < BRANCHES; i++) { /* the nth fails n % 3 times, and waits n + 1 seconds each time */
+        char path[16];
+        (void)snprintf(path, sizeof path, "/b%d", i);
+        if (i % 3)
+            service_on(t.s, path, (service_answer){ .status = 503, .times = (unsigned)i % 3 });
+        service_on(t.s, path, (service_answer){ .headers = json, .body = "1" });
+        pw_buf_printf(&body,
+                      "          - b%d: {call: http, with: {method: post, endpoint: '%s', body: {}}, metadata: {pawl:"
+                      " {resilience: {circuitBreaker: {minimumThroughput: 1000}, retry: {delay: {seconds: %d},"
+                      " limit: {attempt: {count: 2}}}}}}}\n",
+                      i, service_url(t.s, path), i + 1);
+    }
+    pw_buf_char(&body, '\0');
+    deploy(&t.f, "all", body.ptr);
+    pw_buf_done(&body);
+    char *id = start(&t.f, "all", NULL);
+    idle(&t, id);
+    EXPECT_INT(wake_at(&t, id), TIME0 + 2000); /* the first of those who wait: b1 */
+    trouble_again(&t);
+    (void)drive(&t, id);
+    EXPECT_SHOW(&t, id, "[.status, (.output | add)]", "[\"completed\",20]");
+    EXPECT_INT(service_requests(t.s), BRANCHES + 7 + 2 * 6);
+    EXPECT_LOG(&t, id, FAILED " | [(map(.task) | unique | length), (map(.attempt) | max), length]", "[13,2,19]");
+    EXPECT_LOG(&t, id, "[" FAILED "[] | select(.task | endswith(\"/b19\")) | [.attempt, .retryDelayMs]]", "[[1,20000]]");
+    pawl_free(id);
+    trouble_done(&t);
+}
+
+typedef struct operators {
+    trouble *t;
+    const char *id;
+    pawl_code codes[8];
+} operators;
+
+static void retry_too(void *context, unsigned number)
+{
+    operators *o = context;
+    pawl_error err;
+    o->codes[number] = pawl_change_with(o->t->f.p, o->id, PAWL_RETRY, NULL, NULL, NULL, &err);
+}
+
+TEST(fault_handler, of_operators_who_retry_at_once_one_has_the_effect)
+{
+    static const int statuses[] = { 422 };
+    trouble t;
+    init_failing(&t, NULL, statuses, 1);
+    deploy(&t.f, "both", "  - bad: {call: work, with: {}}\n  - then: {call: gate, with: {}}");
+    char *id = start(&t.f, "both", NULL);
+    idle(&t, id);
+    operators o = { .t = &t, .id = id };
+    crew_run(8, retry_too, &o);
+    unsigned good = 0;
+    for (int i = 0; i < 8; i++) {
+        good += o.codes[i] == PAWL_OK;
+        EXPECT(o.codes[i] == PAWL_OK || o.codes[i] == PAWL_STATE);
+    }
+    EXPECT_INT(good, 1);
+    gate_open(&t.f.gate, UINT_MAX);
+    char *text = finish(&t.f, id);
+    EXPECT_ASK(text, ".status", "\"completed\"");
+    EXPECT_INT(trouble_runs(&t), 2);
+    EXPECT_TEXT(faults(&t, id), "activity-fault argument 1 incident retried");
+    pawl_free(text);
+    pawl_free(id);
+    trouble_done(&t);
+}
+
+TEST(fault_handler, what_fails_in_the_workflow_itself_can_be_retried_too)
+{
+    trouble t;
+    trouble_init(&t, NULL);
+    trouble_open(&t);
+    deploy_text(&t, "hurry", "timeout: {after: {seconds: 10}}\ndo:\n  - work: {call: gate, with: {}}");
+    char *id = start(&t.f, "hurry", NULL);
+    gate_wait_entered(&t.f.gate, 1);
+    forward(&t, 10000);
+    until_same(&t, ask_show, id, ".status", "\"faulted\"");
+    EXPECT_SHOW(&t, id, "[.status, .error.status, (.error.type | split(\"/\") | last)]", "[\"faulted\",408,\"timeout\"]");
+    EXPECT_TEXT(faults(&t, id), "activity-fault timeout 0 incident open");
+    trouble_again(&t);
+    EXPECT_OK(pawl_change_with(t.f.p, id, PAWL_RETRY, NULL, NULL, NULL, &t.f.err), t.f.err);
+    gate_open(&t.f.gate, UINT_MAX);
+    char *text = finish(&t.f, id);
+    EXPECT_ASK(text, ".status", "\"completed\"");
+    EXPECT_TEXT(faults(&t, id), "activity-fault timeout 0 incident retried");
+    pawl_free(text);
+    pawl_free(id);
+    trouble_done(&t);
+}
+
+TEST(fault_handler, the_parent_of_a_child_that_failed_is_told_and_may_be_retried)
+{
+    static const int statuses[] = { 422 };
+    trouble t;
+    trouble_init(&t, NULL);
+    t.statuses = statuses;
+    t.status_count = 1;
+    trouble_open(&t);
+    deploy_work(&t, "child", NULL);
+    deploy(&t.f, "parent", "  - run: {run: {workflow: {namespace: test, name: child, version: 1.0.0}}}");
+    char *id = start(&t.f, "parent", NULL);
+    until_same(&t, ask_show, id, ".status", "\"faulted\"");
+    EXPECT_SHOW(&t, id, ".error.status", "422");
+    EXPECT_TEXT(ask_file(&t, "SELECT group_concat(class) FROM (SELECT class FROM fault WHERE kind = 'activity-fault' ORDER BY class)"),
+                "argument,other");
+    EXPECT_OK(pawl_change_with(t.f.p, id, PAWL_RETRY, NULL, NULL, NULL, &t.f.err), t.f.err); /* another child */
+    char *text = finish(&t.f, id);
+    EXPECT_ASK(text, "[.status, .output.attempt]", "[\"completed\",1]");
+    EXPECT_TEXT(ask_file(&t, "SELECT count(*) FROM instance WHERE name = 'child'"), "2");
+    pawl_free(text);
+    pawl_free(id);
+    trouble_done(&t);
+}
+
 TEST(fault_handler, a_try_goes_before_the_policy_for_functions_too)
 {
     static const int statuses[] = { 500 };

@@ -163,6 +163,11 @@ TEST(isolation, a_call_that_waits_takes_little_memory)
 {
     trouble t;
     static char *stuck[STUCK];
+    void *probe = malloc(1000); /* a sanitizer's malloc does not tell */
+    size_t told = mallinfo2().uordblks;
+    free(probe);
+    if (told == 0)
+        pw_test_skip("this malloc counts nothing");
     trouble_init(&t, "memory:");
     trouble_open(&t);
     service_on(t.s, "/a", (service_answer){ .hold = true });

@@ -143,6 +143,8 @@ TEST(jobs, a_failure_that_may_be_tried_again_gives_another_attempt_with_the_same
     fixture f;
     char token[128], again[128], key[64];
     fixture_init(&f, NULL);
+    pawl_resilience thrice = test_retries(3);
+    f.options.resilience = &thrice;
     fixture_open(&f);
     deploy(&f, "packing", packing);
     char *id = start(&f, "packing", NULL);
@@ -170,7 +172,7 @@ TEST(jobs, a_failure_that_may_be_tried_again_gives_another_attempt_with_the_same
     text = steps(&f, id);
     EXPECT_ASK(text,
                "[.steps[].entries[].type | select(startswith(\"attempt\") or startswith(\"job\"))]",
-               "[\"job.answered\",\"attempt.failed\",\"job.answered\"]");
+               "[\"job.answered\",\"attempt.failed\",\"attempt.started\",\"job.answered\"]");
     pawl_free(text);
     pawl_free(jobs);
     pawl_free(id);
@@ -182,6 +184,8 @@ TEST(jobs, the_next_attempt_waits_as_long_as_the_worker_says)
     fixture f;
     char token[128];
     fixture_init(&f, "memory:");
+    pawl_resilience thrice = test_retries(3);
+    f.options.resilience = &thrice;
     fixture_open(&f);
     deploy(&f, "packing", packing);
     char *id = start(&f, "packing", NULL);
@@ -195,7 +199,10 @@ TEST(jobs, the_next_attempt_waits_as_long_as_the_worker_says)
     EXPECT_TEXT(text, "{\"jobs\":[]}");
     pawl_free(text);
     text = show(&f, id);
-    EXPECT_ASK(text, "[.waits[] | [.job, .attempt]]", "[[\"delayed\",2]]");
+    EXPECT_ASK(text, "[.waits[] | [.kind, .job, .attempt, has(\"dueAt\")]]", "[[\"activity\",\"delayed\",2,true]]");
+    pawl_free(text);
+    EXPECT_OK(pawl_jobs(f.p, NULL, &text, &f.err), f.err); /* it holds no place on the board */
+    EXPECT_ASK(text, "[.jobs, [.functions[] | [.ready, .leased]]]", "[[],[]]");
     pawl_free(text);
     pawl_free(jobs);
     pawl_free(id);

@@ -560,7 +560,7 @@ TEST(resume_handler, an_effect_that_fails_faults_the_instance_with_the_answer_in
     size_t count = 0;
     EXPECT_OK(pw_store_faults(f.p->store, pw_str_of(id), &faults, &count, &arena, &f.err), f.err);
     EXPECT_INT(count, 1);
-    EXPECT_STR(faults[0].fault.kind, "resume-fault");
+    EXPECT_STR(faults[0].fault.kind, "activity-fault");
     pw_arena_done(&arena);
     char *log = steps(&f, id);
     EXPECT_ASK(log, "[.steps[1].entries[] | select(.type == \"bookmark.consumed\") | .by, .data.a]", "[\"ann\",1]");

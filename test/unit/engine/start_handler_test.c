@@ -87,7 +87,7 @@ TEST(start_handler, a_first_task_that_fails_leaves_a_faulted_instance_and_its_fa
     EXPECT_OK(pw_store_faults(f.p->store, pw_str_of(id), &faults, &count, &arena, &f.err), f.err);
     EXPECT_INT(count, 1);
     EXPECT(faults[0].open);
-    EXPECT_STR(faults[0].fault.kind, "startup-fault");
+    EXPECT_STR(faults[0].fault.kind, "activity-fault");
     pw_arena_done(&arena);
     pawl_free(text);
     pawl_free(id);

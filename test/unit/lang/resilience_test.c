@@ -6,7 +6,8 @@
 
 static const char call_of[] =
     "use:\n"
-    "  retries: { std: { delay: PT2S, backoff: { exponential: {} }, limit: { attempt: { count: 4 } } } }\n"
+    "  retries: { std: { delay: PT2S, backoff: { exponential: {} }, limit: { attempt: { count: 4 } "
+    "} } }\n"
     "  functions: { own: { do: [ { x: { set: { x: 1 } } } ] } }\n"
     "do: [ { c: { %s, metadata: { pawl: { resilience: %s } } } }, { d: { call: own } } ]\n";
 
@@ -53,8 +54,10 @@ TEST(task_resilience, what_is_absent_is_as_configured)
 TEST(task_resilience, all_that_can_be_said)
 {
     loaded l;
-    const pw_resilience *r = good(&l, "{ retry: std, timeout: PT10S, circuitBreaker: { name: pay, failures: 3, minimumThroughput: 7, "
-                                      "window: 20s, breakDuration: { minutes: 2 }, onOpen: fail }, bulkhead: { maxConcurrent: 8 }, "
+    const pw_resilience *r = good(&l, "{ retry: std, timeout: PT10S, circuitBreaker: { name: pay, "
+                                      "failures: 3, minimumThroughput: 7, "
+                                      "window: 20s, breakDuration: { minutes: 2 }, onOpen: fail }, "
+                                      "bulkhead: { maxConcurrent: 8 }, "
                                       "rateLimit: 90/m, onUnknownOutcome: ask }");
     EXPECT_INT(r->retry->count, 4);
     EXPECT_INT(r->retry->backoff, PW_BACKOFF_EXPONENTIAL);
@@ -95,8 +98,9 @@ TEST(task_resilience, a_rate_is_calls_a_second_or_text_with_its_time)
     static const struct {
         const char *text;
         double per_second;
-    } rates[] = { { "10", 10 },      { "0.5", 0.5 },       { "10/s", 10 },    { "2.5/s", 2.5 }, { "30/m", 0.5 },
-                  { "1800/h", 0.5 }, { "\"1e3/s\"", 1000 }, { "1000000", 1e6 }, { "1/h", 1.0 / 3600 } };
+    } rates[] = { { "10", 10 },          { "0.5", 0.5 },     { "10/s", 10 },
+                  { "2.5/s", 2.5 },      { "30/m", 0.5 },    { "1800/h", 0.5 },
+                  { "\"1e3/s\"", 1000 }, { "1000000", 1e6 }, { "1/h", 1.0 / 3600 } };
     for (size_t i = 0; i < PW_LENGTH(rates); i++) {
         char text[64];
         loaded l;
@@ -109,10 +113,12 @@ TEST(task_resilience, a_rate_is_calls_a_second_or_text_with_its_time)
 TEST(task_resilience, the_retry_may_stand_there_itself_with_expressions)
 {
     loaded l;
-    const pw_resilience *r = good(&l, "{ retry: { when: '${ .status == 503 }', exceptWhen: '${ .detail == \"no\" }', "
-                                      "delay: '${ \"PT\" + ($input.n | tostring) + \"S\" }', jitter: { from: PT0S, to: PT1S }, "
-                                      "limit: { attempt: { count: 0, duration: PT3S }, duration: PT1H } }, "
-                                      "timeout: '${ $input.limit }' }");
+    const pw_resilience *r = good(
+        &l,
+        "{ retry: { when: '${ .status == 503 }', exceptWhen: '${ .detail == \"no\" }', "
+        "delay: '${ \"PT\" + ($input.n | tostring) + \"S\" }', jitter: { from: PT0S, to: PT1S }, "
+        "limit: { attempt: { count: 0, duration: PT3S }, duration: PT1H } }, "
+        "timeout: '${ $input.limit }' }");
     EXPECT(r->retry->when && r->retry->except_when);
     EXPECT(r->retry->delay.tmpl != NULL);
     EXPECT_INT(r->retry->count, 0);
@@ -136,11 +142,14 @@ TEST(task_resilience, activities_and_functions_have_it_too)
     EXPECT(task_at(&l, "/do/0/c")->resilience->per_second == 5);
     EXPECT_INT(task_at(&l, "/do/0/c")->resilience->retry->count, 4);
     unload(&l);
-    load_good(&l, "use:\n"
-                  "  retries: { std: { limit: { attempt: { count: 4 } } } }\n"
-                  "  functions:\n"
-                  "    pay: { " HTTP ", metadata: { pawl: { resilience: { retry: std, bulkhead: { maxConcurrent: 2 } } } } }\n"
-                  "do: [ { c: { call: pay } } ]\n");
+    load_good(
+        &l,
+        "use:\n"
+        "  retries: { std: { limit: { attempt: { count: 4 } } } }\n"
+        "  functions:\n"
+        "    pay: { " HTTP
+        ", metadata: { pawl: { resilience: { retry: std, bulkhead: { maxConcurrent: 2 } } } } }\n"
+        "do: [ { c: { call: pay } } ]\n");
     EXPECT_INT(task_at(&l, "/use/functions/pay")->resilience->at_once, 2);
     EXPECT_INT(task_at(&l, "/use/functions/pay")->resilience->retry->count, 4);
     EXPECT(task_at(&l, "/do/0/c")->resilience == NULL);
@@ -154,7 +163,8 @@ TEST(task_resilience, variables_around_the_task_are_known_in_it)
                   "  - each:\n"
                   "      for: { each: order, in: '${ .orders }' }\n"
                   "      do:\n"
-                  "        - pay: { call: work, metadata: { pawl: { resilience: { timeout: '${ $order.limit }' } } } }\n");
+                  "        - pay: { call: work, metadata: { pawl: { resilience: { timeout: '${ "
+                  "$order.limit }' } } } }\n");
     EXPECT(task_at(&l, "/do/0/each/do/0/pay")->resilience->timeout.tmpl);
     unload(&l);
 }
@@ -163,7 +173,8 @@ TEST(task_resilience, a_policy_that_it_names_is_used_and_not_said_twice)
 {
     loaded l;
     load_text(&l, PW_LIT(HEAD "use: { retries: { always: {} } }\n"
-                              "do: [ { c: { call: work, metadata: { pawl: { resilience: { retry: always } } } } } ]\n"));
+                              "do: [ { c: { call: work, metadata: { pawl: { resilience: { retry: "
+                              "always } } } } } ]\n"));
     EXPECT_INT(l.findings.count, 1); /* no limit; once, as it is not looked at as unused */
     EXPECT_INT(l.findings.items[0].kind, PAWL_FINDING_RETRY);
     EXPECT_STR(l.findings.items[0].pointer, "/use/retries/always");
@@ -178,12 +189,16 @@ TEST(task_resilience, the_findings_have_the_place_of_the_member)
     } bad[] = {
         { "{ retry: other }", "/do/0/c/metadata/pawl/resilience/retry", PAWL_FINDING_UNKNOWN_NAME },
         { "{ retri: std }", "/do/0/c/metadata/pawl/resilience/retri", PAWL_FINDING_UNKNOWN_MEMBER },
-        { "{ circuitBreaker: { window: P1Y } }", "/do/0/c/metadata/pawl/resilience/circuitBreaker/window", PAWL_FINDING_VALUE },
-        { "{ circuitBreaker: { open: 1 } }", "/do/0/c/metadata/pawl/resilience/circuitBreaker/open", PAWL_FINDING_UNKNOWN_MEMBER },
-        { "{ bulkhead: { maxConcurrent: 0 } }", "/do/0/c/metadata/pawl/resilience/bulkhead/maxConcurrent", PAWL_FINDING_VALUE },
+        { "{ circuitBreaker: { window: P1Y } }",
+          "/do/0/c/metadata/pawl/resilience/circuitBreaker/window", PAWL_FINDING_VALUE },
+        { "{ circuitBreaker: { open: 1 } }", "/do/0/c/metadata/pawl/resilience/circuitBreaker/open",
+          PAWL_FINDING_UNKNOWN_MEMBER },
+        { "{ bulkhead: { maxConcurrent: 0 } }",
+          "/do/0/c/metadata/pawl/resilience/bulkhead/maxConcurrent", PAWL_FINDING_VALUE },
         { "{ rateLimit: -1 }", "/do/0/c/metadata/pawl/resilience/rateLimit", PAWL_FINDING_VALUE },
         { "{ rateLimit: {} }", "/do/0/c/metadata/pawl/resilience/rateLimit", PAWL_FINDING_TYPE },
-        { "{ onUnknownOutcome: [] }", "/do/0/c/metadata/pawl/resilience/onUnknownOutcome", PAWL_FINDING_TYPE },
+        { "{ onUnknownOutcome: [] }", "/do/0/c/metadata/pawl/resilience/onUnknownOutcome",
+          PAWL_FINDING_TYPE },
         { "{ timeout: [] }", "/do/0/c/metadata/pawl/resilience/timeout", PAWL_FINDING_TYPE },
         { "5", "/do/0/c/metadata/pawl/resilience", PAWL_FINDING_TYPE },
     };
@@ -206,12 +221,14 @@ TEST(task_resilience, the_portable_lint_says_that_only_pawl_reads_it)
     l.findings.portable = true;
     EXPECT_OK(pw_lang_load(&l.program,
                            PW_LIT(HEAD "do:\n"
-                                       "  - a: { " HTTP ", metadata: { pawl: { resilience: { timeout: PT1S } } } }\n"
+                                       "  - a: { " HTTP
+                                       ", metadata: { pawl: { resilience: { timeout: PT1S } } } }\n"
                                        "  - b: { " HTTP " }\n"),
                            &l.findings, &l.err),
               l.err);
     char *text = findings_text(&l);
-    EXPECT_TEXT(text, "3:85: warning: only pawl reads 'metadata.pawl': others ignore it without a word\n");
+    EXPECT_TEXT(
+        text, "3:85: warning: only pawl reads 'metadata.pawl': others ignore it without a word\n");
     free(text);
     unload(&l);
 }
@@ -233,34 +250,53 @@ static const sample samples[] = {
     { "{\"retry\":1}", false },
     { "{\"retry\":{\"limit\":{\"attempt\":{\"count\":0}}}}", true },
     { "{\"retry\":{\"limit\":{\"attempt\":{\"count\":-1}}}}", false },
-    { "{\"retry\":{\"limit\":{\"attempt\":{\"count\":2147483647,\"duration\":\"PT1S\"},\"duration\":\"PT1S\"}}}", true },
+    { "{\"retry\":{\"limit\":{\"attempt\":{\"count\":2147483647,\"duration\":\"PT1S\"},"
+      "\"duration\":\"PT1S\"}}}",
+      true },
     { "{\"retry\":{\"limit\":{\"attempt\":{\"count\":2147483648}}}}", false },
     { "{\"retry\":{\"limit\":{\"attempt\":{\"count\":1},\"tries\":1}}}", false },
     { "{\"retry\":{\"limit\":{\"attempt\":{\"count\":1,\"tries\":1}}}}", false },
-    { "{\"retry\":{\"when\":\"${ .status == 500 }\",\"exceptWhen\":\"${ false }\",\"limit\":{\"duration\":\"PT1S\"}}}", true },
+    { "{\"retry\":{\"when\":\"${ .status == 500 }\",\"exceptWhen\":\"${ false "
+      "}\",\"limit\":{\"duration\":\"PT1S\"}}}",
+      true },
     { "{\"retry\":{\"when\":5,\"limit\":{\"duration\":\"PT1S\"}}}", false },
     { "{\"retry\":{\"delay\":{\"seconds\":3},\"limit\":{\"duration\":\"PT1S\"}}}", true },
     { "{\"retry\":{\"delay\":{},\"limit\":{\"duration\":\"PT1S\"}}}", false },
     { "{\"retry\":{\"delay\":{\"weeks\":1},\"limit\":{\"duration\":\"PT1S\"}}}", false },
     { "{\"retry\":{\"delay\":{\"seconds\":-1},\"limit\":{\"duration\":\"PT1S\"}}}", false },
-    { "{\"retry\":{\"delay\":{\"days\":1,\"hours\":1,\"minutes\":1,\"seconds\":\"${ 1 }\",\"milliseconds\":1},\"limit\":{\"duration\":\"PT1S\"}}}", true },
+    { "{\"retry\":{\"delay\":{\"days\":1,\"hours\":1,\"minutes\":1,\"seconds\":\"${ 1 "
+      "}\",\"milliseconds\":1},\"limit\":{\"duration\":\"PT1S\"}}}",
+      true },
     { "{\"retry\":{\"delay\":{\"seconds\":\"1\"},\"limit\":{\"duration\":\"PT1S\"}}}", false },
     { "{\"retry\":{\"backoff\":{\"constant\":{}},\"limit\":{\"duration\":\"PT1S\"}}}", true },
-    { "{\"retry\":{\"backoff\":{\"constant\":{\"factor\":2}},\"limit\":{\"duration\":\"PT1S\"}}}", false },
-    { "{\"retry\":{\"backoff\":{\"linear\":{\"maxDelay\":\"PT1M\"}},\"limit\":{\"duration\":\"PT1S\"}}}", true },
-    { "{\"retry\":{\"backoff\":{\"linear\":{\"factor\":2}},\"limit\":{\"duration\":\"PT1S\"}}}", false },
-    { "{\"retry\":{\"backoff\":{\"exponential\":{\"maxDelay\":\"PT1M\",\"factor\":1000}},\"limit\":{\"duration\":\"PT1S\"}}}", true },
-    { "{\"retry\":{\"backoff\":{\"exponential\":{\"factor\":0.5}},\"limit\":{\"duration\":\"PT1S\"}}}", false },
+    { "{\"retry\":{\"backoff\":{\"constant\":{\"factor\":2}},\"limit\":{\"duration\":\"PT1S\"}}}",
+      false },
+    { "{\"retry\":{\"backoff\":{\"linear\":{\"maxDelay\":\"PT1M\"}},\"limit\":{\"duration\":"
+      "\"PT1S\"}}}",
+      true },
+    { "{\"retry\":{\"backoff\":{\"linear\":{\"factor\":2}},\"limit\":{\"duration\":\"PT1S\"}}}",
+      false },
+    { "{\"retry\":{\"backoff\":{\"exponential\":{\"maxDelay\":\"PT1M\",\"factor\":1000}},\"limit\":"
+      "{\"duration\":\"PT1S\"}}}",
+      true },
+    { "{\"retry\":{\"backoff\":{\"exponential\":{\"factor\":0.5}},\"limit\":{\"duration\":\"PT1S\"}"
+      "}}",
+      false },
     { "{\"retry\":{\"backoff\":{},\"limit\":{\"duration\":\"PT1S\"}}}", false },
-    { "{\"retry\":{\"backoff\":{\"linear\":{},\"constant\":{}},\"limit\":{\"duration\":\"PT1S\"}}}", false },
-    { "{\"retry\":{\"jitter\":{\"from\":\"PT0S\",\"to\":\"PT1S\"},\"limit\":{\"duration\":\"PT1S\"}}}", true },
+    { "{\"retry\":{\"backoff\":{\"linear\":{},\"constant\":{}},\"limit\":{\"duration\":\"PT1S\"}}}",
+      false },
+    { "{\"retry\":{\"jitter\":{\"from\":\"PT0S\",\"to\":\"PT1S\"},\"limit\":{\"duration\":\"PT1S\"}"
+      "}}",
+      true },
     { "{\"retry\":{\"jitter\":{\"from\":\"PT0S\"},\"limit\":{\"duration\":\"PT1S\"}}}", false },
     { "{\"retry\":{\"attempts\":3,\"limit\":{\"duration\":\"PT1S\"}}}", false },
     { "{\"timeout\":\"PT5S\"}", true },
     { "{\"timeout\":{\"minutes\":5}}", true },
     { "{\"timeout\":5}", false },
     { "{\"circuitBreaker\":{}}", true },
-    { "{\"circuitBreaker\":{\"name\":\"pay\",\"failures\":1,\"minimumThroughput\":1,\"window\":\"PT1S\",\"breakDuration\":\"PT1S\",\"onOpen\":\"wait\"}}", true },
+    { "{\"circuitBreaker\":{\"name\":\"pay\",\"failures\":1,\"minimumThroughput\":1,\"window\":"
+      "\"PT1S\",\"breakDuration\":\"PT1S\",\"onOpen\":\"wait\"}}",
+      true },
     { "{\"circuitBreaker\":{\"onOpen\":\"fail\"}}", true },
     { "{\"circuitBreaker\":{\"onOpen\":\"go\"}}", false },
     { "{\"circuitBreaker\":{\"name\":\"\"}}", false },
@@ -309,7 +345,8 @@ static const char *const beyond[] = {
     "{\"circuitBreaker\":{\"breakDuration\":\"${ .x }\"}}",
     "{\"circuitBreaker\":{\"name\":\"a\\nb\"}}",
     "{\"rateLimit\":\"0/s\"}",
-    "{\"retry\":{\"jitter\":{\"from\":\"PT2S\",\"to\":\"PT1S\"},\"limit\":{\"duration\":\"PT1S\"}}}",
+    "{\"retry\":{\"jitter\":{\"from\":\"PT2S\",\"to\":\"PT1S\"},\"limit\":{\"duration\":\"PT1S\"}}"
+    "}",
 };
 
 static bool fits_schema(const char *text)
@@ -321,7 +358,8 @@ static bool fits_schema(const char *text)
     pw_arena_init(&arena, 0);
     char task[1024];
     (void)snprintf(task, sizeof task, "{\"resilience\":%s}", text);
-    EXPECT_OK(pw_json_parse(&schema, pw_str_of(pw_lang_metadata_schema()), NULL, &arena, &err), err);
+    EXPECT_OK(pw_json_parse(&schema, pw_str_of(pw_lang_metadata_schema()), NULL, &arena, &err),
+              err);
     EXPECT_OK(pw_json_parse(&value, pw_str_of(task), NULL, &arena, &err), err);
     pw_expr_machine *machine = pw_expr_machine_new(NULL);
     pw_schema_settings settings = pw_expr_schema_settings(machine);
@@ -340,8 +378,8 @@ TEST(task_resilience, the_schema_and_the_validator_say_the_same)
         load_call(&l, HTTP, samples[i].text);
         bool loads = l.code == PAWL_OK, fits = fits_schema(samples[i].text);
         if (loads != samples[i].valid || fits != samples[i].valid)
-            fail_msg("%s: the validator says %s, the schema %s", samples[i].text, loads ? "yes" : l.err.message,
-                     fits ? "yes" : "no");
+            fail_msg("%s: the validator says %s, the schema %s", samples[i].text,
+                     loads ? "yes" : l.err.message, fits ? "yes" : "no");
         unload(&l);
     }
 }
@@ -371,8 +409,10 @@ TEST(task_resilience, the_example_of_the_manual_is_valid_and_means_what_it_says)
     loaded l;
     load_text(&l, (pw_str){ from, (size_t)(end - from) });
     if (l.findings.count > 0)
-        fail_msg("line %u of the example: %s", l.findings.items[0].line, l.findings.items[0].message.ptr);
-    const pw_resilience *charge = task_at(&l, "/do/0/charge")->resilience, *stamp = task_at(&l, "/do/1/stamp")->resilience;
+        fail_msg("line %u of the example: %s", l.findings.items[0].line,
+                 l.findings.items[0].message.ptr);
+    const pw_resilience *charge = task_at(&l, "/do/0/charge")->resilience,
+                        *stamp = task_at(&l, "/do/1/stamp")->resilience;
     EXPECT_INT(charge->retry->count, 8);
     EXPECT_INT(charge->timeout.constant.ms, 20000);
     EXPECT_STR(charge->service, "pay");

@@ -1,5 +1,5 @@
-/* The circuit breaker: single stories, and properties that hold for every history, against a model that remembers every
- * call. The rate limit below it. */
+/* The circuit breaker: single stories, and properties that hold for every history, against a model
+ * that remembers every call. The rate limit below it. */
 #include <math.h>
 #include "test.h"
 #include "policy/breaker.h"
@@ -44,7 +44,8 @@ static pw_breaker closed_again(void)
     return b;
 }
 
-static void expect_counts(const pw_breaker *b, int64_t now_ms, uint32_t calls_expected, uint32_t failures_expected)
+static void expect_counts(const pw_breaker *b, int64_t now_ms, uint32_t calls_expected,
+                          uint32_t failures_expected)
 {
     uint32_t count, failures;
     pw_breaker_count(b, &usual, now_ms, &count, &failures);
@@ -128,7 +129,8 @@ TEST(breaker, calls_of_one_service_with_a_short_and_a_long_window_do_not_make_ea
 {
     pw_breaker_settings quick = { 5, 10, 100, 60000 };
     pw_breaker b = { 0 };
-    for (int i = 0; i < 4; i++) { /* a failure of a usual call each 7 s, and quick successes between */
+    for (int i = 0; i < 4;
+         i++) { /* a failure of a usual call each 7 s, and quick successes between */
         EXPECT(!pw_breaker_ended(&b, &usual, false, true, T0 + 7000 * i));
         for (int j = 1; j < 100; j++)
             EXPECT(!pw_breaker_ended(&b, &quick, false, false, T0 + 7000 * i + 50 * j));
@@ -209,7 +211,9 @@ TEST(breaker, a_probe_that_was_cancelled_makes_room_for_the_next)
 TEST(breaker, a_lost_probe_does_not_shorten_what_another_process_opened)
 {
     pw_breaker b = probing();
-    pw_breaker_record record = { .state = PW_BREAKER_OPEN, .open_until_ms = T0 + 120400, .changed_ms = T0 + 60400 };
+    pw_breaker_record record = { .state = PW_BREAKER_OPEN,
+                                 .open_until_ms = T0 + 120400,
+                                 .changed_ms = T0 + 60400 };
     pw_breaker_take(&b, &record, T0 + 60401);
     pw_breaker_probe_lost(&b, T0 + 60500);
     EXPECT_INT(pw_breaker_ask(&b, 0, T0 + 60500), PW_PASS_NO);
@@ -278,7 +282,9 @@ TEST(breaker, a_breaker_that_never_opened_has_no_ramp)
 TEST(breaker, forced_open_lets_nothing_pass_whatever_ends)
 {
     pw_breaker b = { 0 };
-    pw_breaker_record record = { .forced = PW_BREAKER_FORCED_OPEN, .open_until_ms = -1, .probe_until_ms = -1 };
+    pw_breaker_record record = { .forced = PW_BREAKER_FORCED_OPEN,
+                                 .open_until_ms = -1,
+                                 .probe_until_ms = -1 };
     pw_breaker_take(&b, &record, T0);
     EXPECT_INT(calls(&b, 100, false, T0), 0);
     EXPECT_INT(calls(&b, 100, true, T0), 0);
@@ -290,7 +296,9 @@ TEST(breaker, forced_open_lets_nothing_pass_whatever_ends)
 TEST(breaker, forced_closed_lets_all_pass_and_never_opens)
 {
     pw_breaker b = opened();
-    pw_breaker_record record = { .forced = PW_BREAKER_FORCED_CLOSED, .open_until_ms = -1, .probe_until_ms = -1 };
+    pw_breaker_record record = { .forced = PW_BREAKER_FORCED_CLOSED,
+                                 .open_until_ms = -1,
+                                 .probe_until_ms = -1 };
     pw_breaker_take(&b, &record, T0 + 10);
     EXPECT_INT(pw_breaker_ask(&b, 1000, T0 + 10), PW_PASS_YES);
     EXPECT_INT(calls(&b, 100, true, T0 + 10), 0);
@@ -301,7 +309,11 @@ TEST(breaker, forced_closed_lets_all_pass_and_never_opens)
 TEST(breaker, forced_closed_goes_before_the_state)
 {
     pw_breaker b = { 0 };
-    pw_breaker_record record = { .state = PW_BREAKER_OPEN, .forced = PW_BREAKER_FORCED_CLOSED, .open_until_ms = T0 + 60000, .probe_until_ms = -1, .changed_ms = T0 };
+    pw_breaker_record record = { .state = PW_BREAKER_OPEN,
+                                 .forced = PW_BREAKER_FORCED_CLOSED,
+                                 .open_until_ms = T0 + 60000,
+                                 .probe_until_ms = -1,
+                                 .changed_ms = T0 };
     pw_breaker_take(&b, &record, T0);
     EXPECT_INT(pw_breaker_ask(&b, 1000, T0 + 1), PW_PASS_YES);
     EXPECT_INT(pw_breaker_next(&b, T0 + 1), INT64_MAX);
@@ -313,7 +325,9 @@ TEST(breaker, forced_closed_goes_before_the_state)
 TEST(breaker, forced_closed_after_forced_open_has_no_ramp)
 {
     pw_breaker b = { 0 };
-    pw_breaker_record record = { .forced = PW_BREAKER_FORCED_OPEN, .open_until_ms = -1, .probe_until_ms = -1 };
+    pw_breaker_record record = { .forced = PW_BREAKER_FORCED_OPEN,
+                                 .open_until_ms = -1,
+                                 .probe_until_ms = -1 };
     pw_breaker_take(&b, &record, T0);
     record.forced = PW_BREAKER_FORCED_CLOSED;
     pw_breaker_take(&b, &record, T0 + 1);
@@ -327,7 +341,9 @@ TEST(breaker, back_to_auto_it_is_closed_with_a_ramp_and_an_empty_window)
 {
     pw_breaker b = { 0 };
     calls(&b, 9, true, T0);
-    pw_breaker_record record = { .forced = PW_BREAKER_FORCED_OPEN, .open_until_ms = -1, .probe_until_ms = -1 };
+    pw_breaker_record record = { .forced = PW_BREAKER_FORCED_OPEN,
+                                 .open_until_ms = -1,
+                                 .probe_until_ms = -1 };
     pw_breaker_take(&b, &record, T0 + 10);
     record.forced = PW_BREAKER_AUTO;
     pw_breaker_take(&b, &record, T0 + 20);
@@ -341,7 +357,9 @@ TEST(breaker, back_to_auto_it_is_closed_with_a_ramp_and_an_empty_window)
 TEST(breaker, failures_under_a_forced_closed_one_are_forgotten_when_it_is_auto_again)
 {
     pw_breaker b = { 0 };
-    pw_breaker_record record = { .forced = PW_BREAKER_FORCED_CLOSED, .open_until_ms = -1, .probe_until_ms = -1 };
+    pw_breaker_record record = { .forced = PW_BREAKER_FORCED_CLOSED,
+                                 .open_until_ms = -1,
+                                 .probe_until_ms = -1 };
     pw_breaker_take(&b, &record, T0);
     calls(&b, 50, true, T0);
     record.forced = PW_BREAKER_AUTO;
@@ -354,7 +372,10 @@ TEST(breaker, failures_under_a_forced_closed_one_are_forgotten_when_it_is_auto_a
 TEST(breaker, an_open_record_holds_here_too)
 {
     pw_breaker b = { 0 };
-    pw_breaker_record record = { .state = PW_BREAKER_OPEN, .open_until_ms = T0 + 60000, .probe_until_ms = -1, .changed_ms = T0 };
+    pw_breaker_record record = { .state = PW_BREAKER_OPEN,
+                                 .open_until_ms = T0 + 60000,
+                                 .probe_until_ms = -1,
+                                 .changed_ms = T0 };
     pw_breaker_take(&b, &record, T0 + 1);
     EXPECT_INT(pw_breaker_ask(&b, 0, T0 + 59999), PW_PASS_NO);
     EXPECT_INT(pw_breaker_ask(&b, 0, T0 + 60000), PW_PASS_PROBE);
@@ -363,7 +384,10 @@ TEST(breaker, an_open_record_holds_here_too)
 TEST(breaker, while_another_process_sends_the_probe_we_wait_for_its_lease)
 {
     pw_breaker b = opened();
-    pw_breaker_record record = { .state = PW_BREAKER_HALF_OPEN, .open_until_ms = -1, .probe_until_ms = T0 + 180009, .changed_ms = T0 + 60009 };
+    pw_breaker_record record = { .state = PW_BREAKER_HALF_OPEN,
+                                 .open_until_ms = -1,
+                                 .probe_until_ms = T0 + 180009,
+                                 .changed_ms = T0 + 60009 };
     pw_breaker_take(&b, &record, T0 + 60010);
     EXPECT_INT(pw_breaker_ask(&b, 0, T0 + 180008), PW_PASS_NO);
     EXPECT_INT(pw_breaker_next(&b, T0 + 60010), T0 + 180009);
@@ -373,7 +397,9 @@ TEST(breaker, while_another_process_sends_the_probe_we_wait_for_its_lease)
 TEST(breaker, when_another_process_closes_it_our_waiters_come_at_a_ramp)
 {
     pw_breaker b = opened();
-    pw_breaker_record record = { .state = PW_BREAKER_CLOSED, .open_until_ms = -1, .probe_until_ms = -1 };
+    pw_breaker_record record = { .state = PW_BREAKER_CLOSED,
+                                 .open_until_ms = -1,
+                                 .probe_until_ms = -1 };
     pw_breaker_take(&b, &record, T0 + 61000);
     EXPECT_INT(pw_breaker_ask(&b, 0, T0 + 61000), PW_PASS_YES);
     EXPECT_INT(pw_breaker_ask(&b, 1, T0 + 61000), PW_PASS_NO);
@@ -388,7 +414,9 @@ TEST(breaker, a_closed_record_told_to_a_closed_breaker_changes_nothing)
     pw_breaker b = { 0 };
     calls(&b, 9, true, T0);
     pw_breaker before = b;
-    pw_breaker_record record = { .state = PW_BREAKER_CLOSED, .open_until_ms = -1, .probe_until_ms = -1 };
+    pw_breaker_record record = { .state = PW_BREAKER_CLOSED,
+                                 .open_until_ms = -1,
+                                 .probe_until_ms = -1 };
     pw_breaker_take(&b, &record, T0 + 10);
     EXPECT(memcmp(&b, &before, sizeof b) == 0);
 }
@@ -396,7 +424,10 @@ TEST(breaker, a_closed_record_told_to_a_closed_breaker_changes_nothing)
 TEST(breaker, our_probe_is_still_the_one_after_its_record_is_told_to_us)
 {
     pw_breaker b = probing();
-    pw_breaker_record record = { .state = PW_BREAKER_HALF_OPEN, .open_until_ms = -1, .probe_until_ms = T0 + 180009, .changed_ms = T0 + 60009 };
+    pw_breaker_record record = { .state = PW_BREAKER_HALF_OPEN,
+                                 .open_until_ms = -1,
+                                 .probe_until_ms = T0 + 180009,
+                                 .changed_ms = T0 + 60009 };
     pw_breaker_take(&b, &record, T0 + 60010);
     EXPECT_INT(pw_breaker_ask(&b, 0, T0 + 200000), PW_PASS_NO);
     EXPECT(pw_breaker_ended(&b, &usual, true, false, T0 + 200001));
@@ -406,7 +437,9 @@ TEST(breaker, our_probe_is_still_the_one_after_its_record_is_told_to_us)
 TEST(breaker, a_probe_that_ends_after_the_breaker_was_closed_is_a_call_like_any_other)
 {
     pw_breaker b = probing();
-    pw_breaker_record record = { .state = PW_BREAKER_CLOSED, .open_until_ms = -1, .probe_until_ms = -1 };
+    pw_breaker_record record = { .state = PW_BREAKER_CLOSED,
+                                 .open_until_ms = -1,
+                                 .probe_until_ms = -1 };
     pw_breaker_take(&b, &record, T0 + 60020);
     EXPECT(!pw_breaker_ended(&b, &usual, true, true, T0 + 60030));
     EXPECT_INT(b.state, PW_BREAKER_CLOSED);
@@ -433,7 +466,8 @@ TEST(breaker, calls_of_the_future_do_not_count_after_the_clock_jumped_back)
     EXPECT(!pw_breaker_ended(&b, &usual, false, true, T0 - 3600000));
     EXPECT_INT(b.state, PW_BREAKER_CLOSED);
     expect_counts(&b, T0 - 3600000, 1, 1);
-    EXPECT_INT(calls(&b, 8, true, T0 - 3500000), 0); /* a new window: the slice of the future is no more */
+    EXPECT_INT(calls(&b, 8, true, T0 - 3500000),
+               0); /* a new window: the slice of the future is no more */
 }
 
 /* ---- every history */
@@ -446,7 +480,8 @@ typedef struct model { /* remembers every call since the breaker was last closed
     unsigned count;
 } model;
 
-static void model_count(const model *m, int64_t now_ms, uint64_t window_ms, uint32_t *count, uint32_t *failures)
+static void model_count(const model *m, int64_t now_ms, uint64_t window_ms, uint32_t *count,
+                        uint32_t *failures)
 {
     *count = *failures = 0;
     for (unsigned i = 0; i < m->count; i++)
@@ -462,7 +497,8 @@ static unsigned live_through(uint64_t *seed)
     static model m;
     m.count = 0;
     uint64_t r = pw_seed_next(seed);
-    pw_breaker_settings s = { 1 + (uint32_t)(r % 6), 1 + (uint32_t)(r >> 8) % 12, 10 + (r >> 16) % 5000, 1 + (r >> 32) % 3000 };
+    pw_breaker_settings s = { 1 + (uint32_t)(r % 6), 1 + (uint32_t)(r >> 8) % 12,
+                              10 + (r >> 16) % 5000, 1 + (r >> 32) % 3000 };
     unsigned failing = (unsigned)(r >> 60) * 7; /* in 100 */
     pw_breaker b = { 0 };
     int64_t now_ms = T0, open_until_ms = 0;
@@ -476,7 +512,8 @@ static unsigned live_through(uint64_t *seed)
             pw_pass pass = pw_breaker_ask(&b, active, now_ms);
             switch (b.state) {
             case PW_BREAKER_CLOSED: /* the ramp */
-                EXPECT_INT(pass, !limited || active <= successes || successes >= 64 ? PW_PASS_YES : PW_PASS_NO);
+                EXPECT_INT(pass, !limited || active <= successes || successes >= 64 ? PW_PASS_YES
+                                                                                    : PW_PASS_NO);
                 break;
             case PW_BREAKER_OPEN:
                 EXPECT_INT(pass, now_ms >= open_until_ms ? PW_PASS_PROBE : PW_PASS_NO);
@@ -510,7 +547,8 @@ static unsigned live_through(uint64_t *seed)
         successes += !failed;
         uint32_t calls_most, failures_most, calls_least, failures_least;
         model_count(&m, now_ms, s.window_ms, &calls_most, &failures_most);
-        model_count(&m, now_ms, s.window_ms - s.window_ms / PW_BREAKER_SLICES, &calls_least, &failures_least);
+        model_count(&m, now_ms, s.window_ms - s.window_ms / PW_BREAKER_SLICES, &calls_least,
+                    &failures_least);
         bool may = failed && calls_most >= s.throughput && failures_most >= s.failures;
         bool must = failed && calls_least >= s.throughput && failures_least >= s.failures;
         bool changed = pw_breaker_ended(&b, &s, false, failed, now_ms);
@@ -558,7 +596,8 @@ TEST(breaker, in_every_history_a_jumping_clock_leaves_it_usable)
                 pw_breaker_ended(&b, &usual, false, r % 7, now_ms);
             }
             int64_t next_ms = pw_breaker_next(&b, now_ms);
-            if (b.state == PW_BREAKER_OPEN) /* a clock that goes on from here finds the probe in two breaks at most */
+            if (b.state == PW_BREAKER_OPEN) /* a clock that goes on from here finds the probe in two
+                                               breaks at most */
                 EXPECT(next_ms >= now_ms && (next_ms == INT64_MAX || next_ms - now_ms <= 120001));
             else
                 EXPECT_INT(next_ms, INT64_MAX);

@@ -118,8 +118,14 @@ TEST(retry, jitter_reaches_both_ends_and_its_middle_is_the_middle)
 
 TEST(retry, full_jitter_fills_the_range_from_nothing_to_the_delay)
 {
-    pw_retry_settings settings = { .backoff = EXPONENTIAL, .delay_ms = 100, .delay_ms_max = 150, .count = 9, .full_jitter = true };
-    static const uint64_t most_ms[] = { 100, 150, 150 }; /* 100, then 200 under the cap: the cap is spread, too */
+    pw_retry_settings settings = { .backoff = EXPONENTIAL,
+                                   .delay_ms = 100,
+                                   .delay_ms_max = 150,
+                                   .count = 9,
+                                   .full_jitter = true };
+    static const uint64_t most_ms[] = {
+        100, 150, 150
+    }; /* 100, then 200 under the cap: the cap is spread, too */
     for (uint32_t retries = 0; retries < PW_LENGTH(most_ms); retries++) {
         unsigned seen[151] = { 0 };
         for (uint64_t seed = 0; seed < 30000; seed++) {
@@ -136,7 +142,9 @@ TEST(retry, full_jitter_fills_the_range_from_nothing_to_the_delay)
 
 TEST(retry, full_jitter_spreads_the_added_jitter_as_well)
 {
-    pw_retry_settings settings = { .delay_ms = 100, .jitter_ms_from = 50, .jitter_ms_to = 50, .count = 1, .full_jitter = true };
+    pw_retry_settings settings = {
+        .delay_ms = 100, .jitter_ms_from = 50, .jitter_ms_to = 50, .count = 1, .full_jitter = true
+    };
     uint64_t longest_ms = 0;
     for (uint64_t seed = 0; seed < 2000; seed++) {
         uint64_t delay_ms = 0;
@@ -149,13 +157,15 @@ TEST(retry, full_jitter_spreads_the_added_jitter_as_well)
 TEST(retry, the_two_jitters_of_one_delay_are_not_the_same_number)
 {
     pw_retry_settings settings = { .jitter_ms_to = 1000, .count = 1, .full_jitter = true };
-    unsigned above = 0; /* were they one number x, each delay would be x * x: under a quarter in half of all cases */
+    unsigned above = 0; /* were they one number x, each delay would be x * x: under a quarter in
+                           half of all cases */
     for (uint64_t seed = 0; seed < 4000; seed++) {
         uint64_t delay_ms = 0;
         EXPECT(pw_retry_next(&delay_ms, &settings, &(pw_retry_history){ .seed = seed }));
         above += delay_ms >= 250;
     }
-    EXPECT(above > 1500 && above < 1760); /* 1/4 - 1/4 ln 4 below: 1614 above are expected, and 2000 of x * x */
+    EXPECT(above > 1500 &&
+           above < 1760); /* 1/4 - 1/4 ln 4 below: 1614 above are expected, and 2000 of x * x */
 }
 
 TEST(retry, retry_after_is_a_lower_bound_below_the_cap)
@@ -163,14 +173,23 @@ TEST(retry, retry_after_is_a_lower_bound_below_the_cap)
     static const struct {
         uint64_t after_ms, cap_ms, delay_ms;
     } cases[] = {
-        { 0, 0, 100 },         { 99, 0, 100 },       { 100, 0, 100 },        { 101, 0, 101 },
-        { 5000, 60000, 5000 }, { 60000, 60000, 60000 }, { 60001, 60000, 60000 }, { UINT64_MAX, 60000, 60000 },
+        { 0, 0, 100 },
+        { 99, 0, 100 },
+        { 100, 0, 100 },
+        { 101, 0, 101 },
+        { 5000, 60000, 5000 },
+        { 60000, 60000, 60000 },
+        { 60001, 60000, 60000 },
+        { UINT64_MAX, 60000, 60000 },
         { UINT64_MAX, 0, UINT64_MAX },
     };
     for (size_t i = 0; i < PW_LENGTH(cases); i++) {
-        pw_retry_settings settings = { .delay_ms = 100, .delay_ms_max = cases[i].cap_ms, .count = 1 };
+        pw_retry_settings settings = { .delay_ms = 100,
+                                       .delay_ms_max = cases[i].cap_ms,
+                                       .count = 1 };
         uint64_t delay_ms = 0;
-        EXPECT(pw_retry_next(&delay_ms, &settings, &(pw_retry_history){ .after_ms = cases[i].after_ms }));
+        EXPECT(pw_retry_next(&delay_ms, &settings,
+                             &(pw_retry_history){ .after_ms = cases[i].after_ms }));
         EXPECT_INT(delay_ms, cases[i].delay_ms);
     }
 }
@@ -179,11 +198,14 @@ TEST(retry, retry_after_counts_for_the_limit_of_all_attempts)
 {
     pw_retry_settings settings = { .delay_ms = 10, .total_ms = 1000, .count = 5 };
     uint64_t delay_ms = 0;
-    EXPECT(pw_retry_next(&delay_ms, &settings, &(pw_retry_history){ .now_ms = 500, .after_ms = 499 }));
-    EXPECT(!pw_retry_next(&delay_ms, &settings, &(pw_retry_history){ .now_ms = 500, .after_ms = 500 }));
+    EXPECT(
+        pw_retry_next(&delay_ms, &settings, &(pw_retry_history){ .now_ms = 500, .after_ms = 499 }));
+    EXPECT(!pw_retry_next(&delay_ms, &settings,
+                          &(pw_retry_history){ .now_ms = 500, .after_ms = 500 }));
 }
 
-TEST(retry, in_every_history_the_count_is_exact_and_no_delay_is_below_what_was_asked_or_above_the_cap)
+TEST(retry,
+     in_every_history_the_count_is_exact_and_no_delay_is_below_what_was_asked_or_above_the_cap)
 {
     uint64_t seed = 20261123;
     for (int round = 0; round < 5000; round++) {
@@ -198,7 +220,9 @@ TEST(retry, in_every_history_the_count_is_exact_and_no_delay_is_below_what_was_a
         uint32_t retries = 0;
         for (;; retries++) {
             uint64_t after_ms = (b >> 5) % 2 ? pw_seed_next(&seed) >> (a % 64) : 0, delay_ms = 0;
-            pw_retry_history history = { .retries = retries, .seed = pw_seed_next(&seed), .after_ms = after_ms };
+            pw_retry_history history = { .retries = retries,
+                                         .seed = pw_seed_next(&seed),
+                                         .after_ms = after_ms };
             if (!pw_retry_next(&delay_ms, &settings, &history))
                 break;
             EXPECT(delay_ms <= settings.delay_ms_max);
