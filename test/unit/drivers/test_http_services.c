@@ -281,6 +281,36 @@ TEST(services, what_is_open_leaves_others_alone)
     close_all(f);
 }
 
+TEST(services, slow_services_leave_places_for_those_with_nothing_under_way)
+{
+    enum { SLOW = 4 };
+    fixture *f = open_at_rest((pw_http_options){ .in_flight = 16, .per_host = 4 });
+    service *slow[SLOW];
+    for (unsigned i = 0; i < SLOW; i++) {
+        slow[i] = service_new();
+        service_on(slow[i], "/", (service_answer){ .hold = true });
+        for (uint64_t visit = 0; visit < 10; visit++)
+            pw_http_start(f->http, new_call(100 * i + visit, "GET", service_url(slow[i], "/")));
+    }
+    fence(f); /* answered beside them: two of sixteen places are kept */
+    unsigned sent = 0;
+    for (unsigned i = 0; i < SLOW; i++)
+        sent += service_requests(slow[i]);
+    EXPECT(sent <= 14);
+    service_on(f->service, "/", (service_answer){ .body = "fast" });
+    for (uint64_t visit = 1000; visit < 1020; visit++)
+        EXPECT_STR(send_one(f, new_call(visit, "GET", service_url(f->service, "/")))->body, "fast");
+    for (unsigned i = 0; i < SLOW; i++)
+        service_release(slow[i], 10);
+    wait_done(f, 2 + 20 + 10 * SLOW);
+    for (unsigned i = 0; i < SLOW; i++) {
+        EXPECT_INT(service_requests(slow[i]), 10);
+        EXPECT(service_at_once_max(slow[i]) <= 4);
+        service_free(slow[i]);
+    }
+    close_all(f);
+}
+
 /* ------------------------------------------------------------------ places and rates */
 
 TEST(services, a_bulkhead_limits_what_is_under_way_at_once)
