@@ -63,7 +63,7 @@ struct pawl_activity {
     char *instance, *task, *key;
     bool has_failed;
     pw_value result, error;
-    pw_retry_word retry; /* whether another attempt may help, as far as the function has said, and when */
+    pw_retry_said retry; /* whether another attempt may help, as far as the function has said, and when */
     uint64_t retry_after_ms;
     pw_value no_memory; /* made at the start, for when nothing can be made */
 };

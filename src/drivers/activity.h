@@ -28,8 +28,8 @@ typedef struct pw_job {
     pawl_activity_options activity;
     pw_job_end end;            /* set before the callback */
     pw_value result, error;    /* in the job, as long as it; only read after the callback */
-    pw_retry_word retry;       /* FAILED: what the function says of another attempt */
-    uint64_t retry_after_ms;   /* ... which begins that late; 0: it has not said */
+    pw_retry_said retry;       /* FAILED: as of pw_event */
+    uint64_t retry_after_ms;   /* the same */
     void *driver;
 } pw_job;
 
