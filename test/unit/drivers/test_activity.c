@@ -561,9 +561,9 @@ TEST(activity, a_stuck_function_keeps_its_place_until_it_returns)
         job->activity.deadline_ms = 10;
         pw_pool_submit(f->pool, job);
     }
+    pw_pool_submit(f->pool, limited_job(f, 2, "slow", 2)); /* held when they time out */
     wait_done(f, 2);
     EXPECT_INT(f->done[0]->end, PW_JOB_TIMED_OUT);
-    pw_pool_submit(f->pool, limited_job(f, 2, "slow", 2));
     pw_pool_submit(f->pool, new_job(f, 3, returns_nothing));
     wait_done(f, 3);
     EXPECT_INT(f->waiting, 2); /* the third has not begun */
