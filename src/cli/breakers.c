@@ -8,14 +8,16 @@ enum { SERVICE_WIDTH = 60, REASON_WIDTH = 60 };
 static pw_str number(pw_arena *arena, pw_value row, const char *member)
 {
     int64_t n = 0;
-    return pw_integer(pw_get_lit(row, member), &n) ? pw_arena_printf(arena, "%lld", (long long)n) : PW_LIT("-");
+    return pw_integer(pw_get_lit(row, member), &n) ? pw_arena_printf(arena, "%lld", (long long)n)
+                                                   : PW_LIT("-");
 }
 
 /* "open", "forced open": who looks for the reason finds that it is a person. */
 static pw_str state_of(pw_arena *arena, pw_value breaker)
 {
     pw_str forced = pw_get_text(breaker, "forced");
-    return forced.len ? pw_arena_printf(arena, "forced " PW_FMT, PW_ARG(forced)) : pw_get_text(breaker, "state");
+    return forced.len ? pw_arena_printf(arena, "forced " PW_FMT, PW_ARG(forced))
+                      : pw_get_text(breaker, "state");
 }
 
 static void add_breaker(cli_app *cli, table *t, pw_value breaker)
@@ -29,17 +31,20 @@ static void add_breaker(cli_app *cli, table *t, pw_value breaker)
     table_put(t, 2, until.len ? cli_safe(arena, until) : PW_LIT("-"));
     table_put(t, 3, number(arena, breaker, "waiting"));
     table_put(t, 4, number(arena, breaker, "active"));
-    table_put(t, 5, pw_is(pw_get_lit(breaker, "calls"), PW_NUMBER)
-                        ? pw_arena_printf(arena, PW_FMT "/" PW_FMT, PW_ARG(number(arena, breaker, "failures")),
-                                          PW_ARG(number(arena, breaker, "calls")))
-                        : PW_LIT("-"));
+    table_put(t, 5,
+              pw_is(pw_get_lit(breaker, "calls"), PW_NUMBER)
+                  ? pw_arena_printf(arena, PW_FMT "/" PW_FMT,
+                                    PW_ARG(number(arena, breaker, "failures")),
+                                    PW_ARG(number(arena, breaker, "calls")))
+                  : PW_LIT("-"));
     table_put(t, 6, reason.len ? cli_safe(arena, cli_cut(cli, reason, REASON_WIDTH)) : PW_LIT("-"));
     t->rows++;
 }
 
 static table *new_table(cli_app *cli)
 {
-    static const char *const heads[] = { "SERVICE", "STATE", "UNTIL", "WAITING", "ACTIVE", "FAILED", "REASON" };
+    static const char *const heads[] = { "SERVICE", "STATE",  "UNTIL", "WAITING",
+                                         "ACTIVE",  "FAILED", "REASON" };
     return table_new(&cli->arena, heads, PW_LENGTH(heads));
 }
 
@@ -48,8 +53,9 @@ static void print_breakers(cli_app *cli, pw_value answer)
     pw_value list = pw_get_lit(answer, "breakers");
     table *t = new_table(cli);
     if (!pw_is(list, PW_ARRAY) || list.count == 0) {
-        cli_note(cli_flag(cli, "all") ? "pawl breakers: no service was called"
-                                      : "pawl breakers: none is open, and no call waits; --all lists all");
+        cli_note(cli_flag(cli, "all")
+                     ? "pawl breakers: no service was called"
+                     : "pawl breakers: none is open, and no call waits; --all lists all");
         return;
     }
     for (uint32_t i = 0; i < list.count && t->rows < TABLE_ROWS; i++)
@@ -77,19 +83,23 @@ static int breakers(cli_app *cli)
 
 static int breaker(cli_app *cli)
 {
-    static const char *const words[][2] = { { "open", "open" }, { "close", "closed" }, { "auto", "auto" } };
+    static const char *const words[][2] = { { "open", "open" },
+                                            { "close", "closed" },
+                                            { "auto", "auto" } };
     size_t at = 0;
     while (at < PW_LENGTH(words) && strcmp(words[at][0], cli->positionals[0]) != 0)
         at++;
     if (at == PW_LENGTH(words))
-        return cli_fail(cli, EXIT_USAGE, "a breaker is told to open, close or auto, not to '%s'", cli->positionals[0]);
+        return cli_fail(cli, EXIT_USAGE, "a breaker is told to open, close or auto, not to '%s'",
+                        cli->positionals[0]);
     cli_request request;
     request_begin(cli, &request, "breaker");
     request_text(&request, "service", cli->positionals[1]);
     request_text(&request, "force", words[at][1]);
     request_option(cli, &request, "reason");
     int code = request_who(cli, &request);
-    return code == EXIT_DONE ? cli_ask(cli, CLI_CHANGE, pw_object_end(&request), print_breaker) : code;
+    return code == EXIT_DONE ? cli_ask(cli, CLI_CHANGE, pw_object_end(&request), print_breaker)
+                             : code;
 }
 
 // clang-format off

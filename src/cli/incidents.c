@@ -1,5 +1,5 @@
-/* incidents.c - `pawl incidents`, `incident`, `calls`: what has gone wrong, and what was said to whom. What is done about it
- * is in change.c. */
+/* incidents.c - `pawl incidents`, `incident`, `calls`: what has gone wrong, and what was said to
+ * whom. What is done about it is in change.c. */
 #include <stdio.h>
 
 #include "cli/table.h"
@@ -15,7 +15,8 @@ static pw_str cell(cli_app *cli, pw_value row, const char *member, size_t width)
 static pw_str number(pw_arena *arena, pw_value row, const char *member)
 {
     int64_t n = 0;
-    return pw_integer(pw_get_lit(row, member), &n) ? pw_arena_printf(arena, "%lld", (long long)n) : PW_LIT("-");
+    return pw_integer(pw_get_lit(row, member), &n) ? pw_arena_printf(arena, "%lld", (long long)n)
+                                                   : PW_LIT("-");
 }
 
 /* ---- the list */
@@ -28,7 +29,8 @@ static pw_str state_of(pw_value incident)
 
 static void print_page(cli_app *cli, pw_value page)
 {
-    static const char *const heads[] = { "INCIDENT", "STATE", "WORKFLOW", "TASK", "CLASS", "TRIED", "SINCE" };
+    static const char *const heads[] = { "INCIDENT", "STATE", "WORKFLOW", "TASK",
+                                         "CLASS",    "TRIED", "SINCE" };
     pw_arena *arena = &cli->arena;
     pw_value list = pw_get_lit(page, "incidents");
     table *t = table_new(arena, heads, PW_LENGTH(heads));
@@ -38,7 +40,8 @@ static void print_page(cli_app *cli, pw_value page)
         table_put(t, 0, cell(cli, incident, "id", SIZE_MAX));
         table_put(t, 1, state.len ? state : PW_LIT("-"));
         table_put(t, 2,
-                  cli_safe(arena, pw_arena_printf(arena, PW_FMT "/" PW_FMT, PW_ARG(pw_get_text(incident, "namespace")),
+                  cli_safe(arena, pw_arena_printf(arena, PW_FMT "/" PW_FMT,
+                                                  PW_ARG(pw_get_text(incident, "namespace")),
                                                   PW_ARG(pw_get_text(incident, "name")))));
         table_put(t, 3, cell(cli, incident, "task", TASK_WIDTH));
         table_put(t, 4, cell(cli, incident, "class", SIZE_MAX));
@@ -76,7 +79,9 @@ static int incidents(cli_app *cli)
 
 static void print_call_table(cli_app *cli, pw_value list)
 {
-    static const char *const heads[] = { "TASK", "VISIT", "STATE", "SENT", "STATUS", "CALL", "SINCE" };
+    static const char *const heads[] = {
+        "TASK", "VISIT", "STATE", "SENT", "STATUS", "CALL", "SINCE"
+    };
     pw_arena *arena = &cli->arena;
     table *t = table_new(arena, heads, PW_LENGTH(heads));
     for (uint32_t i = 0; i < list.count && t->rows < TABLE_ROWS; i++, t->rows++) {
@@ -116,7 +121,8 @@ static int calls(cli_app *cli)
 static void field(cli_app *cli, const char *name, pw_str value)
 {
     if (value.len > 0)
-        print_line_out(pw_arena_printf(&cli->arena, "%-12s " PW_FMT, name, PW_ARG(cli_safe(&cli->arena, value))));
+        print_line_out(pw_arena_printf(&cli->arena, "%-12s " PW_FMT, name,
+                                       PW_ARG(cli_safe(&cli->arena, value))));
 }
 
 static void section(const char *title, pw_value v)
@@ -132,8 +138,10 @@ static void print_end(cli_app *cli, pw_value incident)
     if (pw_truthy(pw_get_lit(incident, "open")))
         return;
     field(cli, "over",
-          pw_arena_printf(&cli->arena, PW_FMT " by " PW_FMT " at " PW_FMT, PW_ARG(pw_get_text(incident, "resolution")),
-                          PW_ARG(pw_get_text(incident, "resolvedBy")), PW_ARG(pw_get_text(incident, "resolvedAt"))));
+          pw_arena_printf(&cli->arena, PW_FMT " by " PW_FMT " at " PW_FMT,
+                          PW_ARG(pw_get_text(incident, "resolution")),
+                          PW_ARG(pw_get_text(incident, "resolvedBy")),
+                          PW_ARG(pw_get_text(incident, "resolvedAt"))));
 }
 
 static void print_incident(cli_app *cli, pw_value incident)
@@ -142,8 +150,9 @@ static void print_incident(cli_app *cli, pw_value incident)
     pw_value list = pw_get_lit(incident, "calls");
     field(cli, "incident", pw_get_text(incident, "id"));
     field(cli, "workflow",
-          pw_arena_printf(arena, PW_FMT "/" PW_FMT " " PW_FMT, PW_ARG(pw_get_text(incident, "namespace")),
-                          PW_ARG(pw_get_text(incident, "name")), PW_ARG(pw_get_text(incident, "version"))));
+          pw_arena_printf(
+              arena, PW_FMT "/" PW_FMT " " PW_FMT, PW_ARG(pw_get_text(incident, "namespace")),
+              PW_ARG(pw_get_text(incident, "name")), PW_ARG(pw_get_text(incident, "version"))));
     field(cli, "status", pw_get_text(incident, "status"));
     field(cli, "task", pw_get_text(incident, "task"));
     field(cli, "type", pw_get_text(incident, "type"));

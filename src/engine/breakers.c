@@ -4,12 +4,14 @@
  *                            '---------lost--> the driver is told what is there
  *     row of another node, or forced --news--> the driver is told
  *
- * A row has an epoch, which rises with each change; who changes it has read it. Here is remembered what the driver knows of
- * each service: what is newer is news for it, and is told once, in order. A wish that was made without knowing the news is
- * dropped - the driver hears them, and wishes again if it still does - but for OPEN: what it saw fail did fail.
+ * A row has an epoch, which rises with each change; who changes it has read it. Here is remembered
+ * what the driver knows of each service: what is newer is news for it, and is told once, in order.
+ * A wish that was made without knowing the news is dropped - the driver hears them, and wishes
+ * again if it still does - but for OPEN: what it saw fail did fail.
  *
- * A wish that cannot be stored stays, and is tried again: until then OPEN and CLOSED hold in this process, and no probe is
- * sent. A wish for which there was no memory is found again in what the driver says of its services. */
+ * A wish that cannot be stored stays, and is tried again: until then OPEN and CLOSED hold in this
+ * process, and no probe is sent. A wish for which there was no memory is found again in what the
+ * driver says of its services. */
 #include "engine/breakers.h"
 #include "base/digest.h"
 
@@ -17,18 +19,20 @@
 #define NS_PER_MS 1000000u
 
 enum {
-    LOOK_MS = 2000,    /* the rows of other nodes, while one of them is not closed ... */
-    LOOK_CLOSED = 5,   /* ... and so many times later while all are: an operator may have forced one elsewhere */
-    AGAIN_MS = 1000,   /* after the store has failed */
-    TRIES = 16,        /* of one change: each is lost to another's, which is rare */
+    LOOK_MS = 2000,  /* the rows of other nodes, while one of them is not closed ... */
+    LOOK_CLOSED = 5, /* ... and so many times later while all are: an operator may have forced one
+                        elsewhere */
+    AGAIN_MS = 1000, /* after the store has failed */
+    TRIES = 16,      /* of one change: each is lost to another's, which is rare */
 };
 
-typedef struct entry { /* of one service; never goes before the keeper does: one that was never open has none */
+typedef struct entry { /* of one service; never goes before the keeper does: one that was never open
+                          has none */
     struct entry *next;
     pw_breaker_record known; /* as we have read or written it last; its texts are in known_text */
     char *known_text;
-    uint64_t told;           /* epoch of what the driver knows */
-    bool wished;             /* `want` is to be stored */
+    uint64_t told; /* epoch of what the driver knows */
+    bool wished;   /* `want` is to be stored */
     pw_breaker_record want;
     char *want_text;
     char service[];
@@ -36,8 +40,10 @@ typedef struct entry { /* of one service; never goes before the keeper does: one
 
 struct pw_breakers {
     pw_breakers_options options;
-    pthread_mutex_t order; /* whoever writes a row and tells of it: so the driver hears changes in their order */
-    pthread_mutex_t lock;  /* of what follows; taken after `order`, and never held while calling out */
+    pthread_mutex_t order; /* whoever writes a row and tells of it: so the driver hears changes in
+                              their order */
+    pthread_mutex_t
+        lock; /* of what follows; taken after `order`, and never held while calling out */
     pthread_cond_t changed;
     entry *buckets[BUCKETS];
     bool stop, wished, missed; /* missed: a wish for which there was no memory */
@@ -126,7 +132,8 @@ static bool learn(pw_breakers *b, const pw_breaker_record *row, bool *news)
 {
     (void)pthread_mutex_lock(&b->lock);
     entry *e = get(b, row->service);
-    bool done = e && (e->known.epoch >= row->epoch || keep(&e->known, &e->known_text, row, e->known.service));
+    bool done = e && (e->known.epoch >= row->epoch ||
+                      keep(&e->known, &e->known_text, row, e->known.service));
     *news = done && e->told < row->epoch;
     (void)pthread_mutex_unlock(&b->lock);
     return done;
@@ -190,35 +197,41 @@ void pw_breakers_wish(pw_breakers *b, const pw_breaker_record *want)
 
 typedef enum verdict { WRITE, DROP, TELL } verdict;
 
-/* Another node sends a probe just now. A lease longer than any is one of a clock that has gone back since. */
+/* Another node sends a probe just now. A lease longer than any is one of a clock that has gone back
+ * since. */
 static bool is_probed(const pw_breakers *b, const pw_breaker_record *have)
 {
     int64_t left = have->probe_until_ms - b->options.now_ms(b->options.context);
-    return have->state == PW_BREAKER_HALF_OPEN && !pw_str_eq(have->probe_by, b->options.node) && !b->options.alone &&
-           left > 0 && (uint64_t)left <= 2 * b->options.probe_ms;
+    return have->state == PW_BREAKER_HALF_OPEN && !pw_str_eq(have->probe_by, b->options.node) &&
+           !b->options.alone && left > 0 && (uint64_t)left <= 2 * b->options.probe_ms;
 }
 
 /* What becomes of a wish where the row is `have`; `told`: the epoch that the driver knows. */
-static verdict judge(const pw_breakers *b, const pw_breaker_record *have, uint64_t told, const pw_breaker_record *want)
+static verdict judge(const pw_breakers *b, const pw_breaker_record *have, uint64_t told,
+                     const pw_breaker_record *want)
 {
     const bool news = have->epoch > told;
     if (have->forced != PW_BREAKER_AUTO)
         return news ? TELL : DROP; /* a person has decided */
-    if (have->state == PW_BREAKER_CLOSED && have->epoch > 0 && news && want->state != PW_BREAKER_OPEN)
+    if (have->state == PW_BREAKER_CLOSED && have->epoch > 0 && news &&
+        want->state != PW_BREAKER_OPEN)
         return TELL;
     if (have->state == PW_BREAKER_CLOSED && want->state == PW_BREAKER_CLOSED)
         return DROP;
-    if (have->state == PW_BREAKER_OPEN && want->state == PW_BREAKER_OPEN && have->open_until_ms >= want->open_until_ms)
+    if (have->state == PW_BREAKER_OPEN && want->state == PW_BREAKER_OPEN &&
+        have->open_until_ms >= want->open_until_ms)
         return news ? TELL : DROP;
     if (want->state == PW_BREAKER_HALF_OPEN && is_probed(b, have))
         return TELL;
-    bool own_probe = have->state == PW_BREAKER_HALF_OPEN && pw_str_eq(have->probe_by, b->options.node);
+    bool own_probe =
+        have->state == PW_BREAKER_HALF_OPEN && pw_str_eq(have->probe_by, b->options.node);
     if (!news || own_probe)
         return WRITE;
     return want->state == PW_BREAKER_OPEN && have->state != PW_BREAKER_HALF_OPEN ? WRITE : TELL;
 }
 
-static pw_breaker_record record_of(const pw_breakers *b, const pw_breaker_record *want, uint64_t epoch)
+static pw_breaker_record record_of(const pw_breakers *b, const pw_breaker_record *want,
+                                   uint64_t epoch)
 {
     pw_breaker_record record = *want;
     record.epoch = epoch;
@@ -237,8 +250,8 @@ static pw_breaker_record record_of(const pw_breakers *b, const pw_breaker_record
 }
 
 /* Against what is known of the row; *over: the wish is. False: store or memory failed. */
-static bool settle(pw_breakers *b, const pw_breaker_record *want, pw_breaker_record *have, uint64_t told, bool *over,
-                   pw_arena *arena)
+static bool settle(pw_breakers *b, const pw_breaker_record *want, pw_breaker_record *have,
+                   uint64_t told, bool *over, pw_arena *arena)
 {
     pw_breaker_record now = *have;
     bool won = false, news = false;
@@ -272,7 +285,8 @@ static bool settle(pw_breakers *b, const pw_breaker_record *want, pw_breaker_rec
 }
 
 /* Takes a wish that is not carried out yet; its texts are copied to the arena. */
-static bool take(pw_breakers *b, pw_breaker_record *want, pw_breaker_record *have, uint64_t *told, pw_arena *arena)
+static bool take(pw_breakers *b, pw_breaker_record *want, pw_breaker_record *have, uint64_t *told,
+                 pw_arena *arena)
 {
     bool found = false;
     (void)pthread_mutex_lock(&b->lock);
@@ -376,7 +390,9 @@ static bool work(pw_breakers *b)
     if (failing)
         b->next_ns = in_ms(AGAIN_MS);
     else if (due || some)
-        b->next_ns = b->options.alone ? UINT64_MAX : in_ms(b->options.look_ms * (all_closed(b) ? LOOK_CLOSED : 1));
+        b->next_ns = b->options.alone
+                         ? UINT64_MAX
+                         : in_ms(b->options.look_ms * (all_closed(b) ? LOOK_CLOSED : 1));
     if (failing)
         b->wished = false; /* but what was wished still is, and is looked for at the next round */
     (void)pthread_mutex_unlock(&b->lock);
@@ -397,8 +413,9 @@ bool pw_breakers_work(pw_breakers *b, bool wait)
     return wait || some;
 }
 
-pawl_code pw_breakers_change(pw_breakers *b, pw_str service, pw_breaker_change_fn change, void *context,
-                             pw_breaker_record *out, pw_arena *arena, pawl_error *err)
+pawl_code pw_breakers_change(pw_breakers *b, pw_str service, pw_breaker_change_fn change,
+                             void *context, pw_breaker_record *out, pw_arena *arena,
+                             pawl_error *err)
 {
     pw_breaker_record have, *rows = NULL;
     size_t count = 0, at = 0;
@@ -407,8 +424,10 @@ pawl_code pw_breakers_change(pw_breakers *b, pw_str service, pw_breaker_change_f
     pawl_code code = pw_store_breakers(b->options.store, &rows, &count, arena, err);
     while (at < count && !pw_str_eq(rows[at].service, service))
         at++;
-    have = at < count ? rows[at]
-                      : (pw_breaker_record){ .service = service, .open_until_ms = -1, .probe_until_ms = -1 };
+    have =
+        at < count
+            ? rows[at]
+            : (pw_breaker_record){ .service = service, .open_until_ms = -1, .probe_until_ms = -1 };
     for (int i = 0; i < TRIES && code == PAWL_OK && !won; i++) {
         pw_breaker_record record = have;
         won = !change(context, &record);
@@ -416,9 +435,12 @@ pawl_code pw_breakers_change(pw_breakers *b, pw_str service, pw_breaker_change_f
             code = pw_store_breaker_set(b->options.store, &record, &won, &have, arena, err);
     }
     if (code == PAWL_OK && !won)
-        code = pw_fail(err, PAWL_BUSY, "the breaker of '" PW_FMT "' changes all the time; try again", PW_ARG(service));
+        code =
+            pw_fail(err, PAWL_BUSY, "the breaker of '" PW_FMT "' changes all the time; try again",
+                    PW_ARG(service));
     /* The driver must hear of it: if it cannot now, the next round tells. */
-    if (code == PAWL_OK && have.epoch > 0 && (!learn(b, &have, &news) || (news && !tell(b, &have, false)))) {
+    if (code == PAWL_OK && have.epoch > 0 &&
+        (!learn(b, &have, &news) || (news && !tell(b, &have, false)))) {
         (void)pthread_mutex_lock(&b->lock);
         b->next_ns = 0;
         pw_condition_wake(&b->changed);
@@ -440,7 +462,8 @@ static pawl_code make_waiting(pw_breakers *b, pawl_error *err)
     if (problem)
         return pw_fail_native(err, PAWL_NO_MEMORY, problem, "out of memory");
     problem = pthread_mutex_init(&b->lock, NULL);
-    pawl_code code = problem ? pw_fail_native(err, PAWL_NO_MEMORY, problem, "out of memory") : PAWL_OK;
+    pawl_code code =
+        problem ? pw_fail_native(err, PAWL_NO_MEMORY, problem, "out of memory") : PAWL_OK;
     if (code == PAWL_OK && (code = pw_condition_init(&b->changed, err)) != PAWL_OK)
         (void)pthread_mutex_destroy(&b->lock);
     if (code != PAWL_OK)

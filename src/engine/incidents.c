@@ -29,7 +29,8 @@ pawl_code pw_incident_name_read(pw_incident_name *out, const char *id, pawl_erro
 
 static pw_str incident_id(const pw_incident_row *row, pw_arena *arena)
 {
-    return pw_arena_printf(arena, PW_FMT "-%llu", PW_ARG(row->instance), (unsigned long long)row->row.sequence);
+    return pw_arena_printf(arena, PW_FMT "-%llu", PW_ARG(row->instance),
+                           (unsigned long long)row->row.sequence);
 }
 
 /* ------------------------------------------------------------------ as JSON */
@@ -59,7 +60,8 @@ static pawl_code add_json(pw_object_builder *object, const char *name, pw_str te
     return code;
 }
 
-static pawl_code add_incident(pw_object_builder *object, const pw_incident_row *row, pawl_error *err)
+static pawl_code add_incident(pw_object_builder *object, const pw_incident_row *row,
+                              pawl_error *err)
 {
     const pw_fault *fault = &row->row.fault;
     add_text(object, "id", incident_id(row, object->arena));
@@ -98,7 +100,8 @@ static pw_str service_of(const pw_program *program, pw_str task, pw_str endpoint
 {
     const pw_task *its = task_at(program, task);
     const pw_resilience *resilience = its ? its->resilience : NULL;
-    return resilience && resilience->service.len ? resilience->service : pw_http_service_name(arena, endpoint);
+    return resilience && resilience->service.len ? resilience->service
+                                                 : pw_http_service_name(arena, endpoint);
 }
 
 typedef struct calls {
@@ -113,7 +116,9 @@ typedef struct calls {
 static pawl_code add_outcome(pw_object_builder *object, const pw_call_row *row, pawl_error *err)
 {
     pw_value outcome = { 0 }, error;
-    pawl_code code = row->outcome.len ? pw_json_parse(&outcome, row->outcome, NULL, object->arena, err) : PAWL_OK;
+    pawl_code code = row->outcome.len
+                         ? pw_json_parse(&outcome, row->outcome, NULL, object->arena, err)
+                         : PAWL_OK;
     if (code == PAWL_INVALID)
         return pw_error_context(err, PAWL_CORRUPT, "stored outcome of a call");
     if (code != PAWL_OK)
@@ -124,7 +129,8 @@ static pawl_code add_outcome(pw_object_builder *object, const pw_call_row *row, 
     return PAWL_OK;
 }
 
-static pawl_code describe_call(const calls *c, const pw_call_row *row, pw_value *out, pawl_error *err)
+static pawl_code describe_call(const calls *c, const pw_call_row *row, pw_value *out,
+                               pawl_error *err)
 {
     const pw_call_intent *intent = &row->intent;
     pw_object_builder object = { .arena = c->arena };
@@ -168,12 +174,14 @@ static int by_visit(const void *a, const void *b)
 static pawl_code list_calls(calls *c, const pw_fault *of, pw_value *out, pawl_error *err)
 {
     pw_array_builder list = { .arena = c->arena };
-    pawl_code code = pw_store_calls(c->p->store, c->instance, false, &c->rows, &c->count, c->arena, err);
+    pawl_code code =
+        pw_store_calls(c->p->store, c->instance, false, &c->rows, &c->count, c->arena, err);
     if (code == PAWL_OK && c->count > 1)
         qsort(c->rows, c->count, sizeof *c->rows, by_visit);
     for (size_t i = 0; i < c->count && code == PAWL_OK; i++) {
         pw_value call;
-        if (of && (c->rows[i].intent.visit != of->visit || !pw_str_eq(c->rows[i].intent.task, of->task)))
+        if (of &&
+            (c->rows[i].intent.visit != of->visit || !pw_str_eq(c->rows[i].intent.task, of->task)))
             continue;
         code = describe_call(c, &c->rows[i], &call, err);
         pw_array_add(&list, call);
@@ -183,10 +191,12 @@ static pawl_code list_calls(calls *c, const pw_fault *of, pw_value *out, pawl_er
 }
 
 /* A program that is not there any more takes no answer away. */
-static pawl_code program_of(pawl *p, pw_str namespace_, pw_str name, pw_str version, pw_program **out, pawl_error *err)
+static pawl_code program_of(pawl *p, pw_str namespace_, pw_str name, pw_str version,
+                            pw_program **out, pawl_error *err)
 {
     pawl_error error;
-    pawl_code code = pw_programs_get(p->programs, p->store, namespace_, name, version, false, out, NULL, &error);
+    pawl_code code =
+        pw_programs_get(p->programs, p->store, namespace_, name, version, false, out, NULL, &error);
     if (code == PAWL_NOT_FOUND || code == PAWL_CORRUPT || code == PAWL_SCHEMA)
         return PAWL_OK;
     if (code != PAWL_OK && err)
@@ -194,7 +204,8 @@ static pawl_code program_of(pawl *p, pw_str namespace_, pw_str name, pw_str vers
     return code;
 }
 
-static pawl_code give_calls(pawl *p, pw_str id, char **out, pw_program **program, pw_arena *arena, pawl_error *err)
+static pawl_code give_calls(pawl *p, pw_str id, char **out, pw_program **program, pw_arena *arena,
+                            pawl_error *err)
 {
     pw_instance_row row = { 0 };
     pw_value list = { 0 };
@@ -229,13 +240,14 @@ pawl_code pawl_calls(pawl *p, const char *id, char **out, pawl_error *err)
 
 /* ------------------------------------------------------------------ the list */
 
-static pawl_code read_filter(pw_incident_filter *out, bool *none, const pawl_incidents_options *given, pw_arena *arena,
-                             pawl_error *err)
+static pawl_code read_filter(pw_incident_filter *out, bool *none,
+                             const pawl_incidents_options *given, pw_arena *arena, pawl_error *err)
 {
     pawl_incidents_options options;
     pw_fault_kind kind;
     pw_error_class class_;
-    pawl_code code = pw_options_take(&options, sizeof options, given, false, "pawl_incidents_options", err);
+    pawl_code code =
+        pw_options_take(&options, sizeof options, given, false, "pawl_incidents_options", err);
     if (code != PAWL_OK)
         return code;
     *out = (pw_incident_filter){ .resolved = options.all != 0,
@@ -247,18 +259,22 @@ static pawl_code read_filter(pw_incident_filter *out, bool *none, const pawl_inc
     pw_name_split(&out->namespace_, &out->name, options.name);
     if (out->kind.len && !pw_fault_kind_parse(&kind, out->kind))
         return pw_fail(err, PAWL_INVALID,
-                       "incidents: type is startup-fault, activity-fault, external-call-fault or resume-fault, not '%.40s'",
+                       "incidents: type is startup-fault, activity-fault, external-call-fault or "
+                       "resume-fault, not '%.40s'",
                        options.type);
     if (out->class_.len && !pw_error_class_parse(&class_, out->class_))
-        return pw_fail(err, PAWL_INVALID, "incidents: there is no class '%.40s'; timeout, connection, server-error ...",
-                       options.error_class);
+        return pw_fail(
+            err, PAWL_INVALID,
+            "incidents: there is no class '%.40s'; timeout, connection, server-error ...",
+            options.error_class);
     code = pw_page_check(&out->limit, options.limit, "incidents", err);
-    return code == PAWL_OK ? pw_names_read(&out->namespaces, &out->namespace_count, none, options.namespaces,
-                                           "incidents: namespaces", arena, err)
+    return code == PAWL_OK ? pw_names_read(&out->namespaces, &out->namespace_count, none,
+                                           options.namespaces, "incidents: namespaces", arena, err)
                            : code;
 }
 
-static pawl_code list(pawl *p, const pawl_incidents_options *options, char **out, pw_arena *arena, pawl_error *err)
+static pawl_code list(pawl *p, const pawl_incidents_options *options, char **out, pw_arena *arena,
+                      pawl_error *err)
 {
     pw_incident_filter filter;
     pw_incident_row *rows = NULL;
@@ -282,7 +298,8 @@ static pawl_code list(pawl *p, const pawl_incidents_options *options, char **out
     return pw_give_json(out, pw_object_end(&object), arena, err);
 }
 
-pawl_code pawl_incidents(pawl *p, const pawl_incidents_options *options, char **out, pawl_error *err)
+pawl_code pawl_incidents(pawl *p, const pawl_incidents_options *options, char **out,
+                         pawl_error *err)
 {
     if (!p || !out)
         return pw_fail(err, PAWL_INVALID, "incidents: the pawl or out is NULL");
@@ -296,8 +313,8 @@ pawl_code pawl_incidents(pawl *p, const pawl_incidents_options *options, char **
 /* ------------------------------------------------------------------ one of them */
 
 /* The newest of the instance; *found: there is one. */
-static pawl_code newest(pawl *p, pw_str instance, bool resolved, pw_incident_row *out, bool *found, pw_arena *arena,
-                        pawl_error *err)
+static pawl_code newest(pawl *p, pw_str instance, bool resolved, pw_incident_row *out, bool *found,
+                        pw_arena *arena, pawl_error *err)
 {
     const pw_incident_filter filter = { .resolved = resolved, .instance = instance, .limit = 1 };
     pw_incident_row *rows = NULL;
@@ -310,28 +327,30 @@ static pawl_code newest(pawl *p, pw_str instance, bool resolved, pw_incident_row
     return code;
 }
 
-static pawl_code find(pawl *p, const char *id, pw_incident_row *out, pw_arena *arena, pawl_error *err)
+static pawl_code find(pawl *p, const char *id, pw_incident_row *out, pw_arena *arena,
+                      pawl_error *err)
 {
     pw_incident_name name;
     bool found = true;
     pawl_code code = pw_incident_name_read(&name, id, err);
     if (code == PAWL_OK)
-        code = name.step ? pw_store_incident_get(p->store, name.instance, name.step, out, arena, err)
-                         : newest(p, name.instance, true, out, &found, arena, err);
+        code = name.step
+                   ? pw_store_incident_get(p->store, name.instance, name.step, out, arena, err)
+                   : newest(p, name.instance, true, out, &found, arena, err);
     return code == PAWL_OK && !found ? no_incident(id, err) : code;
 }
 
 /* What was given to the task, as long as the incident is open: the state has it. */
-static pawl_code add_input(pawl *p, pw_object_builder *object, const pw_instance_row *row, const pw_fault *fault,
-                           const pw_program *program, pawl_error *err)
+static pawl_code add_input(pawl *p, pw_object_builder *object, const pw_instance_row *row,
+                           const pw_fault *fault, const pw_program *program, pawl_error *err)
 {
     pw_state *state = NULL;
     pawl_error error;
     const pw_payload_source payloads = pw_store_payloads(p->store, row->id);
     if (!program)
         return PAWL_OK;
-    pawl_code code =
-        pw_state_parse_branches(&state, row->state, row->branches, program, &payloads, object->arena, &error);
+    pawl_code code = pw_state_parse_branches(&state, row->state, row->branches, program, &payloads,
+                                             object->arena, &error);
     if (code == PAWL_OK)
         pw_object_add(object, PW_LIT("input"), pw_state_input_of(state, fault->visit));
     if (code == PAWL_CORRUPT || code == PAWL_SCHEMA)
@@ -341,7 +360,8 @@ static pawl_code add_input(pawl *p, pw_object_builder *object, const pw_instance
     return code;
 }
 
-static pawl_code add_breaker(pawl *p, pw_object_builder *object, pw_value its_calls, pawl_error *err)
+static pawl_code add_breaker(pawl *p, pw_object_builder *object, pw_value its_calls,
+                             pawl_error *err)
 {
     pw_breaker_view services;
     if (its_calls.count == 0)
@@ -349,12 +369,13 @@ static pawl_code add_breaker(pawl *p, pw_object_builder *object, pw_value its_ca
     pw_str service = pw_get_text(pw_item(its_calls, its_calls.count - 1), "service");
     pawl_code code = pw_breaker_view_read(p, &services, object->arena, err);
     if (code == PAWL_OK && service.len)
-        pw_object_add(object, PW_LIT("breaker"), pw_breaker_view_find(&services, service, object->arena));
+        pw_object_add(object, PW_LIT("breaker"),
+                      pw_breaker_view_find(&services, service, object->arena));
     return code;
 }
 
-static pawl_code give_incident(pawl *p, const char *id, char **out, pw_program **program, pw_arena *arena,
-                               pawl_error *err)
+static pawl_code give_incident(pawl *p, const char *id, char **out, pw_program **program,
+                               pw_arena *arena, pawl_error *err)
 {
     pw_incident_row row;
     pw_instance_row instance = { 0 };
@@ -399,7 +420,8 @@ pawl_code pawl_incident(pawl *p, const char *id, char **out, pawl_error *err)
     return code;
 }
 
-pawl_code pw_incident_open(pawl *p, pw_str instance, pw_value *out, pw_arena *arena, pawl_error *err)
+pawl_code pw_incident_open(pawl *p, pw_str instance, pw_value *out, pw_arena *arena,
+                           pawl_error *err)
 {
     pw_incident_row row;
     bool found = false;
@@ -421,22 +443,25 @@ pawl_code pw_incident_open(pawl *p, pw_str instance, pw_value *out, pw_arena *ar
 
 static pawl_code is_over(const pw_incident_row *row, pw_event_kind change, pawl_error *err)
 {
-    return pw_fail_reason(err, PAWL_STATE, PAWL_REASON_NO_INCIDENT,
-                          "incident " PW_FMT "-%llu is over, " PW_FMT " by " PW_FMT ": there is nothing to %s",
-                          PW_ARG(row->instance), (unsigned long long)row->row.sequence, PW_ARG(row->row.resolution),
-                          PW_ARG(row->row.resolved_by), pw_event_name(change));
+    return pw_fail_reason(
+        err, PAWL_STATE, PAWL_REASON_NO_INCIDENT,
+        "incident " PW_FMT "-%llu is over, " PW_FMT " by " PW_FMT ": there is nothing to %s",
+        PW_ARG(row->instance), (unsigned long long)row->row.sequence, PW_ARG(row->row.resolution),
+        PW_ARG(row->row.resolved_by), pw_event_name(change));
 }
 
-/* It was given up, and is once more: whoever decides that knows that it is a repeat, for nothing else can follow. */
+/* It was given up, and is once more: whoever decides that knows that it is a repeat, for nothing
+ * else can follow. */
 static bool is_repeat(const pw_incident_row *row, pw_event_kind change)
 {
-    return !row->row.open && ((change == PW_EVENT_FAIL && pw_str_is(row->row.resolution, "failed")) ||
-                              (change == PW_EVENT_CANCEL && pw_str_is(row->row.resolution, "cancelled")));
+    return !row->row.open &&
+           ((change == PW_EVENT_FAIL && pw_str_is(row->row.resolution, "failed")) ||
+            (change == PW_EVENT_CANCEL && pw_str_is(row->row.resolution, "cancelled")));
 }
 
 /* The incident, and the instance's token from before it was read. */
-static pawl_code read_named(pawl *p, const pw_incident_name *name, pw_incident_row *out, uint64_t *token,
-                            pw_arena *arena, pawl_error *err)
+static pawl_code read_named(pawl *p, const pw_incident_name *name, pw_incident_row *out,
+                            uint64_t *token, pw_arena *arena, pawl_error *err)
 {
     pw_instance_row head = { 0 };
     pawl_code code = pw_store_instance_get(p->store, name->instance, false, &head, arena, err);
@@ -447,8 +472,9 @@ static pawl_code read_named(pawl *p, const pw_incident_name *name, pw_incident_r
 }
 
 pawl_code pw_incident_change(pawl *p, const pw_command *command, const pw_incident_name *name,
-                             pawl_code (*send)(pawl *p, pw_command *command, char **out, pawl_error *err), char **out,
-                             pw_arena *arena, pawl_error *err)
+                             pawl_code (*send)(pawl *p, pw_command *command, char **out,
+                                               pawl_error *err),
+                             char **out, pw_arena *arena, pawl_error *err)
 {
     const pw_event_kind change = command->event.kind;
     pw_incident_row row;
@@ -462,8 +488,8 @@ pawl_code pw_incident_change(pawl *p, const pw_command *command, const pw_incide
         bool good = row.row.open || is_repeat(&row, change);
         if (!good && !command->once.len)
             return is_over(&row, change, err);
-        if (!good)
-            copy.if_token = UINT64_MAX; /* nothing but the answer that was given to this request before */
+        if (!good) /* nothing but the answer that was given to this request before */
+            copy.if_token = UINT64_MAX;
         else if (row.row.open && !command->if_token)
             copy.if_token = token;
         code = send(p, &copy, out, &error);

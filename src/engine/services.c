@@ -36,7 +36,8 @@ static pw_breaker_state effective(pw_breaker_state state, pw_breaker_force force
     return state;
 }
 
-pw_value pw_breaker_described(const pw_http_service *service, const pw_breaker_record *row, pw_arena *arena)
+pw_value pw_breaker_described(const pw_http_service *service, const pw_breaker_record *row,
+                              pw_arena *arena)
 {
     pw_object_builder object = { .arena = arena };
     pw_breaker_force forced = service ? service->forced : row->forced;
@@ -70,7 +71,8 @@ pw_value pw_breaker_described(const pw_http_service *service, const pw_breaker_r
 static bool is_dull(const pw_http_service *service, const pw_breaker_record *row)
 {
     if (service)
-        return service->state == PW_BREAKER_CLOSED && service->forced == PW_BREAKER_AUTO && service->waiting == 0;
+        return service->state == PW_BREAKER_CLOSED && service->forced == PW_BREAKER_AUTO &&
+               service->waiting == 0;
     return row->state == PW_BREAKER_CLOSED && row->forced == PW_BREAKER_AUTO;
 }
 
@@ -83,8 +85,8 @@ pawl_code pw_breaker_view_read(pawl *p, pw_breaker_view *out, pw_arena *arena, p
     return code;
 }
 
-bool pw_breaker_view_next(const pw_breaker_view *s, size_t *row, size_t *service, const pw_http_service **its_service,
-                      const pw_breaker_record **its_row)
+bool pw_breaker_view_next(const pw_breaker_view *s, size_t *row, size_t *service,
+                          const pw_http_service **its_service, const pw_breaker_record **its_row)
 {
     const pw_breaker_record *r = *row < s->row_count ? &s->rows[*row] : NULL;
     const pw_http_service *d = *service < s->service_count ? &s->services[*service] : NULL;
@@ -153,7 +155,8 @@ static bool change(void *context, pw_breaker_record *record)
     if (f->how == PW_BREAKER_AUTO)
         same = same && record->state == PW_BREAKER_CLOSED;
     else
-        same = same && pw_str_eq(record->changed_by, f->actor) && pw_str_eq(record->reason, f->reason);
+        same =
+            same && pw_str_eq(record->changed_by, f->actor) && pw_str_eq(record->reason, f->reason);
     if (f->missing || (same && record->epoch > 0))
         return false;
     record->state = PW_BREAKER_CLOSED;
@@ -166,13 +169,15 @@ static bool change(void *context, pw_breaker_record *record)
     return true;
 }
 
-static pawl_code read_force(force *out, pw_str *service, const char *name, const char *how, const char *reason,
-                            const pawl_request *request, pw_arena *arena, pawl_error *err)
+static pawl_code read_force(force *out, pw_str *service, const char *name, const char *how,
+                            const char *reason, const pawl_request *request, pw_arena *arena,
+                            pawl_error *err)
 {
     pw_command who = { .code = PAWL_OK };
     pawl_code code = pw_text_check(service, name, "breaker: service", SERVICE_MAX, true, err);
     if (code == PAWL_OK && !pw_breaker_force_parse(&out->how, pw_str_of(how)))
-        code = pw_fail(err, PAWL_INVALID, "breaker: force is open, closed or auto, not '%.40s'", how ? how : "");
+        code = pw_fail(err, PAWL_INVALID, "breaker: force is open, closed or auto, not '%.40s'",
+                       how ? how : "");
     if (code == PAWL_OK)
         code = pw_text_check(&out->reason, reason, "breaker: reason", REASON_MAX, false, err);
     if (code == PAWL_OK)
@@ -181,7 +186,8 @@ static pawl_code read_force(force *out, pw_str *service, const char *name, const
     return code;
 }
 
-static pawl_code force_one(pawl *p, force *f, pw_str service, char **out, pw_arena *arena, pawl_error *err)
+static pawl_code force_one(pawl *p, force *f, pw_str service, char **out, pw_arena *arena,
+                           pawl_error *err)
 {
     pw_breaker_view s;
     pw_breaker_record row;
@@ -196,15 +202,17 @@ static pawl_code force_one(pawl *p, force *f, pw_str service, char **out, pw_are
     if (code != PAWL_OK)
         return code;
     if (f->missing)
-        return pw_fail_reason(err, PAWL_NOT_FOUND, PAWL_REASON_NO_SERVICE, "no call ever went to a service '%.100s'",
-                              service.ptr);
+        return pw_fail_reason(err, PAWL_NOT_FOUND, PAWL_REASON_NO_SERVICE,
+                              "no call ever went to a service '%.100s'", service.ptr);
     pw_http_service now = { .state = PW_BREAKER_CLOSED };
     if (!f->unknown)
         now = s.services[at]; /* what it counts stays; what it is the row says */
     now.state = row.state;
     now.forced = row.forced;
     now.open_until_ms = row.open_until_ms;
-    return out ? pw_give_json(out, pw_breaker_described(f->unknown ? NULL : &now, &row, arena), arena, err) : PAWL_OK;
+    return out ? pw_give_json(out, pw_breaker_described(f->unknown ? NULL : &now, &row, arena),
+                              arena, err)
+               : PAWL_OK;
 }
 
 pawl_code pawl_breaker_force(pawl *p, const char *service, const char *how, const char *reason,

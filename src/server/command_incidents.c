@@ -1,5 +1,5 @@
-/* command_incidents.c - commands of what has gone wrong: incidents, calls, circuit breakers. What is done about an incident
- * is a change of its instance: command_instances.c. */
+/* command_incidents.c - commands of what has gone wrong: incidents, calls, circuit breakers. What
+ * is done about an incident is a change of its instance: command_instances.c. */
 #include "server/command.h"
 
 enum { PAGE_MAX = 1000 };
@@ -53,8 +53,8 @@ static pawl_code run_breaker(pw_cmd *c, pawl_error *err)
                : code;
 }
 
-/* Breakers are of no namespace: what one says of a service holds for the workflows of all. Who may see only some is told of
- * the breaker that its own call waits for, with the instance. */
+/* Breakers are of no namespace: what one says of a service holds for the workflows of all. Who may
+ * see only some is told of the breaker that its own call waits for, with the instance. */
 // clang-format off
 static const pw_cmd_entry entries[] = {
     { { "incidents", PW_ROLE_VIEWER,   PW_SCOPE_LIST },

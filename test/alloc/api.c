@@ -56,7 +56,9 @@ static void fixture_open(fixture *f)
     memset(f, 0, sizeof *f);
     pawl_options options = test_options();
     pawl_resilience resilience = *options.resilience;
-    resilience.store_ms = 1; /* a command that the store has no memory for is not tried again */
+    /* A command that the store has no memory for is not tried again. */
+    resilience.faults = "{\"startup:store-unavailable\":\"error\",\"startup:other\":\"error\","
+                        "\"resume:store-unavailable\":\"error\",\"resume:other\":\"error\"}";
     options.resilience = &resilience;
     options.store = "memory:";
     options.step_threads = 1;

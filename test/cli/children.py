@@ -3,7 +3,7 @@
 example that does it."""
 import os
 
-from harness import ROOT, case, main
+from harness import ROOT, case, main, until
 
 LEAF = """document: {dsl: 1.0.3, namespace: t, name: leaf, version: 1.0.0}
 do:
@@ -79,7 +79,12 @@ def _(room):
     assert (approval["name"], hello["name"]) == ("approval", "hello")
     assert hello["output"] == {"greeting": "Hello, Bo!"}
     room.pawl("resume", approval["id"], "--key", "decision", "--data", '{"approved": false}', "--db", "s.db").exits(0)
-    shown = room.pawl("show", trip, "--db", "s.db", "--json").exits(0).json()
+
+    def ended():
+        shown = room.pawl("show", trip, "--db", "s.db", "--json").exits(0).json()
+        return shown if shown["status"] != "waiting" and "endedAt" in shown else None
+
+    shown = until(ended, "the end of the parent")  # which a server drives beside
     assert shown["output"] == {"message": "Rome is declined, Bo."}, shown
 
 

@@ -1,5 +1,6 @@
-/* breakers_test.c - the rows of circuit breakers: several keepers on one store, which is in memory and shared by handles. In
- * the place of each keeper's driver is one that writes down what it is told. */
+/* breakers_test.c - the rows of circuit breakers: several keepers on one store, which is in memory
+ * and shared by handles. In the place of each keeper's driver is one that writes down what it is
+ * told. */
 #include "fixture.h"
 #include "store/memory/memory.h"
 
@@ -45,7 +46,8 @@ static pawl_code tell(void *context, const pw_breaker_record *record, bool ours,
     return PAWL_OK;
 }
 
-static pawl_code services(void *context, pw_http_service **out, size_t *count, pw_arena *arena, pawl_error *err)
+static pawl_code services(void *context, pw_http_service **out, size_t *count, pw_arena *arena,
+                          pawl_error *err)
 {
     (void)arena, (void)err;
     node *n = context;
@@ -335,7 +337,9 @@ TEST(breakers, what_a_person_has_forced_holds_at_every_node_against_all_wishes)
     pw_breaker_record out;
     open_both(&s);
     node *a = &s.nodes[0], *b = &s.nodes[1];
-    EXPECT_OK(pw_breakers_change(b->keeper, PW_LIT(SERVICE), force_open, &asked, &out, &s.arena, &s.err), s.err);
+    EXPECT_OK(
+        pw_breakers_change(b->keeper, PW_LIT(SERVICE), force_open, &asked, &out, &s.arena, &s.err),
+        s.err);
     EXPECT_INT(asked, 1);
     EXPECT_INT(out.forced, PW_BREAKER_FORCED_OPEN);
     EXPECT_INT(out.epoch, 2);
@@ -357,7 +361,9 @@ TEST(breakers, what_a_person_has_forced_holds_at_every_node_against_all_wishes)
     EXPECT_INT(a->count, 1);
     EXPECT_INT(b->count, 2);
     EXPECT_INT(row(&s).epoch, 2);
-    EXPECT_OK(pw_breakers_change(a->keeper, PW_LIT(SERVICE), force_open, &asked, &out, &s.arena, &s.err), s.err);
+    EXPECT_OK(
+        pw_breakers_change(a->keeper, PW_LIT(SERVICE), force_open, &asked, &out, &s.arena, &s.err),
+        s.err);
     EXPECT_INT(asked, 2);
     EXPECT_INT(out.epoch, 2); /* it was so before */
     end(&s);
@@ -392,7 +398,9 @@ TEST(breakers, what_is_stored_holds_from_the_opening_on)
     unsigned asked = 0;
     pw_breaker_record out;
     open_both(&s);
-    EXPECT_OK(pw_breakers_change(s.nodes[0].keeper, PW_LIT(SERVICE), force_open, &asked, &out, &s.arena, &s.err), s.err);
+    EXPECT_OK(pw_breakers_change(s.nodes[0].keeper, PW_LIT(SERVICE), force_open, &asked, &out,
+                                 &s.arena, &s.err),
+              s.err);
     open_node(&s, 2, false);
     EXPECT_INT(s.nodes[2].count, 1);
     EXPECT_INT(s.nodes[2].told[0].forced, PW_BREAKER_FORCED_OPEN);
@@ -512,7 +520,9 @@ TEST(breakers, no_allocation_that_fails_loses_a_wish)
         scene s;
         begin(&s, 1);
         node *a = &s.nodes[0];
-        a->service = (pw_http_service){ .service = PW_LIT(SERVICE), .state = PW_BREAKER_OPEN, .open_until_ms = 1060000 };
+        a->service = (pw_http_service){ .service = PW_LIT(SERVICE),
+                                        .state = PW_BREAKER_OPEN,
+                                        .open_until_ms = 1060000 };
         uint64_t before = pw_alloc_count();
         pw_alloc_fail_after(n);
         wish(a, PW_BREAKER_OPEN, 1060000);

@@ -16,12 +16,12 @@ static char *every(fixture *f)
     return incidents(f, &all);
 }
 
-static pawl_code change(fixture *f, const char *id, pawl_change what, const char *once, uint64_t token, char **out)
+static pawl_code change(fixture *f, const char *id, pawl_change what, const char *once,
+                        uint64_t token, char **out)
 {
-    const pawl_request request = { .struct_size = sizeof request,
-                                   .actor = "ann",
-                                   .idempotency_key = once,
-                                   .if_token = token };
+    const pawl_request request = {
+        .struct_size = sizeof request, .actor = "ann", .idempotency_key = once, .if_token = token
+    };
     return pawl_change_with(f->p, id, what, "because", &request, out, &f->err);
 }
 
@@ -51,14 +51,18 @@ TEST(incidents, a_fault_is_listed_shown_and_named_by_instance_and_step)
     EXPECT_OK(pawl_incident(f.p, name, &one, &f.err), f.err);
     EXPECT_OK(pawl_incident(f.p, id, &same, &f.err), f.err);
     EXPECT_TEXT(one, same);
-    EXPECT_ASK(one, "[.namespace,.name,.version,.status,.task,.type,.class,.attempts,.decision,.open,.token]",
-               "[\"test\",\"bad\",\"1.0.0\",\"faulted\",\"/do/0/work\",\"activity-fault\",\"argument\",1,\"incident\",true,2]");
+    EXPECT_ASK(
+        one,
+        "[.namespace,.name,.version,.status,.task,.type,.class,.attempts,.decision,.open,.token]",
+        "[\"test\",\"bad\",\"1.0.0\",\"faulted\",\"/do/0/"
+        "work\",\"activity-fault\",\"argument\",1,\"incident\",true,2]");
     EXPECT_ASK(one, "[.definition,.input,.calls,.error.status]",
                "[{\"call\":\"failing\",\"with\":{\"n\":1}},{\"in\":2},[],422]");
     EXPECT_ASK(one, ".recommendedAction | length > 40", "true");
     EXPECT_ASK(one, "has(\"resolvedAt\") or has(\"breaker\")", "false");
     char *shown = show(&f, id);
-    EXPECT_ASK(shown, ".incident | keys", "[\"class\",\"id\",\"recommendedAction\",\"task\",\"type\"]");
+    EXPECT_ASK(shown, ".incident | keys",
+               "[\"class\",\"id\",\"recommendedAction\",\"task\",\"type\"]");
     pawl_free(shown);
     pawl_free(one);
     pawl_free(same);
@@ -71,9 +75,20 @@ TEST(incidents, an_id_is_of_an_instance_or_of_a_step_and_nothing_else)
     static const struct {
         int length; /* so much of the instance's id */
         const char *rest;
-    } none[] = { { 0, "x" },       { 0, "-1" },     { 26, "-" },   { 26, "-0" },  { 26, "-02" },
-                 { 26, "-2x" },    { 26, "--2" },   { 26, "-2-2" }, { 26, " 2" }, { 26, "-99999999999999999999" },
-                 { 26, "-18446744073709551618" }, { 25, "" }, { 26, "1" }, { 26, "-3" } };
+    } none[] = { { 0, "x" },
+                 { 0, "-1" },
+                 { 26, "-" },
+                 { 26, "-0" },
+                 { 26, "-02" },
+                 { 26, "-2x" },
+                 { 26, "--2" },
+                 { 26, "-2-2" },
+                 { 26, " 2" },
+                 { 26, "-99999999999999999999" },
+                 { 26, "-18446744073709551618" },
+                 { 25, "" },
+                 { 26, "1" },
+                 { 26, "-3" } };
     fixture f;
     char name[64], asked[128], *out = NULL;
     fixture_init(&f, "memory:");
@@ -81,7 +96,8 @@ TEST(incidents, an_id_is_of_an_instance_or_of_a_step_and_nothing_else)
     char *id = faulted(&f, name);
     for (size_t i = 0; i < PW_LENGTH(none); i++) {
         (void)snprintf(asked, sizeof asked, "%.*s%s", none[i].length, id, none[i].rest);
-        if (pawl_incident(f.p, asked, &out, &f.err) != PAWL_NOT_FOUND || change(&f, asked, PAWL_FAIL, NULL, 0, NULL) != PAWL_NOT_FOUND)
+        if (pawl_incident(f.p, asked, &out, &f.err) != PAWL_NOT_FOUND ||
+            change(&f, asked, PAWL_FAIL, NULL, 0, NULL) != PAWL_NOT_FOUND)
             fail_msg("'%s' was found: %s", asked, f.err.message);
     }
     EXPECT_INT(pawl_incident(f.p, NULL, &out, &f.err), PAWL_INVALID);
@@ -111,11 +127,13 @@ TEST(incidents, one_that_is_over_is_not_taken_for_the_next)
         EXPECT_INT(change(&f, first, changes[i], NULL, 0, NULL), PAWL_STATE);
         EXPECT_INT(f.err.reason, PAWL_REASON_NO_INCIDENT);
         EXPECT_CONTAINS(f.err.message, "retried by ann");
-        EXPECT_INT(change(&f, first, changes[i], "key", 0, NULL), PAWL_STATE); /* nor was it asked before */
+        EXPECT_INT(change(&f, first, changes[i], "key", 0, NULL),
+                   PAWL_STATE); /* nor was it asked before */
         EXPECT_INT(f.err.reason, PAWL_REASON_NO_INCIDENT);
     }
     char *list = every(&f);
-    EXPECT_ASK(list, "[.incidents[] | [.open, .resolution, .resolvedBy]]", "[[true,null,null],[false,\"retried\",\"ann\"]]");
+    EXPECT_ASK(list, "[.incidents[] | [.open, .resolution, .resolvedBy]]",
+               "[[true,null,null],[false,\"retried\",\"ann\"]]");
     pawl_free(list);
     pawl_free(id);
     fixture_done(&f);
@@ -135,7 +153,8 @@ TEST(incidents, a_request_that_is_repeated_hears_what_it_heard_though_its_incide
     char *list = every(&f);
     EXPECT_ASK(list, ".incidents | length", "2");
     pawl_free(list);
-    /* Under the key nothing else can be asked: not of the next incident, and not of the instance. */
+    /* Under the key nothing else can be asked: not of the next incident, and not of the instance.
+     */
     char next[64];
     (void)snprintf(next, sizeof next, "%s-4", id);
     EXPECT_INT(change(&f, next, PAWL_RETRY, "k", 0, NULL), PAWL_CONFLICT);
@@ -205,7 +224,8 @@ TEST(incidents, of_eight_that_retry_the_same_one_does)
     char name[64];
     fixture_init(&f, "memory:");
     fixture_open(&f);
-    deploy(&f, "worse", RAISE); /* it faults again in the step that retries it: another would find an open incident */
+    deploy(&f, "worse", RAISE); /* it faults again in the step that retries it: another would find
+                                   an open incident */
     char *id = start(&f, "worse", NULL);
     pawl_free(finish(&f, id));
     (void)snprintf(name, sizeof name, "%s-1", id);
@@ -259,9 +279,12 @@ TEST(incidents, the_list_keeps_to_what_is_asked)
     }
     char *out = NULL;
     const pawl_incidents_options wrong[] = {
-        { .struct_size = sizeof *wrong, .type = "fault" }, { .struct_size = sizeof *wrong, .error_class = "sad" },
-        { .struct_size = sizeof *wrong, .limit = 1001 },   { .struct_size = sizeof *wrong, .after = "x" },
-        { .struct_size = sizeof *wrong, .namespaces = "{}" }, { .struct_size = 0 },
+        { .struct_size = sizeof *wrong, .type = "fault" },
+        { .struct_size = sizeof *wrong, .error_class = "sad" },
+        { .struct_size = sizeof *wrong, .limit = 1001 },
+        { .struct_size = sizeof *wrong, .after = "x" },
+        { .struct_size = sizeof *wrong, .namespaces = "{}" },
+        { .struct_size = 0 },
     };
     for (size_t i = 0; i < PW_LENGTH(wrong); i++)
         EXPECT_INT(pawl_incidents(f.p, &wrong[i], &out, &f.err), PAWL_INVALID);
@@ -282,22 +305,32 @@ TEST(incidents, a_breaker_is_forced_by_a_person_and_says_so)
     EXPECT_OK(pawl_breakers(f.p, 1, &out, &f.err), f.err);
     EXPECT_TEXT(out, "{\"breakers\":[]}");
     pawl_free(out);
-    EXPECT_INT(pawl_breaker_force(f.p, "http://x:80", "auto", NULL, NULL, &out, &f.err), PAWL_NOT_FOUND);
+    EXPECT_INT(pawl_breaker_force(f.p, "http://x:80", "auto", NULL, NULL, &out, &f.err),
+               PAWL_NOT_FOUND);
     EXPECT_INT(f.err.reason, PAWL_REASON_NO_SERVICE);
-    EXPECT_INT(pawl_breaker_force(f.p, "http://x:80", "closed", NULL, NULL, &out, &f.err), PAWL_NOT_FOUND);
-    EXPECT_INT(pawl_breaker_force(f.p, "http://x:80", "half-open", NULL, NULL, &out, &f.err), PAWL_INVALID);
-    EXPECT_INT(pawl_breaker_force(f.p, "http://x:80", NULL, NULL, NULL, &out, &f.err), PAWL_INVALID);
+    EXPECT_INT(pawl_breaker_force(f.p, "http://x:80", "closed", NULL, NULL, &out, &f.err),
+               PAWL_NOT_FOUND);
+    EXPECT_INT(pawl_breaker_force(f.p, "http://x:80", "half-open", NULL, NULL, &out, &f.err),
+               PAWL_INVALID);
+    EXPECT_INT(pawl_breaker_force(f.p, "http://x:80", NULL, NULL, NULL, &out, &f.err),
+               PAWL_INVALID);
     EXPECT_INT(pawl_breaker_force(f.p, "", "open", NULL, NULL, &out, &f.err), PAWL_INVALID);
     EXPECT_INT(pawl_breaker_force(f.p, "\xff", "open", NULL, NULL, &out, &f.err), PAWL_INVALID);
     EXPECT_OK(pawl_breaker_force(f.p, "http://x:80", "open", "moving", &ann, &out, &f.err), f.err);
-    EXPECT_TEXT(out, "{\"service\":\"http://x:80\",\"state\":\"open\",\"forced\":\"open\",\"changedAt\":\"1970-01-01T00:16:40.000Z\","
-                     "\"changedBy\":\"ann\",\"reason\":\"moving\"}");
+    EXPECT_TEXT(
+        out,
+        "{\"service\":\"http://"
+        "x:80\",\"state\":\"open\",\"forced\":\"open\",\"changedAt\":\"1970-01-01T00:16:40.000Z\","
+        "\"changedBy\":\"ann\",\"reason\":\"moving\"}");
     fixture_clock(&f, 2000000);
-    EXPECT_OK(pawl_breaker_force(f.p, "http://x:80", "open", "moving", &ann, &again, &f.err), f.err);
+    EXPECT_OK(pawl_breaker_force(f.p, "http://x:80", "open", "moving", &ann, &again, &f.err),
+              f.err);
     EXPECT_ASK(again, ".changedAt", "\"1970-01-01T00:16:40.000Z\""); /* it was so */
     pawl_free(again);
-    EXPECT_OK(pawl_breaker_force(f.p, "http://x:80", "open", "still moving", NULL, &again, &f.err), f.err);
-    EXPECT_ASK(again, "[.changedAt,.changedBy,.reason]", "[\"1970-01-01T00:33:20.000Z\",\"system\",\"still moving\"]");
+    EXPECT_OK(pawl_breaker_force(f.p, "http://x:80", "open", "still moving", NULL, &again, &f.err),
+              f.err);
+    EXPECT_ASK(again, "[.changedAt,.changedBy,.reason]",
+               "[\"1970-01-01T00:33:20.000Z\",\"system\",\"still moving\"]");
     pawl_free(again);
     pawl_free(out);
     /* Whoever looks at the store sees it, too, but forces nothing. */
@@ -307,14 +340,17 @@ TEST(incidents, a_breaker_is_forced_by_a_person_and_says_so)
     look.mode = PAWL_READ;
     EXPECT_OK(pawl_open(&reader, &look, &f.err), f.err);
     EXPECT_OK(pawl_breakers(reader, 0, &out, &f.err), f.err);
-    EXPECT_ASK(out, "[.breakers[] | .service, .forced, has(\"waiting\")]", "[\"http://x:80\",\"open\",false]");
+    EXPECT_ASK(out, "[.breakers[] | .service, .forced, has(\"waiting\")]",
+               "[\"http://x:80\",\"open\",false]");
     pawl_free(out);
-    EXPECT_INT(pawl_breaker_force(reader, "http://x:80", "auto", NULL, NULL, NULL, &f.err), PAWL_INVALID);
+    EXPECT_INT(pawl_breaker_force(reader, "http://x:80", "auto", NULL, NULL, NULL, &f.err),
+               PAWL_INVALID);
     pawl_close(reader);
     fixture_close(&f);
     fixture_open(&f); /* and the next owner */
     EXPECT_OK(pawl_breakers(f.p, 0, &out, &f.err), f.err);
-    EXPECT_ASK(out, "[.breakers[] | .service, .state, .forced]", "[\"http://x:80\",\"open\",\"open\"]");
+    EXPECT_ASK(out, "[.breakers[] | .service, .state, .forced]",
+               "[\"http://x:80\",\"open\",\"open\"]");
     pawl_free(out);
     EXPECT_OK(pawl_breaker_force(f.p, "http://x:80", "closed", NULL, &ann, &out, &f.err), f.err);
     EXPECT_ASK(out, "[.state,.forced]", "[\"closed\",\"closed\"]");
