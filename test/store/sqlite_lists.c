@@ -443,6 +443,22 @@ static pawl_code live(int call)
 }
 enum { CALLS = 12 };
 
+TEST(lists, a_breaker_that_the_table_refuses_is_an_error_and_no_lost_race)
+{
+    begin();
+    sqlite3 *db = NULL;
+    EXPECT_INT(sqlite3_open(path(), &db), SQLITE_OK);
+    EXPECT_INT(sqlite3_exec(db,
+                            "CREATE TRIGGER no_breaker BEFORE INSERT ON breaker "
+                            "BEGIN SELECT RAISE(ABORT, 'none is taken'); END",
+                            NULL, NULL, NULL),
+               SQLITE_OK);
+    EXPECT_INT(sqlite3_close(db), SQLITE_OK);
+    EXPECT_INT(set_breaker(), PAWL_INVALID);
+    EXPECT_CONTAINS(f.err.message, "none is taken");
+    fixture_done(&f);
+}
+
 /* Whose task, labels, token, answers and instance there are after so many calls, an incident, open or over, and a breaker. */
 static const char *const lives[CALLS + 1] = {
     "",          "g L I",     "a L I",       "a L I F",   "a L I f", "L A I f", "L A I f T",
