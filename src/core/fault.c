@@ -8,6 +8,9 @@
  * catches it, it is an incident, and the instance stops as it stands. While the instance is asleep all
  * of it is decided alike, but nothing begins.
  *
+ * An attempt that was lost with its process asks the policy first: that a machine has died is no
+ * outcome of the task, which a definition could have meant.
+ *
  * One error goes past every try: where its task asks for that, a call whose outcome nobody knows is a
  * person's to judge. */
 #include "core/step.h"
@@ -92,11 +95,11 @@ static pw_value class_value(pw_error_class class_)
 static void record_attempt(pw_step *step, const pw_frame *frame, const pw_failure *failure,
                            const pw_fault_result *result)
 {
-    bool again = result && result->should_retry;
-    PW_RECORD(step, failure->class_ == PW_CLASS_LOST ? "attempt.lost" : "attempt.failed", frame,
+    bool again = result && result->should_retry, lost = failure->class_ == PW_CLASS_LOST;
+    PW_RECORD(step, lost ? "attempt.lost" : "attempt.failed", frame,
               { PW_LIT("attempt"), pw_int(frame->attempt) },
               { PW_LIT("class"), class_value(failure->class_) },
-              { PW_LIT("error"), failure->problem },
+              { PW_LIT("error"), lost ? (pw_value){ 0 } : failure->problem },
               { PW_LIT("shouldRetry"), pw_bool(again) },
               { PW_LIT("retryDelayMs"),
                 again ? pw_int((int64_t)result->retry_delay_ms) : (pw_value){ 0 } },
@@ -134,7 +137,7 @@ static bool own_retries(pw_step *step, pw_frame *frame, const pw_failure *failur
     if (!pw_retry_settings_of(step, scope, policy, failure->problem, &applies, settings))
         return false;
     facts->retry = settings;
-    facts->final = facts->final || !applies;
+    facts->final = facts->final || (!applies && failure->class_ != PW_CLASS_LOST); /* no error of theirs */
     return true;
 }
 
@@ -163,8 +166,9 @@ void pw_fault_attempt(pw_step *step, pw_frame *frame, const pw_failure *failure)
 {
     frame->class_ = 1 + (unsigned)failure->class_;
     const pw_catcher catcher = catcher_of(step, frame, failure->problem);
+    bool caught = catcher.decision.kind != CATCH_NOT && failure->class_ != PW_CLASS_LOST;
     pw_fault_result result = { 0 };
-    if (catcher.decision.kind == CATCH_NOT && !failure->final) {
+    if (!caught && !failure->final) {
         pw_retry_settings settings;
         pw_fault_facts facts = facts_of(step, frame, failure->problem);
         facts.retry_after_ms = failure->retry_after_ms;

@@ -125,6 +125,30 @@ static bool add_query(pw_step *step, pw_frame *frame, pw_buf *buf, pw_value quer
     return true;
 }
 
+/* The buffer is the caller's, who gives it back also when the arena is full: then *enough is false. */
+static bool write_uri(pw_step *step, pw_frame *frame, pw_buf *buf, pw_str uri, pw_value query,
+                      pw_str *out, bool *enough)
+{
+    jmp_buf here, *outer = pw_arena_guard(step->arena, &here);
+    bool good = true;
+    *enough = setjmp(here) == 0;
+    if (*enough) {
+        if (frame->task->as.http.endpoint->kind == PW_TEMPLATE_CONST)
+            good = expand(step, frame, buf, uri);
+        else
+            pw_buf_str(buf, uri);
+        good = good && add_query(step, frame, buf, query);
+        if (good && buf->failed)
+            good = refuse(step, frame, "expression",
+                          "the endpoint is longer than 64 KiB:", frame->task->name);
+        if (good)
+            *out = pw_str_of(memcpy(pw_arena_zalloc(step->arena, buf->len + 1),
+                                    buf->ptr ? buf->ptr : "", buf->len));
+    }
+    pw_arena_guard(step->arena, outer);
+    return good;
+}
+
 static bool render_uri(pw_step *step, pw_frame *frame, pw_str *out)
 {
     const pw_task *task = frame->task;
@@ -140,18 +164,10 @@ static bool render_uri(pw_step *step, pw_frame *frame, pw_str *out)
         return false;
     pw_buf buf;
     pw_buf_init(&buf, 64 << 10);
-    bool good = true;
-    if (endpoint->kind == PW_TEMPLATE_CONST)
-        good = expand(step, frame, &buf, pw_text(uri));
-    else
-        pw_buf_str(&buf, pw_text(uri));
-    good = good && add_query(step, frame, &buf, query);
-    if (good && buf.failed)
-        good = refuse(step, frame, "expression", "the endpoint is longer than 64 KiB:", task->name);
-    if (good)
-        *out = pw_str_of(
-            memcpy(pw_arena_zalloc(step->arena, buf.len + 1), buf.ptr ? buf.ptr : "", buf.len));
+    bool enough, good = write_uri(step, frame, &buf, pw_text(uri), query, out, &enough);
     pw_buf_done(&buf);
+    if (!enough)
+        pw_step_abort(step, PAWL_NO_MEMORY, "out of memory");
     if (!good)
         return false;
     if (strncasecmp(out->ptr, "http://", 7) != 0 && strncasecmp(out->ptr, "https://", 8) != 0)
@@ -272,32 +288,24 @@ pw_str pw_http_endpoint_of(pw_step *step, pw_frame *frame)
 pw_str pw_http_service_of(pw_arena *arena, pw_str endpoint)
 {
     static const struct {
-        const char *scheme;
-        unsigned port;
-    } schemes[] = { { "http://", 80 }, { "https://", 443 } };
+        const char *scheme, *port;
+    } schemes[] = { { "http://", ":80" }, { "https://", ":443" } };
     for (size_t i = 0; i < PW_LENGTH(schemes); i++) {
-        size_t start = strlen(schemes[i].scheme), end = start;
-        if (endpoint.len < start || strncasecmp(endpoint.ptr, schemes[i].scheme, start) != 0)
+        size_t len = strlen(schemes[i].scheme), start = len, end = len;
+        if (endpoint.len < len || strncasecmp(endpoint.ptr, schemes[i].scheme, len) != 0)
             continue;
-        while (end < endpoint.len && endpoint.ptr[end] != '/')
-            end++;
-        for (size_t at = start; at < end; at++)
-            if (endpoint.ptr[at] == '@')
-                start = at + 1; /* behind a user's name */
-        pw_buf buf;
-        pw_buf_init(&buf, 0);
-        pw_buf_text(&buf, schemes[i].scheme);
-        bool port = false;
+        for (; end < endpoint.len && endpoint.ptr[end] != '/'; end++)
+            if (endpoint.ptr[end] == '@')
+                start = end + 1; /* behind a user's name */
+        bool port = false; /* the colons of an address of IPv6 stand before its bracket */
+        char *host = pw_arena_alloc(arena, end - start + 1);
         for (size_t at = start; at < end; at++) {
             char c = endpoint.ptr[at];
-            port = c == ':' || (port && c != ']'); /* not those of an address of IPv6 */
-            pw_buf_char(&buf, c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c);
+            port = c == ':' || (port && c != ']');
+            host[at - start] = c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
         }
-        if (!port)
-            pw_buf_printf(&buf, ":%u", schemes[i].port);
-        pw_str service = pw_arena_str(arena, pw_buf_view(&buf));
-        pw_buf_done(&buf);
-        return service;
+        return pw_arena_printf(arena, "%s%.*s%s", schemes[i].scheme, (int)(end - start), host,
+                               port ? "" : schemes[i].port);
     }
     return (pw_str){ 0 };
 }

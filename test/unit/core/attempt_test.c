@@ -297,6 +297,36 @@ TEST(attempt, a_try_that_does_not_catch_it_leaves_it_to_the_policy)
     fixture_close(&f);
 }
 
+/* That a machine has died is no outcome of the task. */
+TEST(attempt, what_was_lost_is_a_try_s_only_when_no_attempt_is_left)
+{
+    fixture f;
+    open_with(&f, 1, "  - safe: { try: [ { a: { call: work } } ], catch: { do: [ { x: { set: { y: 1 } } } ] } }\n");
+    fixture_lost(&f, 2, 1);
+    EXPECT_TEXT(fixture_entries(&f), "attempt.lost /do/0/safe/try/0/a; attempt.started /do/0/safe/try/0/a");
+    fixture_reload(&f);
+    fixture_lost(&f, 2, 2);
+    EXPECT_OUTPUT(f, "{\"y\":1}");
+    fixture_close(&f);
+
+    open_with(&f, 1, "  - safe: { try: [ { get: " GET " } ], catch: { do: [ { x: { set: { y: 1 } } } ] } }\n");
+    const char *key = fixture_text(&f, f.t.calls[0].key);
+    lost(&f, 2, 1);
+    expect_again(&f, 2, key);
+    fixture_close(&f);
+
+    /* nor is it an error that a condition could mean; the task's own number of retries holds */
+    open_with(&f, 5, "  - a: { call: work, metadata: { pawl: { resilience: { retry: { when: '${ .status == 503 }', delay: "
+                     "PT9S, limit: { attempt: { count: 1 } } } } } } }\n");
+    fixture_lost(&f, 1, 1);
+    EXPECT_TEXT(fixture_entry_text(&f, 0), "{\"type\":\"attempt.lost\",\"task\":\"/do/0/a\",\"visit\":1,\"attempt\":1,"
+                                           "\"class\":\"attempt-lost\",\"shouldRetry\":true,\"retryDelayMs\":0}");
+    EXPECT_INT(f.t.work_count, 1);
+    fixture_lost(&f, 1, 2);
+    EXPECT_STATUS(f, "faulted");
+    fixture_close(&f);
+}
+
 TEST(attempt, a_condition_of_a_try_that_fails_is_the_error_then)
 {
     fixture f;

@@ -115,6 +115,85 @@ TEST(incident, an_output_that_does_not_fit_is_no_fault_of_the_service)
     fixture_close(&f);
 }
 
+TEST(incident, names_the_service_by_scheme_host_and_port)
+{
+    static const struct {
+        const char *endpoint, *service;
+    } rows[] = {
+        { "http://X.Test/y", "http://x.test:80" },
+        { "HTTPS://x.test", "https://x.test:443" },
+        { "http://x.test:8080/y:1", "http://x.test:8080" },
+        { "http://me:secret@x.test/y@z", "http://x.test:80" },
+        { "http://[::1]/y", "http://[::1]:80" },
+        { "http://[::1]:81/y", "http://[::1]:81" },
+        { "ftp://x.test/", "" },
+        { "", "" },
+    };
+    fixture f;
+    fixture_open(&f, "  - a: { set: { n: 1 } }\n");
+    for (size_t i = 0; i < PW_LENGTH(rows); i++)
+        EXPECT_STR(pw_http_service_of(&f.arena, pw_str_of(rows[i].endpoint)), rows[i].service);
+    fixture_close(&f);
+}
+
+/* ------------------------------------------------------------------ no memory */
+
+/* Tries the event with ever more memory, until it is enough; then it has its effect. */
+static void with_little_memory(fixture *f, const pw_event *event)
+{
+    pawl_code code = PAWL_NO_MEMORY;
+    const char *before = fixture_text(f, f->t.state_text);
+    for (uint64_t n = 1; code != PAWL_OK; n++) {
+        pw_arena arena;
+        pw_arena_init(&arena, 0);
+        pw_transition t;
+        pawl_error err;
+        EXPECT(n < 10000);
+        pw_alloc_fail_after(n);
+        code = pw_core_step(&t, f->program, f->state, &f->identity, event, &f->settings, f->machine, &arena, &err);
+        pw_alloc_fail_after(0);
+        EXPECT(code == PAWL_OK || code == PAWL_NO_MEMORY);
+        pw_arena_done(&arena);
+    }
+    fixture_reload(f);
+    EXPECT_TEXT(fixture_text(f, f->t.state_text), before);
+    fixture_event(f, event);
+    EXPECT(f->t.changed);
+}
+
+TEST(incident, running_out_of_memory_at_any_allocation_leaves_the_old_state)
+{
+    fixture f;
+    start(&f, HEAD "use: { functions: { f: { call: http, with: { method: get, endpoint: 'http://X.test/y/{k}' }, metadata: { pawl: "
+                   "{ resilience: { onUnknownOutcome: ask, circuitBreaker: { name: it } } } } } } }\n"
+                   "do:\n"
+                   "  - all:\n"
+                   "      fork:\n"
+                   "        branches:\n"
+                   "          - get: { call: f, with: { k: 1 }, metadata: { pawl: { resilience: { timeout: PT9S, retry: { "
+                   "delay: PT1S, limit: { attempt: { count: 1 } } } } } } }\n"
+                   "          - ask: { call: userTask, with: { key: k } }\n");
+    f.faults.suspend_after = 1;
+    pw_event event = { .kind = PW_EVENT_CALL_RESULT, .now_ms = T0, .seed = 7, .visit = f.t.calls[0].visit, .attempt = 1 };
+    event.call = (pw_call_result){ .answered = true, .status = 503 };
+    with_little_memory(&f, &event);
+    EXPECT_STATUS(f, "waiting");
+    event = (pw_event){ .kind = PW_EVENT_TIMER, .now_ms = T0 + 1000, .seed = 7 };
+    with_little_memory(&f, &event);
+    EXPECT_INT(f.t.calls[0].resilience->on_unknown, PW_ON_UNKNOWN_ASK);
+    EXPECT_INT(f.t.calls[0].timeout_ms, 9000);
+    event = (pw_event){ .kind = PW_EVENT_CALL_LOST, .now_ms = T0 + 1000, .visit = f.t.calls[0].visit, .attempt = 2 };
+    with_little_memory(&f, &event);
+    EXPECT_STATUS(f, "suspended");
+    event = (pw_event){ .kind = PW_EVENT_RESUME, .now_ms = T0 + 1000, .key = PW_LIT("k"), .payload = pw_null() };
+    with_little_memory(&f, &event);
+    event = (pw_event){ .kind = PW_EVENT_RETRY, .now_ms = T0 + 1000 };
+    with_little_memory(&f, &event);
+    EXPECT_STATUS(f, "waiting");
+    EXPECT_INT(f.t.call_count, 1);
+    fixture_close(&f);
+}
+
 /* ------------------------------------------------------------------ retry */
 
 TEST(retry, begins_anew_with_the_same_key_and_another_visit)
