@@ -106,7 +106,7 @@ def _(room):
 def _(room):
     with Outside([HOLD] * 40) as service:
         web = serve(room, settings={**FAST, "WorkflowResilience:ExternalCall:MaxRetryAttempts": 0,
-                                    "WorkflowResilience:Timeout:ExternalHttpCall": "00:00:00.3",
+                                    "WorkflowResilience:Timeout:ExternalHttpCall": "00:00:01",
                                     "WorkflowResilience:CircuitBreaker:MinimumThroughput": 1000})
         calls(web, "a", service.url("/a"))
         before = sockets(web.process.pid)

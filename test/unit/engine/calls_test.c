@@ -342,9 +342,9 @@ TEST(two_phase_external_calls, a_time_out_is_unknown_too_and_what_was_certainly_
         bool dead;
         unsigned requests;
     } cases[] = {
-        { "{onUnknownOutcome: ask, timeout: {milliseconds: 100}}", "external-call-fault unknown-outcome 1 incident open", false, 1 },
-        { "{onUnknownOutcome: fault, timeout: {milliseconds: 100}}", "external-call-fault unknown-outcome 1 incident open", false, 1 },
-        { "{timeout: {milliseconds: 100}}", "external-call-fault timeout 2 incident open", false, 2 },
+        { "{onUnknownOutcome: ask, timeout: {milliseconds: 300}}", "external-call-fault unknown-outcome 1 incident open", false, 1 },
+        { "{onUnknownOutcome: fault, timeout: {milliseconds: 300}}", "external-call-fault unknown-outcome 1 incident open", false, 1 },
+        { "{timeout: {milliseconds: 300}}", "external-call-fault timeout 2 incident open", false, 2 },
         { "{onUnknownOutcome: ask}", "external-call-fault connection 2 incident open", true, 0 },
     };
     for (size_t i = 0; i < PW_LENGTH(cases); i++) {

@@ -243,7 +243,7 @@ TEST(holes, time_outs_that_never_count)
 {
     trouble t;
     trouble_init(&t, NULL);
-    t.f.options.http_timeout_ms = 50;
+    t.f.options.http_timeout_ms = 300;
     t.resilience.breaker_failures = 3;
     t.resilience.breaker_throughput = 3;
     t.resilience.breaker_break_ms = 3600000;

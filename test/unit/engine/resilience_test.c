@@ -228,7 +228,7 @@ TEST(resilience_service, an_attempt_that_takes_too_long_is_over_and_the_next_is_
     trouble_open(&t);
     service_on(t.s, "/pay", (service_answer){ .hold = true, .times = 1 });
     service_on(t.s, "/pay", answers(0));
-    deploy_call(&t, "pay", "/pay", "{timeout: {milliseconds: 150}}");
+    deploy_call(&t, "pay", "/pay", "{timeout: {milliseconds: 300}}");
     char *id = start(&t.f, "pay", NULL);
     (void)drive(&t, id);
     EXPECT_SHOW(&t, id, "[.status, .output.paid]", "[\"completed\",true]");
