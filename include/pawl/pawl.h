@@ -147,6 +147,8 @@ typedef struct pawl_activity_options { /* zero means default; new fields go at t
     void *context;          /* handed to run */
     uint64_t deadline_ms;   /* one attempt; 0: 300000 (ActivityExecution) */
     uint64_t heartbeat_ms;  /* longest silence between heartbeats; 0: none are expected */
+    uint32_t at_once;       /* at most so many run at once, so that a slow function leaves threads to others; one that is past
+                             * its deadline counts until it returns. 0: no limit */
 } pawl_activity_options;
 
 /* All four: text stays valid as long as the attempt. */

@@ -80,6 +80,9 @@ typedef struct pw_call_result {
     uint64_t duration_ms;
 } pw_call_result;
 
+/* What who failed says about another attempt. */
+typedef enum pw_retry_said { PW_RETRY_BY_CLASS, PW_RETRY_YES, PW_RETRY_NO } pw_retry_said;
+
 typedef struct pw_event {
     pw_event_kind kind;
     uint64_t visit;     /* the wait it answers */
@@ -107,7 +110,7 @@ typedef struct pw_event {
     pw_str bookmark;    /* RESUME: ... of this kind, by name; empty: any */
     pw_str to;          /* DELEGATE: the new assignee */
     int64_t until_ms;   /* CLAIM: its end; -1: none */
-    enum { PW_RETRY_BY_CLASS, PW_RETRY_YES, PW_RETRY_NO } retry; /* ACTIVITY_RESULT with an error: what who did it says */
+    pw_retry_said retry; /* ACTIVITY_RESULT with an error: what who did it says */
     uint64_t retry_after_ms; /* ... and not before; 0: as the policy has it */
 } pw_event;
 

@@ -1,8 +1,12 @@
 /* activity.c - runs C activities on a bounded pool of threads.
  *
  *     submit --> QUEUED --> RUNNING ------> ENDED: callback
- *                   '- cancel -> DROPPED --^
+ *         |       ^ |'- cancel -> DROPPED --^
+ *         '- HELD -'           (from HELD, too)
  *
+ * Limits      A function that may run so often at once has a lane: what is above that is HELD there, in
+ *             order, and is queued when one of them has left. A stuck one leaves when it returns: so no
+ *             function takes more threads than it may, whatever it does.
  * Threads     Workers are made when there is work for them, up to `threads`. A function that is
  *             past its deadline cannot be stopped: its worker counts as stuck and another takes its
  *             place, up to twice `threads` in all; with more stuck functions than that, what is
@@ -35,7 +39,7 @@
 #define RETRY_AFTER_MAX_MS 86400000 /* as of a job */
 #define NEVER UINT64_MAX
 
-typedef enum job_state { JOB_NEW, JOB_QUEUED, JOB_DROPPED, JOB_RUNNING, JOB_ENDED } job_state;
+typedef enum job_state { JOB_NEW, JOB_HELD, JOB_QUEUED, JOB_DROPPED, JOB_RUNNING, JOB_ENDED } job_state;
 
 struct pawl_activity {
     pw_job job;       /* first: one allocation */
@@ -48,7 +52,8 @@ struct pawl_activity {
     bool cancel_wanted;
     bool unable; /* no memory to run it */
     pw_visit_entry entry;
-    struct pawl_activity *before, *behind; /* in `queue` or `dropped` */
+    struct lane *lane;                     /* NULL: its function has no limit */
+    struct pawl_activity *before, *behind; /* in `queue`, `dropped`, or what its lane holds */
     uint64_t started_ms, due_ms;
     size_t heap_at;
 
@@ -58,7 +63,7 @@ struct pawl_activity {
     char *instance, *task, *key;
     bool has_failed;
     pw_value result, error;
-    int retry; /* whether another attempt may help, as far as the function has said, and when */
+    pw_retry_said retry; /* whether another attempt may help, as far as the function has said, and when */
     uint64_t retry_after_ms;
     pw_value no_memory; /* made at the start, for when nothing can be made */
 };
@@ -73,6 +78,16 @@ typedef struct job_list {
     pawl_activity *first, *last;
 } job_list;
 
+/* Of a function with a limit; there as long as the pool. */
+typedef struct lane {
+    struct lane *next;
+    uint32_t taken; /* that are queued or run, stuck ones too */
+    uint32_t at_once;
+    job_list held;
+    size_t length;
+    char name[];
+} lane;
+
 struct pw_pool {
     uint32_t threads;
     pw_job_done_fn on_done;
@@ -86,6 +101,7 @@ struct pw_pool {
     pthread_cond_t work;  /* for workers: there is something in the queue, or the end */
     pthread_cond_t watch; /* for the watcher: earlier deadline, dropped job, the end; monotonic */
     pw_visit_set visits;
+    lane *lanes;
     job_list queue;
     job_list dropped; /* will not run, not called back yet */
     pawl_activity **heap;
@@ -353,6 +369,52 @@ static pawl_activity *take_job(pw_pool *pool)
     return activity;
 }
 
+/* ------------------------------------------------------------------ lanes: under the lock */
+
+/* NULL: out of memory. */
+static lane *lane_of(pw_pool *pool, const pawl_activity_options *options)
+{
+    size_t length = strlen(options->name);
+    lane *l = pool->lanes;
+    while (l && (l->length != length || memcmp(l->name, options->name, length) != 0))
+        l = l->next;
+    if (l)
+        return l;
+    l = pw_zalloc(sizeof *l + length + 1);
+    if (!l)
+        return NULL;
+    memcpy(l->name, options->name, length + 1);
+    l->length = length;
+    l->at_once = options->at_once;
+    l->next = pool->lanes;
+    pool->lanes = l;
+    return l;
+}
+
+static void enqueue(pw_pool *pool, pawl_activity *activity)
+{
+    activity->state = JOB_QUEUED;
+    if (activity->lane)
+        activity->lane->taken++;
+    list_add(&pool->queue, activity);
+    need_worker(pool);
+}
+
+/* It is neither queued nor runs any more: there is room for another of its function. */
+static void leave_lane(pw_pool *pool, pawl_activity *activity)
+{
+    lane *l = activity->lane;
+    if (!l)
+        return;
+    PW_ASSERT(l->taken > 0);
+    l->taken--;
+    pawl_activity *next = l->held.first;
+    if (!next)
+        return;
+    list_remove(&l->held, next);
+    enqueue(pool, next);
+}
+
 /* With the lock held at begin and end, but not in between. */
 static void run_job(pw_pool *pool, pawl_activity *activity)
 {
@@ -363,6 +425,7 @@ static void run_job(pw_pool *pool, pawl_activity *activity)
         activity, activity->job.input.len ? activity->job.input.ptr : "null", options->context);
     PW_FAULT("activity-after-run");
     (void)pthread_mutex_lock(&pool->lock);
+    leave_lane(pool, activity);
     if (activity->state == JOB_RUNNING) {
         bool cancelled = activity->cancel_wanted;
         claim(pool, activity);
@@ -504,13 +567,16 @@ void pw_pool_submit(pw_pool *pool, pw_job *job)
     atomic_fetch_add_explicit(&activity->refs, 1, memory_order_relaxed); /* the pool's */
     (void)pthread_mutex_lock(&pool->lock);
     pw_visit_add(&pool->visits, &activity->entry, job->instance, job->visit);
+    if (job->activity.at_once && ready)
+        ready = (activity->lane = lane_of(pool, &job->activity)) != NULL;
     if (pool->stopping || !ready) {
         activity->unable = !ready;
         drop(pool, activity);
+    } else if (activity->lane && activity->lane->taken >= activity->lane->at_once) {
+        activity->state = JOB_HELD;
+        list_add(&activity->lane->held, activity);
     } else {
-        activity->state = JOB_QUEUED;
-        list_add(&pool->queue, activity);
-        need_worker(pool);
+        enqueue(pool, activity);
     }
     (void)pthread_mutex_unlock(&pool->lock);
 }
@@ -521,9 +587,13 @@ static void cancel_one(pw_pool *pool, pawl_activity *activity)
         return;
     activity->cancel_wanted = true;
     atomic_store_explicit(&activity->cancelled, 1, memory_order_relaxed);
-    if (activity->state == JOB_QUEUED) {
+    if (activity->state == JOB_HELD) {
+        list_remove(&activity->lane->held, activity);
+        drop(pool, activity);
+    } else if (activity->state == JOB_QUEUED) {
         list_remove(&pool->queue, activity);
         drop(pool, activity);
+        leave_lane(pool, activity);
     }
 }
 
@@ -665,6 +735,11 @@ static void release(pw_pool *pool)
     (void)pthread_cond_destroy(&pool->watch);
     (void)pthread_cond_destroy(&pool->work);
     (void)pthread_mutex_destroy(&pool->lock);
+    for (lane *l = pool->lanes, *next = NULL; l; l = next) {
+        next = l->next;
+        PW_ASSERT(l->taken == 0 && !l->held.first);
+        pw_free(l);
+    }
     pw_free(pool->workers);
     pw_free(pool->heap);
     pw_visit_done(&pool->visits);

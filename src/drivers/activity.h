@@ -28,7 +28,7 @@ typedef struct pw_job {
     pawl_activity_options activity;
     pw_job_end end;            /* set before the callback */
     pw_value result, error;    /* in the job, as long as it; only read after the callback */
-    int retry;                 /* FAILED: of pw_event */
+    pw_retry_said retry;       /* FAILED: as of pw_event */
     uint64_t retry_after_ms;   /* the same */
     void *driver;
 } pw_job;

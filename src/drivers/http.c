@@ -239,7 +239,7 @@ static void admit(pw_http *http)
     for (;;) {
         int64_t now_ms = now_of(http);
         (void)pthread_mutex_lock(&http->lock);
-        pw_http_services_step(&http->services, http->active < http->in_flight, now_ms, &step);
+        pw_http_services_step(&http->services, http->in_flight - http->active, now_ms, &step);
         if (step.kind == PW_STEP_NONE)
             pw_http_services_forget(&http->services, now_ms);
         (void)pthread_mutex_unlock(&http->lock);
@@ -523,7 +523,7 @@ pawl_code pw_http_new(pw_http **out, const pw_http_options *options, pw_http_don
     (void)pthread_mutex_init(&http->lock, NULL);
     pawl_code code = pw_egress_open(&http->egress, options, err);
     if (code == PAWL_OK)
-        code = pw_http_services_open(&http->services, options, err);
+        code = pw_http_services_open(&http->services, options, http->in_flight, err);
     http->idle = pw_zalloc(http->in_flight * sizeof *http->idle);
     http->common = (pw_http_common){
         .timeout_ms = options->timeout_ms ? options->timeout_ms : 60000,
@@ -640,14 +640,8 @@ static void place_of(const pw_http_transfer *transfer, pw_http_place *out, int64
     const pw_http_lane *service = transfer->service;
     *out = (pw_http_place){ .where = PW_HTTP_QUEUED, .until_ms = -1 };
     if (!service) { /* the driver has not looked at it */
-        bool http;
-        pw_http_target target = { 0 };
-        pw_str uri = pw_arena_str(arena, transfer->call.request.uri);
-        if (transfer->call.service.len)
-            target.key = transfer->call.service;
-        else if (uri.ptr)
-            (void)pw_http_target_of(&target, arena, uri.ptr, &http);
-        out->service = pw_arena_str(arena, target.key);
+        const pw_http_call *call = &transfer->call;
+        out->service = call->service.len ? pw_arena_str(arena, call->service) : pw_http_service_name(arena, call->request.uri);
         return;
     }
     out->service = pw_arena_str(arena, service->name);

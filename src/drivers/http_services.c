@@ -105,11 +105,14 @@ int64_t pw_http_services_next(const pw_http_table *services)
 
 /* ------------------------------------------------------------------ the table */
 
-pawl_code pw_http_services_open(pw_http_table *services, const pw_http_options *options, pawl_error *err)
+pawl_code pw_http_services_open(pw_http_table *services, const pw_http_options *options, uint32_t in_flight,
+                                pawl_error *err)
 {
     *services = (pw_http_table){ .at_once = options->per_host ? options->per_host : 64,
                                .per_second = options->per_second,
                                .breaker = options->breaker };
+    /* Where one service may have all places, that is meant. */
+    services->kept = services->at_once < in_flight ? in_flight / 8 : 0;
     const pw_breaker_settings *b = &options->breaker;
     if (!b->failures && !b->throughput && !b->window_ms && !b->break_ms)
         services->breaker = pw_breaker_default;
@@ -420,7 +423,7 @@ static void look(pw_http_table *services, pw_http_lane *service, int64_t now_ms,
     } else {
         service->hold = PW_HOLD_NONE;
         set_timer(services, service, INT64_MAX);
-        enlist(services, &services->able, service);
+        enlist(services, service->active ? &services->able : &services->fresh, service);
     }
 }
 
@@ -453,7 +456,15 @@ static void send_first(pw_http_table *services, pw_http_lane *service, int64_t n
     step->transfer = transfer;
 }
 
-void pw_http_services_step(pw_http_table *services, bool room, int64_t now_ms, pw_http_step *step)
+/* Slow services cannot take all places: the last eighth is for those with nothing under way, and these go first. */
+static pw_http_lane *next_able(const pw_http_table *services, uint32_t room)
+{
+    if (services->fresh.first && room > 0)
+        return services->fresh.first;
+    return room > services->kept ? services->able.first : NULL;
+}
+
+void pw_http_services_step(pw_http_table *services, uint32_t room, int64_t now_ms, pw_http_step *step)
 {
     bool back = now_ms < services->last_ms; /* then no timer is right: all are set anew */
     services->last_ms = now_ms;
@@ -463,12 +474,14 @@ void pw_http_services_step(pw_http_table *services, bool room, int64_t now_ms, p
         set_timer(services, service, INT64_MAX);
         enlist(services, &services->ready, service);
     }
-    while (step->kind == PW_STEP_NONE && services->ready.first)
-        look(services, services->ready.first, now_ms, step);
-    while (step->kind == PW_STEP_NONE && room && services->able.first) {
-        send_first(services, services->able.first, now_ms, step);
-        while (step->kind == PW_STEP_NONE && services->ready.first)
+    while (step->kind == PW_STEP_NONE) {
+        pw_http_lane *next = next_able(services, room);
+        if (services->ready.first)
             look(services, services->ready.first, now_ms, step);
+        else if (next)
+            send_first(services, next, now_ms, step);
+        else
+            return;
     }
 }
 

@@ -38,7 +38,7 @@ struct pw_http_lane {
     pw_hold hold;            /* why the first does not go */
     int64_t look_ms;         /* look again then; INT64_MAX: when something happens */
     size_t timer;            /* its place among the timers, from 1; 0: none */
-    pw_http_list *list;   /* of the three below, or NULL */
+    pw_http_list *list;   /* of the four below, or NULL */
     struct pw_http_lane *before, *behind;
     int64_t idle_ms;         /* since when it is in `idle` */
     uint64_t sent, failed, refused;
@@ -48,6 +48,7 @@ struct pw_http_lane {
 typedef struct pw_http_table {
     pw_breaker_settings breaker;
     uint32_t at_once;
+    uint32_t kept;           /* of the driver's places, for services with nothing under way */
     double per_second;
     bool stored;             /* somebody stores the breakers, and gives the probes */
     pw_http_lane **buckets;
@@ -57,11 +58,13 @@ typedef struct pw_http_table {
     int64_t last_ms;         /* of the last step */
     pw_http_list ready;   /* something has changed: to be looked at */
     pw_http_list able;    /* the first call may go, if the driver has room for it: services take turns */
+    pw_http_list fresh;   /* the same, of services with nothing under way */
     pw_http_list idle;    /* closed and without calls, the longest first */
     size_t idle_count;
 } pw_http_table;
 
-PAWL_CHECK pawl_code pw_http_services_open(pw_http_table *services, const pw_http_options *options, pawl_error *err);
+PAWL_CHECK pawl_code pw_http_services_open(pw_http_table *services, const pw_http_options *options, uint32_t in_flight,
+                                          pawl_error *err);
 void pw_http_services_close(pw_http_table *services); /* also a zeroed one; no call is in it any more */
 
 /* NULL: out of memory. */
@@ -93,8 +96,8 @@ typedef struct pw_http_step {
     char reason[300];
 } pw_http_step;
 
-/* `room`: the driver may send one more. */
-void pw_http_services_step(pw_http_table *services, bool room, int64_t now_ms, pw_http_step *step);
+/* `room`: so many more may be sent by the driver. */
+void pw_http_services_step(pw_http_table *services, uint32_t room, int64_t now_ms, pw_http_step *step);
 /* The next instant at which there may be something to do; INT64_MAX: none. */
 int64_t pw_http_services_next(const pw_http_table *services);
 /* A call that was sent has ended. What is to be told of it is in *step: NONE or WISH. */

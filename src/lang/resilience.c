@@ -185,7 +185,7 @@ static void check_activity(pw_load *load, const pw_node *node, const pw_path *pa
         const char *name, *instead;
     } http_only[] = {
         { "circuitBreaker", NULL },
-        { "bulkhead", "MaxConcurrent" },
+        { "bulkhead", "MaxConcurrent, or at_once where a C function is registered" },
         { "rateLimit", "Rate" },
         { "onUnknownOutcome", NULL },
     };

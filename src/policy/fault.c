@@ -258,8 +258,8 @@ static pawl_code split_row(pw_str row, pw_fault_kind *kind, pw_error_class *clas
 
 pawl_code pw_fault_policy_set(pw_fault_policy *policy, pw_str row, pw_str decision, pawl_error *err)
 {
-    pw_fault_kind kind;
-    pw_error_class class_;
+    pw_fault_kind kind = PW_FAULT_STARTUP;
+    pw_error_class class_ = PW_CLASS_OTHER;
     pawl_code code = split_row(row, &kind, &class_, err);
     if (code != PAWL_OK)
         return code;
@@ -300,26 +300,19 @@ static bool tries_again(const pw_fault_policy *policy, const pw_fault_facts *fac
         return false;
     const pw_retry_settings *usual = &policy->retry[facts->kind];
     pw_retry_settings settings = facts->retry ? *facts->retry : *usual;
-    uint64_t after_ms = facts->retry_after_ms;
-    if (settings.delay_ms_max == 0 && usual->delay_ms_max > 0 && after_ms > usual->delay_ms_max)
-        after_ms = usual->delay_ms_max; /* a task's own delays need no cap; what a service asks for
-                                           has one */
-    if (rule.at_once) {
-        settings.delay_ms = 0;
-        settings.jitter_ms_from = settings.jitter_ms_to = 0;
-    }
-    if (facts->kind == PW_FAULT_ACTIVITY && after_ms) { /* who does the work is no stranger: it is when he says */
-        settings.backoff = PW_BACKOFF_CONSTANT;
-        settings.delay_ms = facts->retry_after_ms;
-        settings.delay_ms_max = settings.jitter_ms_from = settings.jitter_ms_to = 0;
-        settings.full_jitter = false;
-        after_ms = 0;
-    }
-    const pw_retry_history history = { .retries = facts->attempts > 0 ? facts->attempts - 1 : 0,
-                                       .first_ms = facts->first_ms,
-                                       .now_ms = facts->now_ms,
-                                       .seed = facts->seed,
-                                       .after_ms = after_ms };
+    pw_retry_history history = { .retries = facts->attempts > 0 ? facts->attempts - 1 : 0,
+                                 .first_ms = facts->first_ms,
+                                 .now_ms = facts->now_ms,
+                                 .seed = facts->seed,
+                                 .after_ms = facts->retry_after_ms };
+    bool told = facts->kind == PW_FAULT_ACTIVITY && history.after_ms > 0;
+    if (rule.at_once || told)
+        settings.delay_ms = settings.jitter_ms_from = settings.jitter_ms_to = 0;
+    if (told) /* who does the work is no stranger: the next attempt begins exactly then */
+        settings.delay_ms_max = 0;
+    else if (settings.delay_ms_max == 0 && usual->delay_ms_max > 0 &&
+             history.after_ms > usual->delay_ms_max)
+        history.after_ms = usual->delay_ms_max; /* a task needs no cap, a service does */
     return pw_retry_next(delay_ms, &settings, &history);
 }
 

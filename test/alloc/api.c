@@ -28,19 +28,22 @@ typedef struct fixture {
     pw_api *api;
     char authorization[100];
     char mine[32], other[32]; /* instances */
+    char mine_bad[32], other_bad[32]; /* ... that have faulted */
     pawl_error err;
 } fixture;
 
 static const char workflow[] =
-    "document: { dsl: '1.0.3', namespace: %s, name: ask, version: '1.0.0' }\n"
-    "do: [ { ask: { call: userTask, with: { key: ok, title: %s } } } ]\n";
+    "document: { dsl: '1.0.3', namespace: %s, name: %s, version: '1.0.0' }\n"
+    "do: [ { task: { %s } } ]\n";
+#define ASK(title) "call: userTask, with: { key: ok, title: " title " }"
+#define FAULT(type) "raise: { error: { type: 'http://e/" type "', status: 418, title: No } }"
 
-static void begin(fixture *f, const char *namespace_, char id[32])
+static void begin(fixture *f, const char *namespace_, const char *its_name, const char *task, char id[32])
 {
     char text[400], name[64], *started = NULL;
-    (void)snprintf(text, sizeof text, workflow, namespace_, namespace_);
+    (void)snprintf(text, sizeof text, workflow, namespace_, its_name, task);
     EXPECT_OK(pawl_deploy(f->p, text, strlen(text), NULL, NULL, NULL, &f->err), f->err);
-    (void)snprintf(name, sizeof name, "%s/ask", namespace_);
+    (void)snprintf(name, sizeof name, "%s/%s", namespace_, its_name);
     const pawl_start_options options = { .struct_size = sizeof options, .name = name };
     EXPECT_OK(pawl_start(f->p, &options, &started, NULL, &f->err), f->err);
     (void)snprintf(id, 32, "%s", started);
@@ -52,12 +55,17 @@ static void fixture_open(fixture *f)
 {
     memset(f, 0, sizeof *f);
     pawl_options options = test_options();
+    pawl_resilience resilience = *options.resilience;
+    resilience.store_ms = 1; /* a command that the store has no memory for is not tried again */
+    options.resilience = &resilience;
     options.store = "memory:";
     options.step_threads = 1;
     options.activity_threads = 1;
     EXPECT_OK(pawl_open(&f->p, &options, &f->err), f->err);
-    begin(f, "mine", f->mine);
-    begin(f, "hidden", f->other);
+    begin(f, "mine", "ask", ASK("mine"), f->mine);
+    begin(f, "hidden", "ask", ASK("hidden"), f->other);
+    begin(f, "mine", "bad", FAULT("mine"), f->mine_bad);
+    begin(f, "hidden", "bad", FAULT("hidden"), f->other_bad);
     const pawl_token_options token = { .struct_size = sizeof token,
                                        .name = "me",
                                        .roles = "[{\"role\":\"operator\",\"namespace\":\"mine\"},"
@@ -111,7 +119,8 @@ static void check(fixture *f, const request *asked, const pw_exchange *x, unsign
     if (!is_told(x, asked))
         fail_msg("allocation %u: %s: %u instead of %u: %s", nth, asked->path, x->status,
                  asked->status, x->answer);
-    bool leaked = !asked->hidden && (strstr(x->answer, f->other) || strstr(x->answer, "hidden"));
+    bool leaked = !asked->hidden && (strstr(x->answer, f->other) || strstr(x->answer, f->other_bad) ||
+                                     strstr(x->answer, "hidden"));
     if (leaked)
         fail_msg("allocation %u: %s: what is in another namespace: %s", nth, asked->path,
                  x->answer);
@@ -151,6 +160,11 @@ TEST(api_alloc, a_request_without_memory_is_refused_or_done_and_never_shows_more
     (void)snprintf(log, sizeof log, "/v1/instances/%s/log", f.mine);
     (void)snprintf(bookmarks, sizeof bookmarks, "/v1/instances/%s/bookmarks", f.mine);
     (void)snprintf(tasks, sizeof tasks, "/v1/tasks/%s/ok/comments", f.mine);
+    char incident[100], hidden[100], calls[100], give_up[100];
+    (void)snprintf(incident, sizeof incident, "/v1/incidents/%s-1", f.mine_bad);
+    (void)snprintf(hidden, sizeof hidden, "/v1/incidents/%s-1", f.other_bad);
+    (void)snprintf(calls, sizeof calls, "/v1/instances/%s/calls", f.mine_bad);
+    (void)snprintf(give_up, sizeof give_up, "/v1/incidents/%s-1/fail", f.mine_bad);
     static const char json[] = "application/json";
     const request requests[] = {
         { PW_GET, "/v1/instances", "status=waiting&name=ask", NULL, "", 200, false },
@@ -174,6 +188,12 @@ TEST(api_alloc, a_request_without_memory_is_refused_or_done_and_never_shows_more
         { PW_POST, "/v1/instances", "", json, "{\"name\":\"hidden/ask\"}", 404, true },
         { PW_POST, "/v1/definitions/validate", "", "application/yaml", "x: 1", 200, false },
         { PW_POST, "/v1/events", "", json, "{\"specversion\":\"1.0\"}", 403, false },
+        { PW_GET, "/v1/incidents", "all=true", NULL, "", 200, false },
+        { PW_GET, incident, "", NULL, "", 200, false },
+        { PW_GET, hidden, "", NULL, "", 404, true },
+        { PW_GET, calls, "", NULL, "", 200, false },
+        { PW_POST, give_up, "", json, "{\"reason\":\"enough\"}", 200, false },
+        { PW_GET, "/v1/breakers", "", NULL, "", 403, false },
         { PW_GET, "/v1/none", "", NULL, "", 404, false },
     };
     for (size_t i = 0; i < PW_LENGTH(requests); i++)

@@ -35,7 +35,9 @@ def _(room):
         page = web.get(link[1:link.index(">")]).gives(200)
         seen += [one["name"] for one in page.json["incidents"]]
         link = page.headers.get("Link")
-    assert seen == ["bad4", "bad3", "bad2", "bad1", "bad0"], seen
+    assert sorted(seen) == ["bad0", "bad1", "bad2", "bad3", "bad4"], seen
+    created = [one["createdAt"] for one in web.get("/v1/incidents").json["incidents"]]
+    assert created == sorted(created, reverse=True), created
     web.get("/v1/incidents?after=nonsense").problem(400, "invalid")
     web.get("/v1/incidents?limit=1001").gives(400)
     web.get("/v1/incidents?all=perhaps").problem(400, "bad-parameter")

@@ -164,6 +164,8 @@ static bool answer_with(connection *c, const service_answer *answer, bool head_o
 
     if (answer->hold && !hold(c->service))
         return false;
+    if (answer->delay_ms)
+        (void)usleep(answer->delay_ms * 1000);
     switch (answer->manner) {
     case SERVICE_CLOSE:
         return false;

@@ -30,6 +30,7 @@ typedef struct service_answer {
     size_t body_len;     /* 0: as long as the text */
     service_manner manner;
     bool hold;      /* answers only when released */
+    unsigned delay_ms; /* of a service that is slow: for what must take longer than something else */
     unsigned times; /* how often, then the next answer of the path; 0: for ever */
 } service_answer;
 

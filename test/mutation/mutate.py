@@ -49,19 +49,20 @@ STORE = ['store/conformance', 'store/conformance_rows', 'store/conformance_bookm
          'store/sqlite_disk']
 ENGINE = ['unit/engine_api', 'unit/engine_run', 'unit/engine_failure', 'unit/engine_recovery', 'unit/engine_child', 'unit/engine_jobs',
           'unit/engine_start_handler', 'unit/engine_resume_handler', 'unit/engine_request', 'unit/engine_watch',
-          'unit/engine_token', 'unit/engine_bookmark']
+          'unit/engine_token', 'unit/engine_bookmark', 'unit/engine_tries', 'unit/engine_message', 'unit/engine_fault',
+          'unit/engine_breakers', 'unit/engine_incidents']
 FUZZ = ['fuzz/state', 'fuzz/row', 'alloc']
 CRASH = ['crash/power', 'crash/points']
 ORDER = {
     'base': ['unit/base/schema', 'unit/expr-patterns'] + UNIT,
     'policy': UNIT + ENGINE,
     'lang': ['unit/lang-resilience', 'unit/lang-metadata', 'unit/lang-good', 'unit/lang-broken'],
-    'drivers': ['unit/workers', 'unit/engine_jobs'],
+    'drivers': ['unit/activity', 'unit/workers', 'unit/engine_jobs'],
     'drivers/http': ['unit/http_services', 'unit/http_address', 'unit/http_redirect', 'unit/http_egress', 'unit/http'],
     'config': ['unit/config', 'fuzz/config'],
     'engine': ENGINE + ['unit/config', 'unit/engine_leases'] + CRASH,
     'core': UNIT + ENGINE + FUZZ + ['crash/points'],
-    'server': ['unit/server/routes', 'alloc_api'],
+    'server': ['unit/server/routes', 'unit/command', 'alloc_api'],
     'store': ['store/parts'] + STORE + ENGINE + FUZZ + CRASH,
 }
 FAILED = re.compile(r'^not ok \d+ - (.*)$', re.MULTILINE)

@@ -355,7 +355,7 @@ static void refuse(pw_http *http, exchange *x)
 static bool step_services(pw_http *http)
 {
     pw_http_step step;
-    pw_http_services_step(&http->services, true, wall_of(http), &step);
+    pw_http_services_step(&http->services, UINT32_MAX, wall_of(http), &step);
     switch (step.kind) {
     case PW_STEP_NONE:
         pw_http_services_forget(&http->services, wall_of(http));
@@ -424,7 +424,7 @@ pawl_code pw_http_new(pw_http **out, const pw_http_options *options, pw_http_don
     pw_http *http = pw_zalloc(sizeof *http);
     if (!http)
         return pw_no_memory(err);
-    pawl_code code = pw_http_services_open(&http->services, options ? options : &defaults, err);
+    pawl_code code = pw_http_services_open(&http->services, options ? options : &defaults, UINT32_MAX, err);
     if (code != PAWL_OK) {
         pw_free(http);
         return code;

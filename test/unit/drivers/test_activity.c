@@ -19,6 +19,7 @@ typedef struct fixture {
     pw_job *done[JOBS_MAX];
     unsigned count, waiting, running, running_max, ran, opened;
     bool follow; /* functions end when they are cancelled */
+    const pawl_job_failure *failure;
 } fixture;
 
 static void on_done(void *context, pw_job *job)
@@ -279,6 +280,50 @@ static pawl_code returns_no_json(pawl_activity *activity, const char *input, voi
     return PAWL_OK; /* as if it had not looked */
 }
 
+static pawl_code fails_with(pawl_activity *activity, const char *input, void *context)
+{
+    (void)input;
+    fixture *f = context;
+    return pawl_activity_fail_with(activity, f->failure);
+}
+
+static pawl_code fails_plainly_after_all(pawl_activity *activity, const char *input, void *context)
+{
+    (void)fails_with(activity, input, context);
+    return pawl_activity_fail(activity, 503, "Busy", NULL);
+}
+
+TEST(activity, a_failure_says_whether_another_attempt_can_help_and_when)
+{
+    fixture *f = open_with(1);
+    pawl_job_failure failure = { .struct_size = sizeof failure, .status = 409, .title = "Taken", .type = "urn:x:taken" };
+    f->failure = &failure;
+    pw_job *job = run(f, fails_with);
+    EXPECT_INT(job->end, PW_JOB_FAILED);
+    EXPECT_INT(job->retry, PW_RETRY_NO);
+    expect_json(job->error, "{\"status\":409,\"title\":\"Taken\",\"type\":\"urn:x:taken\"}");
+    failure.retryable = 1;
+    failure.retry_after_ms = 5000;
+    job = run(f, fails_with);
+    EXPECT_INT(job->retry, PW_RETRY_YES);
+    EXPECT_INT(job->retry_after_ms, 5000);
+    failure.retry_after_ms = UINT64_MAX; /* as for a job: a day */
+    EXPECT_INT(run(f, fails_with)->retry_after_ms, 86400000);
+    failure.struct_size = offsetof(pawl_job_failure, retryable); /* of who knows less of it */
+    job = run(f, fails_with);
+    EXPECT_INT(job->retry, PW_RETRY_NO);
+    EXPECT_INT(job->retry_after_ms, 0);
+    job = run(f, fails_plainly_after_all); /* the last word holds */
+    EXPECT_INT(job->retry, PW_RETRY_BY_CLASS);
+    expect_json(job->error, "{\"status\":503,\"title\":\"Busy\"}");
+    f->failure = NULL;
+    job = run(f, fails_with);
+    EXPECT_INT(job->retry, PW_RETRY_NO);
+    expect_json(job->error, "{\"status\":500}");
+    EXPECT_INT(pawl_activity_fail_with(NULL, NULL), PAWL_INVALID);
+    close_all(f);
+}
+
 TEST(activity, a_result_that_is_no_json_is_a_failure_even_if_the_function_does_not_look)
 {
     fixture *f = open_with(2);
@@ -459,6 +504,106 @@ TEST(activity, jobs_queued_behind_only_stuck_functions_run_when_one_returns)
     wait_done(f, 3);
     EXPECT_INT(f->done[2]->end, PW_JOB_RETURNED);
     open_gate(f, 1);
+    close_all(f);
+}
+
+/* ------------------------------------------------------------------ so many at once */
+
+static pw_job *limited_job(fixture *f, uint64_t visit, const char *name, uint32_t at_once)
+{
+    pw_job *job = new_job(f, visit, waits);
+    job->activity.name = name;
+    job->activity.at_once = at_once;
+    return job;
+}
+
+TEST(activity, a_slow_function_with_a_limit_leaves_threads_to_others)
+{
+    fixture *f = open_with(4);
+    for (uint64_t i = 0; i < 20; i++)
+        pw_pool_submit(f->pool, limited_job(f, i, "slow", 2));
+    wait_for(f, &f->waiting, 2);
+    for (uint64_t i = 20; i < 30; i++)
+        pw_pool_submit(f->pool, new_job(f, i, returns_a_receipt));
+    wait_done(f, 10); /* behind twenty that came before, on the two threads that are left */
+    for (unsigned i = 0; i < 10; i++)
+        EXPECT_INT(f->done[i]->end, PW_JOB_RETURNED);
+    EXPECT_INT(f->waiting, 2);
+    open_gate(f, 20);
+    wait_done(f, 30);
+    EXPECT_INT(f->running_max, 2);
+    EXPECT_INT(f->ran, 20);
+    close_all(f);
+}
+
+TEST(activity, each_function_has_a_limit_of_its_own)
+{
+    fixture *f = open_with(8);
+    for (uint64_t i = 0; i < 5; i++) {
+        pw_pool_submit(f->pool, limited_job(f, i, "one", 1));
+        pw_pool_submit(f->pool, limited_job(f, 100 + i, "three", 3));
+    }
+    wait_for(f, &f->waiting, 4);
+    pw_pool_submit(f->pool, new_job(f, 200, returns_nothing)); /* whoever could begin has begun */
+    wait_done(f, 1);
+    EXPECT_INT(f->waiting, 4);
+    open_gate(f, 10);
+    wait_done(f, 11);
+    EXPECT(f->running_max <= 4);
+    close_all(f);
+}
+
+TEST(activity, a_stuck_function_keeps_its_place_until_it_returns)
+{
+    fixture *f = open_with(4);
+    for (uint64_t i = 0; i < 2; i++) {
+        pw_job *job = limited_job(f, i, "slow", 2);
+        job->activity.deadline_ms = 10;
+        pw_pool_submit(f->pool, job);
+    }
+    wait_done(f, 2);
+    EXPECT_INT(f->done[0]->end, PW_JOB_TIMED_OUT);
+    pw_pool_submit(f->pool, limited_job(f, 2, "slow", 2));
+    pw_pool_submit(f->pool, new_job(f, 3, returns_nothing));
+    wait_done(f, 3);
+    EXPECT_INT(f->waiting, 2); /* the third has not begun */
+    open_gate(f, 1);
+    wait_for(f, &f->waiting, 3);
+    open_gate(f, 2);
+    wait_done(f, 4);
+    EXPECT_INT(f->done[3]->end, PW_JOB_RETURNED);
+    wait_for(f, &f->ran, 3);
+    close_all(f);
+}
+
+TEST(activity, what_a_limit_holds_is_cancelled_and_never_runs)
+{
+    fixture *f = open_with(2);
+    for (uint64_t i = 1; i <= 3; i++)
+        pw_pool_submit(f->pool, limited_job(f, i, "slow", 1));
+    wait_for(f, &f->waiting, 1);
+    pw_pool_cancel(f->pool, PW_LIT("order-1"), 2);
+    wait_done(f, 1);
+    EXPECT_INT(f->done[0]->visit, 2);
+    EXPECT_INT(f->done[0]->end, PW_JOB_CANCELLED);
+    open_gate(f, 2);
+    wait_done(f, 3);
+    EXPECT_INT(f->ran, 2);
+    close_all(f);
+}
+
+TEST(activity, free_cancels_what_a_limit_holds)
+{
+    fixture *f = open_with(2);
+    f->follow = true;
+    for (uint64_t i = 1; i <= 50; i++)
+        pw_pool_submit(f->pool, limited_job(f, i, "slow", 1));
+    wait_for(f, &f->waiting, 1);
+    open_gate(f, 1);
+    pw_pool_free(f->pool);
+    f->pool = NULL;
+    EXPECT_INT(f->count, 50);
+    EXPECT(f->ran < 50);
     close_all(f);
 }
 

@@ -171,6 +171,16 @@ TEST(services, a_thousand_that_waited_are_sent_in_order_after_the_close)
     close_all(f);
 }
 
+TEST(services, the_driver_wakes_by_itself_when_the_time_is_over)
+{
+    fixture *f = open_with((pw_http_options){ .breaker = { 2, 2, 30000, 50 } }); /* by the system's clock */
+    trip(f);
+    start(f, 1);
+    wait_done(f, 3);
+    EXPECT_INT(service_requests(f->service), 3);
+    close_all(f);
+}
+
 TEST(services, only_what_the_service_is_to_blame_for_opens_its_breaker)
 {
     static const int innocent[] = { 200, 302, 400, 401, 403, 404, 409, 422 };
@@ -254,6 +264,11 @@ TEST(services, a_service_is_known_by_scheme_host_and_port_or_by_its_name)
     pw_http_start(f->http, new_call(3, "GET", upper)); /* the same */
     fence(f);
     EXPECT_INT(place_of(f, 3).where, PW_HTTP_HELD);
+    char lower[64]; /* a name in capitals is the same, too */
+    (void)snprintf(lower, sizeof lower, "http://localhost:%d", service_port(f->service));
+    (void)snprintf(upper, sizeof upper, "http://LOCALHOST:%d/fails", service_port(f->service));
+    (void)send_one(f, new_call(5, "GET", upper));
+    EXPECT_INT(named(f, pw_str_of(lower)).failed, 1);
     pw_http_call *call = to(f, "GET", "/fails"); /* under a name it is another */
     call->service = PW_LIT("shop");
     EXPECT_INT(send_one(f, call)->status, 500);
@@ -278,6 +293,36 @@ TEST(services, what_is_open_leaves_others_alone)
     EXPECT_INT(service_requests(f->service), 2);
     EXPECT_INT(service_requests(other), 50);
     service_free(other);
+    close_all(f);
+}
+
+TEST(services, slow_services_leave_places_for_those_with_nothing_under_way)
+{
+    enum { SLOW = 4 };
+    fixture *f = open_at_rest((pw_http_options){ .in_flight = 16, .per_host = 4 });
+    service *slow[SLOW];
+    for (unsigned i = 0; i < SLOW; i++) {
+        slow[i] = service_new();
+        service_on(slow[i], "/", (service_answer){ .hold = true });
+        for (uint64_t visit = 0; visit < 10; visit++)
+            pw_http_start(f->http, new_call(100 * i + visit, "GET", service_url(slow[i], "/")));
+    }
+    fence(f); /* answered beside them: two of sixteen places are kept */
+    unsigned sent = 0;
+    for (unsigned i = 0; i < SLOW; i++)
+        sent += service_requests(slow[i]);
+    EXPECT(sent <= 14);
+    service_on(f->service, "/", (service_answer){ .body = "fast" });
+    for (uint64_t visit = 1000; visit < 1020; visit++)
+        EXPECT_STR(send_one(f, new_call(visit, "GET", service_url(f->service, "/")))->body, "fast");
+    for (unsigned i = 0; i < SLOW; i++)
+        service_release(slow[i], 10);
+    wait_done(f, 2 + 20 + 10 * SLOW);
+    for (unsigned i = 0; i < SLOW; i++) {
+        EXPECT_INT(service_requests(slow[i]), 10);
+        EXPECT(service_at_once_max(slow[i]) <= 4);
+        service_free(slow[i]);
+    }
     close_all(f);
 }
 
@@ -652,6 +697,7 @@ TEST(services, a_wish_for_the_probe_that_nobody_answers_is_wished_again)
     start(f, 1);
     move_clock(f, 60000);
     fence(f);
+    EXPECT_INT(send_one(f, hasty(f, 2))->class_, PW_CLASS_OPEN);
     move_clock(f, 9999);
     fence(f);
     EXPECT_INT(wishes(), 2);
@@ -707,6 +753,7 @@ TEST(services, what_is_forced_closed_sends_although_all_fails)
     wait_done(f, 3);
     for (int i = 0; i < 10; i++)
         EXPECT_INT(send_one(f, to(f, "GET", "/fails"))->status, 500);
+    EXPECT_INT(send_one(f, hasty(f, 2))->status, 404); /* nobody has to wait */
     EXPECT_INT(wishes(), 1);
     told_forced(f, 3, PW_BREAKER_AUTO);
     (void)send_one(f, to(f, "GET", "/fails"));
@@ -753,6 +800,16 @@ static size_t count_services(fixture *f)
     EXPECT_OK(pw_http_services(f->http, &list, &count, &arena, &err), err);
     pw_arena_done(&arena);
     return count;
+}
+
+TEST(services, a_closed_breaker_of_a_service_that_nobody_calls_is_not_remembered)
+{
+    fixture *f = open_heard((pw_http_options){ 0 });
+    told_closed(f, 1);
+    EXPECT_INT(count_services(f), 0);
+    told_forced(f, 2, PW_BREAKER_FORCED_CLOSED);
+    EXPECT_INT(count_services(f), 1);
+    close_all(f);
 }
 
 TEST(services, those_that_nobody_calls_are_forgotten_unless_they_are_open_or_forced)

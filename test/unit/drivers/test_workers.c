@@ -921,7 +921,7 @@ TEST(board, a_function_has_a_worker_for_a_minute_after_the_last_poll)
 {
     fixture *f = fixture_new();
     pw_poll poll = { 0 };
-    put(f, (job){ .instance = 1, .delay_ms = 1000000 });
+    put(f, (job){ .instance = 1, .how = PW_PUT_UNSURE, .delay_ms = 1000000 });
     EXPECT(!pw_board_has_worker(f->board, PW_LIT("pack")));
     open_poll(f, &poll, (request){ .wait_ms = 100 });
     EXPECT(pw_board_has_worker(f->board, PW_LIT("pack")));

@@ -192,6 +192,7 @@ TEST(breakers, what_the_driver_has_done_is_stored_and_is_no_news_to_it)
     wish(&s.nodes[0], PW_BREAKER_OPEN, 1060000); /* the same once more */
     work(&s.nodes[0]);
     EXPECT_ROW(&s, PW_BREAKER_OPEN, 1);
+    EXPECT_INT(s.nodes[0].count, 0);
     end(&s);
 }
 
@@ -347,6 +348,13 @@ TEST(breakers, what_a_person_has_forced_holds_at_every_node_against_all_wishes)
     work(b);
     EXPECT_INT(a->count, 1);
     EXPECT_INT(a->told[0].forced, PW_BREAKER_FORCED_OPEN);
+    EXPECT_INT(b->count, 2);
+    EXPECT_INT(row(&s).epoch, 2);
+    wish(a, PW_BREAKER_OPEN, 1200000); /* and before it had read what it was told */
+    wish(b, PW_BREAKER_HALF_OPEN, -1);
+    work(a);
+    work(b);
+    EXPECT_INT(a->count, 1);
     EXPECT_INT(b->count, 2);
     EXPECT_INT(row(&s).epoch, 2);
     EXPECT_OK(pw_breakers_change(a->keeper, PW_LIT(SERVICE), force_open, &asked, &out, &s.arena, &s.err), s.err);

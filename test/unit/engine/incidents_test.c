@@ -1,6 +1,8 @@
 /* incidents_test.c - what people see of faults and what they do about them, by the library. */
 #include "fixture.h"
 
+#define RAISE "  - no: {raise: {error: {type: 'http://e/x', status: 418, title: No}}}\n"
+
 static char *incidents(fixture *f, const pawl_incidents_options *options)
 {
     char *out = NULL;
@@ -171,6 +173,9 @@ TEST(incidents, what_was_given_up_is_given_up_once_more_and_nothing_else)
     char *shown = show(&f, id);
     EXPECT_ASK(shown, "[.status, has(\"incident\")]", "[\"faulted\",false]");
     pawl_free(shown);
+    EXPECT_OK(pawl_incident(f.p, id, &out, &f.err), f.err); /* found, though it is over */
+    EXPECT_ASK(out, "[.open,.resolution,has(\"input\")]", "[false,\"failed\",false]");
+    pawl_free(out);
     EXPECT_OK(pawl_delete(f.p, id, NULL, &f.err), f.err);
     pawl_free(id);
     fixture_done(&f);
@@ -200,12 +205,14 @@ TEST(incidents, of_eight_that_retry_the_same_one_does)
     char name[64];
     fixture_init(&f, "memory:");
     fixture_open(&f);
-    char *id = faulted(&f, name);
+    deploy(&f, "worse", RAISE); /* it faults again in the step that retries it: another would find an open incident */
+    char *id = start(&f, "worse", NULL);
+    pawl_free(finish(&f, id));
+    (void)snprintf(name, sizeof name, "%s-1", id);
     race r = { .f = &f, .name = name };
     crew_run(8, retry_it, &r);
     EXPECT_INT(atomic_load(&r.done), 1);
     EXPECT_INT(atomic_load(&r.over), 7);
-    pawl_free(finish(&f, id));
     char *list = every(&f);
     EXPECT_ASK(list, ".incidents | length", "2");
     pawl_free(list);
@@ -219,8 +226,10 @@ TEST(incidents, the_list_keeps_to_what_is_asked)
     char name[64];
     fixture_init(&f, "memory:");
     fixture_open(&f);
+    fixture_clock(&f, 1000000);
     char *id = faulted(&f, name);
-    deploy(&f, "worse", "  - no: {raise: {error: {type: 'http://e/x', status: 418, title: No}}}\n");
+    fixture_clock(&f, 1000001); /* of the same instant they come in the order of their ids */
+    deploy(&f, "worse", RAISE);
     char *other = start(&f, "worse", NULL);
     pawl_free(finish(&f, other));
     const struct {

@@ -735,6 +735,79 @@ TEST(jobs, polls_are_told_when_the_engine_closes)
     fixture_done(&f);
 }
 
+/* ------------------------------------------------------------------ beside an incident */
+
+TEST(jobs, what_a_faulted_instance_waits_for_is_taken_and_nothing_of_it_is_handed_out)
+{
+    fixture f;
+    char tokens[2][128];
+    fixture_init(&f, NULL);
+    fixture_open(&f);
+    deploy(&f, "fork", "  - all: {fork: {branches: [{a: {call: pack, with: {n: 1}}}, {b: {call: pack, with: {n: 2}}}, "
+                       "{c: {call: pack, with: {n: 3}}}]}}");
+    char *id = start(&f, "fork", NULL), *text = NULL;
+    for (int i = 0; i < 2; i++) {
+        char *jobs = one_job(&f, 60000);
+        token_of(tokens[i], jobs);
+        pawl_free(jobs);
+    }
+    const pawl_job_failure failure = { .struct_size = sizeof failure, .status = 409, .title = "Taken" };
+    EXPECT_OK(pawl_job_fail(f.p, tokens[1], &failure, NULL, NULL, &f.err), f.err);
+    text = finish(&f, id);
+    EXPECT_ASK(text, "[.status, .error.title]", "[\"faulted\",\"Taken\"]");
+    pawl_free(text);
+    text = poll_with(&f, (pawl_poll_options){ .max = 5 }); /* the third one waits with its instance */
+    EXPECT_TEXT(text, "{\"jobs\":[]}");
+    pawl_free(text);
+    complete(&f, tokens[0], "\"one\"", "{\"repeated\":false}");
+    complete(&f, tokens[0], "\"one\"", "{\"repeated\":true}");
+    fixture_close(&f);
+    f.options.job_lease_ms = 100; /* so long somebody may be at the third */
+    fixture_open(&f); /* nothing of it is looked at by the recovery, and nothing is lost */
+    EXPECT_OK(pawl_drain(f.p, WAIT_MS, &f.err), f.err);
+    text = show(&f, id);
+    EXPECT_ASK(text, "[.status, .token, ([.waits[].kind] | sort)]",
+               "[\"faulted\",3,[\"activity\",\"continue\",\"incident\"]]");
+    pawl_free(text);
+    EXPECT_OK(pawl_change_with(f.p, id, PAWL_RETRY, "mended", NULL, NULL, &f.err), f.err);
+    for (int i = 0; i < 2; i++) { /* the one that failed, and the one that was not begun */
+        char *jobs = one_job(&f, 60000);
+        EXPECT_ASK(jobs, ".jobs[0].input.n > 1", "true");
+        token_of(tokens[i], jobs);
+        pawl_free(jobs);
+        complete(&f, tokens[i], "\"more\"", "{\"repeated\":false}");
+    }
+    text = finish(&f, id);
+    EXPECT_ASK(text, "[.status, .output]", "[\"completed\",[\"one\",\"more\",\"more\"]]");
+    pawl_free(text);
+    pawl_free(id);
+    fixture_done(&f);
+}
+
+TEST(jobs, when_the_incident_is_given_up_its_jobs_are_over)
+{
+    fixture f;
+    char tokens[2][128];
+    fixture_init(&f, "memory:");
+    fixture_open(&f);
+    deploy(&f, "fork", "  - all: {fork: {branches: [{a: {call: pack, with: {n: 1}}}, {b: {call: pack, with: {n: 2}}}]}}");
+    char *id = start(&f, "fork", NULL), *text = NULL;
+    for (int i = 0; i < 2; i++) {
+        char *jobs = one_job(&f, 60000);
+        token_of(tokens[i], jobs);
+        pawl_free(jobs);
+    }
+    EXPECT_OK(pawl_job_fail(f.p, tokens[1], NULL, NULL, NULL, &f.err), f.err);
+    EXPECT_OK(pawl_change_with(f.p, id, PAWL_FAIL, NULL, NULL, NULL, &f.err), f.err);
+    EXPECT_INT(try_complete(&f, tokens[0], "1"), PAWL_LOST);
+    EXPECT_INT(f.err.reason, PAWL_REASON_JOB_OVER);
+    EXPECT_OK(pawl_jobs(f.p, NULL, &text, &f.err), f.err);
+    EXPECT_ASK(text, ".jobs", "[]");
+    pawl_free(text);
+    pawl_free(id);
+    fixture_done(&f);
+}
+
 /* ------------------------------------------------------------------ many at once */
 
 typedef struct mill {

@@ -115,6 +115,58 @@ TEST(message, a_kept_one_goes_to_the_first_who_listens_and_to_that_one_only)
     fixture_done(&f);
 }
 
+static const char hears_beside_a_fault[] =
+    "  - all: {fork: {branches: [{hear: {listen: {to: {one: {with: {type: m}}}}}}, {bad: {call: failing, with: {}}}]}}";
+
+TEST(message, what_comes_for_a_faulted_instance_waits_until_it_is_retried)
+{
+    fixture f;
+    fixture_init(&f, NULL);
+    fixture_open(&f);
+    deploy(&f, "fork", hears_beside_a_fault);
+    char *id = start(&f, "fork", NULL);
+    pawl_free(finish(&f, id));
+    send_one(&f, "m", 7, "delivered", 1);
+    settle(&f);
+    char *text = show(&f, id);
+    EXPECT_ASK(text, "[.status, ([.waits[].kind] | sort)]", "[\"faulted\",[\"external-message\",\"incident\"]]");
+    pawl_free(text);
+    fixture_close(&f);
+    fixture_open(&f);
+    settle(&f);
+    EXPECT_OK(pawl_change_with(f.p, id, PAWL_RETRY, NULL, NULL, NULL, &f.err), f.err);
+    settle(&f);
+    text = show(&f, id); /* it fails again, but what had come was heard */
+    EXPECT_ASK(text, "[.status, ([.waits[].kind] | sort)]", "[\"faulted\",[\"incident\"]]");
+    pawl_free(text);
+    text = steps(&f, id);
+    EXPECT_ASK(text, "[.steps[].event | select(. == \"message\")]", "[\"message\"]");
+    pawl_free(text);
+    pawl_free(id);
+    fixture_done(&f);
+}
+
+TEST(message, what_waited_for_an_instance_that_is_given_up_goes_to_another)
+{
+    fixture f;
+    fixture_init(&f, NULL);
+    fixture_open(&f);
+    deploy(&f, "fork", hears_beside_a_fault);
+    deploy(&f, "one", hears_one);
+    char *id = start(&f, "fork", NULL);
+    pawl_free(finish(&f, id));
+    send_one(&f, "m", 7, "delivered", 1);
+    settle(&f);
+    EXPECT_OK(pawl_change_with(f.p, id, PAWL_FAIL, NULL, NULL, NULL, &f.err), f.err);
+    settle(&f);
+    char *other = start(&f, "one", NULL), *text = finish(&f, other);
+    EXPECT_ASK(text, "[.status, .output]", "[\"completed\",[7]]");
+    pawl_free(text);
+    pawl_free(other);
+    pawl_free(id);
+    fixture_done(&f);
+}
+
 TEST(message, a_repeated_one_has_no_effect_and_is_told_so)
 {
     fixture f;

@@ -95,6 +95,77 @@ TEST(recovery, a_call_of_a_suspended_instance_is_sent_again_when_it_goes_on)
     service_free(s);
 }
 
+/* Each is committed before the next is looked at. */
+TEST(recovery, calls_whose_fate_nobody_knows_are_lost_one_after_the_other_and_not_sent_again)
+{
+    fixture f;
+    char body[2048];
+    service *s = service_new();
+    service_on(s, "/pay", (service_answer){ .hold = true });
+    fixture_init(&f, NULL);
+    fixture_open(&f);
+    size_t at = (size_t)snprintf(body, sizeof body, "  - all: {fork: {branches: [");
+    for (int i = 0; i < 3; i++)
+        at += (size_t)snprintf(body + at, sizeof body - at,
+                               "%s{b%d: {try: [{pay: {call: http, with: {method: post, endpoint: '%s', body: {n: %d}}, "
+                               "metadata: {pawl: {resilience: {onUnknownOutcome: fault}}}}}], catch: {as: e, do: [{note: "
+                               "{set: {status: '${ $e.status }'}}}]}}}",
+                               i ? ", " : "", i, service_url(s, "/pay"), i);
+    (void)snprintf(body + at, sizeof body - at, "]}}");
+    deploy(&f, "pay", body);
+    char *id = start(&f, "pay", NULL);
+    service_wait_held(s, 3);
+    fixture_close(&f);
+    fixture_open(&f);
+    char *text = finish(&f, id);
+    EXPECT_ASK(text, "[.status, [.output[].status]]", "[\"completed\",[502,502,502]]");
+    pawl_free(text);
+    text = steps(&f, id);
+    EXPECT_ASK(text, "[.steps[].event]", "[\"start\",\"call-lost\",\"call-lost\",\"call-lost\"]");
+    pawl_free(text);
+    EXPECT_INT(service_requests(s), 3);
+    pawl_free(id);
+    fixture_done(&f);
+    service_free(s);
+}
+
+/* The request is in the row alone: the state of an instance has its key, and no bytes. */
+TEST(recovery, a_later_attempt_sends_what_the_first_one_sent)
+{
+    fixture f;
+    service *s = service_new();
+    service_on(s, "/pay", (service_answer){ .status = 503, .times = 2 });
+    service_on(s, "/pay", (service_answer){ .headers = "Content-Type: text/plain\r\n", .body = "ok" });
+    fixture_init(&f, NULL);
+    pawl_resilience resilience = test_retries(5);
+    resilience.call_base_delay_ms = resilience.call_max_delay_ms = 60000;
+    f.options.resilience = &resilience;
+    fixture_clock(&f, 1000000);
+    fixture_open(&f);
+    deploy_call(&f, "pay", service_url(s, "/pay"));
+    char *id = start(&f, "pay", NULL);
+    for (unsigned attempt = 1; attempt <= 2; attempt++) {
+        EXPECT_OK(pawl_drain(f.p, WAIT_MS, &f.err), f.err);
+        EXPECT_INT(service_requests(s), attempt);
+        fixture_close(&f); /* overdue when it is opened again */
+        fixture_clock(&f, 1000000 + attempt * 60000);
+        fixture_open(&f);
+    }
+    char *text = finish(&f, id);
+    EXPECT_ASK(text, "[.status, .output]", "[\"completed\",\"ok\"]");
+    pawl_free(text);
+    EXPECT_INT(service_requests(s), 3);
+    char key[128];
+    (void)snprintf(key, sizeof key, "%s", service_header(s, service_request_at(s, 0), "Idempotency-Key"));
+    for (unsigned i = 1; i < 3; i++) {
+        EXPECT_TEXT(service_header(s, service_request_at(s, i), "Idempotency-Key"), key);
+        EXPECT_TEXT(service_request_at(s, i)->body, "{\"n\":1}");
+    }
+    pawl_free(id);
+    fixture_done(&f);
+    service_free(s);
+}
+
 TEST(recovery, an_answer_that_nobody_waits_for_changes_nothing)
 {
     fixture f;

@@ -345,8 +345,8 @@ static const char *const beyond[] = {
     "{\"circuitBreaker\":{\"breakDuration\":\"${ .x }\"}}",
     "{\"circuitBreaker\":{\"name\":\"a\\nb\"}}",
     "{\"rateLimit\":\"0/s\"}",
-    "{\"retry\":{\"jitter\":{\"from\":\"PT2S\",\"to\":\"PT1S\"},\"limit\":{\"duration\":\"PT1S\"}}"
-    "}",
+    ("{\"retry\":{\"jitter\":{\"from\":\"PT2S\",\"to\":\"PT1S\"},"
+     "\"limit\":{\"duration\":\"PT1S\"}}}"),
 };
 
 static bool fits_schema(const char *text)
