@@ -7,6 +7,7 @@
 #define SAID(said) "{ call: http, with: { method: get, endpoint: 'http://x/y?q=1' }, metadata: { pawl: { resilience: " said " } } }"
 
 static const pw_call_result busy = { .answered = true, .status = 503 };
+static const pw_call_result too_slow = { .answered = true, .status = 408 };
 static const pw_call_result fine = { .answered = true, .status = 200, .body = { "1", 1 } };
 static const pw_call_result silent = { .timed_out = true, .class_ = PW_CLASS_TIMEOUT, .error = { "no answer", 9 } };
 static const pw_call_result broken = { .class_ = PW_CLASS_CONNECTION, .error = { "reset", 5 } };
@@ -443,6 +444,19 @@ TEST(attempt, of_an_activity_is_by_what_its_worker_says_else_by_its_status)
     }
 }
 
+TEST(attempt, a_worker_who_says_that_none_helps_is_heard_whatever_the_table_says)
+{
+    fixture f;
+    fixture_open(&f, "  - a: { call: work }\n");
+    fixture_retries(&f, 5);
+    pawl_error err;
+    EXPECT_OK(pw_fault_policy_set(&f.faults, PW_LIT("activity:business"), PW_LIT("retry"), &err), err);
+    fixture_start(&f, "null");
+    failed(&f, 1, 1, "{\"status\":500}", PW_RETRY_NO, 0);
+    EXPECT_STATUS(f, "faulted");
+    fixture_close(&f);
+}
+
 TEST(attempt, a_worker_says_how_long_to_wait_and_the_next_one_hears_of_the_error)
 {
     fixture f;
@@ -557,6 +571,16 @@ TEST(attempt, the_body_goes_before_the_call_of_its_function)
     fixture_close(&f);
 }
 
+TEST(attempt, what_the_body_does_not_say_is_as_the_call_of_its_function_says)
+{
+    fixture f;
+    open_with(&f, 5, CALLS_F("{ retry: { delay: PT3S } }", SAID("{ timeout: PT2S }")));
+    EXPECT_INT(f.t.calls[0].timeout_ms, 2000);
+    fixture_called(&f, f.t.calls[0].visit, 1, busy);
+    expect_waits_until(&f, T0 + 3000);
+    fixture_close(&f);
+}
+
 TEST(attempt, expressions_of_a_call_of_a_function_are_of_its_caller)
 {
     fixture f;
@@ -620,7 +644,7 @@ TEST(unknown, is_what_was_sent_and_not_answered)
         const pw_call_result *result; /* NULL: it was lost */
         bool unknown;
     } rows[] = { { &silent, true },   { &broken, true }, { NULL, true },
-                 { &refused, false }, { &busy, false } };
+                 { &refused, false }, { &busy, false }, { &too_slow, false } };
     for (size_t i = 0; i < PW_LENGTH(rows); i++) {
         fixture f;
         open_with(&f, 1, "  - get: " SAID("{ onUnknownOutcome: fault }") "\n");
@@ -730,6 +754,21 @@ TEST(unknown, its_task_s_timeout_begins_anew_with_the_retry)
     fixture_command(&f, PW_EVENT_RETRY, "ann", "");
     EXPECT_INT(f.t.timer_at, T0 + 90000);
     EXPECT_INT(f.t.calls[0].timeout_ms, 30000);
+    fixture_close(&f);
+}
+
+TEST(unknown, is_forgotten_once_it_was_sent_again)
+{
+    fixture f;
+    open_with(&f, 1, ASKS);
+    lost(&f, 2, 1);
+    fixture_command(&f, PW_EVENT_RETRY, "ann", "");
+    fixture_command(&f, PW_EVENT_SUSPEND, "ann", "");
+    fixture_called(&f, 3, 1, fine);
+    EXPECT_STATUS(f, "suspended");
+    fixture_reload(&f);
+    fixture_command(&f, PW_EVENT_CONTINUE, "ann", "");
+    EXPECT_OUTPUT(f, "\"MQ==\"");
     fixture_close(&f);
 }
 

@@ -263,6 +263,43 @@ TEST(retry, a_scope_begins_with_its_first_task_and_its_calls_have_their_keys)
     fixture_close(&f);
 }
 
+TEST(retry, a_fork_begins_with_all_its_branches_and_their_keys)
+{
+    fixture f;
+    start(&f, "  - all:\n"
+              "      fork: { branches: [ { one: { call: work } }, { two: { call: work } } ] }\n"
+              "      timeout: { after: PT1M }\n");
+    const char *keys[] = { fixture_text(&f, f.t.work[0].key), fixture_text(&f, f.t.work[1].key) };
+    fixture_timer(&f, T0 + 60000);
+    EXPECT_STATUS(f, "faulted");
+    fixture_reload(&f);
+    command(&f, PW_EVENT_RETRY);
+    EXPECT_INT(f.t.work_count, 2);
+    for (size_t i = 0; i < 2; i++)
+        EXPECT_STR(f.t.work[i].key, keys[i]);
+    fixture_close(&f);
+}
+
+TEST(retry, a_try_has_all_its_retries_again)
+{
+    fixture f;
+    start(&f, "  - safe:\n"
+              "      try: [ { a: { call: work } } ]\n"
+              "      catch: { retry: { delay: PT1S, limit: { attempt: { count: 1 } } } }\n"
+              "      timeout: { after: PT1M }\n");
+    fixture_failed(&f, 2, 1, "{\"status\":418}");
+    EXPECT_STATUS(f, "waiting");
+    fixture_timer(&f, T0 + 1000);
+    fixture_timer(&f, T0 + 60000);
+    EXPECT_STATUS(f, "faulted");
+    fixture_reload(&f);
+    command(&f, PW_EVENT_RETRY);
+    fixture_failed(&f, f.t.work[0].visit, 1, "{\"status\":418}");
+    EXPECT_STATUS(f, "waiting");
+    EXPECT_INT(f.t.wake_at, T0 + 61000);
+    fixture_close(&f);
+}
+
 TEST(retry, that_fails_again_is_another_incident)
 {
     fixture f;
