@@ -73,7 +73,7 @@ static bool is_dull(const pw_http_service *service, const pw_breaker_record *row
     if (service)
         return service->state == PW_BREAKER_CLOSED && service->forced == PW_BREAKER_AUTO &&
                service->waiting == 0;
-    return row->state == PW_BREAKER_CLOSED && row->forced == PW_BREAKER_AUTO;
+    return !row || (row->state == PW_BREAKER_CLOSED && row->forced == PW_BREAKER_AUTO);
 }
 
 pawl_code pw_breaker_view_read(pawl *p, pw_breaker_view *out, pw_arena *arena, pawl_error *err)
@@ -105,7 +105,7 @@ pw_value pw_breaker_view_find(const pw_breaker_view *s, pw_str name, pw_arena *a
     const pw_http_service *service;
     const pw_breaker_record *row;
     for (size_t r = 0, d = 0; pw_breaker_view_next(s, &r, &d, &service, &row);)
-        if (pw_str_eq(service ? service->service : row->service, name))
+        if ((service && pw_str_eq(service->service, name)) || (row && pw_str_eq(row->service, name)))
             return pw_breaker_described(service, row, arena);
     return (pw_value){ 0 };
 }

@@ -313,8 +313,8 @@ TEST(resilience, a_member_that_cannot_be_is_named)
     EXPECT_REFUSED(calls_at_once, 0, "calls_at_once must be 1 to 65536, not 0");
     EXPECT_REFUSED(calls_at_once, 65537, "calls_at_once must be 1 to 65536, not 65537");
     EXPECT_REFUSED(calls_per_second, -1, "calls_per_second must be a number from 0 on, not -1");
-    EXPECT_REFUSED(calls_per_second, NAN, "calls_per_second must be a number");
-    EXPECT_REFUSED(calls_per_second, INFINITY, "calls_per_second must be a number");
+    EXPECT_REFUSED(calls_per_second, (double)NAN, "calls_per_second must be a number");
+    EXPECT_REFUSED(calls_per_second, (double)INFINITY, "calls_per_second must be a number");
     EXPECT_REFUSED(base_delay_ms, century + 1, "base_delay_ms must be at most 3153600000000, a hundred years");
     EXPECT_REFUSED(max_delay_ms, 999, "max_delay_ms must be at least base_delay_ms, not 999");
     EXPECT_REFUSED(call_max_delay_ms, 4999, "call_max_delay_ms must be at least call_base_delay_ms, not 4999");
