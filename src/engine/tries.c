@@ -1,7 +1,7 @@
 /* tries.c - commands that the store did not take are decided again.
  *
  *     comes --> decided ----------------------------------------------> answered
- *      ^           '-- the store failed, no memory, a lost race --.       ^
+ *      ^           '-- the store failed, a lost race -------------.       ^
  *      '-- its time has come -- waits <-- another try is allowed -+-- no -'
  *
  * It is decided again only when it is certain that nothing of it was committed: after an unknown outcome the committer
@@ -14,6 +14,8 @@
  *             (store_ms), wherever it is: then its caller is told, also if the store has not said anything at all.
  * Threads     The shard's only. Nobody sleeps: what waits is in a list, the earliest first.
  * Ownership   A command is its caller's. It is in `callers` from its arrival to its answer.
+ *
+ * Memory that ran out is told at once: who waits here holds some.
  *
  * Rows of the inbox are not tried here: they stay where they are, and are read again. */
 #include "engine/engine.h"
@@ -142,7 +144,7 @@ static void give_up(pw_shard *shard, pw_command *command, const pawl_error *caus
 
 void pw_command_failed(pw_shard *shard, pw_command *command, const pawl_error *err)
 {
-    const bool transient = err->code == PAWL_IO || err->code == PAWL_NO_MEMORY || err->code == PAWL_CONFLICT;
+    const bool transient = err->code == PAWL_IO || err->code == PAWL_CONFLICT;
     pw_tries *t = &command->tries;
     if (!transient || !t->shard || shard->closing) {
         (void)pw_shard_withdraw(shard, command);
