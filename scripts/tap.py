@@ -70,8 +70,13 @@ def read_tap(result, text):
 def run(name, command, env, timeout, workdir=None, tap=True):
     result = Result(name)
     started = time.monotonic()
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                               stderr=subprocess.STDOUT, env=env, cwd=workdir, start_new_session=True)
+    try:
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                   stderr=subprocess.STDOUT, env=env, cwd=workdir, start_new_session=True)
+    except OSError as error:  # one that is not executable fails, and the others run
+        result.lines.append(f'it cannot be started: {error}')
+        result.failed = 1
+        return result
     late = False
     try:
         output, _ = process.communicate(timeout=timeout)
