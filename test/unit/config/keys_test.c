@@ -156,11 +156,11 @@ TEST(config, in_a_file_every_key_refuses_other_types)
     static const char *const others[] = { "{}", "[]", "[1]", "null", "{\"a\":1}", "\"\\u0000\"" };
     for (size_t i = 0; i < PW_LENGTH(rows); i++) {
         for (size_t j = 0; j < PW_LENGTH(others); j++) {
+            if (strcmp(others[j], "[]") == 0 && may_be_empty(rows[i].key))
+                continue;
             pawl_config *config = defaults();
             pawl_error err;
             char text[256];
-            if (strcmp(others[j], "[]") == 0 && may_be_empty(rows[i].key))
-                continue;
             int n = snprintf(text, sizeof text, "{\n\"%s\": %s}", rows[i].key, others[j]);
             if (pawl_config_text(config, text, (size_t)n, "pawl.json", NULL, NULL, &err) != PAWL_INVALID)
                 fail_msg("took %s", text);
