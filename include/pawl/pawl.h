@@ -81,7 +81,15 @@ PAWL_API const char *pawl_code_name(pawl_code code);
     X(TOO_LARGE, "too-large", "send less: the message names the limit")                            \
     X(NO_INCIDENT, "no-incident", "nothing: no incident of the instance is open")                  \
     X(OPEN_INCIDENT, "open-incident", "retry or fail the incident, or cancel the instance, first")  \
-    X(NO_SERVICE, "no-such-service", "check the name: `pawl breakers --all` lists them")
+    X(NO_SERVICE, "no-such-service", "check the name: `pawl breakers --all` lists them")          \
+    X(UNKNOWN_OUTCOME, "outcome-unknown", "look at the service, then say that you know (--confirm)") \
+    X(NO_COMPENSATION, "nothing-to-compensate", "nothing: no step is left that could be undone")   \
+    X(NOT_REPLAYED, "log-not-replayable", "go to a task instead, or start a new instance")          \
+    X(NO_BULK, "no-such-bulk", "check the id: `pawl bulk list` lists them")                       \
+    X(NO_LETTER, "no-such-dead-letter", "check the event and the sink: `pawl deadletter list` lists them") \
+    X(UNPUBLISHED, "event-unpublished", "wait until its events are published, or requeue or discard them: `pawl deadletter list`") \
+    X(DISK_LOW, "disk-low", "free space on the disk of the store: what runs is finished, nothing new begins") \
+    X(CLEANED, "cleaned-up", "nothing: it ended long ago, and only its log is left (`pawl log`)")
 
 typedef enum pawl_reason {
 #define PAWL_REASON_ENUM(name, text, action) PAWL_REASON_##name,
@@ -205,7 +213,7 @@ typedef struct pawl_options { /* zero means default; new fields go at the end */
     uint64_t expression_memory; /* bytes; 0: 64 MiB; at most 1 GiB */
     uint64_t activity_timeout_ms; /* one attempt of an activity or job without its own; 0: 300000 (ActivityExecution) */
     uint64_t check_ms;          /* overdue rows and the inbox are looked at so often; 0: 10000 (CheckInterval) */
-    uint32_t timer_batch;       /* timers read at once; 0: 1000 (TimerProcessing:BatchSize) */
+    uint32_t timer_batch;       /* overdue instances that are woken at once, for each step thread; 0: 20 (TimerProcessing:BatchSize) */
     uint64_t job_lease_ms;      /* of a job, if the poll asks for none; 0: 60000; at most 3600000 */
     const struct pawl_resilience *resilience; /* what is done about failures; NULL: pawl_resilience_default() */
     /* HTTP calls of workflows. */
@@ -217,7 +225,79 @@ typedef struct pawl_options { /* zero means default; new fields go at the end */
     const char *http_client_certificate, *http_client_key; /* PEM files, for services that ask */
     uint64_t http_response_max; /* bytes of one answer; 0: 16 MiB */
     uint32_t http_redirects;    /* followed at most; 0: 10 */
+    /* Background services. */
+    unsigned services_off;      /* PAWL_SERVICE_... that this process does not run, with '|' */
+    const struct pawl_sink_options *sinks; /* where events are published; text is copied */
+    size_t sink_count;
+    uint32_t outbox_batch;      /* events of one round, of each sink; 0: 10, at most 1000 (OutboxProcessing:BatchSize) */
+    uint64_t outbox_ms;         /* looked at so often while nothing tells of work; 0: 5000 (ProcessingInterval) */
+    uint32_t outbox_retries;    /* failed publishes, after which an event is a dead letter; 0: 3 (MaxRetryAttempts); UINT32_MAX: never */
+    const struct pawl_cleanup_settings *cleanup; /* NULL: pawl_cleanup_settings_default() */
+    uint64_t audit_ms;          /* the auditor's rounds; 0: 60000 */
+    uint64_t overdue_ms;        /* what is late by so much is a finding; 0: 60000 */
+    uint64_t disk_low, disk_full; /* bytes free on the disk of the store: below the first nothing is started, below the second everything
+                                   * pauses; 0: 512 MiB, 64 MiB, but at most a tenth and a fiftieth of the disk;
+                                   * UINT64_MAX: not looked at */
+    uint64_t slow_query_ms;     /* a store operation that takes longer is counted as slow, and told; 0: 1000 */
+    /* Traces: OTLP over HTTP. */
+    const char *trace_endpoint; /* "http://127.0.0.1:4318"; NULL or "": none */
+    const char *trace_headers;  /* "name=value,..."; NULL: none */
+    double trace_ratio;         /* of instances whose start brings no traceparent; 0: 1; negative: none */
 } pawl_options;
+
+/* Background services, each of which can be switched off: another process, or nobody, does its work then. */
+enum {
+    PAWL_SERVICE_OUTBOX = 1,
+    PAWL_SERVICE_CLEANUP = 2,
+    PAWL_SERVICE_AUDIT = 4,
+    PAWL_SERVICE_TIMERS = 8, /* what is due is not looked for: for maintenance; timers in memory do not fire either */
+    PAWL_SERVICE_DISK = 16,
+};
+
+/* One place where events are published. */
+typedef struct pawl_sink_options { /* zero means default; new fields go at the end */
+    size_t struct_size;
+    const char *name;        /* required: letters, digits, '-', '_', '.'; kept with each event: do not rename it while any is pending */
+    const char *type;        /* required: "http", "file", "nats" */
+    const char *url;         /* http: where to post; nats: servers, with commas; required for these */
+    const char *types;       /* patterns of event types, with commas, '*' for any text: "order.*"; NULL: all */
+    const char *sources;     /* the same, of sources */
+    const char *path;        /* file: required */
+    uint64_t rotate_bytes;   /* file: a new one after so much; 0: 64 MiB */
+    uint32_t keep;           /* file: rotated files that are kept; 0: all */
+    const char *mode;        /* http: "structured" (default) or "binary" */
+    const char *secret;      /* http: signs each request (HMAC-SHA256); NULL: not */
+    const char *headers;     /* http: "name=value,name=value"; NULL: none */
+    const char *subject;     /* nats: "pawl.events"; "{type}" and "{source}" in it stand for the event's; NULL: "pawl.{type}" */
+    const char *user, *password, *token; /* nats, http (Basic, Bearer); NULL: none */
+    const char *ca;          /* PEM file; NULL: the system's */
+    uint64_t timeout_ms;     /* one publish; 0: 10000 */
+    uint32_t at_once;        /* publishes at once, each of another instance; 0: 16 */
+} pawl_sink_options;
+
+typedef struct pawl_cleanup_settings {
+    size_t struct_size;
+    uint64_t run_ms;         /* RunInterval; 3600000 */
+    uint64_t instances_ms;   /* CompletedWorkflowRetention: ended longer ago; 30 days */
+    uint64_t steps_ms;       /* ExecutionLogRetention; 90 days */
+    uint64_t events_ms;      /* of published events of ended instances; 0: as instances_ms */
+    uint32_t batch;          /* instances or rows of one transaction; 100 */
+    uint64_t pause_ms;       /* between two transactions, so that others come first; 20 */
+    const char *export_path; /* a folder: rows are written there (NDJSON) before they are deleted; NULL: they are not */
+} pawl_cleanup_settings;
+
+static inline pawl_cleanup_settings pawl_cleanup_settings_default(void)
+{
+    pawl_cleanup_settings c;
+    memset(&c, 0, sizeof c);
+    c.struct_size = sizeof c;
+    c.run_ms = 3600000;
+    c.instances_ms = 30 * 86400000ull;
+    c.steps_ms = 90 * 86400000ull;
+    c.batch = 100;
+    c.pause_ms = 20;
+    return c;
+}
 
 /* What is done about failures, for everything that says nothing itself. Begin with pawl_resilience_default(): a zero means
  * zero here. */
@@ -352,7 +432,9 @@ PAWL_API PAWL_CHECK pawl_code pawl_migrate(const char *store, int *from, int *to
     X(LISTEN_OUTPUT, "listen-output", 0, "the output of a listen, which is an array, read as an object", \
       "take the message out of the array: '.[0]'") \
     X(LOOSE, "loose-mode", 0, "loose mode, and text in it that is no expression",                  \
-      "leave 'evaluate.mode' out, and write expressions as ${ }")
+      "leave 'evaluate.mode' out, and write expressions as ${ }")                                  \
+    X(ON_REQUEST, "compensation-on-request", 0, "a compensation that nothing in the document begins", \
+      "set document.metadata.pawl.compensation.on ([]: an operator begins it), or call: compensate")
 
 typedef enum pawl_finding_kind {
 #define PAWL_FINDING_ENUM(name, code, error, what, advice) PAWL_FINDING_##name,
@@ -500,12 +582,106 @@ typedef enum pawl_change {
                      * and waits for a next attempt makes it now. PAWL_STATE (no-incident): there is nothing to retry */
     PAWL_FAIL = 4,  /* the incident is given up: the instance is faulted for good, what it still waits for is closed.
                      * PAWL_STATE (no-incident) */
+    /* By pawl_act only: */
+    PAWL_SKIP = 5,  /* what has faulted is over without having been done. PAWL_STATE (no-incident) */
+    PAWL_GOTO = 6,  /* another task is next, in place of what has faulted. PAWL_STATE (no-incident) */
+    PAWL_EDIT = 7,  /* its data become other ones; of an instance that lives, or has an open incident */
+    PAWL_COMPENSATE = 8, /* whatever it still does is let go, and what it has done is undone, in reverse order. Of an instance in
+                     * any status, as long as something is left to be undone: PAWL_STATE (nothing-to-compensate) */
+    PAWL_REWIND = 9, /* it goes on from an earlier step. What was done since is not undone */
 } pawl_change;
 
 /* The three above and two more, with all that a request may say. *out (may be NULL): {"id","token","status","repeated":bool}.
  * The id of an incident may stand for that of its instance: then it must be the one that is open. */
 PAWL_API PAWL_CHECK pawl_code pawl_change_with(pawl *p, const char *id, pawl_change change, const char *reason,
                                                const pawl_request *request, char **out, pawl_error *err);
+
+typedef struct pawl_act_options { /* zero means default; new fields go at the end */
+    size_t struct_size;
+    const char *id;      /* of an instance, or of its open incident; required */
+    pawl_change action;
+    const char *reason;  /* for the log; NULL: none */
+    const char *input;   /* RETRY, GOTO, REWIND to a visit: JSON, for the task instead of its own; checked against its schema; NULL: as it was */
+    const char *output;  /* SKIP: JSON, as if the task had given it: output.as and export follow; checked against its schema. NULL: as by
+                          * a false `if`: its input goes on */
+    const char *task;    /* GOTO: JSON pointer of a task in the list of the one that has faulted, or in one of those around it */
+    const char *patch;   /* EDIT: a JSON Patch (RFC 6902) of {"context","input"}: as pawl_show gives "data" */
+    uint64_t step;       /* REWIND: behind this step of the log (from 1) */
+    uint64_t visit;      /* REWIND: instead: to where the task of this visit was about to begin */
+    int confirmed;       /* nonzero: although a call may have had its effect whose outcome nobody knows; else PAWL_STATE
+                          * (outcome-unknown) where another request would be sent instead of it, or none */
+    int dry_run;         /* nonzero: nothing is done; *out is what would be */
+} pawl_act_options;
+
+/* Every pawl_change, one commit each, with actor and reason in the log. *out (may be NULL): {"id","token","status",
+ * "repeated":bool}, and of REWIND "done": what was done outside since, as pawl_effects gives it. With dry_run: {"id","token",
+ * "dryRun":true,"status","repeated":bool,"diff":[JSON Patch of the instance as pawl_show gives status, data and waits],
+ * "entries":[the log],"calls":[{"task","method","endpoint","again":bool}],"jobs":[{"task","function"}],"events":[{"type"}],
+ * "bookmarks":[{"task","kind","key"}],"messages":[{"kind","instance"}] (to parent and children),"closes":[{"kind","key"}],"undo":N
+ * (steps that could be undone then),"done":[REWIND]}; what would be refused is refused. It leaves no trace, also no idempotency
+ * key; `token` is what it was seen at: as if_token it makes sure that nothing else is done than was seen. */
+PAWL_API PAWL_CHECK pawl_code pawl_act(pawl *p, const pawl_act_options *options, const pawl_request *request, char **out,
+                                       pawl_error *err);
+
+/* A new instance that begins where another one was, behind `step` or before `visit`, as of pawl_act_options; what the other has done
+ * is not done again, and the other stays as it is. *out: {"id","from","step","done":[...]}. */
+typedef struct pawl_fork_options { /* zero means default; new fields go at the end */
+    size_t struct_size;
+    const char *id;          /* of the instance; required */
+    uint64_t step, visit;    /* one of them */
+    const char *input;       /* with visit: for its task */
+    const char *key;         /* business key of the new one; NULL: none */
+    const char *labels;      /* NULL: as the other has */
+    const char *reason;
+    int confirmed, dry_run;  /* as of pawl_act_options */
+} pawl_fork_options;
+PAWL_API PAWL_CHECK pawl_code pawl_fork(pawl *p, const pawl_fork_options *options, const pawl_request *request, char **out,
+                                        pawl_error *err);
+
+/* What an instance has done outside behind a step (0: all): {"effects":[{"step","at","kind":"call|job|event|user-action|message|child|
+ * compensation","task","visit","what","state":"done|failed|pending|unknown|abandoned","idempotencyKey"}],"next"}, in order of steps. */
+PAWL_API PAWL_CHECK pawl_code pawl_effects(pawl *p, const char *id, uint64_t behind, uint32_t limit, char **out, pawl_error *err);
+
+/* What would be undone if the instance were compensated as it stands, and what became of what was: {"id","status","token",
+ * "steps":[{"ordinal","task","name","visit","completedAt","state":"registered|unknown|running|done|failed|skipped","required":bool,
+ * "action":"call|emit|userTask|child ...: what is done, in words","arguments","branch","parallel":bool,"child","whenUnknown","error",
+ * "endedAt"}],"without":[{"task","name","visit","completedAt"}],"left":N,"next"}: `steps` in the order in which they are carried out, those
+ * that are still open at present (unknown) first; `without`: what was completed outside and has no way to be undone. `after`
+ * NULL: the first page; limit 0: 100, at most 1000. */
+PAWL_API PAWL_CHECK pawl_code pawl_compensation(pawl *p, const char *id, const char *after, uint32_t limit, char **out, pawl_error *err);
+
+/* ------------------------------------------------------------------ bulk operations
+ *
+ * One action on every open incident that a filter fits. What fits is counted first; then it is carried out, page by page, by a
+ * thread of the library, kept in the store: after a crash it goes on where it was, and no instance gets it twice. */
+
+typedef struct pawl_bulk_options { /* zero means default; new fields go at the end */
+    size_t struct_size;
+    pawl_change action;      /* RETRY, SKIP, GOTO, FAIL, CANCEL, COMPENSATE */
+    const char *reason, *input, *output, *task; /* as of pawl_act_options */
+    int confirmed;
+    const char *name;        /* the filter, all of it: of the definition: "name" or "namespace/name"; NULL: any */
+    const char *version;     /* NULL: any */
+    const char *namespaces;  /* JSON array; NULL: any */
+    const char *type;        /* "external-call-fault" ...; NULL: any */
+    const char *error_class; /* "timeout" ...; NULL: any */
+    const char *at_task;     /* JSON pointer of the task that has faulted; NULL: any */
+    const char *labels;      /* JSON object of texts; NULL: any */
+    uint64_t older_ms;       /* incidents that came up at least so long ago; 0: any */
+    int dry_run;             /* nonzero: only counted */
+} pawl_bulk_options;
+/* *out: {"id","state":"running|stopped|done","action","filter","reason","actor","createdAt","counted":N,"done":N,"skipped":N,"failed":N,
+ * "changedAt","endedAt","stoppedBy","failures":[{"instance","code","message"}]}; dry_run: {"counted":N} and no more. skipped: what
+ * was over before its turn came. */
+PAWL_API PAWL_CHECK pawl_code pawl_bulk_start(pawl *p, const pawl_bulk_options *options, const pawl_request *request, char **out,
+                                              pawl_error *err);
+/* PAWL_NOT_FOUND (no-such-bulk). */
+PAWL_API PAWL_CHECK pawl_code pawl_bulk(pawl *p, const char *id, char **out, pawl_error *err);
+/* {"bulks":[as above, without failures],"next"}, newest first. */
+PAWL_API PAWL_CHECK pawl_code pawl_bulks(pawl *p, const char *after, uint32_t limit, char **out, pawl_error *err);
+/* Stops it behind the page that it is at, or (go_on) lets it go on. A success without effect if it is so; PAWL_STATE: it is done. */
+PAWL_API PAWL_CHECK pawl_code pawl_bulk_stop(pawl *p, const char *id, int go_on, const pawl_request *request, char **out,
+                                             pawl_error *err);
 
 /* ------------------------------------------------------------------ incidents, calls, breakers */
 
@@ -527,8 +703,9 @@ typedef struct pawl_incidents_options { /* zero means default; new fields go at 
  * `id` is the instance's and the number of the step in which it came up, with a '-' between. */
 PAWL_API PAWL_CHECK pawl_code pawl_incidents(pawl *p, const pawl_incidents_options *options, char **out, pawl_error *err);
 /* One of them, by its id or by its instance's (the newest then), with what helps to judge it: beside the above "definition"
- * (of the task, as written), "input" (of the task), "calls" (of the task, as pawl_calls gives them) and "breaker" (of its
- * service, as one of pawl_breakers; absent: none). PAWL_NOT_FOUND. */
+ * (of the task, as written), "input" (of the task), "calls" (of the task, as pawl_calls gives them), "breaker" (of its
+ * service, as one of pawl_breakers; absent: none) and "undo" (steps of the instance's plan that are left; absent: none).
+ * PAWL_NOT_FOUND. */
 PAWL_API PAWL_CHECK pawl_code pawl_incident(pawl *p, const char *id, char **out, pawl_error *err);
 
 /* The calls of an instance to services: {"calls":[{"task","visit","attempt","attempts","state":"pending|in-progress|completed|
@@ -774,7 +951,8 @@ PAWL_API PAWL_CHECK pawl_code pawl_output(pawl *p, const char *id, char **out, p
 PAWL_API PAWL_CHECK pawl_code pawl_drain(pawl *p, uint64_t timeout_ms, pawl_error *err);
 
 /* One instance as JSON: {"id","namespace","name","version","status","key","correlation","parent",
- * "createdAt","updatedAt","endedAt","token","wakeAt","input","output","error","waits":[...]}; each
+ * "createdAt","updatedAt","endedAt","token","wakeAt","input","data" (what PAWL_EDIT changes; absent once nothing can go on),"undo"
+ * (steps of its compensation plan that are left; absent: none),"output","error","waits":[...]}; each
  * wait: {"kind":"user-action|timer|external-message|call|activity|child|...","task","visit","key","child",
  * "dueAt","since","reason", ...}; of a listen also "listens": {"to":"one|any|all","types","until": types,
  * "correlation": what is expected by name,"heard": how many}; of a user task "assignedTo","candidates","claimedBy",
@@ -818,6 +996,102 @@ PAWL_API PAWL_CHECK pawl_code pawl_schedules(pawl *p, const pawl_list_options *o
  * "next" is absent at the end. */
 PAWL_API PAWL_CHECK pawl_code pawl_log(pawl *p, const char *id, uint64_t from, uint32_t limit,
                                        char **out, pawl_error *err);
+
+/* ------------------------------------------------------------------ events that could not be published */
+
+typedef struct pawl_letters_options { /* zero means default; new fields go at the end */
+    size_t struct_size;
+    const char *sink, *instance, *type; /* NULL: any */
+    const char *namespaces;  /* JSON array; NULL: any */
+    int all;                 /* nonzero: also those that are tried again, and those that were discarded */
+    const char *after;       /* the "next" of the page before */
+    uint32_t limit;          /* 0: 100; at most 1000 */
+} pawl_letters_options;
+/* {"letters":[{"event","sink","instance","namespace","name","type","source","state":"dead|pending|discarded","attempts","error","requeued":bool,
+ * "createdAt","nextAt","endedAt","by","reason"}],"next"}, newest first. */
+PAWL_API PAWL_CHECK pawl_code pawl_letters(pawl *p, const pawl_letters_options *options, char **out, pawl_error *err);
+/* One, with "payload", the CloudEvent. sink NULL: the only one at which it is dead. PAWL_NOT_FOUND (no-such-dead-letter). */
+PAWL_API PAWL_CHECK pawl_code pawl_letter(pawl *p, const char *event, const char *sink, char **out, pawl_error *err);
+/* Published again, with its attempts counted anew (behind what was published meanwhile: it says so, by the attribute `pawlrequeued`), or
+ * given up. event NULL: all dead letters that `filter` fits (all, after and limit are not looked at), in batches. *out (may be NULL): {"changed":N}. */
+PAWL_API PAWL_CHECK pawl_code pawl_letter_change(pawl *p, const char *event, const char *sink, const pawl_letters_options *filter,
+                                                 int requeue, const char *reason, const pawl_request *request, char **out, pawl_error *err);
+/* {"sinks":[{"name","type","target","state":"up|failing|unknown","pending","dead","oldestAt","published","failed","lastError","lastAt"}]} */
+PAWL_API PAWL_CHECK pawl_code pawl_sinks(pawl *p, char **out, pawl_error *err);
+
+/* ------------------------------------------------------------------ what is old, and copies of the store */
+
+/* One run of the cleanup now, to its end, beside whatever is at work. dry_run: nothing is deleted, exported or given back. *out (may be NULL):
+ * {"dryRun":bool,"instances","events","steps","bulks": how many went,"rows": of all tables,"bytesGiven": back to the file system,"exported":
+ * path|null,"before":{"instances","steps"}: what had ended, or happened, before then; null: nothing goes,"stopped":bool}. on_progress (may be
+ * NULL) is told after each transaction how many went so far (all is 0: it is not known); nonzero from it stops. */
+typedef int (*pawl_progress_fn)(void *context, uint64_t done, uint64_t all);
+PAWL_API PAWL_CHECK pawl_code pawl_cleanup(pawl *p, int dry_run, pawl_progress_fn on_progress, void *context, char **out, pawl_error *err);
+
+/* A copy of the store as of one commit, into a file that is not there yet; its owner, this process or another, goes on. It can be read
+ * (PAWL_READ), and owned by nobody until it is restored. on_progress (may be NULL) is told pages, and all of them again while the
+ * copy is checked; nonzero from it stops (PAWL_LOST), and nothing is left. PAWL_CONFLICT: the file is there. *out (may be NULL):
+ * {"file","bytes","instances","schema","generation","at"}. */
+PAWL_API PAWL_CHECK pawl_code pawl_backup(const char *store, const char *file, pawl_progress_fn on_progress, void *context, char **out, pawl_error *err);
+/* A store out of a copy, with "store" instead of "file" in *out. It must not be there, unless `replace`, and nobody may own it (PAWL_BUSY).
+ * What is asked for from then on has other idempotency keys than in the store that was copied. A call that was in flight is as after a crash: it is
+ * sent again under its old key, or is of unknown outcome where its task says so. PAWL_CORRUPT: the copy is damaged, and nothing has changed. */
+PAWL_API PAWL_CHECK pawl_code pawl_restore(const char *file, const char *store, int replace, pawl_progress_fn on_progress, void *context,
+                                           char **out, pawl_error *err);
+/* Whether all that a store, or a copy, says of itself holds, while its owner goes on. *out as of pawl_restore. PAWL_CORRUPT: the first thing that
+ * does not. */
+PAWL_API PAWL_CHECK pawl_code pawl_check(const char *store, char **out, pawl_error *err);
+
+/* ------------------------------------------------------------------ how it is */
+
+/* Why an instance is where it is: {"id","status","why": one sentence,"moves": what will move it, in words,"at": when,"by": who,"since",
+ * "waits":[{"task","kind","why","moves","at","by","since"}],"findings":[as of pawl_audit]}. */
+PAWL_API PAWL_CHECK pawl_code pawl_why(pawl *p, const char *id, char **out, pawl_error *err);
+/* What must never be and is, looked for now, or (last) as the auditor found it last: {"at","findings":[{"kind","level":"error|warning","instance",
+ * "task","what","since","cause","remedy"}],"more": of these kinds that are not listed,"checked":{kind: rows},"partial": true if there are rows
+ * that were not looked at}. */
+PAWL_API PAWL_CHECK pawl_code pawl_audit(pawl *p, int last, char **out, pawl_error *err);
+/* Each part: {"status":"up|degraded|down","components":[{"name","status":"up|disabled|failing|overdue","lastRun","lastGood","lastError","backlog",
+ * "oldest","rounds","failedRounds","items","failedItems","intervalMs"}],"store":{...},"disk":{...},"findings":N}. */
+PAWL_API PAWL_CHECK pawl_code pawl_components(pawl *p, char **out, pawl_error *err);
+/* Text that Prometheus reads (exposition format 0.0.4). */
+PAWL_API PAWL_CHECK pawl_code pawl_metrics(pawl *p, char **out, pawl_error *err);
+/* For who serves requests of its own: one was answered, and is counted in pawl_http_requests_total. `route` is one of a small set
+ * (the first 200, and one for the rest), never a path with an id in it. */
+PAWL_API void pawl_served(pawl *p, const char *route, int status, uint64_t duration_us);
+
+/* ------------------------------------------------------------------ the log of the process
+ *
+ * One for the process, whatever it has open. Nothing is written before this is called. */
+typedef struct pawl_logging { /* zero means default; new fields go at the end */
+    size_t struct_size;
+    const char *level;       /* "off", "error", "warning", "info", "debug"; by component behind it: "info,http=debug"; NULL: "info" */
+    const char *format;      /* "json", "human", "journal" (journald's own protocol), "auto": journal where stderr is journald's, human on a terminal,
+                              * else json; NULL: auto */
+    int fd;                  /* 0: 2, stderr */
+    void (*on_line)(void *context, const char *line); /* instead of a file descriptor, by a thread of the log; NULL: none */
+    void *context;
+    const char *journal;     /* journald's socket; NULL: /run/systemd/journal/socket */
+} pawl_logging;
+PAWL_API PAWL_CHECK pawl_code pawl_logging_start(const pawl_logging *options, pawl_error *err);
+/* At run time; text as of pawl_logging.level. */
+PAWL_API PAWL_CHECK pawl_code pawl_logging_level(const char *level, pawl_error *err);
+PAWL_API const char *pawl_logging_levels(void); /* as it is now; valid until the next call by this thread */
+PAWL_API void pawl_logging_stop(void);          /* writes what is left */
+PAWL_API int pawl_logging_wants(const char *level, const char *component); /* 1: such a line would be written */
+/* A line of the host's own; `fields` (NULL: none) is a JSON object of at most 32 members. `level` as in words above. */
+PAWL_API void pawl_logging_line(const char *level, const char *component, const char *event, const char *instance, const char *message,
+                                const char *fields);
+
+/* ------------------------------------------------------------------ traces of the host's own */
+
+/* A span begins, below that of the traceparent `parent`; NULL, or none: in a new trace, sampled as the options say. *out: its own
+ * traceparent, to give as pawl_request.trace of what is done within it. 0: there are no traces, and nothing was written. */
+PAWL_API int pawl_trace_begin(pawl *p, const char *parent, char out[56]);
+/* It has ended now, and took so long; one that is not sampled is not given. kind: "internal", "server", "client", "producer", "consumer";
+ * fields: JSON object of attributes; NULL: none. */
+PAWL_API void pawl_trace_end(pawl *p, const char *span, const char *parent, const char *kind, const char *name, uint64_t duration_us,
+                             int failed, const char *fields);
 
 /* ------------------------------------------------------------------ expressions */
 

@@ -163,17 +163,27 @@ pawl_code pw_error_context(pawl_error *err, pawl_code code, const char *format, 
     int len = snprintf(err->message + context, room + 1, "%s%s", message[0] ? ": " : "", message);
     if (len > 0 && (size_t)len > room)
         cut_at_character(err->message, sizeof err->message - 1);
-    if (err->code == PAWL_OK)
+    if (err->code == PAWL_OK || (err->code == PAWL_INVALID && code == PAWL_CORRUPT))
         err->code = code;
     return err->code;
 }
 
 /* ---- assertions */
 
+static bool (*_Atomic tell_assert)(const char *message);
+
+void pw_on_assert(bool (*tell)(const char *message))
+{
+    atomic_store(&tell_assert, tell);
+}
+
 void pw_assert_failed(const char *file, int line, const char *condition)
 {
-    (void)fprintf(stderr, "pawl: %s:%d: assertion failed: %s\n", source_name(file), line,
-                  condition);
+    char message[480];
+    (void)snprintf(message, sizeof message, "%s:%d: assertion failed: %s", source_name(file), line, condition);
+    bool (*tell)(const char *) = atomic_load(&tell_assert);
+    if (!tell || !tell(message))
+        (void)fprintf(stderr, "pawl: %s\n", message);
     abort();
 }
 

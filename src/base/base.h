@@ -50,7 +50,8 @@ pawl_code pw_fail_at(pawl_error *err, const char *file, int line, pawl_code code
     pw_fail_reason_at(err, __FILE__, __LINE__, code, why, __VA_ARGS__)
 pawl_code pw_fail_reason_at(pawl_error *err, const char *file, int line, pawl_code code,
                             pawl_reason reason, const char *format, ...) PW_PRINTF(6, 7);
-/* Puts "context: " before the message that is there; returns err->code (code if err is NULL). */
+/* Puts "context: " before the message that is there; returns err->code (code if err is NULL). PAWL_CORRUPT: what was read as
+ * input would be, and is PAWL_INVALID, was stored, so it is damage. */
 pawl_code pw_error_context(pawl_error *err, pawl_code code, const char *format, ...)
     PW_PRINTF(3, 4);
 #define pw_no_memory(err) pw_fail(err, PAWL_NO_MEMORY, "out of memory")
@@ -58,6 +59,8 @@ pawl_code pw_error_context(pawl_error *err, pawl_code code, const char *format, 
 /* ---- assertions: our own mistakes; they stay on in releases */
 
 _Noreturn void pw_assert_failed(const char *file, int line, const char *condition);
+/* Whoever keeps a log may say it there: true, it has. NULL: standard error. */
+void pw_on_assert(bool (*tell)(const char *message));
 #define PW_ASSERT(condition)                                                                       \
     ((condition) ? (void)0 : pw_assert_failed(__FILE__, __LINE__, #condition))
 #ifdef PW_CHECKS

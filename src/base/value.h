@@ -140,4 +140,7 @@ bool pw_equal(pw_value a, pw_value b);
 /* ---- bytes that the value takes in memory, itself not counted; not deeper than needed to see that
  * it is above `enough`; SIZE_MAX when there is no memory to tell */
 size_t pw_footprint(pw_value v, size_t enough);
+/* Levels of arrays and objects: 0: neither; not more than needed to see that it is above `enough`; SIZE_MAX when there is no
+ * memory to tell */
+size_t pw_depth(pw_value v, size_t enough);
 #endif

@@ -301,3 +301,34 @@ size_t pw_footprint(pw_value v, size_t enough)
     pw_stack_done(&stack);
     return bytes;
 }
+
+size_t pw_depth(pw_value v, size_t enough)
+{
+    measure_frame local[LOCAL_FRAMES];
+    pw_stack stack = PW_STACK_OF(local);
+    size_t deepest = 0;
+    for (pw_value inner = v;;) {
+        if (inner.type >= PW_ARRAY) {
+            if (stack.depth + 1 > deepest)
+                deepest = stack.depth + 1;
+            measure_frame *pushed = deepest > enough ? NULL : pw_stack_push(&stack);
+            if (!pushed) {
+                deepest = deepest > enough ? deepest : SIZE_MAX;
+                break;
+            }
+            *pushed = (measure_frame){ inner, 0 };
+        }
+        measure_frame *frame = pw_stack_top(&stack);
+        while (frame && frame->at == frame->v.count) {
+            stack.depth--;
+            frame = pw_stack_top(&stack);
+        }
+        if (!frame)
+            break;
+        uint32_t at = frame->at++;
+        inner = frame->v.type == PW_ARRAY ? frame->v.as.items[at]
+                                          : frame->v.as.object->members[at].value;
+    }
+    pw_stack_done(&stack);
+    return deepest;
+}

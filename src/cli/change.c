@@ -1,5 +1,5 @@
-/* change.c - `pawl cancel`, `suspend`, `continue`, `retry`, `fail`: commands of one form, and what all
- * commands that move an instance share: driving it on, and saying where it stands. */
+/* change.c - `pawl cancel`, `suspend`, `continue`, `delete`: commands of one form, and what all commands that
+ * move an instance share: driving it on, and saying where it stands, or would. */
 #include <stdio.h>
 
 #include "cli/cli.h"
@@ -8,6 +8,12 @@ int cli_until(cli_app *cli, const char **out)
 {
     const char *until = cli_value(cli, "until");
     *out = "idle";
+    if (cli_flag(cli, "dry-run")) {
+        if (until || cli_flag(cli, "no-wait"))
+            return cli_fail(cli, EXIT_USAGE, "--dry-run and --%s contradict each other", until ? "until" : "no-wait");
+        *out = NULL;
+        return EXIT_DONE;
+    }
     if (cli_flag(cli, "no-wait")) {
         if (until)
             return cli_fail(cli, EXIT_USAGE, "--no-wait and --until contradict each other");
@@ -25,9 +31,10 @@ int cli_until(cli_app *cli, const char **out)
 
 /* Cancel and suspend are done when they are committed; the others end with what the status means.
  */
-int cli_drive(cli_session *session, pw_str id, const char *until, bool done_is_done)
+int cli_drive(cli_session *session, pw_value answer, const char *until, bool done_is_done)
 {
     cli_app *cli = session->cli;
+    pw_str id = pw_get_text(answer, "id");
     pw_value instance;
     pawl_error err;
     pawl_code code = PAWL_OK;
@@ -48,8 +55,36 @@ int cli_drive(cli_session *session, pw_str id, const char *until, bool done_is_d
     request_add(&request, "id", pw_string_ref(id));
     if (session_call(session, pw_object_end(&request), &instance, &err) != PAWL_OK)
         return cli_fail_error(cli, &err);
+    static const char *const beside[] = { "from", "step", "done" }; /* of a rewind or a fork: shown with the instance */
+    for (size_t i = 0; i < PW_LENGTH(beside); i++)
+        instance = pw_with(&cli->arena, instance, pw_str_of(beside[i]), pw_get_lit(answer, beside[i]));
     int result = cli_finish(cli, instance);
     return done_is_done || !until ? EXIT_DONE : result;
+}
+
+/* How it was is asked first, so that the difference can be shown from both sides; what moves between has another token. */
+static int dry_run(cli_session *session, cli_request *request)
+{
+    cli_app *cli = session->cli;
+    cli_request look;
+    pw_value answer, before = { 0 };
+    pawl_error err;
+    request_add(request, "dryRun", pw_bool(true));
+    request_begin(cli, &look, "show");
+    pw_value change = pw_object_end(request);
+    pw_str id = pw_get_text(change, "id"), instance = { id.ptr, strcspn(id.ptr, "-") };
+    request_add(&look, "id", pw_string_ref(instance));
+    if (!cli->json && session_call(session, pw_object_end(&look), &before, &err) != PAWL_OK)
+        before = (pw_value){ 0 };
+    if (session_call(session, change, &answer, &err) != PAWL_OK)
+        return cli_fail_error(cli, &err);
+    if (!pw_equal(pw_get_lit(before, "token"), pw_get_lit(answer, "token")))
+        before = (pw_value){ 0 };
+    if (cli->json)
+        out_json(answer, PW_JSON_COMPACT);
+    else
+        print_dry_run(cli, answer, before);
+    return EXIT_DONE;
 }
 
 int cli_change(cli_app *cli, cli_request *request, const char *until, bool done_is_done)
@@ -60,10 +95,20 @@ int cli_change(cli_app *cli, cli_request *request, const char *until, bool done_
         return code;
     pw_value answer;
     pawl_error err;
-    if (session_call(&session, pw_object_end(request), &answer, &err) != PAWL_OK)
+    if (cli_flag(cli, "dry-run")) {
+        code = dry_run(&session, request);
+    } else if (session_call(&session, pw_object_end(request), &answer, &err) != PAWL_OK) {
         code = cli_fail_error(cli, &err);
-    else /* of what the id names: it may be an incident's */
-        code = cli_drive(&session, pw_get_text(answer, "id"), until, done_is_done);
+    } else { /* of what the id names: it may be an incident's */
+        pw_value done = pw_get_lit(answer, "done");
+        if (!cli->json && pw_is(done, PW_ARRAY) && done.count > 0) {
+            out_printf("was done outside since, and is not %s\n",
+                       cli->command == &command_fork ? "done again" : "undone");
+            print_effects(cli, done);
+            out_text("\n");
+        }
+        code = cli_drive(&session, answer, until, done_is_done);
+    }
     session_close(&session);
     return code;
 }
@@ -79,10 +124,7 @@ static int change(cli_app *cli)
     request_text(&request, "id", cli->positionals[0]);
     request_option(cli, &request, "reason");
     code = request_who(cli, &request);
-    if (code != EXIT_DONE)
-        return code;
-    bool drives = cli->command == &command_continue || cli->command == &command_retry;
-    return cli_change(cli, &request, until, !drives);
+    return code == EXIT_DONE ? cli_change(cli, &request, until, cli->command != &command_continue) : code;
 }
 
 static void print_deleted(cli_app *cli, pw_value answer)
@@ -103,15 +145,11 @@ static int delete (cli_app *cli)
 }
 
 // clang-format off
-#define REASON { "reason", "TEXT", NULL, "why, for the log" }
 static const cli_option stop_options[] = {
-    REASON, CLI_ACTOR("does it"), CLI_KEY, CLI_IF_TOKEN,
-    { "no-wait", NULL, NULL, "end as soon as it is committed" },
+    CLI_REASON, CLI_DRY_RUN, CLI_ACTOR("does it"), CLI_KEY, CLI_IF_TOKEN, CLI_NO_WAIT,
 };
 static const cli_option continue_options[] = {
-    REASON, CLI_ACTOR("does it"), CLI_KEY, CLI_IF_TOKEN,
-    CLI_UNTIL,
-    { "no-wait", NULL, NULL, "end as soon as it is committed" },
+    CLI_REASON, CLI_DRY_RUN, CLI_ACTOR("does it"), CLI_KEY, CLI_IF_TOKEN, CLI_UNTIL, CLI_NO_WAIT,
 };
 
 const cli_command command_cancel = {
@@ -144,28 +182,6 @@ const cli_command command_continue = {
         "On an instance that is not suspended it changes nothing, and drives what is left to do: after a\n"
         "`pawl run` that was stopped, `pawl continue ID --until end` does the rest.",
     .examples = "pawl continue 01kaq0f3s7 --until end --db sqlite:shop.db",
-};
-
-const cli_command command_retry = {
-    .name = "retry", .positionals = "ID", .least = 1, .most = 1, .has_store = true, .group = CLI_GROUP_INCIDENTS, .run = change,
-    .options = continue_options, .option_count = PW_LENGTH(continue_options),
-    .summary = "try again what has failed, and drive it",
-    .text =
-        "ID is an incident's, or an instance's. What has faulted begins again with its first attempt, and calls go with\n"
-        "the same idempotency key; the incident is over. An instance that lives and waits for its next attempt makes it\n"
-        "now. Refused when there is nothing to retry, or the incident that ID names is over.",
-    .examples = "pawl retry 01kaq0f3s7 --reason 'the service is back' --db sqlite:shop.db",
-};
-
-const cli_command command_fail = {
-    .name = "fail", .positionals = "ID", .least = 1, .most = 1, .has_store = true, .group = CLI_GROUP_INCIDENTS, .run = change,
-    .options = stop_options, .option_count = PW_LENGTH(stop_options),
-    .summary = "give an incident up: its instance stays faulted for good",
-    .text =
-        "ID is an incident's, or an instance's. What the instance still waits for is closed, and it can be deleted.\n"
-        "Harmless when repeated; refused when no incident is open.",
-    .examples = "pawl fail 01kaq0f3s7 --reason 'ordered again by telephone' --db sqlite:shop.db",
-    .exits = "0 given up; 2 no such instance, or no incident is open; 3 store or system trouble",
 };
 
 static const cli_option delete_options[] = { CLI_ACTOR("does it"), CLI_KEY, CLI_IF_TOKEN };

@@ -141,6 +141,8 @@ pw_str cli_safe(pw_arena *arena, pw_str s);
 int cli_read_file(cli_app *cli, const char *path, size_t most, pw_str *out);
 /* JSON|@FILE|@- of the option `name`, checked and compact; `*out` is PW_NONE if it is not given. */
 int cli_json_option(cli_app *cli, const char *name, pw_value *out);
+/* The same of what is given, which `what` names in the message. */
+int cli_json_given(cli_app *cli, const char *what, const char *given, pw_value *out);
 /* Checks the text as JSON. `what` names it in the message. */
 int cli_json_text(cli_app *cli, const char *what, pw_str text, pw_value *out);
 /* Findings of `path` go to stderr; EXIT_USAGE if one is an error. Counts what was found. */
@@ -169,6 +171,9 @@ int request_who(cli_app *cli, cli_request *request);
 // clang-format off
 #define CLI_ACTOR(what) { "actor", "NAME", NULL, "who " what ", for the log; else the user's name; not with a server, which knows" }
 #define CLI_KEY { "idempotency-key", "KEY", NULL, "the same key again, within a day, gives the first answer, and has no second effect" }
+#define CLI_REASON { "reason", "TEXT", NULL, "why, for the log" }
+#define CLI_DRY_RUN { "dry-run", NULL, NULL, "do nothing: say what would change, and what would be called, opened and closed" }
+#define CLI_NO_WAIT { "no-wait", NULL, NULL, "end as soon as it is committed" }
 #define CLI_UNTIL { "until", "WHAT", NULL, "drive until it is idle (the default), settled, or at its end", "idle settled end" }
 #define CLI_IF_TOKEN { "if-token", "N", NULL, "refuse if the instance is not at this token any more, as `pawl show` prints it" }
 // clang-format on
@@ -255,17 +260,25 @@ pw_str cli_cut(cli_app *cli, pw_str s, size_t width);
 int cli_exit_of_status(pw_str status);
 /* After a command that changed an instance: prints where it stands, gives the exit code. */
 int cli_finish(cli_app *cli, pw_value instance);
+/* What would be, as a command with dryRun answers it; `before`: the instance as pawl_show gives it; PW_NONE: not known. */
+void print_dry_run(cli_app *cli, pw_value answer, pw_value before);
+/* What an instance has done outside, as a table, or nothing. */
+void print_effects(cli_app *cli, pw_value effects);
+/* Its compensation plan: a table of its steps, in the order in which they are carried out. */
+void print_plan(cli_app *cli, pw_value plan);
+/* One line for each thing that can be done about an incident, of which `undo` steps could be undone. */
+void print_ways(cli_app *cli, pw_value incident, int64_t undo, void (*line)(pw_str text));
 
 /* ------------------------------------------------------------------ moving an instance (change.c)
  */
 
-/* --until and --no-wait: "idle", "settled", "end", or NULL. Not EXIT_DONE: a message was printed.
- */
+/* --until and --no-wait: "idle", "settled", "end", or NULL, which --dry-run means, too. Not EXIT_DONE: a message was
+ * printed. */
 int cli_until(cli_app *cli, const char **out);
-/* Drives the instance until it is there, prints where it stands. The exit code follows its status,
- * unless what was asked for is done with the commit. */
-int cli_drive(cli_session *session, pw_str id, const char *until, bool done_is_done);
-/* The whole of a command that changes the instance cli->positionals[0]. */
+/* Drives the instance that the answer to a command names until it is there, prints where it stands. The exit code
+ * follows its status, unless what was asked for is done with the commit. */
+int cli_drive(cli_session *session, pw_value answer, const char *until, bool done_is_done);
+/* The whole of a command that changes an instance; with --dry-run, of one that does not. */
 int cli_change(cli_app *cli, cli_request *request, const char *until, bool done_is_done);
 /* Starts an instance, with the options that `run` and `start` share; *out is the answer. Not EXIT_DONE:
  * a message was printed. `version` empty: the newest. */
@@ -281,15 +294,23 @@ int cli_start(cli_session *session, const char *name, pw_str version, pw_value i
 /* ------------------------------------------------------------------ the commands */
 
 extern const cli_command command_run, command_deploy, command_start, command_ls, command_show,
-    command_log, command_resume, command_send, command_cancel, command_suspend, command_continue, command_delete, command_migrate,
-    command_incidents, command_incident, command_retry, command_fail, command_calls, command_breakers, command_breaker,
+    command_log, command_why, command_doctor, command_health, command_resume, command_send, command_cancel, command_suspend, command_continue, command_delete, command_migrate,
+    command_backup, command_restore, command_check,
+    command_incidents, command_incident, command_retry, command_skip, command_goto, command_edit, command_fail, command_compensate,
+    command_rewind, command_fork, command_effects, command_bulk, command_calls, command_breakers, command_breaker, command_deadletter, command_sinks,
     command_tasks, command_complete, command_claim, command_release, command_delegate, command_comment, command_bookmarks,
     command_token, command_jobs,
     command_definitions, command_schedules, command_definition, command_deprecate, command_archive, command_validate,
     command_graph, command_worker, command_schema, command_eval, command_completion, command_config, command_serve,
-    command_help, command_version;
+    command_help, command_version,
+    command_metrics, command_log_level, command_cleanup;
 extern const cli_command *const cli_commands[]; /* by group, in the order of the help */
 extern const uint32_t cli_command_count;
 void help_command(const cli_command *command); /* on standard output */
 void help_all(void);
+extern const char help_exit_table[];
+extern const char *const help_group_titles[]; /* by group; [0] is none */
+extern const size_t help_group_count;
+/* A page of the manual (man.c); NULL: that of `pawl` itself. */
+int print_man(cli_app *cli, const cli_command *command);
 #endif

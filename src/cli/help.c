@@ -3,7 +3,7 @@
 
 #include "cli/cli.h"
 
-static const char exit_table[] =
+const char help_exit_table[] =
     "  0  completed, or done\n"
     "  1  faulted, cancelled or compensated; an expression failed\n"
     "  2  bad usage, definition or input\n"
@@ -11,11 +11,12 @@ static const char exit_table[] =
     "  4  waiting or suspended\n"
     "  130, 143  stopped by SIGINT, SIGTERM: nothing committed is lost\n";
 
-static const char *const group_titles[] = { "",
+const char *const help_group_titles[] = { "",
 #define HELP_TITLE(name, title) title,
                                             CLI_GROUPS(HELP_TITLE)
 #undef HELP_TITLE
 };
+const size_t help_group_count = PW_LENGTH(help_group_titles);
 
 static void print_indented(const char *text)
 {
@@ -63,15 +64,15 @@ void help_command(const cli_command *command)
     if (command->exits)
         print_indented(command->exits);
     else
-        out_text(exit_table);
+        out_text(help_exit_table);
 }
 
 void help_all(void)
 {
     out_text("pawl - run workflows so that they survive a crash\n\n"
              "Usage: pawl COMMAND [options] [arguments]\n\nCommands\n");
-    for (size_t group = 1; group < PW_LENGTH(group_titles); group++) {
-        out_printf("\n%s\n", group_titles[group]);
+    for (size_t group = 1; group < help_group_count; group++) {
+        out_printf("\n%s\n", help_group_titles[group]);
         for (uint32_t i = 0; i < cli_command_count; i++) {
             cli_group its = cli_commands[i]->group ? cli_commands[i]->group : CLI_GROUP_TOOLS;
             if ((size_t)its == group)
@@ -82,13 +83,16 @@ void help_all(void)
     for (uint32_t i = 0; i < cli_common_option_count; i++)
         print_option(&cli_common_options[i]);
     out_text("\nExit codes\n");
-    out_text(exit_table);
+    out_text(help_exit_table);
     out_text("\n`pawl help COMMAND` tells more about one of them.\n");
 }
 
 static int help(cli_app *cli)
 {
+    bool man = cli_flag(cli, "man");
     if (cli->positional_count == 0) {
+        if (man)
+            return print_man(cli, NULL);
         help_all();
         return EXIT_DONE;
     }
@@ -97,6 +101,8 @@ static int help(cli_app *cli)
     for (uint32_t i = 0; i < cli_command_count; i++) {
         names[count++] = cli_commands[i]->name;
         if (strcmp(cli_commands[i]->name, cli->positionals[0]) == 0) {
+            if (man)
+                return print_man(cli, cli_commands[i]);
             help_command(cli_commands[i]);
             return EXIT_DONE;
         }
@@ -118,8 +124,13 @@ static int version(cli_app *cli)
 }
 
 // clang-format off
+static const cli_option help_options[] = {
+    { "man", NULL, NULL, "as a page of the manual, for man(1)" },
+};
+
 const cli_command command_help = {
     .name = "help", .positionals = "[COMMAND]", .least = 0, .most = 1, .has_store = false, .run = help,
+    .options = help_options, .option_count = PW_LENGTH(help_options),
     .summary = "list the commands, or explain one",
     .text = "The manual in short.",
     .examples = "pawl help run",

@@ -1,5 +1,5 @@
 /* incidents.c - `pawl incidents`, `incident`, `calls`: what has gone wrong, and what was said to
- * whom. What is done about it is in change.c. */
+ * whom. What is done about it is in act.c. */
 #include <stdio.h>
 
 #include "cli/table.h"
@@ -133,6 +133,12 @@ static void section(const char *title, pw_value v)
     out_json(v, PW_JSON_PRETTY);
 }
 
+static void print_indented(pw_str text)
+{
+    out_text("  ");
+    print_line_out(text);
+}
+
 static void print_end(cli_app *cli, pw_value incident)
 {
     if (pw_truthy(pw_get_lit(incident, "open")))
@@ -161,12 +167,19 @@ static void print_incident(cli_app *cli, pw_value incident)
     field(cli, "since", pw_get_text(incident, "createdAt"));
     print_end(cli, incident);
     field(cli, "advice", pw_get_text(incident, "recommendedAction"));
+    if (pw_truthy(pw_get_lit(incident, "open"))) {
+        out_text("\nwhat can be done\n");
+        int64_t undo = 0;
+        (void)pw_integer(pw_get_lit(incident, "undo"), &undo);
+        print_ways(cli, incident, undo, print_indented);
+    }
     section("error", pw_get_lit(incident, "error"));
     section("breaker", pw_get_lit(incident, "breaker"));
     if (pw_is(list, PW_ARRAY) && list.count > 0) {
         out_text("\ncalls\n");
         print_call_table(cli, list);
     }
+    section("context", pw_get_lit(pw_get_lit(incident, "data"), "context"));
     section("input of the task", pw_get_lit(incident, "input"));
     section("definition of the task", pw_get_lit(incident, "definition"));
 }

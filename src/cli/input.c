@@ -59,24 +59,28 @@ int cli_json_text(cli_app *cli, const char *what, pw_str text, pw_value *out)
     return cli_fail_error(cli, &err);
 }
 
+int cli_json_given(cli_app *cli, const char *what, const char *given, pw_value *out)
+{
+    pw_str text = pw_str_of(given);
+    if (given[0] == '@') {
+        if (given[1] == '\0')
+            return cli_fail(cli, EXIT_USAGE,
+                            "%s: '@' needs a file: @FILE, or @- for standard input", what);
+        int code = cli_read_file(cli, given + 1, JSON_MAX, &text);
+        if (code != EXIT_DONE)
+            return code;
+        what = pw_arena_printf(&cli->arena, "%s %s", what, given).ptr;
+    }
+    return cli_json_text(cli, what, text, out);
+}
+
 int cli_json_option(cli_app *cli, const char *name, pw_value *out)
 {
     *out = (pw_value){ 0 };
     const char *given = cli_value(cli, name);
     if (!given)
         return EXIT_DONE;
-    pw_str what = pw_arena_printf(&cli->arena, "--%s", name);
-    pw_str text = pw_str_of(given);
-    if (given[0] == '@') {
-        if (given[1] == '\0')
-            return cli_fail(cli, EXIT_USAGE,
-                            "--%s: '@' needs a file: @FILE, or @- for standard input", name);
-        int code = cli_read_file(cli, given + 1, JSON_MAX, &text);
-        if (code != EXIT_DONE)
-            return code;
-        what = pw_arena_printf(&cli->arena, "--%s %s", name, given);
-    }
-    return cli_json_text(cli, what.ptr, text, out);
+    return cli_json_given(cli, pw_arena_printf(&cli->arena, "--%s", name).ptr, given, out);
 }
 
 /* ---- definitions */

@@ -10,18 +10,19 @@
 #include "cli/settings.h"
 
 const cli_command *const cli_commands[] = {
-    &command_run,        &command_start,     &command_ls,         &command_show,
-    &command_log,        &command_bookmarks, &command_resume,     &command_cancel,
-    &command_suspend,    &command_continue,  &command_delete,     &command_incidents,
-    &command_incident,   &command_retry,     &command_fail,       &command_calls,
-    &command_breakers,   &command_breaker,   &command_tasks,
-    &command_complete,   &command_claim,     &command_release,    &command_delegate,
-    &command_comment,    &command_send,      &command_deploy,     &command_definitions,
-    &command_definition, &command_deprecate, &command_archive,    &command_schedules,
-    &command_worker,     &command_jobs,      &command_serve,      &command_config,
-    &command_token,      &command_migrate,   &command_validate,   &command_graph,
-    &command_schema,     &command_eval,      &command_completion, &command_help,
-    &command_version,
+    &command_run, &command_start, &command_ls, &command_show, &command_why, &command_log,
+    &command_bookmarks, &command_resume, &command_cancel, &command_suspend, &command_continue,
+    &command_delete, &command_incidents, &command_incident, &command_retry, &command_skip,
+    &command_goto, &command_edit, &command_fail, &command_compensate, &command_rewind,
+    &command_fork, &command_effects, &command_bulk, &command_calls, &command_breakers,
+    &command_breaker, &command_deadletter, &command_sinks, &command_tasks, &command_complete,
+    &command_claim, &command_release, &command_delegate, &command_comment, &command_send,
+    &command_deploy, &command_definitions, &command_definition, &command_deprecate,
+    &command_archive, &command_schedules, &command_worker, &command_jobs, &command_serve,
+    &command_health, &command_doctor, &command_metrics, &command_log_level, &command_config,
+    &command_token, &command_cleanup, &command_migrate, &command_backup, &command_restore,
+    &command_check, &command_validate, &command_graph, &command_schema, &command_eval,
+    &command_completion, &command_help, &command_version,
 };
 const uint32_t cli_command_count = PW_LENGTH(cli_commands);
 

@@ -284,6 +284,8 @@ int cli_exit_of(pawl_code code)
 int cli_fail_error(const cli_app *cli, const pawl_error *err)
 {
     say_failure(cli, pawl_code_name(err->code), err->message);
+    if (err->reason == PAWL_REASON_UNKNOWN_OUTCOME && !cli->json)
+        cli_note("pawl %s: with --confirm it is done all the same", cli->command->name);
     if (err->code == PAWL_TIMEOUT && cli_interrupted())
         return 128 + cli_interrupted();
     return cli_exit_of(err->code);

@@ -191,7 +191,7 @@ static int act(cli_app *cli)
     if (session_call(&session, pw_object_end(&request), &answer, &err) != PAWL_OK) {
         code = cli_fail_error(cli, &err);
     } else if (until) {
-        code = cli_drive(&session, pw_str_of(cli->positionals[0]), until, false);
+        code = cli_drive(&session, answer, until, false);
     } else {
         if (cli->json)
             out_json(answer, PW_JSON_COMPACT);

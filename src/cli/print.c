@@ -33,7 +33,8 @@ pw_str cli_store_words(cli_app *cli)
 
 int cli_exit_of_status(pw_str status)
 {
-    if (pw_str_is(status, "waiting") || pw_str_is(status, "suspended"))
+    if (pw_str_is(status, "waiting") || pw_str_is(status, "suspended") ||
+        pw_str_is(status, "compensating"))
         return EXIT_WAITING;
     if (pw_str_is(status, "faulted") || pw_str_is(status, "cancelled") ||
         pw_str_is(status, "compensated"))
@@ -225,6 +226,34 @@ void print_waits(cli_app *cli, pw_value instance, void (*line)(pw_str text))
     print_incident(cli, instance, line);
 }
 
+/* With the incident's own id: refused if somebody was quicker. */
+void print_ways(cli_app *cli, pw_value incident, int64_t undo, void (*line)(pw_str text))
+{
+    enum { ANYWHERE, OF_THE_WAY, OF_DONE }; /* a step of a compensation has no other task to go to, and no way back */
+    static const struct {
+        const char *command, *more, *what;
+        int where;
+    } ways[] = {
+        { "retry", "", "try it again; with --input JSON: with other input", ANYWHERE },
+        { "skip", "", "go on without it; with --output JSON: as if it had given that", ANYWHERE },
+        { "goto", " TASK", "go on with another task instead", OF_THE_WAY },
+        { "edit", " --set POINTER=JSON", "change the data first", ANYWHERE },
+        { "compensate", "", "undo what was done; --plan shows it before", OF_DONE },
+        { "fail", "", "give it up", ANYWHERE },
+        { "cancel", "", "end the instance", ANYWHERE },
+    };
+    static const char step[] = "/metadata/pawl/compensate";
+    pw_arena *arena = &cli->arena;
+    pw_str task = pw_get_text(incident, "task"), id = cli_quoted(arena, pw_get_text(incident, "id"));
+    bool undoes = task.len && memmem(task.ptr, task.len, step, sizeof step - 1);
+    for (size_t i = 0; i < PW_LENGTH(ways); i++) {
+        bool fits = ways[i].where == ANYWHERE || (!undoes && (ways[i].where == OF_THE_WAY || undo > 0));
+        if (fits)
+            line(pw_arena_printf(arena, "pawl %s " PW_FMT "%s" PW_FMT "  # %s", ways[i].command, PW_ARG(id), ways[i].more,
+                                 PW_ARG(cli_store_words(cli)), ways[i].what));
+    }
+}
+
 /* ---- one instance */
 
 static void print_field(cli_app *cli, const char *name, pw_str value)
@@ -266,6 +295,8 @@ void print_instance(cli_app *cli, pw_value instance)
     print_field(cli, "created", pw_get_text(instance, "createdAt"));
     print_field(cli, "updated", pw_get_text(instance, "updatedAt"));
     print_field(cli, "ended", pw_get_text(instance, "endedAt"));
+    if (pw_get_text(instance, "cleanedAt").len > 0)
+        print_field(cli, "cleaned up", pw_arena_printf(arena, PW_FMT ": only its log is left", PW_ARG(pw_get_text(instance, "cleanedAt"))));
     int64_t steps = 0;
     if (pw_integer(pw_get_lit(instance, "token"), &steps))
         out_printf("%-12s %lld\n", "steps", (long long)steps);
@@ -275,6 +306,17 @@ void print_instance(cli_app *cli, pw_value instance)
         out_text("\nwaits for\n");
         print_waits(cli, instance, print_indented);
     }
+    pw_value incident = pw_get_lit(instance, "incident");
+    int64_t undo = 0;
+    (void)pw_integer(pw_get_lit(instance, "undo"), &undo);
+    if (pw_is(incident, PW_OBJECT)) {
+        out_text("\nwhat can be done\n");
+        print_ways(cli, incident, undo, print_indented);
+    }
+    if (undo > 0)
+        out_printf("\nsteps that could be undone: %lld, by pawl compensate --plan " PW_FMT PW_FMT "\n", (long long)undo,
+                   PW_ARG(cli_quoted(arena, pw_get_text(instance, "id"))), PW_ARG(cli_store_words(cli)));
+    print_section("data", pw_get_lit(instance, "data"));
     print_section("input", pw_get_lit(instance, "input"));
     print_section("output", pw_get_lit(instance, "output"));
     print_section("error", pw_get_lit(instance, "error"));
@@ -306,7 +348,7 @@ void print_step(cli_app *cli, pw_value step, pw_str prefix, void (*line)(pw_str 
         bool first = true;
         for (uint32_t m = 0; m < entry.count; m++) {
             pw_str key = members[m].key;
-            if (pw_str_is(key, "type") || pw_str_is(key, "task") || pw_str_is(key, "visit"))
+            if (pw_str_is(key, "type") || pw_str_is(key, "task"))
                 continue;
             pw_buf_text(&buf, first ? "  " : " ");
             first = false;
@@ -341,5 +383,7 @@ int cli_finish(cli_app *cli, pw_value instance)
     bool asked = cli->command == &command_fail; /* then it is no news */
     if (pw_str_is(status, "faulted") && pw_is(error, PW_OBJECT) && !asked)
         cli_error_object(error);
+    if (pw_str_is(status, "compensated") && cli->command == &command_compensate)
+        return EXIT_DONE; /* what was asked for */
     return cli_exit_of_status(status);
 }

@@ -7,8 +7,8 @@
  * What is asked again, and what not: a command that never left, or was turned away (429, 503), has
  * had no effect. One that left and was not answered may have had one, so only what may be done
  * twice is asked again: what reads, what says for itself that a repetition has no effect, and what
- * has an idempotency key, which a start without a business key, a comment and a retry are given here
- * for that. */
+ * has an idempotency key, which a start without a business key, a comment, a retry and what else is
+ * done about an incident are given here for that. */
 #include <curl/curl.h>
 #include <errno.h>
 #include <stdio.h>
@@ -256,8 +256,8 @@ static pw_str new_key(cli_app *cli)
 static pawl_code prepare(cli_remote *remote, pw_value request, sending *s, pawl_error *err)
 {
     static const char *const never[] = { "actor", "groups", "restricted" };
-    static const char *const once[] = { "token-create", "delete", "poll", "start", "comment", "retry" };
-    static const char *const keyed[] = { "start", "comment", "retry" };
+    static const char *const once[] = { "token-create", "delete", "poll" };
+    static const char *const keyed[] = { "start", "comment", "retry", "skip", "goto", "edit", "rewind", "fork", "bulk-start" };
     static const char *const filters[] = { "list", "count" }; /* theirs is no header */
     cli_app *cli = remote->cli;
     pw_str command = pw_get_text(request, "command"), key = PW_LIT("");
@@ -283,9 +283,10 @@ static pawl_code prepare(cli_remote *remote, pw_value request, sending *s, pawl_
         if (pw_str_is(name, "timeoutMs") || pw_str_is(name, "waitMs"))
             s->wait_ms = pw_integer(members[i].value, &number) && number > 0 ? (uint64_t)number : 0;
     }
-    s->repeatable = !is_one_of(command, once, PW_LENGTH(once)) ||
-                    (pw_str_is(command, "start") && pw_get_text(request, "key").len > 0);
-    if (!s->repeatable && key.len == 0 && is_one_of(command, keyed, PW_LENGTH(keyed)))
+    bool wants_key = is_one_of(command, keyed, PW_LENGTH(keyed)) &&
+                     !(pw_str_is(command, "start") && pw_get_text(request, "key").len > 0);
+    s->repeatable = !wants_key && !is_one_of(command, once, PW_LENGTH(once));
+    if (wants_key && key.len == 0)
         key = new_key(cli);
     if (code == PAWL_OK && key.len > 0) {
         s->repeatable = s->repeatable || !pw_str_is(command, "poll");

@@ -15,7 +15,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/moment.h"
 #include "cli/notify.h"
 #include "cli/settings.h"
 
@@ -29,16 +28,14 @@ typedef struct serving {
     pawl_server *server;
 } serving;
 
-/* ---- the log: a line is a time and what happened */
+/* ---- the log */
 
-static void say(const char *line)
+static void say_as(const char *level, const char *event, const char *text)
 {
-    char now[PW_MOMENT_SIZE];
-    pw_moment_write(now, cli_now_ms());
-    cli_note("%s %s", now, line);
+    pawl_logging_line(level, "server", event, NULL, text, NULL);
 }
 
-PW_PRINTF(1, 2) static void say_printf(const char *format, ...)
+PW_PRINTF(3, 4) static void say_printf(const char *level, const char *event, const char *format, ...)
 {
     char *text = NULL;
     va_list args;
@@ -46,8 +43,22 @@ PW_PRINTF(1, 2) static void say_printf(const char *format, ...)
     const int n = vasprintf(&text, format, args);
     va_end(args);
     if (n >= 0)
-        say(text);
+        say_as(level, event, text);
     free(text);
+}
+
+static void say_wrong(const char *line)
+{
+    say_as("error", "server.configuration", line);
+}
+
+static int start_log(serving *s)
+{
+    pawl_error err;
+    const pawl_logging logging = { .struct_size = sizeof logging,
+                                   .level = pawl_config_string(s->config, "Logging:Level"),
+                                   .format = pawl_config_string(s->config, "Logging:Format") };
+    return pawl_logging_start(&logging, &err) == PAWL_OK ? EXIT_DONE : cli_fail_error(s->cli, &err);
 }
 
 /* ---- signals: flags, and a descriptor that wakes whoever waits */
@@ -141,10 +152,6 @@ static int deploy_definitions(serving *s, const pw_str *texts)
         int code = session_deploy(&session, s->cli->given[i].value, texts[i], &answer);
         if (code != EXIT_DONE)
             return code;
-        if (pw_truthy(pw_get_lit(answer, "created")))
-            say_printf("published " PW_FMT "/" PW_FMT " " PW_FMT,
-                       PW_ARG(pw_get_text(answer, "namespace")),
-                       PW_ARG(pw_get_text(answer, "name")), PW_ARG(pw_get_text(answer, "version")));
     }
     return EXIT_DONE;
 }
@@ -194,11 +201,10 @@ static int say_ready(serving *s)
         out_text(addresses);
         out_text("\n");
     }
-    say_printf("listening at %s, store %s", addresses,
-               pawl_store(s->p)[0] ? pawl_store(s->p) : "memory:");
+    say_printf("info", "server.listening", "listening at %s, store %s", addresses, pawl_store(s->p)[0] ? pawl_store(s->p) : "memory:");
     if (pawl_config_flag(s->config, "Server:Insecure") &&
         !pawl_config_flag(s->config, "Server:Authentication"))
-        say("insecure: whoever reaches it may do everything with the store");
+        say_as("warning", "server.insecure", "insecure: whoever reaches it may do everything with the store");
     notify("READY=1");
     return out_end(EXIT_DONE);
 }
@@ -213,7 +219,7 @@ static int start(serving *s, const pw_str *definitions)
         return code;
     if (pawl_store(s->p)[0] != '\0' && pawl_control_open(&s->control, s->p, &err) != PAWL_OK) {
         s->control = NULL;
-        say_printf("other processes cannot send commands by the store's socket: %s", err.message);
+        say_printf("warning", "server.no-socket", "other processes cannot send commands by the store's socket: %s", err.message);
     }
     if (pawl_server_open(&s->server, s->p, s->config, &err) != PAWL_OK) {
         s->server = NULL;
@@ -230,7 +236,7 @@ static void say_changes(serving *s, pw_value changes, const char *list, const ch
     for (uint32_t i = 0; pw_is(items, PW_ARRAY) && i < items.count; i++) {
         pw_value item = pw_item(items, i);
         pw_arena *arena = &s->cli->arena;
-        say_printf("%s: " PW_FMT " from " PW_FMT " to " PW_FMT, words,
+        say_printf("info", "server.setting", "%s: " PW_FMT " from " PW_FMT " to " PW_FMT, words,
                    PW_ARG(pw_get_text(item, "key")),
                    PW_ARG(pw_json_text(arena, pw_get_lit(item, "from"), PW_JSON_COMPACT)),
                    PW_ARG(pw_json_text(arena, pw_get_lit(item, "to"), PW_JSON_COMPACT)));
@@ -245,12 +251,12 @@ static void reload(serving *s)
     pw_value changes;
     pw_arena_mark mark = pw_arena_at(&s->cli->arena);
     notify_reloading();
-    if (cli_settings(s->cli, &fresh, say) != EXIT_DONE) {
-        say("the configuration was not taken: it stays as it was");
+    if (cli_settings(s->cli, &fresh, say_wrong) != EXIT_DONE) {
+        say_as("error", "server.reload", "the configuration was not taken: it stays as it was");
     } else if (pawl_config_reload(s->config, fresh, s->p, &text, &err) != PAWL_OK) {
-        say_printf("the configuration was not taken: %s", err.message);
+        say_printf("error", "server.reload", "the configuration was not taken: %s", err.message);
     } else if (pw_json_parse(&changes, pw_str_of(text), NULL, &s->cli->arena, &err) == PAWL_OK) {
-        say("the configuration was read again");
+        say_as("info", "server.reload", "the configuration was read again");
         say_changes(s, changes, "changed", "changed");
         say_changes(s, changes, "restart", "waits for a restart");
     }
@@ -301,7 +307,7 @@ static void stop(serving *s)
         all_ms = pawl_config_duration_ms(s->config, "Server:ShutdownTimeout");
         notify("STOPPING=1");
         limit_time(all_ms);
-        say(stop_signal == SIGINT ? "SIGINT: stopping" : "SIGTERM: stopping");
+        say_as("info", "server.stopping", stop_signal == SIGINT ? "SIGINT: stopping" : "SIGTERM: stopping");
     }
     pawl_control_close(s->control); /* whoever asks there waits for the next owner */
     if (told && s->server)
@@ -311,7 +317,8 @@ static void stop(serving *s)
     pawl_server_close(s->server);
     pawl_close(s->p);
     if (told)
-        say("stopped");
+        say_as("info", "server.stopped", "stopped");
+    pawl_logging_stop();
     pawl_config_free(s->config);
 }
 
@@ -322,6 +329,8 @@ static int serve(cli_app *cli)
     int code = catch_signals(cli);
     if (code == EXIT_DONE)
         code = cli_settings(cli, &s.config, NULL);
+    if (code == EXIT_DONE)
+        code = start_log(&s);
     if (code == EXIT_DONE)
         code = check_definitions(&s, &definitions);
     if (code == EXIT_DONE)

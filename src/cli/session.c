@@ -248,10 +248,10 @@ static pawl_code call_owner(cli_session *session, const char *text, char **answe
         if (code != PAWL_NOT_FOUND)
             return code;
         /* Nobody listens: the owner has ended, or has not come so far, or takes no commands. */
+        if (session->never_own)
+            return pw_fail(err, PAWL_BUSY, "nobody takes commands for the store '%s': no server owns it", session->store);
         pawl_error busy;
-        code = session->never_own
-                   ? pw_fail(&busy, PAWL_BUSY, "%s", err ? err->message : "nobody listens")
-                   : try_to_own(session, &busy);
+        code = try_to_own(session, &busy);
         if (code == PAWL_OK)
             continue;
         if (code != PAWL_BUSY || look == LOOK_AGAIN_MAX || cli_interrupted()) {
@@ -458,6 +458,8 @@ int cli_ask(cli_app *cli, cli_way way, pw_value request,
                             .look = way == CLI_LOOK || way == CLI_ASK_OWNER,
                             .ask_owner = way == CLI_ASK_OWNER,
                             .create = way == CLI_CREATE };
+    if (session.look)
+        cli_hear_signals(0); /* who only looks ends at once: the answer may be long in coming */
     int code = session_open(&session);
     if (code != EXIT_DONE)
         return code;

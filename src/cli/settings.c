@@ -82,7 +82,7 @@ static pawl_code take_option(cli_app *cli, pawl_config *config, const cli_given 
         { "auth", "Server:Authentication" },
         { "insecure", "Server:Insecure" },
     };
-    if (strcmp(given->name, "set") == 0)
+    if (strcmp(given->name, "set") == 0 && cli->command != &command_edit) /* there it is of the instance's data */
         return take_set(cli, config, given->value, err);
     for (size_t i = 0; i < PW_LENGTH(names); i++) {
         if (strcmp(given->name, names[i][0]) == 0)

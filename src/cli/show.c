@@ -22,6 +22,24 @@ static void print(cli_app *cli, pw_value instance)
         print_instance(cli, instance);
 }
 
+/* What is being undone, and how far it is. */
+static pawl_code look_at_plan(cli_session *session, pw_value instance, pawl_error *err)
+{
+    cli_app *cli = session->cli;
+    cli_request request;
+    pw_value plan;
+    if (cli->json || !pw_str_is(pw_get_text(instance, "status"), "compensating"))
+        return PAWL_OK;
+    request_begin(cli, &request, "compensation");
+    request_add(&request, "id", pw_get_lit(instance, "id"));
+    pawl_code code = session_call(session, pw_object_end(&request), &plan, err);
+    if (code != PAWL_OK)
+        return code;
+    out_text("\ncompensation\n");
+    print_plan(cli, plan);
+    return PAWL_OK;
+}
+
 static int show(cli_app *cli)
 {
     bool follow = cli_flag(cli, "follow");
@@ -37,6 +55,9 @@ static int show(cli_app *cli)
     pawl_code asked = look(&session, id, &instance, &err);
     while (asked == PAWL_OK) {
         print(cli, instance);
+        asked = look_at_plan(&session, instance, &err);
+        if (asked != PAWL_OK)
+            break;
         (void)pw_integer(pw_get_lit(instance, "token"), &token);
         if (!follow || pw_get_text(instance, "endedAt").len > 0 || !out_now())
             break;

@@ -65,7 +65,7 @@ static int start(cli_app *cli)
     code = cli_start(&session, cli->positionals[0], pw_str_of(cli_value(cli, "version")), input,
                      &answer);
     if (code == EXIT_DONE)
-        code = cli_drive(&session, pw_get_text(answer, "id"), until, false);
+        code = cli_drive(&session, answer, until, false);
     session_close(&session);
     return code;
 }

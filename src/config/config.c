@@ -561,8 +561,9 @@ PAWL_API int pawl_config_flag(const pawl_config *config, const char *key)
 
 PAWL_API const char *pawl_config_string(const pawl_config *config, const char *key)
 {
-    const unsigned texts = PW_BIT(PW_KEY_STRING) | PW_BIT(PW_KEY_SECRET) |
-                           PW_BIT(PW_KEY_ADDRESSES) | PW_BIT(PW_KEY_LIST) | PW_BIT(PW_KEY_OUTCOME);
+    const unsigned texts = PW_BIT(PW_KEY_STRING) | PW_BIT(PW_KEY_SECRET) | PW_BIT(PW_KEY_HIDDEN) |
+                           PW_BIT(PW_KEY_ADDRESSES) | PW_BIT(PW_KEY_LIST) | PW_BIT(PW_KEY_OUTCOME) |
+                           PW_BIT(PW_KEY_FORMAT) | PW_BIT(PW_KEY_LEVELS);
     return value_of(config, key, texts).text.ptr;
 }
 
@@ -612,6 +613,23 @@ static void complain(checking *c, const char *path, const char *relation, const 
     pw_buf_done(&message);
 }
 
+static void check_sink(checking *c, const pw_setting *setting)
+{
+    const char *wrong = pw_config_sink_wrong(c->config, setting);
+    if (!wrong)
+        return;
+    pw_buf path;
+    pw_buf_init(&path, 0);
+    pw_setting_path(&path, setting);
+    pw_buf_char(&path, '\0');
+    c->failed |= path.failed;
+    if (!c->failed && c->problems++ == 0)
+        (void)pw_fail(c->err, PAWL_INVALID, "%s: %s: %s", pw_setting_where(setting), path.ptr, wrong);
+    if (!c->failed && c->on_problem)
+        c->on_problem(c->context, path.ptr, "", pw_setting_where(setting), wrong);
+    pw_buf_done(&path);
+}
+
 static void check_all(checking *c)
 {
     static const char *const not_shorter[][2] = {
@@ -636,6 +654,11 @@ static void check_all(checking *c)
     if (setting_of(c, "Server:MaxBodies")->value.number <
         setting_of(c, "Server:MaxBody")->value.number)
         complain(c, "Server:MaxBodies", "must not be less than", "Server:MaxBody");
+    const uint64_t low = setting_of(c, "Store:DiskLow")->value.number;
+    if (low > 0 && low < setting_of(c, "Store:DiskFull")->value.number)
+        complain(c, "Store:DiskLow", "must not be less than", "Store:DiskFull");
+    for (size_t i = pw_config_fixed(); i < c->config->count; i++)
+        check_sink(c, &c->config->settings[i]);
 }
 
 PAWL_API pawl_code pawl_config_check(const pawl_config *config, pawl_config_problem_fn on_problem,

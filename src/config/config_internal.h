@@ -20,12 +20,17 @@ typedef struct pw_setting {
  * 64 bytes. */
 #define PW_FAULTS_SIZE (PW_FAULT_KIND_COUNT * PW_ERROR_CLASS_COUNT * 2 * 64)
 
+#define PW_CONFIG_SINKS_MAX 32 /* as of the store */
+
 struct pawl_config {
     pthread_mutex_t *lock; /* of all below: a reload changes what other threads read */
     pw_setting *settings;  /* those without a name in them, in the table's order; then the others, by name */
     size_t count, size;
     pawl_resilience resilience; /* made of them, for who opens a pawl; none of it changes by a reload */
+    pawl_cleanup_settings cleanup; /* the same */
     char faults[PW_FAULTS_SIZE];
+    pawl_sink_options sinks[PW_CONFIG_SINKS_MAX]; /* texts are those of settings */
+    size_t sink_count;
 };
 
 size_t pw_config_fixed(void); /* settings without a name in them */
@@ -40,6 +45,9 @@ const char *pw_source_name(pawl_config_source source);
 pw_setting *pw_config_find(const pawl_config *config, const pw_key *key, pw_str name);
 /* Under the lock, or before anybody else knows it: what options point to, anew. */
 void pw_config_given(pawl_config *config);
+void pw_config_sinks(pawl_config *config); /* the same, of sinks */
+/* What is wrong with a setting of a sink, beside its value; NULL: nothing. */
+const char *pw_config_sink_wrong(const pawl_config *config, const pw_setting *setting);
 /* Under the lock: room for `more` settings, and the values in their places, whatever their sources; of those with names in
  * them no others stay. Takes what the settings hold. */
 PAWL_CHECK pawl_code pw_config_room(pawl_config *config, size_t more, pawl_error *err);

@@ -10,7 +10,6 @@ const pw_key pw_keys[] = {
 };
 const size_t pw_key_count = PW_LENGTH(pw_keys);
 
-#define FUNCTIONS "Jobs:Functions:"
 enum { NAME_MAX_BYTES = 256 };
 
 bool pw_key_is_named(const pw_key *key)
@@ -86,25 +85,36 @@ bool pw_key_is_section(pw_str path)
     return false;
 }
 
-/* Of "Jobs:Functions:NAME:MEMBER" what the member was to be. */
-static pw_str near_member(pw_str path, pw_arena *arena)
+/* The section of "HEAD:NAME:MEMBER" whose names are the user's; NULL: the path is in none. */
+static const pw_key *named_section(pw_str path)
 {
-    const pw_key *keys = &pw_keys[PW_LENGTH(pw_keys) - PW_KEYS_OF_FUNCTIONS];
-    const char *members[PW_KEYS_OF_FUNCTIONS], *colon = memrchr(path.ptr, ':', path.len);
-    for (size_t i = 0; i < PW_KEYS_OF_FUNCTIONS; i++)
-        members[i] = strrchr(keys[i].path, ':') + 1;
+    for (size_t i = 0; i < PW_LENGTH(pw_keys); i++) {
+        if (pw_key_tail(&pw_keys[i]).len > 0 && pw_str_starts(path, pw_key_head(&pw_keys[i])))
+            return &pw_keys[i];
+    }
+    return NULL;
+}
+
+/* Of "Jobs:Functions:NAME:MEMBER" what the member was to be. */
+static pw_str near_member(pw_str path, const pw_key *section, pw_arena *arena)
+{
+    const char *members[PW_LENGTH(pw_keys)], *colon = memrchr(path.ptr, ':', path.len);
+    const pw_str head = pw_key_head(section);
+    size_t count = 0;
+    for (const pw_key *key = section;
+         key < pw_keys + PW_LENGTH(pw_keys) && pw_str_eq(pw_key_head(key), head); key++)
+        members[count++] = strrchr(key->path, ':') + 1;
     pw_str before = { path.ptr, (size_t)(colon - path.ptr) + 1 };
     pw_str member = pw_arena_str(arena, (pw_str){ colon + 1, path.len - before.len });
-    const char *near = member.ptr && before.len > sizeof FUNCTIONS - 1
-                           ? pw_near(member.ptr, members, PW_LENGTH(members))
-                           : NULL;
+    const char *near = member.ptr && before.len > head.len ? pw_near(member.ptr, members, count) : NULL;
     return near ? pw_arena_printf(arena, PW_FMT "%s", PW_ARG(before), near) : (pw_str){ "", 0 };
 }
 
 pw_str pw_key_near(pw_str path, pw_arena *arena)
 {
-    if (pw_str_starts(path, PW_LIT(FUNCTIONS)))
-        return near_member(path, arena);
+    const pw_key *section = named_section(path);
+    if (section)
+        return near_member(path, section, arena);
     const char *paths[PW_LENGTH(pw_keys)];
     for (size_t i = 0; i < PW_LENGTH(pw_keys); i++)
         paths[i] = pw_keys[i].path;
@@ -122,8 +132,10 @@ const char *pw_key_type_name(pw_key_type type)
     case PW_KEY_FLAG:
         return "flag";
     case PW_KEY_STRING:
+    case PW_KEY_LEVELS:
         return "string";
     case PW_KEY_SECRET:
+    case PW_KEY_HIDDEN:
         return "secret";
     case PW_KEY_ADDRESSES:
         return "addresses";
@@ -134,6 +146,9 @@ const char *pw_key_type_name(pw_key_type type)
     case PW_KEY_LIST:
         return "list";
     case PW_KEY_OUTCOME:
+    case PW_KEY_FORMAT:
+    case PW_KEY_SINK:
+    case PW_KEY_MODE:
     case PW_KEY_DECISION:
         return "choice";
     }
@@ -145,6 +160,12 @@ const char *pw_key_choices(pw_key_type type)
     switch ((int)type) {
     case PW_KEY_OUTCOME:
         return "resend|ask|fault";
+    case PW_KEY_FORMAT:
+        return "auto|json|human|journal";
+    case PW_KEY_SINK:
+        return "http|file|nats";
+    case PW_KEY_MODE:
+        return "structured|binary";
     case PW_KEY_DECISION:
         return "retry|retry-at-once|incident|suspend|error";
     default:

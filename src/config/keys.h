@@ -11,12 +11,17 @@ typedef enum pw_key_type {
     PW_KEY_FLAG,
     PW_KEY_STRING,
     PW_KEY_SECRET,    /* text that is not shown; of a URI only the password is hidden */
+    PW_KEY_HIDDEN,    /* text of which nothing is shown */
     PW_KEY_ADDRESSES, /* a list of HOST:PORT */
     PW_KEY_BYTES,
     PW_KEY_RATE,      /* a second */
     PW_KEY_LIST,      /* of texts, with commas */
     PW_KEY_OUTCOME,   /* one word of pw_key_choices() */
     PW_KEY_DECISION,  /* the same */
+    PW_KEY_FORMAT,    /* the same */
+    PW_KEY_SINK,      /* the same */
+    PW_KEY_MODE,      /* the same */
+    PW_KEY_LEVELS,    /* of the log: "info,http=debug" */
 } pw_key_type;
 
 typedef enum pw_key_effect {
@@ -86,26 +91,89 @@ typedef struct pw_key {
     X("WorkflowResilience:OnUnknownOutcome", OUTCOME, "resend", 0, 0, OPEN,                                                   \
       "What becomes of an HTTP call when nobody knows whether it had its effect: it is sent again with the same key, "        \
       "a person is asked, or the task fails.")                                                                                \
-    X("Workflow:OutboxProcessing:BatchSize", COUNT, "10", 1, 10000, LATER,                                                    \
-      "Events that are published in one round, at most.")                                                                     \
-    X("Workflow:OutboxProcessing:ProcessingInterval", DURATION, "00:00:05", 1, PW_MS_DAY, LATER,                              \
-      "The outbox is looked at so often while nothing tells of work.")                                                        \
-    X("Workflow:OutboxProcessing:MaxRetryAttempts", COUNT, "3", 0, 1000, LATER,                                               \
-      "After so many failed publishes an event is a dead letter.")                                                            \
+    X("Workflow:OutboxProcessing:Enabled", FLAG, "true", 0, 1, OPEN,                                                          \
+      "Events are published to the sinks; false: they are kept for them, and another process, or nobody, publishes them.")    \
+    X("Workflow:OutboxProcessing:BatchSize", COUNT, "10", 1, 1000, OPEN,                                                      \
+      "Events that are published in one round, at most, by each sink.")                                                       \
+    X("Workflow:OutboxProcessing:ProcessingInterval", DURATION, "00:00:05", 1, PW_MS_DAY, OPEN,                               \
+      "The outbox is looked at so often while nothing tells of work; a commit tells of its events at once.")                  \
+    X("Workflow:OutboxProcessing:MaxRetryAttempts", COUNT, "3", 0, 1000, OPEN,                                                \
+      "After so many failed publishes an event is a dead letter; 0: it is tried for ever.")                                   \
+    X("Workflow:TimerProcessing:Enabled", FLAG, "true", 0, 1, OPEN,                                                           \
+      "`false`: no timer fires, no timeout ends anything, and nothing is tried again, until a process runs that fires them.") \
     X("Workflow:TimerProcessing:CheckInterval", DURATION, "00:00:10", 10, PW_MS_DAY, OPEN,                                    \
       "What is overdue, and messages between instances, are looked for so often; timers that are known fire at their time.")  \
     X("Workflow:TimerProcessing:BatchSize", COUNT, "20", 1, 10000, OPEN,                                                      \
-      "Timers that are read at once; more are read in further batches, the oldest due first.")                                \
+      "Of instances that are overdue so many are woken at once, for each step thread; more wait for these, the oldest first.") \
     X("Workflow:TimerProcessing:TimeoutThreshold", DURATION, "1.00:00:00", 1, 36500 * PW_MS_DAY, OPEN,                        \
       "An instance that lives longer is told of, once: in its log, and by an event.")                                         \
-    X("Workflow:Cleanup:RunInterval", DURATION, "01:00:00", 1, 365 * PW_MS_DAY, LATER,                                        \
+    X("Workflow:Cleanup:RunInterval", DURATION, "01:00:00", 1, 365 * PW_MS_DAY, OPEN,                                         \
       "What is old is looked for so often.")                                                                                  \
-    X("Workflow:Cleanup:CompletedWorkflowRetention", DURATION, "30.00:00:00", 1, 36500 * PW_MS_DAY, LATER,                    \
-      "Instances that completed longer ago are removed.")                                                                     \
-    X("Workflow:Cleanup:ExecutionLogRetention", DURATION, "90.00:00:00", 1, 36500 * PW_MS_DAY, LATER,                         \
+    X("Workflow:Cleanup:CompletedWorkflowRetention", DURATION, "30.00:00:00", 1, 36500 * PW_MS_DAY, OPEN,                     \
+      "Instances that ended longer ago are removed, but for their log.")                                                                     \
+    X("Workflow:Cleanup:ExecutionLogRetention", DURATION, "90.00:00:00", 1, 36500 * PW_MS_DAY, OPEN,                          \
       "Log rows that are older are removed, if their instance has ended.")                                                    \
+    X("Workflow:Cleanup:EventRetention", DURATION, "00:00:00", 0, 36500 * PW_MS_DAY, OPEN,                                    \
+      "Published events of instances that ended longer ago are removed; 0: they go with their instance.")                     \
+    X("Workflow:Cleanup:BatchSize", COUNT, "100", 1, 1000, OPEN,                                                              \
+      "Instances, or rows of logs, that one transaction removes: whatever is at work waits for one at most.")                 \
+    X("Workflow:Cleanup:Pause", DURATION, "00:00:00.020", 0, PW_MS_MINUTE, OPEN,                                              \
+      "Between two transactions, while anything is at work.")                                                                 \
+    X("Workflow:Cleanup:ExportPath", STRING, "", 0, PW_PATH_BYTES, OPEN,                                                      \
+      "A folder that rows are written to, as lines of JSON, before they are removed; empty: they are not.")                   \
+    X("Workflow:Cleanup:Enabled", FLAG, "true", 0, 1, OPEN,                                                                   \
+      "Nothing is removed by itself where it is off; `pawl cleanup` does it all the same.")                                   \
+    X("Workflow:Audit:Enabled", FLAG, "true", 0, 1, OPEN,                                                                     \
+      "The auditor goes round ([doctor.md](doctor.md)); false: what must never be is found only by who asks, `pawl doctor`.") \
+    X("Workflow:Audit:Interval", DURATION, "00:01:00", PW_MS_SECOND, PW_MS_DAY, OPEN,                                         \
+      "The auditor goes round so often; a finding counts when two rounds in a row have seen it.")                             \
+    X("Workflow:Audit:Overdue", DURATION, "00:01:00", PW_MS_SECOND, PW_MS_DAY, OPEN,                                          \
+      "What is late by so much is a finding.")                                                                                \
+    X("Outbox:Sinks:*:Type", SINK, "", 0, 0, OPEN,                                                                            \
+      "Of which kind this sink is, to which events are published; its name is kept with each event "                          \
+      "([publishing.md](publishing.md)).")                                                                                    \
+    X("Outbox:Sinks:*:Types", LIST, "", 0, PW_PATH_BYTES, OPEN,                                                               \
+      "Only events of these types: patterns in which `*` stands for any text; empty: all.")                                   \
+    X("Outbox:Sinks:*:Sources", LIST, "", 0, PW_PATH_BYTES, OPEN,                                                             \
+      "Only events of these sources; the same.")                                                                              \
+    X("Outbox:Sinks:*:Url", SECRET, "", 0, PW_PATH_BYTES, OPEN,                                                               \
+      "http: where events are posted; nats: `nats://HOST[:PORT]` or `tls://HOST[:PORT]`, several with commas.")               \
+    X("Outbox:Sinks:*:Path", STRING, "", 0, PW_PATH_BYTES, OPEN,                                                              \
+      "file: the file to which events are appended.")                                                                         \
+    X("Outbox:Sinks:*:RotateBytes", BYTES, "64MiB", PW_KIB, 1024 * PW_GIB, OPEN,                                              \
+      "file: a file that would become larger is renamed, and a new one begun.")                                               \
+    X("Outbox:Sinks:*:Keep", COUNT, "0", 0, 1000000, OPEN,                                                                    \
+      "file: of the renamed files the newest so many are kept; 0: all.")                                                      \
+    X("Outbox:Sinks:*:Mode", MODE, "structured", 0, 0, OPEN,                                                                  \
+      "http: the whole event is the body, or its data is, and its attributes are headers.")                                   \
+    X("Outbox:Sinks:*:Secret", HIDDEN, "", 0, PW_PATH_BYTES, OPEN,                                                            \
+      "http: signs each request (`Pawl-Signature`).")                                                                         \
+    X("Outbox:Sinks:*:Headers", HIDDEN, "", 0, PW_PATH_BYTES, OPEN,                                                           \
+      "http: headers of each request: `name=value,name=value`.")                                                              \
+    X("Outbox:Sinks:*:Subject", STRING, "pawl.{type}", 0, 1000, OPEN,                                                         \
+      "nats: the subject; `{type}` and `{source}` stand for those of the event.")                                             \
+    X("Outbox:Sinks:*:User", STRING, "", 0, PW_PATH_BYTES, OPEN,                                                              \
+      "http, nats: who publishes.")                                                                                           \
+    X("Outbox:Sinks:*:Password", HIDDEN, "", 0, PW_PATH_BYTES, OPEN,                                                          \
+      "http, nats: its password.")                                                                                            \
+    X("Outbox:Sinks:*:Token", HIDDEN, "", 0, PW_PATH_BYTES, OPEN,                                                             \
+      "http, nats: a token instead of user and password.")                                                                    \
+    X("Outbox:Sinks:*:Ca", STRING, "", 0, PW_PATH_BYTES, OPEN,                                                                \
+      "http, nats: a PEM file of certificates that are trusted beside the system's.")                                         \
+    X("Outbox:Sinks:*:Timeout", DURATION, "00:00:10", 1, PW_MS_DAY, OPEN,                                                     \
+      "http, nats: one publish.")                                                                                             \
+    X("Outbox:Sinks:*:MaxConcurrent", COUNT, "16", 1, 1024, OPEN,                                                             \
+      "http, nats: publishes at once, each of another instance.")                                                             \
     X("Store:Uri", SECRET, "", 0, PW_PATH_BYTES, OPEN,                                                                        \
       "The store: `sqlite:PATH` or a path. The option `--db` is its flag, `PAWL_DB` another name in the environment.")        \
+    X("Store:SlowQuery", DURATION, "00:00:01", 1, PW_MS_DAY, OPEN,                                                            \
+      "An operation of the store that takes longer is counted as slow, and told in the log.")                                 \
+    X("Store:DiskLow", BYTES, "512MiB", 0, 65536 * PW_GIB, OPEN,                                                              \
+      "With less free on its disk nothing is started; what runs goes on ([operating.md](operating.md)); 0: not looked at. "   \
+      "The default is at most a tenth of the disk.")                                                                          \
+    X("Store:DiskFull", BYTES, "64MiB", 0, 65536 * PW_GIB, OPEN,                                                              \
+      "With less free on its disk everything pauses until there is more; 0: not looked at. The default is at most a "         \
+      "fiftieth of the disk.")                                                                                                \
     X("Server:Listen", ADDRESSES, "127.0.0.1:8080", 1, PW_PATH_BYTES, OPEN,                                                   \
       "Where the server listens: `HOST:PORT`, `[IPV6]:PORT`, several as a list or with commas; port 0: one that is free.")    \
     X("Server:Authentication", FLAG, "false", 0, 1, OPEN,                                                                     \
@@ -168,6 +236,18 @@ typedef struct pw_key {
       "The body of the answer to one call; a larger one is an error of the call.")                                            \
     X("Engine:MaxRedirects", COUNT, "10", 1, 100, OPEN,                                                                       \
       "Redirects that one call follows, where its task lets it follow any.")                                                  \
+    X("Logging:Level", LEVELS, "info", 1, 511, LIVE,                                                                          \
+      "Which lines `pawl serve` writes: `off`, `error`, `warning`, `info` or `debug`, and behind it other levels of single "  \
+      "components: `info,http=debug` ([logging.md](logging.md)).")                                                            \
+    X("Logging:Format", FORMAT, "auto", 0, 0, OPEN,                                                                           \
+      "How they are written to standard error; `auto`: to journald where that is what it leads to, for people on a "          \
+      "terminal, else as JSON.")                                                                                              \
+    X("Tracing:Endpoint", SECRET, "", 0, PW_PATH_BYTES, OPEN,                                                                 \
+      "The OpenTelemetry collector that gets traces by OTLP/HTTP: `http://127.0.0.1:4318`; empty: none ([tracing.md](tracing.md)).") \
+    X("Tracing:Headers", HIDDEN, "", 0, 1023, OPEN,                                                                           \
+      "Headers of these requests: `name=value,name=value`.")                                                                  \
+    X("Tracing:SamplePerMille", COUNT, "1000", 0, 1000, OPEN,                                                                 \
+      "Of 1000 traces that begin here, so many are sent; of those that began elsewhere, the ones that are sampled there.")    \
     X("Jobs:Lease", DURATION, "00:01:00", PW_MS_SECOND, PW_MS_HOUR, OPEN,                                                     \
       "A worker has a job for so long, if its poll asks for no other time.")                                                  \
     X("Jobs:MaxConcurrent", COUNT, "0", 0, 1000000, LIVE,                                                                     \

@@ -66,8 +66,28 @@ void pw_config_given(pawl_config *config)
     r->suspend_within_ms = MS("Faults:SuspendWithin");
     r->on_unknown = given(config, "WorkflowResilience:OnUnknownOutcome")->text.ptr;
     r->faults = write_rows(config) ? config->faults : NULL;
+    pw_config_sinks(config);
 #undef COUNT
 #undef MS
+    pawl_cleanup_settings *c = &config->cleanup;
+    *c = pawl_cleanup_settings_default();
+    c->run_ms = given(config, "Workflow:Cleanup:RunInterval")->number;
+    c->instances_ms = given(config, "Workflow:Cleanup:CompletedWorkflowRetention")->number;
+    c->steps_ms = given(config, "Workflow:Cleanup:ExecutionLogRetention")->number;
+    c->events_ms = given(config, "Workflow:Cleanup:EventRetention")->number;
+    c->batch = (uint32_t)given(config, "Workflow:Cleanup:BatchSize")->number;
+    c->pause_ms = given(config, "Workflow:Cleanup:Pause")->number;
+    c->export_path = given(config, "Workflow:Cleanup:ExportPath")->text.ptr;
+}
+
+/* 0 is the default there, which looks at the size of the disk. */
+static uint64_t mark_of(const pawl_config *config, const char *path)
+{
+    pw_str none;
+    const pw_setting *setting = pw_config_find(config, pw_key_find(pw_str_of(path), &none), none);
+    if (setting->source == PAWL_CONFIG_DEFAULT)
+        return 0;
+    return setting->value.number > 0 ? (uint64_t)setting->value.number : UINT64_MAX;
 }
 
 PAWL_API void pawl_config_options(const pawl_config *config, pawl_options *out)
@@ -84,10 +104,31 @@ PAWL_API void pawl_config_options(const pawl_config *config, pawl_options *out)
     out->egress_ca = text_or_null(config, "Engine:EgressCa");
     out->expression_fuel = (uint64_t)pawl_config_number(config, "Engine:ExpressionFuel");
     out->expression_memory = (uint64_t)pawl_config_number(config, "Engine:ExpressionMemory");
+    if (!pawl_config_flag(config, "Workflow:OutboxProcessing:Enabled"))
+        out->services_off |= PAWL_SERVICE_OUTBOX;
+    out->outbox_batch = count32(config, "Workflow:OutboxProcessing:BatchSize");
+    out->outbox_ms = pawl_config_duration_ms(config, "Workflow:OutboxProcessing:ProcessingInterval");
+    out->outbox_retries = count32(config, "Workflow:OutboxProcessing:MaxRetryAttempts");
+    if (out->outbox_retries == 0)
+        out->outbox_retries = UINT32_MAX; /* for ever */
     out->check_ms = pawl_config_duration_ms(config, "Workflow:TimerProcessing:CheckInterval");
     out->timer_batch = count32(config, "Workflow:TimerProcessing:BatchSize");
+    out->slow_query_ms = pawl_config_duration_ms(config, "Store:SlowQuery");
+    if (!pawl_config_flag(config, "Workflow:TimerProcessing:Enabled"))
+        out->services_off |= PAWL_SERVICE_TIMERS;
+    out->disk_low = mark_of(config, "Store:DiskLow");
+    out->disk_full = mark_of(config, "Store:DiskFull");
     out->job_lease_ms = pawl_config_duration_ms(config, "Jobs:Lease");
     out->resilience = &config->resilience;
+    out->sinks = config->sink_count ? config->sinks : NULL;
+    out->sink_count = config->sink_count;
+    out->cleanup = &config->cleanup;
+    if (!pawl_config_flag(config, "Workflow:Cleanup:Enabled"))
+        out->services_off |= PAWL_SERVICE_CLEANUP;
+    if (!pawl_config_flag(config, "Workflow:Audit:Enabled"))
+        out->services_off |= PAWL_SERVICE_AUDIT;
+    out->audit_ms = pawl_config_duration_ms(config, "Workflow:Audit:Interval");
+    out->overdue_ms = pawl_config_duration_ms(config, "Workflow:Audit:Overdue");
     out->egress_allow = text_or_null(config, "Engine:EgressAllow");
     const char *proxy = text_or_null(config, "Engine:Proxy");
     out->http_proxy = proxy && strcmp(proxy, "none") == 0 ? "" : proxy;
@@ -97,6 +138,10 @@ PAWL_API void pawl_config_options(const pawl_config *config, pawl_options *out)
     out->http_client_key = text_or_null(config, "Engine:ClientKey");
     out->http_response_max = (uint64_t)pawl_config_number(config, "Engine:MaxResponse");
     out->http_redirects = count32(config, "Engine:MaxRedirects");
+    out->trace_endpoint = text_or_null(config, "Tracing:Endpoint");
+    out->trace_headers = text_or_null(config, "Tracing:Headers");
+    const int64_t share = pawl_config_number(config, "Tracing:SamplePerMille");
+    out->trace_ratio = share > 0 ? (double)share / 1000 : -1; /* 0 is the default there */
 }
 
 /* ---- limits of jobs */
@@ -254,6 +299,14 @@ static pawl_code copy_taken(reload *r, pawl_error *err)
     return good ? PAWL_OK : pw_no_memory(err);
 }
 
+/* A log that is not on is none of ours. */
+static pawl_code set_levels(const reload *r, pawl_error *err)
+{
+    const pw_str was = given(r->config, "Logging:Level")->text, is = given(r->fresh, "Logging:Level")->text;
+    const pawl_code code = pw_str_eq(was, is) ? PAWL_OK : pawl_logging_level(is.ptr, err);
+    return code == PAWL_CONFLICT ? PAWL_OK : code;
+}
+
 /* The pawl first: if it cannot follow, nothing is taken. */
 static pawl_code follow(reload *r, pawl_error *err)
 {
@@ -265,7 +318,7 @@ static pawl_code follow(reload *r, pawl_error *err)
         if (is_of_function(was) && !pw_config_find(r->fresh, was->key, pw_str_of(was->name)))
             code = set_limit(r->fresh, r->p, was->name, err);
     }
-    return code;
+    return code == PAWL_OK ? set_levels(r, err) : code;
 }
 
 static pawl_code write_changes(reload *r, char **out, pawl_error *err)
@@ -300,8 +353,10 @@ PAWL_API pawl_code pawl_config_reload(pawl_config *config, const pawl_config *fr
         code = pw_config_room(config, r.taken_count, err);
     if (code == PAWL_OK)
         code = follow(&r, err);
-    if (code == PAWL_OK)
+    if (code == PAWL_OK) {
         pw_config_replace(config, r.taken, r.taken_count);
+        pw_config_sinks(config); /* the same, in other memory */
+    }
     (void)pthread_mutex_unlock(config->lock);
     for (size_t i = 0; r.taken && i < r.taken_count; i++)
         pw_setting_done(&r.taken[i]);

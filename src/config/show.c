@@ -27,7 +27,7 @@ static void add_setting(pw_buf *buf, const pw_setting *setting)
         pw_json_write_string(buf, pw_str_of(pw_setting_where(setting)));
         pw_buf_printf(buf, ",\"reload\":%s,\"secret\":%s,\"used\":%s}",
                       key->effect == PW_KEY_LIVE ? "true" : "false",
-                      key->type == PW_KEY_SECRET ? "true" : "false",
+                      key->type == PW_KEY_SECRET || key->type == PW_KEY_HIDDEN ? "true" : "false",
                       key->effect == PW_KEY_LATER ? "false" : "true");
     }
     pw_buf_done(&path);
@@ -97,7 +97,9 @@ static void add_type(pw_buf *buf, const pw_key *key)
         pw_buf_text(buf, "\"type\":\"boolean\"");
         return;
     case PW_KEY_STRING:
+    case PW_KEY_LEVELS:
     case PW_KEY_SECRET:
+    case PW_KEY_HIDDEN:
         pw_buf_printf(buf, "\"type\":\"string\",\"maxLength\":%llu", most);
         return;
     case PW_KEY_ADDRESSES:
@@ -120,6 +122,9 @@ static void add_type(pw_buf *buf, const pw_key *key)
         pw_buf_text(buf, "\"type\":[\"string\",\"array\"],\"items\":{\"type\":\"string\"}");
         return;
     case PW_KEY_OUTCOME:
+    case PW_KEY_FORMAT:
+    case PW_KEY_SINK:
+    case PW_KEY_MODE:
     case PW_KEY_DECISION:
         add_choices(buf, pw_key_choices(key->type));
         return;

@@ -64,8 +64,12 @@ void pw_value_range(pw_buf *buf, const pw_key *key)
     case PW_KEY_FLAG:
         pw_buf_text(buf, "true or false");
         return;
+    case PW_KEY_LEVELS:
+        pw_buf_text(buf, "off, error, warning, info or debug, and COMPONENT=LEVEL behind it, with commas");
+        return;
     case PW_KEY_STRING:
     case PW_KEY_SECRET:
+    case PW_KEY_HIDDEN:
         pw_buf_printf(buf, "text of at most %llu bytes", (unsigned long long)key->most);
         return;
     case PW_KEY_ADDRESSES:
@@ -85,6 +89,9 @@ void pw_value_range(pw_buf *buf, const pw_key *key)
         pw_buf_printf(buf, "texts, at most %llu bytes in all", (unsigned long long)key->most);
         return;
     case PW_KEY_OUTCOME:
+    case PW_KEY_FORMAT:
+    case PW_KEY_SINK:
+    case PW_KEY_MODE:
     case PW_KEY_DECISION:
         write_choices(buf, pw_key_choices(key->type));
         return;
@@ -103,9 +110,14 @@ static const char *how_to_write(pw_key_type type)
     case PW_KEY_COUNT:
     case PW_KEY_FLAG:
     case PW_KEY_STRING:
+    case PW_KEY_LEVELS:
     case PW_KEY_SECRET:
+    case PW_KEY_HIDDEN:
     case PW_KEY_ADDRESSES:
     case PW_KEY_OUTCOME:
+    case PW_KEY_FORMAT:
+    case PW_KEY_SINK:
+    case PW_KEY_MODE:
     case PW_KEY_DECISION:
         break;
     case PW_KEY_LIST:
@@ -340,8 +352,13 @@ static bool may_be(pw_key_type type, pw_given given)
     switch (type) {
     case PW_KEY_DURATION:
     case PW_KEY_STRING:
+    case PW_KEY_LEVELS:
     case PW_KEY_SECRET:
+    case PW_KEY_HIDDEN:
     case PW_KEY_OUTCOME:
+    case PW_KEY_FORMAT:
+    case PW_KEY_SINK:
+    case PW_KEY_MODE:
     case PW_KEY_DECISION:
         return given == PW_GIVEN_STRING;
     case PW_KEY_ADDRESSES:
@@ -356,6 +373,28 @@ static bool may_be(pw_key_type type, pw_given given)
         return given == PW_GIVEN_BOOLEAN;
     }
     return false;
+}
+
+/* "info,http=debug": at most one level for all, and levels of components. */
+static bool read_levels(pw_setting_value *out, const pw_key *key, pw_str text, char wrong[PW_WRONG_SIZE])
+{
+    static const char *const levels[] = { "off", "error", "warning", "info", "debug" };
+    unsigned of_all = 0;
+    for (size_t at = 0; at <= text.len;) {
+        const char *comma = at < text.len ? memchr(text.ptr + at, ',', text.len - at) : NULL;
+        const size_t end = comma ? (size_t)(comma - text.ptr) : text.len;
+        const char *equals = end > at ? memchr(text.ptr + at, '=', end - at) : NULL;
+        const size_t word = equals ? (size_t)(equals + 1 - text.ptr) : at;
+        bool known = false;
+        for (size_t i = 0; i < PW_LENGTH(levels); i++)
+            known = known || pw_str_is((pw_str){ text.ptr + word, end - word }, levels[i]);
+        of_all += !equals;
+        if (!known || of_all > 1 || (equals && word - 1 == at))
+            return refuse(wrong, key, NULL);
+        at = end + 1;
+    }
+    out->text = text;
+    return true;
 }
 
 bool pw_value_read(pw_setting_value *out, const pw_key *key, pw_given given, pw_str text,
@@ -381,6 +420,7 @@ bool pw_value_read(pw_setting_value *out, const pw_key *key, pw_given given, pw_
         return out->number || pw_str_is(text, "false") || refuse(wrong, key, NULL);
     case PW_KEY_STRING:
     case PW_KEY_SECRET:
+    case PW_KEY_HIDDEN:
         return read_text(out, key, text, wrong);
     case PW_KEY_ADDRESSES:
         return read_text(out, key, text, wrong) && read_addresses(out, key, text, wrong);
@@ -390,7 +430,12 @@ bool pw_value_read(pw_setting_value *out, const pw_key *key, pw_given given, pw_
         return read_rate(out, key, text, wrong);
     case PW_KEY_LIST:
         return read_list(out, key, text, wrong);
+    case PW_KEY_LEVELS:
+        return read_text(out, key, text, wrong) && read_levels(out, key, text, wrong);
     case PW_KEY_OUTCOME:
+    case PW_KEY_FORMAT:
+    case PW_KEY_SINK:
+    case PW_KEY_MODE:
     case PW_KEY_DECISION:
         return read_choice(out, key, text, wrong);
     }
@@ -418,10 +463,15 @@ void pw_value_write(pw_buf *buf, const pw_key *key, const pw_setting_value *valu
         pw_buf_text(buf, value->number ? "true" : "false");
         return;
     case PW_KEY_STRING:
+    case PW_KEY_LEVELS:
     case PW_KEY_SECRET:
+    case PW_KEY_HIDDEN:
     case PW_KEY_ADDRESSES:
     case PW_KEY_LIST:
     case PW_KEY_OUTCOME:
+    case PW_KEY_FORMAT:
+    case PW_KEY_SINK:
+    case PW_KEY_MODE:
     case PW_KEY_DECISION:
         pw_buf_str(buf, value->text);
         return;
@@ -451,20 +501,25 @@ static pw_str password_of(pw_str text)
 
 void pw_value_hide(pw_buf *buf, const pw_key *key, pw_str given)
 {
-    pw_str hidden = key && key->type == PW_KEY_SECRET ? password_of(given) : (pw_str){ "", 0 };
-    if (hidden.len == 0) {
-        pw_buf_str(buf, given);
+    if (key && key->type == PW_KEY_HIDDEN) {
+        pw_buf_text(buf, given.len ? "***" : "");
         return;
     }
-    pw_buf_add(buf, given.ptr, (size_t)(hidden.ptr - given.ptr));
-    pw_buf_text(buf, "***");
-    const char *rest = hidden.ptr + hidden.len;
-    pw_buf_add(buf, rest, (size_t)(given.ptr + given.len - rest));
+    while (key && key->type == PW_KEY_SECRET) { /* there may be several URIs */
+        pw_str hidden = password_of(given);
+        if (hidden.len == 0)
+            break;
+        pw_buf_add(buf, given.ptr, (size_t)(hidden.ptr - given.ptr));
+        pw_buf_text(buf, "***");
+        const char *rest = hidden.ptr + hidden.len;
+        given = (pw_str){ rest, (size_t)(given.ptr + given.len - rest) };
+    }
+    pw_buf_str(buf, given);
 }
 
 void pw_value_show(pw_buf *buf, const pw_key *key, const pw_setting_value *value)
 {
-    if (key->type == PW_KEY_SECRET)
+    if (key->type == PW_KEY_SECRET || key->type == PW_KEY_HIDDEN)
         pw_value_hide(buf, key, value->text);
     else
         pw_value_write(buf, key, value);
@@ -483,10 +538,15 @@ void pw_value_json(pw_buf *buf, const pw_key *key, const pw_setting_value *value
         return;
     case PW_KEY_DURATION:
     case PW_KEY_STRING:
+    case PW_KEY_LEVELS:
     case PW_KEY_SECRET:
+    case PW_KEY_HIDDEN:
     case PW_KEY_ADDRESSES:
     case PW_KEY_LIST:
     case PW_KEY_OUTCOME:
+    case PW_KEY_FORMAT:
+    case PW_KEY_SINK:
+    case PW_KEY_MODE:
     case PW_KEY_DECISION:
         break;
     }

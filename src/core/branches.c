@@ -72,6 +72,8 @@ void pw_rest_add(pw_rest *to, const pw_rest *more)
     to->again += more->again;
     to->hears += more->hears;
     to->moves += more->moves;
+    to->undoing += more->undoing;
+    to->plans += more->plans;
     to->whole += more->whole;
 }
 
@@ -95,10 +97,13 @@ static void add_frame(pw_rest *to, const pw_frame *frame)
                 (frame->due_ms != PW_WAKE_NEVER && frame->phase != PHASE_USER);
     bool active = is_active(frame);
     one.active = active;
-    one.held = frame->phase == PHASE_PARKED || frame->phase == PHASE_FAULTED;
+    one.held = frame->phase == PHASE_PARKED || frame->phase == PHASE_FAULTED || frame->phase == PHASE_PLANNED;
+    bool undoes = frame->task && frame->task->kind == PW_TASK_COMPENSATE && frame->phase == PHASE_BODY;
+    one.undoing = undoes;
+    one.plans = pw_undo_wants(frame);
     one.again = pw_frame_tries_again(frame);
     one.hears = frame->phase == PHASE_LISTEN && !pw_schedule_is_deaf(frame);
-    if (active || frame->phase == PHASE_CHILD || pw_listen_is_open(frame))
+    if (active || undoes || frame->phase == PHASE_CHILD || pw_listen_is_open(frame))
         one.low = one.high = frame->visit;
     bool answered = frame->phase == PHASE_USER || frame->phase == PHASE_TIMER ||
                     (frame->phase == PHASE_RETRY && !one.again) || pw_listen_is_open(frame);

@@ -9,12 +9,12 @@
 /* The key names the visit by its path and what is asked by its content: the same over every
  * attempt, every crash and every retry of an enclosing try, as long as the same is asked (rule 10
  * of the design). */
-static pw_str idempotency_key(pw_step *step, const pw_frame *frame, pw_str asked)
+static pw_str key_under(pw_str generation, pw_step *step, const pw_frame *frame, pw_str asked)
 {
     uint8_t path[8];
     for (int i = 0; i < 8; i++)
         path[i] = (uint8_t)(frame->path >> (8 * i));
-    pw_str parts[] = { step->settings->generation,
+    pw_str parts[] = { generation,
                        step->identity->instance,
                        frame->task->pointer,
                        { (const char *)path, sizeof path },
@@ -25,11 +25,24 @@ static pw_str idempotency_key(pw_step *step, const pw_frame *frame, pw_str asked
     return pw_arena_str(step->arena, pw_str_of(id));
 }
 
+/* The store may have been restored since the same was asked: then its key is still the one that it had, if it may have been done
+ * under it, or the log says so. */
+static pw_str idempotency_key(pw_step *step, const pw_frame *frame, pw_str asked)
+{
+    const pw_core_settings *settings = step->settings;
+    pw_str had = frame->doubt ? frame->key : (pw_str){ 0 };
+    if (step->again && !had.len)
+        had = pw_again_key(step, frame);
+    for (size_t i = 0; i < settings->past_count && had.len; i++)
+        if (pw_str_eq(key_under(settings->past[i], step, frame, asked), had))
+            return had;
+    return key_under(settings->generation, step, frame, asked);
+}
+
 /* True, or the task has failed. */
 static bool evaluate(pw_step *step, pw_frame *frame, const pw_template *with, pw_value *out)
 {
-    *out = pw_object_of(step->arena, NULL, 0);
-    if (!with || pw_eval_template(step, frame, with, frame->input, (pw_value){ 0 }, out))
+    if (pw_task_with(step, frame, with, out))
         return true;
     pw_flow_raise(step, frame, step->thrown);
     return false;
@@ -42,7 +55,8 @@ void pw_call_settle(pw_step *step, pw_frame *frame, pw_value output, pw_value er
         frame->error = error;
         if (!pw_fault_is_unknown(frame)) {
             frame->args = output;
-            frame->key = (pw_str){ 0 };
+            if (!frame->doubt && frame->task->kind != PW_TASK_RUN) /* else it names what was done */
+                frame->key = (pw_str){ 0 };
         }
         PW_RECORD(step, "result.kept", frame, { PW_LIT("output"), output },
                   { PW_LIT("error"), error });
@@ -169,7 +183,7 @@ void pw_call_http(pw_step *step, pw_frame *frame)
     if (frame->task->as.http.output == PW_HTTP_RESPONSE)
         frame->args = pw_http_request_value(step, &request);
     pw_str text = pw_call_request_text(step->arena, &request);
-    frame->key = idempotency_key(step, frame, text);
+    pw_undo_asked_anew(step, frame, idempotency_key(step, frame, text));
     pw_call_intent *intent = push_intent(step, frame);
     intent->method = request.method;
     intent->endpoint = pw_http_endpoint(step->arena, request.uri);
@@ -200,10 +214,36 @@ static void outcome_is_unknown(pw_step *step, pw_frame *frame, const char *why)
     pw_fault_attempt(step, frame, &failure);
 }
 
+/* Else step->thrown is the problem. Out of the log it has been read already. */
+static bool read_result(pw_step *step, pw_frame *frame, const pw_call_result *result, pw_value *output)
+{
+    bool good;
+    if (step->again) {
+        good = pw_is(step->event->error, PW_NONE);
+        *output = step->event->payload;
+        step->thrown = step->event->error;
+    } else {
+        good = pw_http_read(step, frame, result, output);
+    }
+    if (good)
+        step->took = *output;
+    else
+        step->took_error = step->thrown;
+    return good;
+}
+
+/* No answer, but perhaps a request. */
+static bool may_have_arrived(const pw_call_result *result)
+{
+    bool refused = result->class_ == PW_CLASS_FORBIDDEN || result->class_ == PW_CLASS_OPEN ||
+                   result->class_ == PW_CLASS_ARGUMENT;
+    return !result->answered && !result->unsent && (result->timed_out || !refused);
+}
+
 void pw_call_http_result(pw_step *step, pw_frame *frame, const pw_call_result *result)
 {
     pw_value output = { 0 };
-    bool good = pw_http_read(step, frame, result, &output);
+    bool good = read_result(step, frame, result, &output);
     pw_error_class class_ = result->answered    ? pw_error_class_of_answer(result->status)
                             : result->timed_out ? PW_CLASS_TIMEOUT
                                                 : result->class_;
@@ -217,6 +257,8 @@ void pw_call_http_result(pw_step *step, pw_frame *frame, const pw_call_result *r
                                                                 : PW_CALL_FAILED);
     outcome->outcome = pw_http_outcome(step, result);
     outcome->duration_ms = result->duration_ms;
+    /* An error that answers what was sent twice says nothing of the first one. */
+    frame->doubt = frame->doubt || good || result->resent || may_have_arrived(result);
     if (good) {
         pw_call_settle(step, frame, output, (pw_value){ 0 });
     } else if (unknown) {
@@ -238,6 +280,7 @@ void pw_call_http_lost(pw_step *step, pw_frame *frame)
     static const char why[] = "the process that had sent it ended before an answer came";
     bool resend = pw_call_on_unknown(frame, step->settings) == PW_ON_UNKNOWN_RESEND;
     push_outcome(step, frame, resend ? PW_CALL_FAILED : PW_CALL_UNKNOWN);
+    frame->doubt = true;
     if (!resend) {
         outcome_is_unknown(step, frame, why);
         return;
@@ -302,7 +345,8 @@ void pw_call_activity(pw_step *step, pw_frame *frame)
     char *text = pw_arena_alloc(step->arena, asked.len + input.len + 1);
     memcpy(text, asked.ptr, asked.len);
     memcpy(text + asked.len, input.ptr, input.len);
-    frame->key = idempotency_key(step, frame, (pw_str){ text, asked.len + input.len });
+    pw_undo_asked_anew(step, frame,
+                       idempotency_key(step, frame, (pw_str){ text, asked.len + input.len }));
     PW_RECORD(step, "task.started", frame, { PW_LIT("function"), pw_string_ref(name) },
               { PW_LIT("input"), with });
     pw_work *work = PW_PUSH(step, work, pw_work);
@@ -332,13 +376,16 @@ static pw_value activity_problem(pw_step *step, const pw_frame *frame, pw_value 
 
 void pw_call_activity_result(pw_step *step, pw_frame *frame, pw_value result)
 {
-    pw_call_settle(step, frame, pw_copy(step->arena, result), (pw_value){ 0 });
+    step->took = pw_copy(step->arena, result);
+    frame->doubt = true; /* until it is over: its output may not fit */
+    pw_call_settle(step, frame, step->took, (pw_value){ 0 });
 }
 
 void pw_call_activity_failed(pw_step *step, pw_frame *frame, pw_value error)
 {
     const pw_event *event = step->event;
     pw_value problem = activity_problem(step, frame, pw_copy(step->arena, error));
+    step->took_error = problem;
     pw_failure failure = { .problem = problem, .retry_after_ms = event->retry_after_ms };
     switch (event->retry) {
     case PW_RETRY_BY_CLASS:
@@ -352,6 +399,8 @@ void pw_call_activity_failed(pw_step *step, pw_frame *frame, pw_value error)
         failure.final = true;
         break;
     }
+    if (pw_error_class_of_activity(pw_problem_status(problem)) == PW_CLASS_TIMEOUT)
+        frame->doubt = true;
     pw_fault_attempt(step, frame, &failure);
 }
 
@@ -364,6 +413,7 @@ void pw_call_activity_lost(pw_step *step, pw_frame *frame)
                               frame->attempt, PW_ARG(frame->task->as.call.name)),
         .class_ = PW_CLASS_LOST,
     };
+    frame->doubt = true;
     pw_fault_attempt(step, frame, &failure);
 }
 

@@ -65,9 +65,47 @@ static void push_start(pw_step *step, const pw_frame *frame, pw_str id, pw_value
                      pw_object_of(step->arena, members, PW_LENGTH(members)));
 }
 
+static void wait_for(pw_step *step, pw_frame *frame, pw_str id)
+{
+    frame->phase = PHASE_CHILD;
+    frame->key = id;
+    pw_bookmark *bookmark = PW_PUSH(step, bookmarks, pw_bookmark);
+    bookmark->kind = PW_BOOKMARK_CHILD;
+    bookmark->task = frame->task->pointer;
+    bookmark->visit = frame->visit;
+    bookmark->key = id;
+    bookmark->due_at = -1;
+}
+
+/* A step of a compensation plan: what the child has done is undone by the child itself. */
+static void compensate(pw_step *step, pw_frame *frame)
+{
+    pw_str id = pw_get_text(frame->input, "child"), parent = step->identity->instance;
+    if (id.len != PW_ID_SIZE - 1) {
+        pw_flow_raise(step, frame,
+                      pw_problem(step, frame, "validation", 400, "not a child", "'child' must be the id of an instance"));
+        return;
+    }
+    const pw_member members[] = {
+        { PW_LIT("parent"), pw_string_ref(parent) },
+        { PW_LIT("visit"), pw_int((int64_t)frame->visit) },
+        { PW_LIT("reason"), pw_string_ref(PW_LIT("its parent is compensated")) },
+    };
+    PW_RECORD(step, "task.started", frame, { PW_LIT("child"), pw_string_ref(id) });
+    wait_for(step, frame, id);
+    pw_child_message(step, id,
+                     pw_arena_printf(step->arena, "compensate-" PW_FMT "-%llu", PW_ARG(parent),
+                                     (unsigned long long)frame->visit),
+                     "compensate", pw_object_of(step->arena, members, PW_LENGTH(members)));
+}
+
 void pw_child_begin(pw_step *step, pw_frame *frame)
 {
     const pw_task *task = frame->task;
+    if (pw_undo_is_step(frame)) {
+        compensate(step, frame);
+        return;
+    }
     if (step->state->depth >= PW_DEPTH_MAX) {
         pw_flow_raise(step, frame,
                       pw_problem(step, frame, "configuration", 400,
@@ -92,14 +130,7 @@ void pw_child_begin(pw_step *step, pw_frame *frame)
         pw_flow_finish(step, frame, frame->input);
         return;
     }
-    frame->phase = PHASE_CHILD;
-    frame->key = id;
-    pw_bookmark *bookmark = PW_PUSH(step, bookmarks, pw_bookmark);
-    bookmark->kind = PW_BOOKMARK_CHILD;
-    bookmark->task = task->pointer;
-    bookmark->visit = frame->visit;
-    bookmark->key = id;
-    bookmark->due_at = -1;
+    wait_for(step, frame, id);
 }
 
 /* The child's error as the parent's own: the same, but for where it came up. */
@@ -123,8 +154,12 @@ void pw_child_ended(pw_step *step, pw_frame *frame, pw_value output, pw_value er
     end->visit = frame->visit;
     end->key = frame->key;
     end->consumed = true;
+    if (!pw_is(error, PW_NONE))
+        pw_undo_child(step, frame); /* whatever it has done until then */
+    step->took = pw_copy(step->arena, output);
+    step->took_error = pw_copy(step->arena, error);
     if (pw_is(error, PW_NONE))
-        pw_call_settle(step, frame, pw_copy(step->arena, output), (pw_value){ 0 });
+        pw_call_settle(step, frame, step->took, (pw_value){ 0 });
     else
         pw_call_settle(step, frame, (pw_value){ 0 }, error_of_child(step, frame, error));
 }
@@ -139,7 +174,8 @@ void pw_child_late(pw_step *step, const pw_event *event)
 /* Its key is behind that of the start, so that the two of one instant are read in this order. */
 void pw_child_let_go(pw_step *step, const pw_frame *frame)
 {
-    if (frame->task->kind != PW_TASK_RUN || frame->task->as.run.close == PW_CLOSE_LEAVE)
+    if (frame->task->kind != PW_TASK_RUN || frame->task->as.run.close == PW_CLOSE_LEAVE ||
+        pw_undo_is_step(frame) || (step->undoing && pw_undo_keeps_child(frame)))
         return;
     pw_member members[] = {
         { PW_LIT("parent"), pw_string_ref(step->identity->instance) },
@@ -161,27 +197,42 @@ static pw_value cancelled(pw_step *step)
                       PW_ARG(event->reason));
 }
 
+static pw_value error_for_parent(pw_step *step)
+{
+    if (step->state->status == PW_CANCELLED)
+        return cancelled(step);
+    if (step->state->status == PW_COMPENSATED && pw_is(step->error, PW_NONE))
+        return pw_problem(step, NULL, "runtime", 500, "the instance was compensated",
+                          "what instance " PW_FMT " had done was undone", PW_ARG(step->identity->instance));
+    return step->error;
+}
+
 void pw_child_tell_parent(pw_step *step)
 {
     pw_state *state = step->state;
     pw_str parent = state->parent;
     if (!parent.len)
         return;
-    bool good = state->status == PW_COMPLETED;
-    pw_value error = state->status == PW_CANCELLED ? cancelled(step) : step->error;
+    bool answers = !pw_is(step->answer, PW_NONE); /* it is this that the parent has asked for */
+    pw_value output = answers                          ? step->answer
+                      : state->status == PW_COMPLETED ? step->output
+                                                       : (pw_value){ 0 };
+    bool good = answers || state->status == PW_COMPLETED;
     pw_member members[] = {
         { PW_LIT("visit"), pw_int((int64_t)state->parent_visit) },
         { PW_LIT("child"), pw_string_ref(step->identity->instance) },
-        { PW_LIT("output"), good ? step->output : (pw_value){ 0 } },
-        { PW_LIT("error"), good ? (pw_value){ 0 } : error },
+        { PW_LIT("output"), output },
+        { PW_LIT("error"), good ? (pw_value){ 0 } : error_for_parent(step) },
     };
+    uint64_t told = state->parent_visit;
     state->parent = (pw_str){ 0 };
     state->parent_visit = 0;
     bool closing = step->event->kind == PW_EVENT_CANCEL && pw_str_eq(step->event->parent, parent);
     if (closing) /* it is the parent that does not want to know any more */
         return;
+    bool again = answers || state->compensating; /* it may have been told of an end before */
+    pw_str key = pw_arena_printf(step->arena, again ? "child-" PW_FMT "-compensated-%llu" : "child-" PW_FMT,
+                                 PW_ARG(step->identity->instance), (unsigned long long)told);
     pw_child_message(
-        step, parent,
-        pw_arena_printf(step->arena, "child-" PW_FMT, PW_ARG(step->identity->instance)),
-        "child-ended", pw_object_of(step->arena, members, PW_LENGTH(members)));
+        step, parent, key, "child-ended", pw_object_of(step->arena, members, PW_LENGTH(members)));
 }

@@ -113,6 +113,13 @@ static int64_t after(int64_t now, uint64_t delay)
     return delay > (uint64_t)(INT64_MAX - now) ? INT64_MAX : now + (int64_t)delay;
 }
 
+static void push_retried(pw_step *step, pw_fault_kind kind, pw_error_class class_)
+{
+    pw_retried *retried = PW_NEW(step->arena, pw_retried);
+    *retried = (pw_retried){ step->retried, kind, class_ };
+    step->retried = retried;
+}
+
 static void wait_for_next(pw_step *step, pw_frame *frame, const pw_failure *failure,
                           const pw_fault_result *result)
 {
@@ -178,7 +185,10 @@ void pw_fault_attempt(pw_step *step, pw_frame *frame, const pw_failure *failure)
             pw_call_settle(step, frame, (pw_value){ 0 }, step->thrown);
             return;
         }
-        result = pw_fault_decide(policy_of(step), &facts, step->arena);
+        result = step->again ? pw_again_attempt(step, frame)
+                             : pw_fault_decide(policy_of(step), &facts, step->arena);
+        if (result.should_retry)
+            push_retried(step, facts.kind, facts.class_);
     }
     if (result.should_retry) {
         wait_for_next(step, frame, failure, &result);
@@ -225,6 +235,8 @@ static void suspend(pw_step *step, const pw_fault_facts *facts)
                                 (unsigned long long)(policy->suspend_within_ms / 1000))
               : pw_arena_printf(step->arena, "an incident of the class %s is critical",
                                 pw_error_class_name(facts->class_));
+    if (step->again)
+        state->suspended_reason = pw_again_suspended(step);
     PW_RECORD(step, "instance.suspended", NULL, { PW_LIT("by"), pw_string_ref(PW_LIT("system")) },
               { PW_LIT("reason"), pw_string_ref(state->suspended_reason) });
     pw_record_lifecycle(step, PW_LIFE_SUSPENDED, (pw_value){ 0 });
@@ -232,7 +244,7 @@ static void suspend(pw_step *step, const pw_fault_facts *facts)
 }
 
 static void push_fault(pw_step *step, const pw_frame *at, const pw_fault_facts *facts,
-                       const pw_fault_result *result, pw_value problem)
+                       const pw_fault_result *result, pw_value problem, bool undone)
 {
     pw_fault *row = PW_NEW(step->arena, pw_fault);
     row->task = facts->task;
@@ -241,7 +253,10 @@ static void push_fault(pw_step *step, const pw_frame *at, const pw_fault_facts *
     row->error = pw_json_text(step->arena, problem, PW_JSON_COMPACT);
     row->class_ = pw_str_of(pw_error_class_name(facts->class_));
     row->attempt = facts->attempts;
-    row->decision = result->suspend_workflow ? PW_LIT("suspend") : PW_LIT("incident");
+    row->decision = undone                     ? PW_LIT("compensate")
+                    : result->suspend_workflow ? PW_LIT("suspend")
+                                               : PW_LIT("incident");
+    row->resolution = undone ? PW_LIT("compensating") : (pw_str){ 0 };
     row->action = result->recommended_action;
     step->fault = row;
 }
@@ -257,7 +272,8 @@ static void keep(pw_frame *at, pw_value problem)
     if (pw_fault_is_unknown(at))
         return;
     at->items = at->args = (pw_value){ 0 };
-    at->key = (pw_str){ 0 };
+    if (!at->doubt)
+        at->key = (pw_str){ 0 };
 }
 
 void pw_fault_stop(pw_step *step, pw_frame *at, pw_value problem)
@@ -268,22 +284,35 @@ void pw_fault_stop(pw_step *step, pw_frame *at, pw_value problem)
     facts.final = true; /* that is decided */
     facts.incidents = count_incident(step);
     add_endpoint(step, at, &facts);
-    pw_fault_result result = pw_fault_decide(policy_of(step), &facts, step->arena);
-    keep(at, problem);
-    step->state->incident = true;
+    pw_fault_result result =
+        step->again ? pw_again_stop(step) : pw_fault_decide(policy_of(step), &facts, step->arena);
+    bool undone = pw_undo_on_fault(step, at); /* rather than wait for a person */
+    if (!undone) {
+        keep(at, problem);
+        step->state->incident = true;
+        if (!step->again)
+            result.recommended_action = pw_undo_advice(step, at, result.recommended_action);
+    }
     step->error = problem;
-    push_fault(step, at, &facts, &result, problem);
+    push_fault(step, at, &facts, &result, problem, undone);
     PW_RECORD(step, "instance.faulted", NULL, { PW_LIT("error"), problem },
               { PW_LIT("fault"), pw_string_ref(step->fault->kind) },
               { PW_LIT("class"), pw_string_ref(step->fault->class_) },
               { PW_LIT("attempts"), pw_int(facts.attempts) },
               { PW_LIT("shouldRetry"), pw_bool(result.should_retry) },
-              { PW_LIT("suspendWorkflow"), pw_bool(result.suspend_workflow) },
+              { PW_LIT("suspendWorkflow"), pw_bool(result.suspend_workflow && !undone) },
               { PW_LIT("requiresManualIntervention"),
-                pw_bool(result.requires_manual_intervention) },
+                pw_bool(result.requires_manual_intervention && !undone) },
+              { PW_LIT("undo"), step->state->undo_count ? pw_int((int64_t)step->state->undo_count) : (pw_value){ 0 } },
               { PW_LIT("recommendedAction"), pw_string_ref(result.recommended_action) });
     pw_record_lifecycle(step, PW_LIFE_FAULTED, problem);
+    if (undone) {
+        pw_undo_begin_whole(step, "faulted", problem);
+        return;
+    }
     if (result.suspend_workflow)
         suspend(step, &facts);
+    else
+        pw_remedy_open(step, at, problem, facts.attempts);
     pw_flow_end(step, result.suspend_workflow ? PW_SUSPENDED : PW_FAULTED);
 }

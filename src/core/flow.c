@@ -21,7 +21,7 @@ void pw_flow_enqueue(pw_step *step, pw_frame *frame)
     step->queue[step->queue_count++] = frame;
 }
 
-pw_frame *pw_flow_spawn(pw_step *step, pw_frame *parent, const pw_task *task, pw_value raw)
+pw_frame *pw_flow_add(pw_step *step, pw_frame *parent, const pw_task *task, pw_value raw)
 {
     pw_frame *frame = PW_NEW(step->arena, pw_frame);
     uint64_t place[3] = { task->index, parent->ordinal++, 0 };
@@ -41,11 +41,17 @@ pw_frame *pw_flow_spawn(pw_step *step, pw_frame *parent, const pw_task *task, pw
     else
         parent->child = frame;
     parent->last = frame;
+    return frame;
+}
+
+pw_frame *pw_flow_spawn(pw_step *step, pw_frame *parent, const pw_task *task, pw_value raw)
+{
+    pw_frame *frame = pw_flow_add(step, parent, task, raw);
     pw_flow_enqueue(step, frame);
     return frame;
 }
 
-static void detach(pw_step *step, pw_frame *frame)
+void pw_flow_detach(pw_step *step, pw_frame *frame)
 {
     pw_frame *parent = frame->parent, *before = NULL;
     for (pw_frame *at = parent->child; at != frame; at = at->next)
@@ -66,14 +72,18 @@ void pw_flow_run(pw_step *step)
 {
     while (!step->ended && step->queue_head < step->queue_count) {
         pw_frame *frame = step->queue[step->queue_head];
-        if (!frame->gone && step->budget == 0) {
+        bool here = step->again && step->again->until && step->again->until == frame->visit;
+        if (!frame->gone && (step->budget == 0 || here)) {
             step->cut = true;
+            if (here)
+                step->again->reached = true;
             return;
         }
         step->queue_head++;
         if (frame->gone)
             continue;
         step->budget--;
+        step->begun++;
         pw_task_begin(step, frame);
     }
 }
@@ -122,7 +132,7 @@ static bool holds_something(const pw_frame *frame)
 }
 
 /* What a frame holds outside of the state: its bookmark, its call, its attempt. */
-static void let_go(pw_step *step, pw_frame *frame)
+static void release(pw_step *step, pw_frame *frame)
 {
     if (pw_listen_is_open(frame)) {
         pw_listen_close(step, frame, false);
@@ -132,6 +142,8 @@ static void let_go(pw_step *step, pw_frame *frame)
         return;
     if (frame->phase == PHASE_CHILD)
         pw_child_let_go(step, frame);
+    if (frame->phase == PHASE_CALL || frame->phase == PHASE_WORK)
+        frame->doubt = true; /* it may have its effect, and nobody will hear of it */
     if (frame->phase == PHASE_CALL) {
         pw_call_outcome *outcome = PW_PUSH(step, outcomes, pw_call_outcome);
         outcome->visit = frame->visit;
@@ -149,10 +161,18 @@ static void let_go(pw_step *step, pw_frame *frame)
     }
 }
 
+/* The same of a frame that ends with it. */
+static void let_go(pw_step *step, pw_frame *frame)
+{
+    pw_undo_left(step, frame);
+    release(step, frame);
+}
+
 static void cancelled(pw_step *step, const pw_frame *frame, const char *why)
 {
-    if (frame->phase == PHASE_FAULTED) /* it has ended, and was told of */
-        return;
+    pw_undo_closed(step, frame);
+    if (frame->phase == PHASE_FAULTED || frame->phase == PHASE_PLANNED)
+        return; /* it has ended, and was told of; or it is not heard of before its turn */
     PW_RECORD(step, "task.cancelled", frame, { PW_LIT("reason"), pw_string_ref(pw_str_of(why)) });
     if (frame->phase != PHASE_READY) /* one that has not begun was never told of */
         pw_record_task(step, PW_LIFE_CANCELLED, frame, (pw_value){ 0 });
@@ -180,20 +200,32 @@ void pw_flow_close(pw_step *step, pw_frame *frame, const char *why)
         return;
     let_go(step, frame);
     cancelled(step, frame, why);
-    detach(step, frame);
+    pw_flow_detach(step, frame);
 }
 
 /* ------------------------------------------------------------------ the end of the workflow */
 
 void pw_flow_end(pw_step *step, pw_status status)
 {
+    pw_state *state = step->state;
     step->ended = true;
-    step->state->status = status;
+    state->status = status;
+    if (state->incident && state->compensating)
+        return; /* who waits for it waits for the end of the compensation */
     pw_child_tell_parent(step);
-    if (step->state->incident)
+    if (state->incident)
         return; /* its scopes are kept for who mends it */
+    state->compensating = false;
     step->state->root->child = step->state->root->last = NULL;
     step->state->context = pw_null();
+}
+
+void pw_flow_complete_with(pw_step *step, pw_value output)
+{
+    step->output = output;
+    PW_RECORD(step, "instance.completed", NULL, { PW_LIT("output"), output });
+    pw_record_lifecycle(step, PW_LIFE_COMPLETED, output);
+    pw_flow_end(step, PW_COMPLETED);
 }
 
 void pw_flow_complete(pw_step *step, pw_value output)
@@ -208,10 +240,7 @@ void pw_flow_complete(pw_step *step, pw_value output)
         pw_flow_raise_within(step, root, step->thrown);
         return;
     }
-    step->output = output;
-    PW_RECORD(step, "instance.completed", NULL, { PW_LIT("output"), output });
-    pw_record_lifecycle(step, PW_LIFE_COMPLETED, output);
-    pw_flow_end(step, PW_COMPLETED);
+    pw_flow_complete_with(step, output);
 }
 
 /* ------------------------------------------------------------------ errors */
@@ -236,12 +265,19 @@ static pw_catcher catcher_of(pw_step *step, pw_frame *from, pw_value problem)
         }
         if (pw_fork_outlives(scope))
             break;
+        if (pw_undo_is_step(scope)) { /* no try sees the error of a step of a plan */
+            bool optional = scope->task->undoes && scope->task->undoes->undo->optional;
+            catcher.frame = optional ? scope->parent : NULL;
+            break;
+        }
     }
     return catcher;
 }
 
 pw_catcher pw_flow_catcher(pw_step *step, pw_frame *frame, pw_value problem)
 {
+    if (pw_undo_is_step(frame)) /* it is in no scope but its own */
+        return catcher_of(step, frame, problem);
     return catcher_of(step, frame->parent, problem);
 }
 
@@ -253,6 +289,7 @@ static void propagate(pw_step *step, pw_frame *at, const pw_catcher *caught)
         pw_fault_stop(step, at, caught->problem);
         return;
     }
+    pw_frame *last = at;
     for (pw_frame *scope = at->parent; at != catcher && scope != catcher; scope = scope->parent)
         faulted(step, scope, caught->problem);
     if (at != catcher) { /* the failing line of frames has its entries; what runs beside it is
@@ -261,11 +298,16 @@ static void propagate(pw_step *step, pw_frame *at, const pw_catcher *caught)
         for (pw_frame *scope = at; scope != catcher;) {
             pw_frame *parent = scope->parent;
             let_go(step, scope);
-            detach(step, scope);
+            pw_flow_detach(step, scope);
+            last = scope;
             if (parent != catcher)
                 pw_flow_close_inside(step, parent, "another branch failed");
             scope = parent;
         }
+    }
+    if (catcher->task->kind == PW_TASK_COMPENSATE) {
+        pw_undo_over(step, last, PW_UNDO_FAILED, caught->problem);
+        return;
     }
     if (caught->decision.kind == CATCH_NOT) {
         pw_fork_branch_failed(catcher, caught->problem);
@@ -278,8 +320,10 @@ static void propagate(pw_step *step, pw_frame *at, const pw_catcher *caught)
 void pw_flow_raise_to(pw_step *step, pw_frame *frame, pw_value problem, const pw_catcher *catcher)
 {
     faulted(step, frame, problem);
+    if (frame->phase == PHASE_CHILD)
+        pw_undo_left(step, frame);
     if (frame->phase != PHASE_READY && frame->phase != PHASE_PARKED)
-        let_go(step, frame);
+        release(step, frame);
     frame->phase = PHASE_BODY; /* it holds nothing any more */
     propagate(step, frame, catcher);
 }
@@ -384,16 +428,9 @@ void pw_flow_finish(pw_step *step, pw_frame *frame, pw_value output)
     pw_flow_finish_then(step, frame, output, frame->task->then);
 }
 
-void pw_flow_finish_then(pw_step *step, pw_frame *frame, pw_value output, pw_flow then)
+static void completed(pw_step *step, const pw_frame *frame, pw_value output)
 {
     const pw_task *task = frame->task;
-    if (pw_listen_is_open(frame))
-        pw_listen_close(step, frame, true);
-    if (!pw_flow_shape(step, frame, task->output_as, task->export_as, task->schemas, &output)) {
-        pw_flow_raise(step, frame, step->thrown);
-        return;
-    }
-    pw_fork_branch_ends(step, frame);
     bool outside = task->kind == PW_TASK_HTTP || task->kind == PW_TASK_ACTIVITY ||
                    task->kind == PW_TASK_USER || (task->kind == PW_TASK_RUN && task->as.run.await);
     int64_t took = step->event->now_ms - frame->started_ms;
@@ -403,19 +440,71 @@ void pw_flow_finish_then(pw_step *step, pw_frame *frame, pw_value output, pw_flo
                 frame->attempt > 1 && outside ? pw_int(frame->attempt) : (pw_value){ 0 } },
               { PW_LIT("output"), outside ? output : (pw_value){ 0 } });
     pw_record_task(step, PW_LIFE_COMPLETED, frame, output);
+}
+
+void pw_flow_finish_then(pw_step *step, pw_frame *frame, pw_value output, pw_flow then)
+{
+    const pw_task *task = frame->task;
+    if (pw_undo_is_step(frame)) {
+        completed(step, frame, output);
+        pw_undo_over(step, frame, PW_UNDO_DONE, (pw_value){ 0 });
+        return;
+    }
+    if (pw_listen_is_open(frame))
+        pw_listen_close(step, frame, true);
+    if (!pw_flow_shape(step, frame, task->output_as, task->export_as, task->schemas, &output)) {
+        pw_flow_raise(step, frame, step->thrown);
+        return;
+    }
+    pw_undo_done(step, frame, output);
+    pw_fork_branch_ends(step, frame);
+    completed(step, frame, output);
     pw_frame *scope = frame->parent;
-    detach(step, frame);
+    pw_flow_detach(step, frame);
     child_done(step, scope, task, output, then);
 }
 
-/* A false `if`: the task has not run, its input goes on, and so does the list. */
-void pw_flow_skip(pw_step *step, pw_frame *frame)
+static void skipped(pw_step *step, const pw_frame *frame, const char *why)
+{
+    PW_RECORD(step, "task.skipped", frame, { PW_LIT("reason"), pw_string_ref(pw_str_of(why)) });
+}
+
+/* Somebody skips a step of a plan: the frame itself, or it is the body of the function that the step calls. */
+static bool skip_step(pw_step *step, pw_frame *frame)
+{
+    while (!pw_undo_is_step(frame)) {
+        frame = frame->parent;
+        if (!frame->task || frame->task->kind != PW_TASK_FUNCTION)
+            return false;
+    }
+    pw_flow_close_inside(step, frame, "the step is skipped");
+    pw_undo_over(step, frame, PW_UNDO_SKIPPED, (pw_value){ 0 });
+    return true;
+}
+
+/* The task has not run, its input goes on, and so does the list. */
+void pw_flow_skip(pw_step *step, pw_frame *frame, const char *why)
 {
     pw_frame *scope = frame->parent;
-    PW_RECORD(step, "task.skipped", frame, { PW_LIT("reason"), pw_string_ref(PW_LIT("if")) });
-    detach(step, frame);
+    pw_undo_left(step, frame);
+    if (strcmp(why, "if") != 0 && skip_step(step, frame))
+        return;
+    skipped(step, frame, why);
+    pw_flow_detach(step, frame);
     if (!pw_fork_branch_skipped(step, scope))
         child_done(step, scope, frame->task, frame->raw, (pw_flow){ PW_FLOW_CONTINUE, 0 });
+}
+
+void pw_flow_put(pw_step *step, pw_frame *frame, pw_value output)
+{
+    pw_frame *scope = frame->parent;
+    pw_undo_left(step, frame);
+    if (skip_step(step, frame))
+        return;
+    pw_fork_branch_ends(step, frame);
+    skipped(step, frame, "by hand");
+    pw_flow_detach(step, frame);
+    child_done(step, scope, frame->task, output, frame->task->then);
 }
 
 /* ------------------------------------------------------------------ time */

@@ -78,7 +78,7 @@ static bool refuse(pw_step *step, pw_frame *frame, const char *suffix, const cha
 /* ------------------------------------------------------------------ rendering */
 
 /* RFC 6570, simple expansion of top-level members of the task's input (dsl 5.4). */
-static bool expand(pw_step *step, pw_frame *frame, pw_buf *buf, pw_str tmpl)
+static bool expand(pw_step *step, pw_frame *frame, pw_buf *buf, pw_str tmpl, pw_value data)
 {
     for (size_t i = 0; i < tmpl.len; i++) {
         if (tmpl.ptr[i] != '{') {
@@ -89,7 +89,7 @@ static bool expand(pw_step *step, pw_frame *frame, pw_buf *buf, pw_str tmpl)
         if (!end)
             return refuse(step, frame, "expression", "a '{' is not closed in the endpoint", tmpl);
         pw_str name = { tmpl.ptr + i + 1, (size_t)(end - tmpl.ptr) - i - 1 }, text;
-        if (!scalar(step, pw_get(frame->input, name), &text))
+        if (!scalar(step, pw_get(data, name), &text))
             return refuse(step, frame, "expression",
                           "only texts, numbers and booleans can stand in an endpoint, not", name);
         percent(buf, text);
@@ -125,19 +125,25 @@ static bool add_query(pw_step *step, pw_frame *frame, pw_buf *buf, pw_value quer
     return true;
 }
 
+/* What a URI is made of; `data` PW_NONE: it is no template any more. */
+typedef struct uri_parts {
+    pw_str uri;
+    pw_value data, query;
+} uri_parts;
+
 /* The buffer is the caller's, who gives it back also when the arena is full: then *enough is false. */
-static bool write_uri(pw_step *step, pw_frame *frame, pw_buf *buf, pw_str uri, pw_value query,
-                      pw_str *out, bool *enough)
+static bool write_uri(pw_step *step, pw_frame *frame, pw_buf *buf, const uri_parts *parts, pw_str *out,
+                      bool *enough)
 {
     jmp_buf here, *outer = pw_arena_guard(step->arena, &here);
     bool good = true;
     *enough = setjmp(here) == 0;
     if (*enough) {
-        if (frame->task->as.http.endpoint->kind == PW_TEMPLATE_CONST)
-            good = expand(step, frame, buf, uri);
+        if (pw_is(parts->data, PW_NONE))
+            pw_buf_str(buf, parts->uri);
         else
-            pw_buf_str(buf, uri);
-        good = good && add_query(step, frame, buf, query);
+            good = expand(step, frame, buf, parts->uri, parts->data);
+        good = good && add_query(step, frame, buf, parts->query);
         if (good && buf->failed)
             good = refuse(step, frame, "expression",
                           "the endpoint is longer than 64 KiB:", frame->task->name);
@@ -149,26 +155,46 @@ static bool write_uri(pw_step *step, pw_frame *frame, pw_buf *buf, pw_str uri, p
     return good;
 }
 
+static bool make_uri(pw_step *step, pw_frame *frame, const uri_parts *parts, pw_str *out)
+{
+    pw_buf buf;
+    pw_buf_init(&buf, 64 << 10);
+    bool enough, good = write_uri(step, frame, &buf, parts, out, &enough);
+    pw_buf_done(&buf);
+    if (!enough)
+        pw_step_abort(step, PAWL_NO_MEMORY, "out of memory");
+    return good;
+}
+
+static bool is_text(pw_step *step, pw_frame *frame, pw_value uri)
+{
+    return pw_is(uri, PW_STRING) || refuse(step, frame, "expression", "the endpoint must be a text, not",
+                                           pw_str_of(pw_type_name(uri)));
+}
+
+/* Null if there is none. A step of a compensation plan has it among its arguments. */
+static bool part(pw_step *step, pw_frame *frame, const pw_template *tmpl, const char *name, pw_value *out)
+{
+    *out = pw_null();
+    if (!pw_undo_is_step(frame))
+        return !tmpl || pw_eval_template(step, frame, tmpl, frame->input, (pw_value){ 0 }, out);
+    pw_value given = pw_get(frame->input, pw_str_of(name));
+    if (!pw_is(given, PW_NONE))
+        *out = given;
+    return true;
+}
+
 static bool render_uri(pw_step *step, pw_frame *frame, pw_str *out)
 {
     const pw_task *task = frame->task;
     const pw_template *endpoint = task->as.http.endpoint;
-    pw_value uri, query = pw_null();
-    if (!pw_eval_template(step, frame, endpoint, frame->input, (pw_value){ 0 }, &uri))
+    bool expands = endpoint->kind == PW_TEMPLATE_CONST && !pw_undo_is_step(frame);
+    pw_value uri, query;
+    if (!part(step, frame, endpoint, "endpoint", &uri) || !is_text(step, frame, uri) ||
+        !part(step, frame, task->as.http.query, "query", &query))
         return false;
-    if (!pw_is(uri, PW_STRING))
-        return refuse(step, frame, "expression", "the endpoint must be a text, not",
-                      pw_str_of(pw_type_name(uri)));
-    if (task->as.http.query &&
-        !pw_eval_template(step, frame, task->as.http.query, frame->input, (pw_value){ 0 }, &query))
-        return false;
-    pw_buf buf;
-    pw_buf_init(&buf, 64 << 10);
-    bool enough, good = write_uri(step, frame, &buf, pw_text(uri), query, out, &enough);
-    pw_buf_done(&buf);
-    if (!enough)
-        pw_step_abort(step, PAWL_NO_MEMORY, "out of memory");
-    if (!good)
+    const uri_parts parts = { pw_text(uri), expands ? frame->input : (pw_value){ 0 }, query };
+    if (!make_uri(step, frame, &parts, out))
         return false;
     if (strncasecmp(out->ptr, "http://", 7) != 0 && strncasecmp(out->ptr, "https://", 8) != 0)
         return refuse(step, frame, "configuration",
@@ -219,25 +245,20 @@ static bool header_name(pw_str s)
 static bool render_headers(pw_step *step, pw_frame *frame, header_list *list)
 {
     const pw_task *task = frame->task;
-    if (task->as.http.headers) {
-        pw_value headers;
-        if (!pw_eval_template(step, frame, task->as.http.headers, frame->input, (pw_value){ 0 },
-                              &headers))
-            return false;
-        if (!pw_is(headers, PW_OBJECT) && !pw_is(headers, PW_NULL))
-            return refuse(step, frame, "expression", "the headers must be an object, not",
-                          pw_str_of(pw_type_name(headers)));
-        const pw_member *members = pw_members(headers);
-        for (uint32_t i = 0; i < headers.count; i++) {
-            pw_str text;
-            if (pw_is(members[i].value, PW_NULL))
-                continue;
-            if (!header_name(members[i].key) || !scalar(step, members[i].value, &text) ||
-                !clean(text))
-                return refuse(step, frame, "expression",
-                              "not a header that can be sent:", members[i].key);
-            add_header(step, list, members[i].key, text);
-        }
+    pw_value headers;
+    if (!part(step, frame, task->as.http.headers, "headers", &headers))
+        return false;
+    if (!pw_is(headers, PW_OBJECT) && !pw_is(headers, PW_NULL))
+        return refuse(step, frame, "expression", "the headers must be an object, not",
+                      pw_str_of(pw_type_name(headers)));
+    const pw_member *members = pw_is(headers, PW_OBJECT) ? pw_members(headers) : NULL;
+    for (uint32_t i = 0; members && i < headers.count; i++) {
+        pw_str text;
+        if (pw_is(members[i].value, PW_NULL))
+            continue;
+        if (!header_name(members[i].key) || !scalar(step, members[i].value, &text) || !clean(text))
+            return refuse(step, frame, "expression", "not a header that can be sent:", members[i].key);
+        add_header(step, list, members[i].key, text);
     }
     pw_value parts[3] = { { 0 } };
     const pw_template *const sources[3] = { task->as.http.user, task->as.http.password,
@@ -314,9 +335,8 @@ bool pw_http_render(pw_step *step, pw_frame *frame, pw_call_request *out)
 {
     const pw_task *task = frame->task;
     *out = (pw_call_request){ .redirect = task->as.http.redirect };
-    pw_value method, body = pw_null();
-    if (!pw_eval_template(step, frame, task->as.http.method, frame->input, (pw_value){ 0 },
-                          &method))
+    pw_value method, body;
+    if (!part(step, frame, task->as.http.method, "method", &method))
         return false;
     pw_str name = pw_text(method);
     char *upper = pw_arena_zalloc(step->arena, name.len + 1);
@@ -332,8 +352,7 @@ bool pw_http_render(pw_step *step, pw_frame *frame, pw_call_request *out)
     header_list headers = { 0 };
     if (!render_uri(step, frame, &out->uri) || !render_headers(step, frame, &headers))
         return false;
-    if (task->as.http.body &&
-        !pw_eval_template(step, frame, task->as.http.body, frame->input, (pw_value){ 0 }, &body))
+    if (!part(step, frame, task->as.http.body, "body", &body))
         return false;
     if (pw_is(body, PW_STRING)) {
         out->body = pw_text(body);
@@ -348,6 +367,30 @@ bool pw_http_render(pw_step *step, pw_frame *frame, pw_call_request *out)
         add_header(step, &headers, PW_LIT("Accept"), PW_LIT("application/json, */*;q=0.5"));
     out->headers = headers.items;
     out->header_count = headers.count;
+    return true;
+}
+
+bool pw_http_arguments(pw_step *step, pw_frame *frame, const pw_task *task, pw_value output, pw_value *out)
+{
+    const pw_template *const parts[] = { task->as.http.method, task->as.http.endpoint, task->as.http.headers,
+                                         task->as.http.query, task->as.http.body };
+    pw_value values[PW_LENGTH(parts)] = { { 0 } };
+    pw_str uri;
+    for (size_t i = 0; i < PW_LENGTH(parts); i++)
+        if (parts[i] && !pw_eval_template(step, frame, parts[i], output, output, &values[i]))
+            return false;
+    if (!is_text(step, frame, values[1]))
+        return false;
+    bool expands = task->as.http.endpoint->kind == PW_TEMPLATE_CONST;
+    const uri_parts whole = { pw_text(values[1]), expands ? output : (pw_value){ 0 }, pw_null() };
+    if (!make_uri(step, frame, &whole, &uri))
+        return false;
+    const pw_member members[] = { { PW_LIT("method"), values[0] },
+                                  { PW_LIT("endpoint"), pw_string_ref(uri) },
+                                  { PW_LIT("headers"), values[2] },
+                                  { PW_LIT("query"), values[3] },
+                                  { PW_LIT("body"), values[4] } };
+    *out = pw_object_of(step->arena, members, PW_LENGTH(members));
     return true;
 }
 

@@ -671,7 +671,7 @@ pawl_code pw_listen_message(pw_step *step, pw_frame *frame, uint64_t number, pw_
     bool delivered = number > 0;
     if (delivered)
         *PW_PUSH(step, taken, pw_message_taken) = (pw_message_taken){ frame->visit, number };
-    message = pw_copy(step->arena, message);
+    message = step->took = pw_copy(step->arena, message);
     pw_value keys_before = arg(frame, "k");
     pw_value fresh = fix_keys(step, frame, &found);
     PW_RECORD(step, "message.consumed", frame,

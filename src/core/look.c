@@ -16,11 +16,16 @@ pw_value pw_state_input(const pw_state *state)
 int64_t pw_state_long_running(const pw_state *state, const pw_core_settings *settings)
 {
     uint64_t after = settings->long_running_ms;
-    if (!after || pw_is_asleep(state) || pw_is_pending(state) || state->root->schedule ||
+    if (!after || pw_is_asleep(state) || pw_is_pending(state) || state->root->schedule || state->compensating ||
         after >= (uint64_t)(INT64_MAX - state->started_ms))
         return PW_WAKE_NEVER;
     int64_t at = state->started_ms + (int64_t)after;
     return state->told_ms >= at ? PW_WAKE_NEVER : at;
+}
+
+bool pw_state_is_schedule(const pw_state *state)
+{
+    return state->root->schedule;
 }
 
 static int64_t earlier(int64_t a, int64_t b)
@@ -40,7 +45,7 @@ int64_t pw_state_wake(const pw_state *state, const pw_core_settings *settings)
     if (pw_is_asleep(state))
         return PW_WAKE_NEVER;
     pw_rest rest = pw_frames_rest(state->root);
-    return rest.ready || rest.active ? 0
+    return rest.ready || rest.active || rest.plans ? 0
                                      : earlier(rest.wake_ms, pw_state_long_running(state, settings));
 }
 
@@ -80,6 +85,11 @@ bool pw_state_resilience(pw_resilience *out, const pw_state *state, uint64_t vis
         return false;
     *out = pw_call_resilience(frame);
     return true;
+}
+
+bool pw_state_tells_parent(const pw_state *state)
+{
+    return state->parent.len > 0;
 }
 
 bool pw_state_has_incident(const pw_state *state)
@@ -170,6 +180,7 @@ static const char *wait_kind(const pw_frame *frame)
         return "child";
     case PHASE_BODY:
     case PHASE_HANDLER:
+    case PHASE_PLANNED:
         return NULL;
     }
     return NULL;
@@ -288,4 +299,37 @@ pw_value pw_state_input_of(const pw_state *state, uint64_t visit)
     input_of wanted = { .visit = visit };
     pw_frames_each(state->root, look_for, &wanted);
     return wanted.input;
+}
+
+/* ------------------------------------------------------------------ the whole */
+
+static void look_for_fault(void *context, const pw_frame *frame)
+{
+    pw_value *input = context;
+    if (frame->phase == PHASE_FAULTED && pw_is(*input, PW_NONE) &&
+        frame->task->kind != PW_TASK_SCHEDULE)
+        *input = pw_frame_raw(frame);
+}
+
+pw_value pw_state_data(const pw_state *state, pw_arena *arena)
+{
+    pw_value input = { 0 };
+    if (state->incident)
+        pw_frames_each(state->root, look_for_fault, &input);
+    const pw_member members[] = { { PW_LIT("context"), state->context },
+                                  { PW_LIT("input"), input } };
+    return pw_object_of(arena, members, PW_LENGTH(members));
+}
+
+pw_value pw_state_view(const pw_state *state, const pw_program *program, pw_arena *arena)
+{
+    const pw_member members[] = {
+        { PW_LIT("status"), pw_string_ref(pw_str_of(pw_status_name(state->status))) },
+        { PW_LIT("suspendedBy"), pw_str_value(state->suspended_by) },
+        { PW_LIT("suspendedReason"), pw_str_value(state->suspended_reason) },
+        { PW_LIT("incident"), pw_bool(state->incident) },
+        { PW_LIT("data"), pw_state_data(state, arena) },
+        { PW_LIT("waits"), pw_state_waits(state, program, arena) },
+    };
+    return pw_object_of(arena, members, PW_LENGTH(members));
 }

@@ -26,10 +26,15 @@
  *                  COMPENSATED
  *
  * A move is from one commit to the next, so a step may go through several: a suspended instance
- * that is continued and ends at once moves from SUSPENDED to COMPLETED. COMPLETED, CANCELLED and
- * COMPENSATED are left by nothing. */
+ * that is continued and ends at once moves from SUSPENDED to COMPLETED, or, while it is compensated, to
+ * COMPENSATED; one that has nothing to undo after all goes there from anywhere; one that goes back from COMPENSATING by a rewind may end at once. COMPLETED and CANCELLED are left
+ * only by COMPENSATING or a rewind, COMPENSATED by a rewind. */
 #define ANY_LIVING                                                                                 \
     (PW_BIT(PW_RUNNING) | PW_BIT(PW_WAITING) | PW_BIT(PW_SUSPENDED) | PW_BIT(PW_COMPENSATING))
+
+/* Through COMPENSATING, or by a rewind, in one step. */
+#define ENDED_OTHERWISE                                                                            \
+    (PW_BIT(PW_COMPLETED) | PW_BIT(PW_FAULTED) | PW_BIT(PW_CANCELLED) | PW_BIT(PW_COMPENSATED))
 
 /* clang-format off */
 static const struct {
@@ -38,14 +43,14 @@ static const struct {
     unsigned next; /* bits of those that may follow; staying is always allowed while living */
 } statuses[] = {
     [PW_PENDING]      = { "pending", false, PW_BIT(PW_PENDING) | ANY_LIVING | PW_BIT(PW_COMPLETED) | PW_BIT(PW_FAULTED) | PW_BIT(PW_CANCELLED) },
-    [PW_RUNNING]      = { "running", false, ANY_LIVING | PW_BIT(PW_COMPLETED) | PW_BIT(PW_FAULTED) | PW_BIT(PW_CANCELLED) },
-    [PW_WAITING]      = { "waiting", false, ANY_LIVING | PW_BIT(PW_COMPLETED) | PW_BIT(PW_FAULTED) | PW_BIT(PW_CANCELLED) },
-    [PW_SUSPENDED]    = { "suspended", false, PW_BIT(PW_PENDING) | ANY_LIVING | PW_BIT(PW_COMPLETED) | PW_BIT(PW_FAULTED) | PW_BIT(PW_CANCELLED) },
-    [PW_COMPENSATING] = { "compensating", false, ANY_LIVING | PW_BIT(PW_COMPENSATED) | PW_BIT(PW_FAULTED) },
-    [PW_COMPLETED]    = { "completed", true, 0 },
-    [PW_FAULTED]      = { "faulted", true, PW_BIT(PW_FAULTED) | ANY_LIVING | PW_BIT(PW_COMPLETED) | PW_BIT(PW_CANCELLED) },
-    [PW_CANCELLED]    = { "cancelled", true, 0 },
-    [PW_COMPENSATED]  = { "compensated", true, 0 },
+    [PW_RUNNING]      = { "running", false, ANY_LIVING | ENDED_OTHERWISE },
+    [PW_WAITING]      = { "waiting", false, ANY_LIVING | ENDED_OTHERWISE },
+    [PW_SUSPENDED]    = { "suspended", false, PW_BIT(PW_PENDING) | ANY_LIVING | ENDED_OTHERWISE },
+    [PW_COMPENSATING] = { "compensating", false, ANY_LIVING | PW_BIT(PW_COMPLETED) | PW_BIT(PW_FAULTED) | PW_BIT(PW_COMPENSATED) },
+    [PW_COMPLETED]    = { "completed", true, ANY_LIVING | ENDED_OTHERWISE },
+    [PW_FAULTED]      = { "faulted", true, ANY_LIVING | ENDED_OTHERWISE },
+    [PW_CANCELLED]    = { "cancelled", true, ANY_LIVING | ENDED_OTHERWISE },
+    [PW_COMPENSATED]  = { "compensated", true, ANY_LIVING | ENDED_OTHERWISE },
 };
 /* clang-format on */
 static_assert(PW_LENGTH(statuses) == PW_STATUS_COUNT, "each status has its row");
@@ -122,6 +127,18 @@ const char *pw_event_name(pw_event_kind kind)
         return "retry";
     case PW_EVENT_FAIL:
         return "fail";
+    case PW_EVENT_SKIP:
+        return "skip";
+    case PW_EVENT_GOTO:
+        return "goto";
+    case PW_EVENT_EDIT:
+        return "edit";
+    case PW_EVENT_COMPENSATE:
+        return "compensate";
+    case PW_EVENT_PLAN:
+        return "plan";
+    case PW_EVENT_REWIND:
+        return "rewind";
     }
     return "unknown";
 }
@@ -158,4 +175,22 @@ const char *pw_call_state_name(pw_call_state state)
         return "unknown";
     }
     return "unknown";
+}
+
+const char *pw_undo_state_name(pw_undo_state state)
+{
+    static const char *const names[] = { "registered", "unknown", "running", "done", "failed", "skipped" };
+    static_assert(PW_LENGTH(names) == PW_UNDO_STATE_COUNT, "each state has its name");
+    return (unsigned)state < PW_LENGTH(names) ? names[state] : "unknown";
+}
+
+bool pw_undo_state_parse(pw_undo_state *out, pw_str name)
+{
+    for (unsigned i = 0; i < PW_UNDO_STATE_COUNT; i++) {
+        if (pw_str_is(name, pw_undo_state_name((pw_undo_state)i))) {
+            *out = (pw_undo_state)i;
+            return true;
+        }
+    }
+    return false;
 }

@@ -190,20 +190,22 @@ static void open_bookmark(pw_step *step, const pw_frame *frame, pw_value with)
               { PW_LIT("dueAt"), moment_or_none(step->arena, due) });
 }
 
-void pw_user_begin(pw_step *step, pw_frame *frame)
+bool pw_user_open(pw_step *step, pw_frame *frame)
 {
-    const pw_template *tmpl = frame->task->as.user.with;
-    pw_value with = pw_object_of(step->arena, NULL, 0), candidates, form;
+    pw_value with, candidates, form;
     int64_t due, overdue, priority;
-    if ((tmpl && !pw_eval_template(step, frame, tmpl, frame->input, (pw_value){ 0 }, &with)) ||
-        !due_of(step, frame, pw_get_lit(with, "due"), &due) ||
+    if (!pw_task_with(step, frame, frame->task->as.user.with, &with))
+        return false;
+    if (pw_remedy_is(frame) && is_absent(pw_get_lit(with, "form"))) {
+        const pw_member schema[] = { { PW_LIT("schema"), pw_remedy_form(step, frame->task) } };
+        with = pw_with(step->arena, with, PW_LIT("form"), pw_object_of(step->arena, schema, 1));
+    }
+    if (!due_of(step, frame, pw_get_lit(with, "due"), &due) ||
         !overdue_of(step, frame, pw_get_lit(with, "overdueAfter"), due, &overdue) ||
         !candidates_of(step, frame, pw_get_lit(with, "candidates"), &candidates) ||
         !number_of(step, frame, pw_get_lit(with, "priority"), &priority) ||
-        !form_of(step, frame, pw_get_lit(with, "form"), &form)) {
-        pw_flow_raise(step, frame, step->thrown);
-        return;
-    }
+        !form_of(step, frame, pw_get_lit(with, "form"), &form))
+        return false;
     bool late = due != PW_WAKE_NEVER;
     pw_member members[] = {
         { PW_LIT("as"), pw_str_value(as_text(step, pw_get_lit(with, "assignedTo"))) },
@@ -222,6 +224,13 @@ void pw_user_begin(pw_step *step, pw_frame *frame)
     frame->due_ms = due;
     frame->at = 0;
     open_bookmark(step, frame, with);
+    return true;
+}
+
+void pw_user_begin(pw_step *step, pw_frame *frame)
+{
+    if (!pw_user_open(step, frame))
+        pw_flow_raise(step, frame, step->thrown);
 }
 
 /* ------------------------------------------------------------------ who may */
@@ -431,6 +440,8 @@ pw_verdict pw_user_answer(pw_step *step, pw_frame *frame)
     PW_RECORD(step, "bookmark.consumed", frame, { PW_LIT("key"), pw_string_ref(frame->key) },
               { PW_LIT("by"), pw_string_ref(pw_event_actor(step)) }, { PW_LIT("data"), submitted });
     frame->due_ms = PW_WAKE_NEVER;
+    if (pw_remedy_is(frame))
+        return pw_remedy_answer(step, frame, submitted);
     pw_call_settle(step, frame, output, (pw_value){ 0 });
     return pw_done();
 }

@@ -4,7 +4,7 @@
  * all threads may share it. References are counted.
  *
  * Tasks are numbered in the order in which their entries stand in the document, use.functions first,
- * then do, parents before children. The number is part of the stored state: this
+ * then do, parents before children; those of a task's metadata behind its children. The number is part of the stored state: this
  * order must not change. */
 #ifndef PW_PROGRAM_H
 #define PW_PROGRAM_H
@@ -154,7 +154,24 @@ typedef enum pw_task_kind {
     PW_TASK_LISTEN,
     PW_TASK_RUN,      /* run: workflow */
     PW_TASK_SCHEDULE, /* of the whole workflow: run by an instance of its own, which starts the others */
+    PW_TASK_COMPENSATE, /* call: compensate; or the program's own, which undoes the whole */
 } pw_task_kind;
+
+/* metadata.pawl.compensate of a task: how its effect is undone. The task is in no list: it runs in a COMPENSATE only, with the
+ * arguments that were evaluated when the other one ended. They are its `with` (of EMIT: event.with; of an HTTP call: method,
+ * endpoint, headers, query and body), and its `if`: false: there is nothing to undo. `.` and $output are the output of what
+ * is undone, $input its input. It has timeout and resilience, but no input, output, export or then of its own. */
+typedef enum pw_when_unknown { PW_UNKNOWN_ASK, PW_UNKNOWN_RUN, PW_UNKNOWN_SKIP } pw_when_unknown;
+
+typedef struct pw_undo {
+    const pw_task *task;          /* HTTP, ACTIVITY, FUNCTION, USER or EMIT; task->undoes is what it undoes */
+    bool optional;                /* its metadata.pawl.required is false: an error is told of, and let pass */
+    pw_when_unknown when_unknown; /* its metadata.pawl.whenUnknown: what to do if nobody knows whether there is anything to undo */
+} pw_undo;
+
+/* What a person may answer to metadata.pawl.onFault. */
+typedef enum pw_remedy { PW_REMEDY_RETRY, PW_REMEDY_SKIP, PW_REMEDY_FAIL, PW_REMEDY_COMPENSATE } pw_remedy;
+#define PW_REMEDY_COUNT 4
 
 typedef enum pw_http_output { PW_HTTP_CONTENT, PW_HTTP_RAW, PW_HTTP_RESPONSE } pw_http_output;
 
@@ -252,6 +269,10 @@ struct pw_task {
     pw_delay timeout;
     pw_flow then;
     const pw_resilience *resilience; /* NULL: as configured */
+    const pw_undo *undo;           /* metadata.pawl.compensate; NULL: none */
+    const pw_task *undoes;         /* this is the task of somebody's undo; NULL */
+    const pw_task *on_fault;       /* metadata.pawl.onFault: a USER task that is opened if this one, or one inside it, ends in an
+                                    * incident; NULL: that of the task around it, then the program's */
 
     union {
         pw_list body;              /* DO */
@@ -300,6 +321,7 @@ struct pw_task {
         struct {
             const pw_template *with; /* NULL: {}; members as in the manual */
             pw_value form;           /* form.schema, if it is constant; PW_NONE: none, or computed */
+            unsigned actions;        /* of an on_fault: PW_BIT(PW_REMEDY_...), at least one; else 0 */
         } user;                    /* USER */
         struct {
             pw_str name;
@@ -325,6 +347,7 @@ struct pw_task {
                                     * any more; default: cancel if awaited, else leave */
         } run;                     /* RUN */
         pw_schedule schedule;      /* SCHEDULE */
+        pw_str scope;              /* COMPENSATE: JSON pointer of the task what was done in which is undone; empty: all */
     } as;
 };
 
@@ -343,7 +366,11 @@ struct pw_program {
     const pw_task **tasks;   /* by index */
     uint32_t task_count;
     pw_list body;            /* do */
-    pw_list schedule;        /* of no task, or of one: SCHEDULE, the last of `tasks` */
+    const pw_task *on_fault; /* document.metadata.pawl.onFault; NULL: none */
+    bool undo_on_fault, undo_on_cancel; /* document.metadata.pawl.compensation.on */
+    pw_list schedule;        /* of no task, or of one: SCHEDULE, behind the last of `do` */
+    pw_list compensation;    /* of no task, or of one: the COMPENSATE of the whole, if anything has an undo, or a `run` is awaited;
+                              * the last of `tasks` */
     const pw_str *activities; /* names that need a registered function, each once */
     uint32_t activity_count;
 };

@@ -74,7 +74,8 @@ static pw_frame *find(pw_step *step, pw_bookmark_kind *kind, pw_verdict *why)
                       "no open bookmark has the key '" PW_FMT "'", PW_ARG(event->key));
     for (pw_frame *frame = root; frame && !pw_is_over(step->state);
          frame = pw_step_walk(step, frame, root, want)) {
-        if (!has_bookmark(frame, kind) || !pw_str_eq(frame->key, event->key))
+        if (!has_bookmark(frame, kind) || !pw_str_eq(frame->key, event->key) ||
+            (event->visit && event->visit != frame->visit))
             continue;
         pw_str name = pw_str_of(pw_bookmark_kind_name(*kind));
         if (!fits(event->task, frame->task->pointer))

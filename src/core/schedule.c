@@ -359,9 +359,10 @@ void pw_schedule_child_ended(pw_step *step, pw_frame *frame, pw_value error)
     const pw_schedule *schedule = schedule_of(frame);
     int64_t now = step->event->now_ms;
     book b = read_book(frame);
+    step->took_error = pw_copy(step->arena, error);
     PW_RECORD(step, "schedule.child-ended", frame,
               { PW_LIT("instance"), pw_string(step->arena, step->event->key) },
-              { PW_LIT("error"), pw_copy(step->arena, error) });
+              { PW_LIT("error"), step->took_error });
     if (frame->phase == PHASE_LISTEN) { /* it goes on listening */
         b.child = (pw_str){ 0 };
         frame->input = book_value(step, &b);

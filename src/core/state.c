@@ -32,6 +32,7 @@ static const unsigned phases_of[] = {
     [PW_TASK_LISTEN] = PW_BIT(PHASE_LISTEN) | PW_BIT(PHASE_BODY),
     [PW_TASK_RUN] = PW_BIT(PHASE_CHILD) | PW_BIT(PHASE_PARKED),
     [PW_TASK_SCHEDULE] = PW_BIT(PHASE_TIMER) | PW_BIT(PHASE_LISTEN) | PW_BIT(PHASE_CHILD),
+    [PW_TASK_COMPENSATE] = PW_BIT(PHASE_BODY),
 };
 
 static bool same(pw_value a, pw_value b)
@@ -71,6 +72,7 @@ const pw_list *pw_frame_list(const pw_frame *frame, const pw_program *program)
     case PW_TASK_ACTIVITY:
     case PW_TASK_RUN:
     case PW_TASK_SCHEDULE:
+    case PW_TASK_COMPENSATE:
         return NULL;
     }
     return NULL;
@@ -193,6 +195,7 @@ static void copy_frame(copier *c, pw_frame *frame, pw_value around, pw_value cop
     for (size_t i = 0; i < PW_LENGTH(values); i++)
         *values[i] = same(*values[i], around) ? copied : copy_value(c, *values[i]);
     frame->key = pw_arena_str(c->arena, frame->key);
+    frame->branch = pw_arena_str(c->arena, frame->branch);
     for (pw_frame *child = frame->child; child; child = child->next)
         copy_frame(c, child, input, frame->input);
     if (frame->branches)
@@ -287,6 +290,11 @@ static void put_instants(writer *w, const char *name, const int64_t *instants, u
     pw_buf_char(&w->buf, ']');
 }
 
+static bool has_not_begun(const pw_frame *frame)
+{
+    return frame->phase == PHASE_READY || frame->phase == PHASE_PLANNED;
+}
+
 static void write_frame(writer *w, const pw_frame *frame, const pw_value *around)
 {
     pw_buf_char(&w->buf, '{');
@@ -294,8 +302,8 @@ static void write_frame(writer *w, const pw_frame *frame, const pw_value *around
         put_int(w, "t", frame->task->index, -1);
         put_int(w, "p", frame->phase, -1);
         put_int(w, "v", (int64_t)frame->visit, -1);
-        put_int(w, "x", (int64_t)frame->path, 0);
     }
+    put_int(w, "x", (int64_t)frame->path, 0); /* of the root, too: a rewind gives it another one */
     put_int(w, "sc", frame->schedule, 0);
     put_int(w, "o", frame->ordinal, 0);
     put_int(w, "n", frame->attempt, 0);
@@ -305,8 +313,8 @@ static void write_frame(writer *w, const pw_frame *frame, const pw_value *around
     put_int(w, "l", (int64_t)frame->limit_ms, 0);
     put_int(w, "to", frame->timeout_ms, PW_WAKE_NEVER);
     put_int(w, "d", frame->due_ms, PW_WAKE_NEVER);
-    pw_value data = frame->phase == PHASE_READY ? frame->raw : frame->input;
-    if (frame->phase != PHASE_READY)
+    pw_value data = has_not_begun(frame) ? frame->raw : frame->input;
+    if (!has_not_begun(frame))
         put_value(w, "r", frame->raw);
     if (same(data, *around))
         put_int(w, "=", 1, 0);
@@ -325,6 +333,9 @@ static void write_frame(writer *w, const pw_frame *frame, const pw_value *around
     w->put->depth = 0;
     put_value(w, "cx", frame->context);
     put_text(w, "k", frame->key);
+    put_int(w, "en", (int64_t)frame->entry, 0);
+    put_text(w, "br", frame->branch);
+    put_int(w, "u", frame->doubt, 0);
     if (frame->child) {
         put_name(w, "c");
         pw_buf_char(&w->buf, '[');
@@ -384,6 +395,8 @@ pw_str pw_state_write(const pw_state *state, pw_putting *put)
     put_int(&w, "fi", state->incident, 0);
     put_instants(&w, "is", state->incidents, state->incident_count);
     put_int(&w, "lr", state->told_ms, PW_WAKE_NEVER);
+    put_int(&w, "un", (int64_t)state->undo_count, 0);
+    put_int(&w, "co", state->compensating, 0);
     put_name(&w, "r");
     write_frame(&w, state->root, &state->input);
     pw_buf_char(&w.buf, '}');
@@ -414,6 +427,12 @@ static bool fits(const pw_frame *parent, const pw_task *task, const pw_program *
 {
     if (parent->task && parent->task->kind == PW_TASK_FUNCTION)
         return parent->task->as.call.body == task;
+    if (task->kind == PW_TASK_USER && task->as.user.actions) /* onFault: in no list */
+        return !parent->task;
+    if (parent->task && parent->task->kind == PW_TASK_COMPENSATE)
+        return task->undoes || (task->kind == PW_TASK_RUN && task->as.run.await);
+    if (!parent->task && program->compensation.count && task == program->compensation.tasks[0])
+        return true;
     const pw_list *list = pw_frame_list(parent, program);
     return list && task->position < list->count && list->tasks[task->position] == task;
 }
@@ -434,15 +453,19 @@ static bool complete(const pw_frame *frame)
         return false; /* the root is never anything else */
     if (frame->due_ms != PW_WAKE_NEVER && !may_be_due(frame))
         return false;
-    if (frame->phase == PHASE_READY)
-        return !pw_is(frame->raw, PW_NONE) && !frame->child &&
-               frame->timeout_ms == PW_WAKE_NEVER; /* it has not begun */
+    if (pw_undo_is_step(frame) != (frame->entry > 0) && frame->task && frame->task->kind != PW_TASK_COMPENSATE)
+        return false;
+    if (has_not_begun(frame))
+        return !pw_is(frame->raw, PW_NONE) && !frame->child && frame->timeout_ms == PW_WAKE_NEVER &&
+               (frame->phase == PHASE_READY || pw_undo_is_step(frame));
     if (pw_is(frame->input, PW_NONE))
         return false;
     if (!frame->task || frame->phase == PHASE_FAULTED)
         return frame->phase != PHASE_FAULTED || !pw_is(frame->error, PW_NONE);
     if (frame->phase != PHASE_BODY && frame->phase != PHASE_HANDLER && frame->child)
         return false;
+    if (frame->task->kind == PW_TASK_COMPENSATE)
+        return pw_is(frame->args, PW_OBJECT) && frame->at <= 1 && frame->entry > 0;
     if (frame->task->kind == PW_TASK_FOR)
         return pw_is(frame->items, PW_ARRAY) && frame->at < frame->items.count;
     if (frame->branches)
@@ -497,7 +520,7 @@ static pawl_code read_frame(pw_frame **out, pw_value v, pw_frame *parent, pw_val
     pw_frame *frame = PW_NEW(arena, pw_frame);
     if (!frame)
         return pw_no_memory(err);
-    int64_t index, phase, visit, path, ordinal, attempt, at, limit, same_data, apart, schedule;
+    int64_t index, phase, visit, path, ordinal, attempt, at, limit, same_data, apart, schedule, entry, doubt;
     if (!get_int(v, "t", -1, 0, (int64_t)program->task_count - 1, &index) ||
         !get_int(v, "p", PHASE_BODY, 0, PHASE_COUNT - 1, &phase) ||
         !get_int(v, "v", 0, 0, VISITS_MAX, &visit) ||
@@ -510,7 +533,8 @@ static pawl_code read_frame(pw_frame **out, pw_value v, pw_frame *parent, pw_val
         !get_int(v, "to", PW_WAKE_NEVER, 0, INT64_MAX, &frame->timeout_ms) ||
         !get_int(v, "d", PW_WAKE_NEVER, 0, INT64_MAX, &frame->due_ms) ||
         !get_int(v, "=", 0, 1, 1, &same_data) || !get_int(v, "b", 0, 1, 1, &apart) ||
-        !get_int(v, "sc", 0, 1, 1, &schedule))
+        !get_int(v, "sc", 0, 1, 1, &schedule) || !get_int(v, "en", 0, 1, VISITS_MAX, &entry) ||
+        !get_int(v, "u", 0, 1, 1, &doubt))
         return corrupt(err, "a number of a scope is out of range");
     frame->phase = (pw_phase)phase;
     frame->visit = (uint64_t)visit;
@@ -519,6 +543,9 @@ static pawl_code read_frame(pw_frame **out, pw_value v, pw_frame *parent, pw_val
     frame->attempt = (uint32_t)attempt;
     frame->at = (uint32_t)at;
     frame->limit_ms = (uint64_t)limit;
+    frame->entry = (uint64_t)entry;
+    frame->branch = pw_get_text(v, "br");
+    frame->doubt = doubt;
     if ((index < 0) != (parent == NULL))
         return corrupt(err, "a scope has no task");
     frame->schedule = !parent && schedule;
@@ -527,13 +554,13 @@ static pawl_code read_frame(pw_frame **out, pw_value v, pw_frame *parent, pw_val
         frame->around = pw_frame_around(parent);
         if (!fits(parent, frame->task, program))
             return corrupt(err, "a task is not where its scope says");
-        if (frame->phase != PHASE_READY && frame->phase != PHASE_FAULTED &&
+        if (frame->phase != PHASE_READY && frame->phase != PHASE_FAULTED && frame->phase != PHASE_PLANNED &&
             !(phases_of[frame->task->kind] & PW_BIT(frame->phase)))
             return corrupt(err, "a task is in a phase that its kind does not have");
     }
     pw_value data = same_data ? around : pw_get_lit(v, "in");
-    frame->raw = frame->phase == PHASE_READY ? data : pw_get_lit(v, "r");
-    frame->input = frame->phase == PHASE_READY ? (pw_value){ 0 } : data;
+    frame->raw = has_not_begun(frame) ? data : pw_get_lit(v, "r");
+    frame->input = has_not_begun(frame) ? (pw_value){ 0 } : data;
     frame->items = pw_get_lit(v, "it");
     frame->error = pw_get_lit(v, "e");
     frame->args = pw_get_lit(v, "a");
@@ -665,6 +692,16 @@ static bool read_incidents(pw_state *state, pw_value v, int64_t format, pw_arena
     return true;
 }
 
+/* The whole is being undone, and nothing else is done; or it is not. */
+static bool compensates_well(const pw_state *state, const pw_program *program)
+{
+    const pw_frame *child = state->root->child;
+    bool whole = program->compensation.count && child && child->task == program->compensation.tasks[0];
+    bool may_be = state->status == PW_COMPENSATING || state->status == PW_SUSPENDED ||
+                  (state->status == PW_FAULTED && state->incident);
+    return whole == state->compensating && (!whole || may_be) && (whole || state->status != PW_COMPENSATING);
+}
+
 pawl_code pw_state_parse_branches(pw_state **out, pw_str text, pw_str branches,
                                   const pw_program *program, const pw_payload_source *source,
                                   pw_arena *arena, pawl_error *err)
@@ -697,10 +734,11 @@ pawl_code pw_state_parse_branches(pw_state **out, pw_str text, pw_str branches,
     if (!state)
         return pw_no_memory(err);
     state->known = known;
-    int64_t visits, parent_visit, depth;
+    int64_t visits, parent_visit, depth, undo_count, compensating;
     if (!pw_status_parse(&state->status, pw_get_text(v, "s")) ||
         !get_int(v, "v", 0, 0, VISITS_MAX, &visits) ||
-        !get_int(v, "t", 0, 0, INT64_MAX, &state->started_ms))
+        !get_int(v, "t", 0, 0, INT64_MAX, &state->started_ms) ||
+        !get_int(v, "un", 0, 1, VISITS_MAX, &undo_count) || !get_int(v, "co", 0, 1, 1, &compensating))
         return corrupt(err, "status, visits or start are missing");
     state->parent = pw_get_text(v, "pa");
     if (!get_int(v, "pv", 0, 1, VISITS_MAX, &parent_visit) ||
@@ -709,6 +747,8 @@ pawl_code pw_state_parse_branches(pw_state **out, pw_str text, pw_str branches,
     state->parent_visit = (uint64_t)parent_visit;
     state->depth = (uint32_t)depth;
     state->visits = (uint64_t)visits;
+    state->undo_count = (uint64_t)undo_count;
+    state->compensating = compensating;
     state->input = pw_get_lit(v, "i");
     state->context = pw_get_lit(v, "x");
     if (pw_is(state->input, PW_NONE) || pw_is(state->context, PW_NONE))
@@ -721,6 +761,11 @@ pawl_code pw_state_parse_branches(pw_state **out, pw_str text, pw_str branches,
     code = read_frame(&state->root, pw_get_lit(v, "r"), NULL, state->input, 0, &r);
     if (code != PAWL_OK)
         return code;
+    for (const pw_frame *child = state->root->child; child; child = child->next)
+        if (pw_remedy_is(child) && (!state->incident || child->phase != PHASE_USER))
+            return corrupt(err, "somebody is asked about an incident that is not open");
+    if (!compensates_well(state, program))
+        return corrupt(err, "whether it is being compensated is not clear");
     bool pending = state->status == PW_PENDING;
     if (pw_is_pending(state) != pending && !(pw_is_pending(state) && state->status == PW_SUSPENDED))
         return corrupt(err, "whether it has begun is not clear");

@@ -26,7 +26,7 @@ void *pw_step_push(pw_step *step, pw_list_of *list, size_t item_size)
     return item;
 }
 
-static pw_frame *find_visit(pw_step *step, uint64_t visit, pw_phase phase)
+pw_frame *pw_step_find(pw_step *step, uint64_t visit, pw_phase phase)
 {
     const pw_search want = { .kind = SEARCH_VISIT, .number = visit };
     pw_frame *root = step->state->root;
@@ -95,7 +95,7 @@ static pw_verdict start(pw_step *step)
     state->status = PW_PENDING;
     state->started_ms = event->now_ms;
     state->told_ms = PW_WAKE_NEVER;
-    state->input = pw_copy(step->arena, event->payload);
+    state->input = step->took = pw_copy(step->arena, event->payload);
     state->context = pw_null();
     state->root = root;
     root->phase = PHASE_BODY;
@@ -108,6 +108,8 @@ static pw_verdict start(pw_step *step)
         state->parent = pw_arena_str(step->arena, event->parent);
         state->parent_visit = event->parent_visit;
     }
+    if (event->rewound)
+        return pw_rewind_start(step);
     bool fits = event->schedule || pw_data_fits(step, root, step->program->schemas.input,
                                                 state->input, "input");
     if (!fits && !event->unheard)
@@ -161,22 +163,46 @@ pw_verdict pw_has_ended(const pw_step *step)
                          .message = pw_str_of(messages[step->state->status]) };
 }
 
-void pw_record_command(pw_step *step, const char *type, const pw_frame *frame)
+void pw_record_command_with(pw_step *step, const char *type, const pw_frame *frame,
+                            const pw_member *more, size_t count)
 {
-    pw_value reason =
-        step->event->reason.len ? pw_string(step->arena, step->event->reason) : (pw_value){ 0 };
-    PW_RECORD(step, type, frame, { PW_LIT("by"), pw_string_ref(pw_event_actor(step)) },
-              { PW_LIT("reason"), reason });
+    enum { OWN = 2, MORE_MAX = 6 };
+    PW_ASSERT(count <= MORE_MAX);
+    pw_str reason = step->event->reason;
+    pw_member members[OWN + MORE_MAX] = {
+        { PW_LIT("by"), pw_string_ref(pw_event_actor(step)) },
+        { PW_LIT("reason"), reason.len ? pw_string(step->arena, reason) : (pw_value){ 0 } },
+    };
+    for (size_t i = 0; i < count; i++)
+        members[OWN + i] = more[i];
+    pw_record(step, type, frame, members, OWN + count);
 }
 
-static pw_verdict cancel(pw_step *step)
+void pw_record_command(pw_step *step, const char *type, const pw_frame *frame)
+{
+    pw_record_command_with(step, type, frame, NULL, 0);
+}
+
+pw_verdict pw_step_cancel(pw_step *step)
 {
     pw_state *state = step->state;
     if (state->status == PW_CANCELLED)
         return pw_repeated("it was cancelled before");
+    if (state->compensating && !state->incident)
+        return pw_refused(step, PAWL_STATE, PAWL_REASON_NONE,
+                          "the instance is being compensated, which ends by itself; only at an incident of it the "
+                          "rest can be left");
     if (pw_is_over(state) || !pw_status_may_move(state->status, PW_CANCELLED))
         return pw_has_ended(step);
     pw_record_command(step, "instance.cancelled", NULL);
+    if (pw_undo_on_cancel(step) && pw_is(step->answer, PW_NONE)) {
+        if (pw_str_eq(step->event->parent, state->parent)) { /* it does not want to know any more */
+            state->parent = (pw_str){ 0 };
+            state->parent_visit = 0;
+        }
+        pw_undo_begin_whole(step, "cancelled", (pw_value){ 0 });
+        return pw_done();
+    }
     while (state->root->child)
         pw_flow_close(step, state->root->child, "the instance was cancelled");
     state->root->due_ms = PW_WAKE_NEVER;
@@ -192,7 +218,7 @@ void pw_tasks_follow(pw_step *step, pw_life kind)
     const bool told = step->program->lifecycle.tasks & PW_BIT(kind);
     for (pw_frame *frame = told ? root->child : NULL; frame;
          frame = pw_step_walk(step, frame, root, (pw_search){ .kind = SEARCH_ALL }))
-        if (frame->phase != PHASE_READY)
+        if (frame->phase != PHASE_READY && frame->phase != PHASE_PLANNED)
             pw_record_task(step, kind, frame, (pw_value){ 0 });
 }
 
@@ -259,15 +285,27 @@ static void take_out(pw_step *step)
     }
 }
 
-void pw_step_wake(pw_step *step)
+void pw_step_rouse(pw_step *step)
 {
     pw_state *state = step->state;
     state->status = PW_RUNNING;
     state->suspended_by = state->suspended_reason = (pw_str){ 0 };
     take_up(step);
+}
+
+void pw_step_go_on(pw_step *step)
+{
     take_out(step);
     if (!step->ended)
+        pw_undo_wake(step);
+    if (!step->ended)
         time_passes(step);
+}
+
+void pw_step_wake(pw_step *step)
+{
+    pw_step_rouse(step);
+    pw_step_go_on(step);
 }
 
 static pw_verdict go_on(pw_step *step)
@@ -277,9 +315,9 @@ static pw_verdict go_on(pw_step *step)
         return pw_has_ended(step);
     if (state->status != PW_SUSPENDED)
         return pw_repeated("it is not suspended");
-    pw_verdict lost = pw_incident_is_lost(step);
-    if (lost.code != PAWL_OK)
-        return lost;
+    pw_verdict may = pw_incident_may_begin(step);
+    if (may.code != PAWL_OK)
+        return may;
     pw_record_command(step, "instance.resumed", NULL);
     pw_record_lifecycle(step, PW_LIFE_RESUMED, (pw_value){ 0 });
     pw_tasks_follow(step, PW_LIFE_RESUMED);
@@ -294,7 +332,7 @@ static pw_verdict go_on(pw_step *step)
 
 static void call_event(pw_step *step)
 {
-    pw_frame *frame = find_visit(step, step->event->visit, PHASE_CALL);
+    pw_frame *frame = pw_step_find(step, step->event->visit, PHASE_CALL);
     bool wanted =
         frame && frame->attempt == step->event->attempt && !pw_is_over(step->state);
     bool lost = step->event->kind == PW_EVENT_CALL_LOST;
@@ -309,7 +347,7 @@ static void call_event(pw_step *step)
 static void activity_event(pw_step *step)
 {
     const pw_event *event = step->event;
-    pw_frame *frame = find_visit(step, event->visit, PHASE_WORK);
+    pw_frame *frame = pw_step_find(step, event->visit, PHASE_WORK);
     bool wanted =
         frame && frame->attempt == event->attempt && !pw_is_over(step->state);
     bool lost = event->kind == PW_EVENT_ACTIVITY_LOST;
@@ -330,7 +368,7 @@ static void activity_event(pw_step *step)
 static void child_ended(pw_step *step)
 {
     const pw_event *event = step->event;
-    pw_frame *frame = find_visit(step, event->visit, PHASE_CHILD);
+    pw_frame *frame = pw_step_find(step, event->visit, PHASE_CHILD);
     pw_frame *schedule = step->state->root->child;
     if (!pw_is_over(step->state) && pw_schedule_waits_for(schedule, event->key)) {
         pw_schedule_child_ended(step, schedule, event->error);
@@ -370,7 +408,7 @@ static pw_verdict message(pw_step *step)
                                         : "nothing listens for it");
 }
 
-static pw_verdict take(pw_step *step)
+pw_verdict pw_step_take(pw_step *step)
 {
     const pw_verdict done = pw_done();
     if (step->event->kind == PW_EVENT_START)
@@ -401,7 +439,7 @@ static pw_verdict take(pw_step *step)
     case PW_EVENT_RESUME:
         return pw_resume(step);
     case PW_EVENT_CANCEL:
-        return cancel(step);
+        return pw_step_cancel(step);
     case PW_EVENT_SUSPEND:
         return suspend(step);
     case PW_EVENT_CONTINUE:
@@ -415,6 +453,18 @@ static pw_verdict take(pw_step *step)
         return pw_incident_retry(step);
     case PW_EVENT_FAIL:
         return pw_incident_fail(step);
+    case PW_EVENT_SKIP:
+        return pw_mend_skip(step);
+    case PW_EVENT_GOTO:
+        return pw_mend_goto(step);
+    case PW_EVENT_EDIT:
+        return pw_mend_edit(step);
+    case PW_EVENT_REWIND:
+        return pw_rewind(step);
+    case PW_EVENT_COMPENSATE:
+        return pw_undo_command(step);
+    case PW_EVENT_PLAN:
+        return pw_undo_plan(step);
     }
     return done;
 }
@@ -431,11 +481,53 @@ static pw_str text_of(pw_step *step, pw_value v)
     return text;
 }
 
+/* The log's part: entries, and what of the event they do not tell. */
+static void write_log(pw_step *step, pw_transition *out, pw_value entries, pw_value cause, pw_putting *put)
+{
+    enum { ENTRY_MEMBERS = 2, CAUSE_MEMBERS = 1 }; /* what is around them stays where it is */
+    pw_buf buf;
+    pw_buf_init(&buf, 0);
+    jmp_buf *guard = pw_arena_guard(step->arena, NULL); /* a jump would lose the buffer */
+    put->depth = ENTRY_MEMBERS;
+    pw_payload_write(&buf, entries, put);
+    if (!buf.failed)
+        out->entries = pw_arena_str(step->arena, pw_buf_view(&buf));
+    bool differs = put->differs;
+    if (!buf.failed && !pw_is(cause, PW_NONE)) {
+        pw_buf_reset(&buf);
+        put->depth = CAUSE_MEMBERS;
+        pw_payload_write(&buf, cause, put);
+        if (!buf.failed)
+            out->cause = pw_arena_str(step->arena, pw_buf_view(&buf));
+    }
+    bool failed = buf.failed;
+    (void)pw_arena_guard(step->arena, guard);
+    pw_buf_done(&buf);
+    if (put->whole > PW_PAYLOAD_WHOLE_MAX)
+        pw_step_abort(step, PAWL_INVALID, PW_WHOLE_MESSAGE);
+    if (failed)
+        pw_step_abort(step, PAWL_NO_MEMORY, "out of memory");
+    if (differs)
+        out->whole_entries = entries;
+}
+
 /* State and log as text, and the large values of both. What the log alone has is not remembered: it
  * may be the event's, which ends with this step. */
+/* Those of a state that the cause has. */
+static void add_payloads(pw_step *step, pw_transition *out)
+{
+    const size_t count = out->payload_count, more = step->rewound->payload_count;
+    pw_payload *all = PW_NEW_ARRAY(step->arena, pw_payload, count + more);
+    if (count)
+        memcpy(all, out->payloads, count * sizeof *all);
+    if (more)
+        memcpy(all + count, step->rewound->payloads, more * sizeof *all);
+    out->payloads = all;
+    out->payload_count = count + more;
+}
+
 static void write_down(pw_step *step, pw_transition *out)
 {
-    enum { ENTRY_MEMBERS = 2 }; /* the array and the entries themselves stay where they are */
     pw_state *state = step->state;
     pw_payload_list list = { 0 };
     pw_putting put = { .arena = step->arena, .known = state->known, .list = &list };
@@ -444,26 +536,19 @@ static void write_down(pw_step *step, pw_transition *out)
     out->state_text = pw_state_write(state, &put);
     put.whole += pw_frames_rest(state->root).whole;
     pw_value entries = pw_array_end(&step->entries);
-    pw_buf buf;
-    pw_buf_init(&buf, 0);
-    jmp_buf *guard = pw_arena_guard(step->arena, NULL); /* a jump would lose the buffer */
+    jmp_buf *guard = pw_arena_guard(step->arena, NULL);
     state->known = pw_putting_end(&put);
-    pw_putting log = {
-        .arena = step->arena, .known = state->known, .list = &list, .depth = ENTRY_MEMBERS
-    };
-    pw_payload_write(&buf, entries, &log);
-    if (!buf.failed)
-        out->entries = pw_arena_str(step->arena, pw_buf_view(&buf));
     (void)pw_arena_guard(step->arena, guard);
-    pw_buf_done(&buf);
-    if (put.whole > PW_PAYLOAD_WHOLE_MAX || log.whole > PW_PAYLOAD_WHOLE_MAX)
+    pw_putting log = { .arena = step->arena, .known = state->known, .list = &list };
+    write_log(step, out, entries, pw_cause_of(step, entries), &log);
+    if (put.whole > PW_PAYLOAD_WHOLE_MAX)
         pw_step_abort(step, PAWL_INVALID, PW_WHOLE_MESSAGE);
     if (!out->state_text.ptr || !out->entries.ptr || step->arena->failed)
         pw_step_abort(step, PAWL_NO_MEMORY, "out of memory");
-    if (log.differs)
-        out->whole_entries = entries;
     out->payloads = list.items;
     out->payload_count = list.count;
+    if (step->rewound)
+        add_payloads(step, out);
     out->fork_ends = step->fork_ends.items;
     out->fork_end_count = step->fork_ends.count;
     out->branches = step->branch_rows.items;
@@ -482,7 +567,10 @@ static void conclude(pw_step *step, pw_transition *out, const pw_verdict *v, pw_
     if (!out->changed)
         return;
     if (!pw_is_asleep(state))
-        state->status = pw_is_pending(state) ? PW_PENDING : step->cut ? PW_RUNNING : PW_WAITING;
+        state->status = pw_is_pending(state)  ? PW_PENDING
+                        : state->compensating ? PW_COMPENSATING
+                        : step->cut           ? PW_RUNNING
+                                              : PW_WAITING;
     PW_ASSERT(before == state->status || pw_status_may_move(before, state->status));
     out->status = state->status;
     out->state = state;
@@ -491,7 +579,7 @@ static void conclude(pw_step *step, pw_transition *out, const pw_verdict *v, pw_
     out->timer_at = pw_state_timer(state, step->settings);
     out->cut = step->cut && !pw_is_asleep(state);
     out->output = text_of(step, step->output);
-    if (state->status == PW_FAULTED)
+    if (state->status == PW_FAULTED || state->status == PW_COMPENSATED)
         out->error = text_of(step, step->error);
     out->bookmarks = step->bookmarks.items;
     out->bookmark_count = step->bookmarks.count;
@@ -516,7 +604,12 @@ static void conclude(pw_step *step, pw_transition *out, const pw_verdict *v, pw_
     out->taken = step->taken.items;
     out->taken_count = step->taken.count;
     out->fault = step->fault;
+    out->retried = step->retried;
     out->resolution = step->resolution;
+    out->undo = step->undo.items;
+    out->undo_count = step->undo.count;
+    out->undo_changes = step->undo_changes.items;
+    out->undo_change_count = step->undo_changes.count;
 }
 
 static void decide(pw_step *step, pw_transition *out, const pw_state *before)
@@ -526,7 +619,7 @@ static void decide(pw_step *step, pw_transition *out, const pw_state *before)
         step->state = pw_state_clone(before, step->arena);
         step->visits_before = before->visits;
     }
-    pw_verdict v = take(step);
+    pw_verdict v = pw_step_take(step);
     if (v.act && !step->ended && !pw_is_asleep(step->state))
         pw_flow_run(step);
     conclude(step, out, &v, status);
@@ -536,6 +629,14 @@ pawl_code pw_core_step(pw_transition *out, const pw_program *program, const pw_s
                        const pw_identity *identity, const pw_event *event,
                        const pw_core_settings *settings, pw_expr_machine *machine, pw_arena *arena,
                        pawl_error *err)
+{
+    return pw_step_decide(out, program, state, identity, event, settings, NULL, machine, arena, err);
+}
+
+pawl_code pw_step_decide(pw_transition *out, const pw_program *program, const pw_state *state,
+                         const pw_identity *identity, const pw_event *event,
+                         const pw_core_settings *settings, pw_again *again, pw_expr_machine *machine,
+                         pw_arena *arena, pawl_error *err)
 {
     PW_ASSERT((state == NULL) == (event->kind == PW_EVENT_START));
     jmp_buf guard;
@@ -547,6 +648,7 @@ pawl_code pw_core_step(pw_transition *out, const pw_program *program, const pw_s
         .machine = machine,
         .arena = arena,
         .seed = event->seed,
+        .again = again,
         .budget = settings->tasks_per_step ? settings->tasks_per_step : PW_TASKS_PER_STEP,
         .entries = { .arena = arena },
         .guard = &guard,

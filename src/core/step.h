@@ -30,7 +30,9 @@
  *    |--> LISTEN --enough messages---------'   LISTEN --message--> BODY --its end--> LISTEN
  *    |         '--result, asleep--> PARKED --awake--> finished or faulted
  *    |--> finished at once: set, switch, raise, emit, a false `if`
- *    '--error, caught by nothing--> FAULTED --retry--> READY, or the call again that was lost */
+ *    '--error, caught by nothing--> FAULTED --retry--> READY, or the call again that was lost
+ *
+ *  A step of a compensation plan: PLANNED --its turn--> READY, and on as any other. */
 typedef enum pw_phase {
     PHASE_READY,
     PHASE_BODY,
@@ -44,8 +46,9 @@ typedef enum pw_phase {
     PHASE_FAULTED, /* nothing caught its error: the instance has faulted; kept for who mends it */
     PHASE_LISTEN,  /* a message may come; while its foreach runs it is in BODY, and what comes waits */
     PHASE_CHILD,   /* another instance runs */
+    PHASE_PLANNED, /* a step of a compensation plan whose turn has not come */
 } pw_phase;
-#define PHASE_COUNT 12
+#define PHASE_COUNT 13
 
 /* One open visit of a task; the root stands for the workflow and has no task. */
 typedef struct pw_frame pw_frame;
@@ -58,8 +61,10 @@ struct pw_frame {
     uint64_t path;    /* names this visit whatever number it has: a task run again by a retry of its
                        * try has the same path, and so its calls the same idempotency key */
     uint32_t ordinal; /* children begun in the present run of its list */
-    uint32_t attempt; /* calls and work: from 1; RETRY: the one that has failed; try: retries made */
-    uint32_t at;      /* for: index of the item; fork: branches not yet finished; user: instants told of */
+    uint32_t attempt; /* calls and work: from 1; RETRY: the one that has failed; try: retries made; FAULTED: 0:
+                       * the data were changed since, and what was asked is not asked again as it was */
+    uint32_t at;      /* for: index of the item; fork: branches not yet finished; user: instants told of;
+                       * COMPENSATE: 1: the plan was read to its end */
     int64_t started_ms;
     int64_t first_ms;   /* try: when the first attempt began */
     uint64_t limit_ms;  /* calls and work: of one attempt, by what the task says of its resilience; 0: nothing */
@@ -78,8 +83,15 @@ struct pw_frame {
     unsigned class_;    /* 1 + pw_error_class of `error`, if an attempt ended with it; 0: the error tells */
     pw_value context;   /* a competing branch's own, once it has exported; else PW_NONE */
     pw_value args;      /* calls: what was evaluated for them; user: see people.c; PARKED: the output; a
-                         * root that has faulted: the workflow's raw output, if that is where it failed */
-    pw_str key;         /* calls: idempotency key; user, timer, listen: bookmark key; child: its id */
+                         * root that has faulted: the workflow's raw output, if that is where it failed;
+                         * COMPENSATE: see compensate.c */
+    pw_str key;         /* calls: idempotency key; user, timer, listen: bookmark key; child: its id; READY, FAULTED:
+                         * in doubt is what was asked under this key */
+    uint64_t entry;   /* of a step of a compensation plan: its ordinal; of a COMPENSATE: the lowest that is
+                       * loaded, or was: what is below has still to be asked for */
+    pw_str branch;    /* of a step of a compensation plan: pw_undo_step.branch */
+    bool doubt;       /* calls and work: an attempt may have had its effect that nobody has heard of; a function
+                       * with an undo: something in it may have; PLANNED: so may what it is to undo */
     const pw_resilience *around; /* of the nearest call of a function around it that says something; NULL */
     bool schedule;      /* root: of the program's schedule, not of its workflow */
     bool gone;          /* closed in this step; not stored */
@@ -98,6 +110,8 @@ struct pw_state {
     bool incident;  /* one is open: it is FAULTED, or SUSPENDED because of it, and not finished */
     int64_t *incidents; /* when the last ones came up, oldest first */
     uint32_t incident_count;
+    uint64_t undo_count; /* steps of its compensation plan that were ever registered: the last ordinal */
+    bool compensating; /* the program's own COMPENSATE is open: the whole is being undone */
     int64_t told_ms; /* it was told that it runs for long, when it should have ended until then; PW_WAKE_NEVER */
     pw_frame *root;
     const pw_known *known; /* large values that are in the store as payloads, once this state is */
@@ -134,6 +148,18 @@ static inline bool pw_is_pending(const pw_state *state)
     return state->root->due_ms != PW_WAKE_NEVER;
 }
 
+/* It undoes what another task has done: a step of a compensation plan. */
+static inline bool pw_undo_is_step(const pw_frame *frame)
+{
+    return frame->parent && frame->parent->task && frame->parent->task->kind == PW_TASK_COMPENSATE;
+}
+
+/* Somebody is asked whether this step is to be carried out: nobody knows whether there is anything to undo. */
+static inline bool pw_undo_is_asked(const pw_frame *frame)
+{
+    return pw_undo_is_step(frame) && frame->phase == PHASE_FAULTED && frame->doubt && !frame->started_ms;
+}
+
 /* Growing arrays of the transition. */
 typedef struct pw_list_of {
     void *items;
@@ -148,6 +174,14 @@ typedef struct pw_literal {
     uint64_t times;
 } pw_literal;
 
+/* A step of the log that is decided once more: what settings have decided then is taken from its entries, and what a
+ * service has answered was read then. */
+typedef struct pw_again {
+    pw_value entries;
+    uint64_t until; /* the visit before whose beginning it stops; 0: none */
+    bool reached;   /* out: it did */
+} pw_again;
+
 typedef struct pw_step {
     const pw_program *program;
     const pw_identity *identity;
@@ -158,6 +192,10 @@ typedef struct pw_step {
     pw_state *state;
     uint64_t seed;
     uint32_t budget; /* tasks that may still begin */
+    uint32_t begun;
+    pw_again *again; /* NULL: it is decided for the first time */
+    const pw_state_text *rewound; /* the state that it goes back to; NULL: it does not */
+    pw_value took, took_error; /* what has become of the event's payload or error: as entries have it */
     size_t message_bytes;
     bool cut;
     bool ended;       /* nothing runs any more */
@@ -165,13 +203,16 @@ typedef struct pw_step {
     size_t queue_head, queue_count, queue_size;
     pw_array_builder entries;
     pw_list_of bookmarks, bookmark_ends, bookmark_changes, events, calls, outcomes, work, messages,
-        subscriptions, subscription_ends, taken;
+        subscriptions, subscription_ends, taken, undo, undo_changes;
     uint64_t visits_before; /* this step */
     pw_list_of branch_rows, fork_ends;
     size_t event_bytes;
     pw_fault *fault;
+    const pw_retried *retried;
     pw_str resolution;
     pw_value output, error; /* of the workflow, once it ended */
+    pw_value answer;        /* for a parent that has asked for compensation: what came of it */
+    bool undoing;           /* what is let go of is to be undone: children are not cancelled, but compensated */
     pw_list_of literals;    /* pw_literal */
     uint64_t more_literals; /* that are not in the list */
     pw_value thrown;        /* the problem that the last failed evaluation made */
@@ -198,17 +239,47 @@ pw_verdict pw_refused(pw_step *step, pawl_code code, pawl_reason reason, const c
     PW_PRINTF(4, 5);
 pw_verdict pw_repeated(const char *message); /* a constant */
 pw_verdict pw_has_ended(const pw_step *step);
+pw_verdict pw_step_take(pw_step *step); /* does what its event wants */
+pw_verdict pw_step_cancel(pw_step *step);
+pw_frame *pw_step_find(pw_step *step, uint64_t visit, pw_phase phase); /* NULL: it is not open */
 void pw_step_begin(pw_step *step); /* the workflow, now: its time may have come */
 void pw_step_enter(pw_step *step); /* the same, but that nobody is told again that it has started */
 /* A new timeout of the workflow, from now. False: it cannot be computed, and the workflow has failed. */
 bool pw_step_start_clock(pw_step *step);
 void pw_step_wake(pw_step *step); /* it is not asleep any more: what has waited for it goes on */
+/* The same in two parts: what is ready is queued; then, if it has not ended, results that were kept go on. */
+void pw_step_rouse(pw_step *step);
+void pw_step_go_on(pw_step *step);
 void pw_record_command(pw_step *step, const char *type, const pw_frame *frame); /* by, reason */
+/* ... and these, as by pw_record; at most six. */
+void pw_record_command_with(pw_step *step, const char *type, const pw_frame *frame,
+                            const pw_member *more, size_t count);
 /* Only an instance is suspended (dsl A-40): its tasks that have begun follow it. */
 void pw_tasks_follow(pw_step *step, pw_life kind);
 _Noreturn void pw_step_abort(pw_step *step, pawl_code code, const char *what);
 void *pw_step_push(pw_step *step, pw_list_of *list, size_t item_size); /* zeroed */
 #define PW_PUSH(step, list, type) ((type *)pw_step_push((step), &(step)->list, sizeof(type)))
+
+/* pw_core_step, for the first time or again. */
+PAWL_CHECK pawl_code pw_step_decide(pw_transition *out, const pw_program *program, const pw_state *state,
+                                    const pw_identity *identity, const pw_event *event,
+                                    const pw_core_settings *settings, pw_again *again,
+                                    pw_expr_machine *machine, pw_arena *arena, pawl_error *err);
+
+/* ---- cause.c: events in the log */
+pw_value pw_cause_of(pw_step *step, pw_value entries); /* at its end; PW_NONE: the entries tell all */
+/* `event` has kind, actor and time, and gets the rest. False: it is not readable, or out of memory. */
+bool pw_cause_read(pw_event *event, pw_value cause, pw_value entries, pw_arena *arena);
+
+/* ---- replay.c: what settings had decided, in a step that is decided again */
+pw_fault_result pw_again_attempt(const pw_step *step, const pw_frame *frame);
+pw_fault_result pw_again_stop(const pw_step *step);
+pw_str pw_again_suspended(const pw_step *step); /* why, by itself */
+pw_str pw_again_key(const pw_step *step, const pw_frame *frame); /* of the call that begins; empty: it does not say */
+
+/* ---- rewind.c: it goes on from a state that it had, or another instance begins there */
+pw_verdict pw_rewind(pw_step *step);
+pw_verdict pw_rewind_start(pw_step *step); /* of the state of a START, which is empty yet */
 
 /* ---- catch.c: what a try makes of an error inside it */
 typedef struct pw_catch {
@@ -227,6 +298,8 @@ bool pw_retry_settings_of(pw_step *step, pw_frame *frame, const pw_retry_policy 
 
 /* ---- flow.c: scopes and order */
 pw_frame *pw_flow_spawn(pw_step *step, pw_frame *parent, const pw_task *task, pw_value raw);
+pw_frame *pw_flow_add(pw_step *step, pw_frame *parent, const pw_task *task, pw_value raw); /* not queued */
+void pw_flow_detach(pw_step *step, pw_frame *frame); /* it is no child any more */
 void pw_flow_run(pw_step *step); /* until nothing is ready, or the budget is spent */
 void pw_flow_enqueue(pw_step *step, pw_frame *frame);
 void pw_flow_start_list(pw_step *step, pw_frame *frame, pw_value data); /* its list by its phase */
@@ -248,11 +321,13 @@ void pw_flow_raise(pw_step *step, pw_frame *frame,
 void pw_flow_raise_to(pw_step *step, pw_frame *frame, pw_value problem, const pw_catcher *catcher);
 void pw_flow_raise_within(pw_step *step, pw_frame *frame,
                           pw_value problem);       /* something inside it failed */
-void pw_flow_skip(pw_step *step, pw_frame *frame); /* a false `if` */
+void pw_flow_skip(pw_step *step, pw_frame *frame, const char *why); /* as by a false `if` */
+void pw_flow_put(pw_step *step, pw_frame *frame, pw_value output); /* skipped, but with this output, shaped */
 void pw_flow_close(pw_step *step, pw_frame *frame,
                    const char *why);               /* frame and all inside it: cancelled */
 void pw_flow_close_inside(pw_step *step, pw_frame *scope, const char *why); /* all inside it */
 void pw_flow_complete(pw_step *step, pw_value output); /* the workflow, with its raw output */
+void pw_flow_complete_with(pw_step *step, pw_value output); /* ... with its output */
 void pw_flow_end(pw_step *step, pw_status status); /* the workflow has ended */
 void pw_flow_due(pw_step *step);                   /* fires everything due at event->now_ms */
 
@@ -280,7 +355,8 @@ typedef struct pw_rest {
     uint64_t key_low, key_high; /* no other hashes of keys that may be answered by hand */
     uint32_t open;              /* branches */
     uint32_t ready, active, hears; /* frames that are READY; that have a call or work; that LISTEN */
-    uint32_t held, again;          /* that are PARKED or FAULTED; whose call or work waits for its next attempt */
+    uint32_t held, again;          /* that are PARKED, FAULTED or PLANNED; whose call or work waits for its next attempt */
+    uint32_t undoing, plans;       /* COMPENSATEs; those of them that ask for more of the plan */
     uint32_t moves; /* frames that some instant takes further: what tells only that somebody is late is none */
     uint64_t whole;             /* bytes that their rows refer to */
 } pw_rest;
@@ -376,15 +452,42 @@ static inline bool pw_fault_is_unknown(const pw_frame *frame)
 }
 
 /* ---- incident.c: what people do about it */
+/* An attempt of it may have had its effect, and nobody knows. */
+static inline bool pw_frame_in_doubt(const pw_frame *frame)
+{
+    return frame->doubt || pw_fault_is_unknown(frame);
+}
+pw_frame *pw_incident_frame(pw_step *step); /* what has faulted; NULL: the workflow itself */
 pw_verdict pw_incident_retry(pw_step *step);
 pw_verdict pw_incident_fail(pw_step *step);
 void pw_incident_over(pw_step *step, const char *resolution); /* it is over, if there is one */
 /* It is over by what somebody has done: what has faulted begins again, what was kept meanwhile goes on. */
 void pw_incident_mend(pw_step *step, const char *resolution);
-pw_verdict pw_incident_is_lost(pw_step *step); /* refused, if there is nothing to begin again with */
+void pw_incident_leave(pw_step *step, const char *resolution); /* ... and nothing has begun yet */
+void pw_incident_resumed(pw_step *step); /* tells of it, before anything changes */
+pw_verdict pw_incident_may_begin(pw_step *step); /* refused, if what has faulted cannot begin again */
+/* Refused, if `frame` (may be NULL) is in doubt, or in flight, and nobody has said that this is known; `what` would be done. */
+pw_verdict pw_incident_confirmed(pw_step *step, const pw_frame *frame, const char *what);
+pw_member pw_incident_confirmation(const pw_step *step, const pw_frame *frame); /* for the log: it was, and somebody has said so */
+
+/* ---- mend.c: ... other than to try again */
+pw_verdict pw_mend_skip(pw_step *step);
+pw_verdict pw_mend_goto(pw_step *step);
+pw_verdict pw_mend_edit(pw_step *step);
+pw_verdict pw_mend_input_fits(pw_step *step, const pw_task *task, pw_value input); /* refused, if it does not */
+
+/* ---- remedy.c: onFault, a person is asked about an incident */
+bool pw_remedy_is(const pw_frame *frame);       /* it asks so: a child of the root, outside of its list */
+bool pw_remedy_alone(const pw_frame *root);     /* nothing else is in it */
+pw_value pw_remedy_form(pw_step *step, const pw_task *task); /* a schema of answers, where none is given */
+/* The incident of step->fault has opened at `at`; if the definition wants it, somebody is asked. */
+void pw_remedy_open(pw_step *step, const pw_frame *at, pw_value problem, uint32_t attempts);
+void pw_remedy_close(pw_step *step); /* it is over */
+pw_verdict pw_remedy_answer(pw_step *step, pw_frame *frame, pw_value answer);
 
 /* ---- people.c: user tasks */
 void pw_user_begin(pw_step *step, pw_frame *frame);
+bool pw_user_open(pw_step *step, pw_frame *frame); /* the same; false: step->thrown, and it is not open */
 void pw_user_due(pw_step *step, pw_frame *frame); /* it is due, or overdue: told once each */
 pw_verdict pw_user_answer(pw_step *step, pw_frame *frame); /* by the event, a RESUME */
 pw_verdict pw_user_command(pw_step *step, pw_frame *frame); /* CLAIM, RELEASE, DELEGATE, COMMENT */
@@ -435,7 +538,37 @@ void pw_schedule_child_ended(pw_step *step, pw_frame *frame, pw_value error);
 /* {fired, last, next, runs}: for people */
 pw_value pw_schedule_described(const pw_frame *frame, pw_arena *arena);
 
+/* ---- undo.c: what was done leaves a row, by which it can be undone */
+void pw_undo_done(pw_step *step, pw_frame *frame, pw_value output); /* it has ended well */
+/* It is let go of. If it may have had its effect, it leaves a row of unknown outcome; and its child, if it has one. */
+void pw_undo_left(pw_step *step, pw_frame *frame);
+void pw_undo_child(pw_step *step, pw_frame *frame); /* its child has ended, well or not */
+/* It is asked for once more, under this key; under the one before it may have had its effect. */
+void pw_undo_asked_anew(pw_step *step, pw_frame *frame, pw_str key);
+bool pw_undo_keeps_child(const pw_frame *frame); /* its child has a row of its own */
+bool pw_undo_any(pw_step *step);                 /* there is, or was, something to undo */
+/* What a task is called with: its template, or the arguments of a step of a plan. False: step->thrown. */
+bool pw_task_with(pw_step *step, pw_frame *frame, const pw_template *with, pw_value *out);
+
+/* ---- compensate.c: what was done is undone */
+pw_verdict pw_undo_command(pw_step *step);      /* COMPENSATE */
+pw_verdict pw_undo_plan(pw_step *step);         /* PLAN */
+bool pw_undo_on_fault(pw_step *step, const pw_frame *at); /* the definition wants it, rather than an incident */
+bool pw_undo_on_cancel(pw_step *step);
+/* The whole, because of `trigger`; `error`: what it has faulted with, or PW_NONE. */
+void pw_undo_begin_whole(pw_step *step, const char *trigger, pw_value error);
+void pw_undo_compensate(pw_step *step, pw_frame *frame); /* a COMPENSATE begins */
+void pw_undo_begin(pw_step *step, pw_frame *frame);      /* a step begins */
+/* A step is over: DONE, FAILED (with its error) or SKIPPED. */
+void pw_undo_over(pw_step *step, pw_frame *frame, pw_undo_state state, pw_value error);
+void pw_undo_closed(pw_step *step, const pw_frame *frame); /* a step is let go of, and may be carried out again */
+bool pw_undo_wants(const pw_frame *frame); /* a COMPENSATE: more of the plan */
+void pw_undo_wake(pw_step *step); /* what could not begin while the instance was asleep */
+pw_str pw_undo_advice(pw_step *step, const pw_frame *at, pw_str action); /* the same, and what of the plan is left */
+
 /* ---- http.c */
+/* What `task`, an undo, is to be called with: an object; `frame` is what it undoes. False: step->thrown. */
+bool pw_http_arguments(pw_step *step, pw_frame *frame, const pw_task *task, pw_value output, pw_value *out);
 bool pw_http_render(pw_step *step, pw_frame *frame, pw_call_request *out); /* false: step->thrown */
 bool pw_http_read(pw_step *step, pw_frame *frame, const pw_call_result *result, pw_value *out);
 pw_str pw_http_endpoint(pw_arena *arena, pw_str uri);        /* without query and fragment */

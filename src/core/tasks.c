@@ -130,9 +130,8 @@ static void begin_function(pw_step *step, pw_frame *frame)
                                  "at most %u scopes may be open inside each other", PW_SCOPES_MAX));
         return;
     }
-    pw_value with = pw_object_of(step->arena, NULL, 0);
-    if (task->as.call.with &&
-        !pw_eval_template(step, frame, task->as.call.with, frame->input, (pw_value){ 0 }, &with)) {
+    pw_value with;
+    if (!pw_task_with(step, frame, task->as.call.with, &with)) {
         pw_flow_raise(step, frame, step->thrown);
         return;
     }
@@ -222,8 +221,7 @@ static void begin_wait(pw_step *step, pw_frame *frame)
 static void begin_emit(pw_step *step, pw_frame *frame)
 {
     pw_value with, event;
-    if (pw_eval_template(step, frame, frame->task->as.event, frame->input, (pw_value){ 0 },
-                         &with) &&
+    if (pw_task_with(step, frame, frame->task->as.event, &with) &&
         pw_record_event(step, frame, with, &event)) {
         PW_RECORD(step, "event.emitted", frame, { PW_LIT("event"), event });
         pw_flow_finish(step, frame, event);
@@ -234,18 +232,54 @@ static void begin_emit(pw_step *step, pw_frame *frame)
 
 /* ------------------------------------------------------------------ begin */
 
+/* False: it cannot be computed, and the task has failed. */
+static bool start_clock(pw_step *step, pw_frame *frame)
+{
+    pw_duration timeout;
+    if (!frame->task->timeout.given)
+        return true;
+    if (!pw_eval_delay(step, frame, &frame->task->timeout, &timeout)) {
+        pw_flow_raise(step, frame, step->thrown);
+        return false;
+    }
+    frame->timeout_ms = pw_duration_after(step->event->now_ms, timeout);
+    return true;
+}
+
+/* A step of a compensation plan: its `if` and its arguments were evaluated when there was something to undo. What
+ * undoes a child is the task that has run it, whose timeout is not meant. */
+static bool prepare_step(pw_step *step, pw_frame *frame)
+{
+    frame->phase = PHASE_BODY;
+    frame->started_ms = step->event->now_ms;
+    frame->input = frame->raw;
+    frame->raw = (pw_value){ 0 };
+    pw_undo_begin(step, frame);
+    pw_record_task(step, PW_LIFE_CREATED, frame, (pw_value){ 0 });
+    pw_record_task(step, PW_LIFE_STARTED, frame, (pw_value){ 0 });
+    if (!pw_is(frame->input, PW_OBJECT)) {
+        pw_flow_raise(step, frame,
+                      pw_problem(step, frame, "expression", 400, "there are no arguments to undo it with",
+                                 "they could not be evaluated when the task ended; retry with --input"));
+        return false;
+    }
+    return !frame->task->undoes || start_clock(step, frame);
+}
+
 /* if, timeout, input.from: in this order. False: the task is over already. One that is skipped has
  * no lifecycle: the language has no word for it. */
 static bool prepare(pw_step *step, pw_frame *frame)
 {
     const pw_task *task = frame->task;
+    if (pw_undo_is_step(frame))
+        return prepare_step(step, frame);
     frame->phase = PHASE_BODY;
     frame->started_ms = step->event->now_ms;
     frame->input = frame->raw;
     bool run = true;
     bool known = !task->condition || pw_eval_true(step, frame, task->condition, frame->raw, &run);
     if (known && !run) {
-        pw_flow_skip(step, frame);
+        pw_flow_skip(step, frame, "if");
         return false;
     }
     pw_record_task(step, PW_LIFE_CREATED, frame, (pw_value){ 0 });
@@ -254,14 +288,8 @@ static bool prepare(pw_step *step, pw_frame *frame)
         return false;
     }
     pw_record_task(step, PW_LIFE_STARTED, frame, (pw_value){ 0 });
-    if (task->timeout.given) {
-        pw_duration timeout;
-        if (!pw_eval_delay(step, frame, &task->timeout, &timeout)) {
-            pw_flow_raise(step, frame, step->thrown);
-            return false;
-        }
-        frame->timeout_ms = pw_duration_after(step->event->now_ms, timeout);
-    }
+    if (!start_clock(step, frame))
+        return false;
     if (task->schemas && !pw_data_fits(step, frame, task->schemas->input, frame->raw, "input")) {
         pw_flow_raise(step, frame, step->thrown);
         return false;
@@ -330,6 +358,9 @@ void pw_task_begin(pw_step *step, pw_frame *frame)
         return;
     case PW_TASK_SCHEDULE:
         pw_schedule_begin(step, frame);
+        return;
+    case PW_TASK_COMPENSATE:
+        pw_undo_compensate(step, frame);
         return;
     }
 }

@@ -124,6 +124,12 @@ static pw_str service_name(const pw_http_transfer *transfer)
     return transfer->call.service.len ? transfer->call.service : transfer->target.key;
 }
 
+pw_str pw_http_call_service(const pw_http_call *call)
+{
+    const pw_http_transfer *transfer = call->driver;
+    return service_name(transfer);
+}
+
 static void tell(pw_http *http, pw_http_step *step)
 {
     step->want.reason = pw_str_of(step->reason);
@@ -210,7 +216,6 @@ static void go(pw_http *http, pw_http_transfer *transfer)
 
 static void send_call(pw_http *http, pw_http_transfer *transfer)
 {
-    transfer->started_ms = pw_drivers_now_ms();
     CURL *easy = http->idle_count ? http->idle[--http->idle_count] : curl_easy_init();
     if (!easy) {
         finish_failed(http, transfer, PW_CLASS_OTHER, PW_LIT("out of memory"));
@@ -240,6 +245,8 @@ static void admit(pw_http *http)
         int64_t now_ms = now_of(http);
         (void)pthread_mutex_lock(&http->lock);
         pw_http_services_step(&http->services, http->in_flight - http->active, now_ms, &step);
+        if (step.kind == PW_STEP_SEND)
+            step.transfer->started_ms = pw_drivers_now_ms();
         if (step.kind == PW_STEP_NONE)
             pw_http_services_forget(&http->services, now_ms);
         (void)pthread_mutex_unlock(&http->lock);
@@ -645,7 +652,9 @@ static void place_of(const pw_http_transfer *transfer, pw_http_place *out, int64
         return;
     }
     out->service = pw_arena_str(arena, service->name);
-    out->state = service->breaker.state;
+    out->state = service->breaker.forced == PW_BREAKER_FORCED_OPEN ? PW_BREAKER_OPEN
+                 : service->breaker.forced == PW_BREAKER_FORCED_CLOSED ? PW_BREAKER_CLOSED
+                                                                        : service->breaker.state;
     if (transfer->sent) {
         out->where = PW_HTTP_SENT;
     } else if (service->hold == PW_HOLD_RATE) {
@@ -669,4 +678,39 @@ bool pw_http_look(pw_http *http, pw_str instance, uint64_t visit, pw_http_place 
     (void)pthread_mutex_unlock(&http->lock);
     (void)pw_arena_guard(arena, guard);
     return entry != NULL;
+}
+
+/* Under the lock. */
+static uint64_t over_of(const pw_http *http, const pw_http_transfer *transfer, uint64_t now_ms)
+{
+    const uint64_t timeout_ms = transfer->call.timeout_ms ? transfer->call.timeout_ms : http->common.timeout_ms;
+    const uint64_t passed_ms = now_ms - transfer->started_ms;
+    return passed_ms > timeout_ms ? passed_ms - timeout_ms : 0;
+}
+
+pawl_code pw_http_lates(pw_http *http, uint64_t by_ms, size_t limit, pw_http_late **out, size_t *count, pw_arena *arena,
+                        pawl_error *err)
+{
+    jmp_buf *guard = pw_arena_guard(arena, NULL);
+    (void)pthread_mutex_lock(&http->lock);
+    const uint64_t now_ms = pw_drivers_now_ms();
+    size_t n = 0;
+    for (const pw_http_transfer *at = http->services.sent_first; at; at = at->behind)
+        n += over_of(http, at, now_ms) >= by_ms;
+    pw_http_late *list = PW_NEW_ARRAY(arena, pw_http_late, (n < limit ? n : limit) + 1);
+    *count = 0;
+    for (const pw_http_transfer *at = http->services.sent_first; list && at && *count < limit; at = at->behind) {
+        const uint64_t over_ms = over_of(http, at, now_ms);
+        if (over_ms >= by_ms)
+            list[(*count)++] = (pw_http_late){ .instance = pw_arena_str(arena, at->call.instance),
+                                               .service = pw_arena_str(arena, at->service->name),
+                                               .visit = at->call.visit,
+                                               .over_ms = over_ms };
+    }
+    (void)pthread_mutex_unlock(&http->lock);
+    (void)pw_arena_guard(arena, guard);
+    if (arena->failed)
+        return pw_no_memory(err);
+    *out = list;
+    return PAWL_OK;
 }

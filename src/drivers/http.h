@@ -51,6 +51,8 @@ typedef struct pw_http_call {
     bool fail_when_open;       /* a closed door is its result (class OPEN); else it waits for the breaker */
     pw_call_request request;
     pw_call_result result;     /* set when the callback comes */
+    uint64_t sequence;         /* the owner's: of the step that has begun this attempt; 0: it is not known */
+    bool resent;               /* the owner's: the same was sent before, and nobody knows what became of it */
     bool cancelled;            /* result: it was cancelled before an answer came */
     void *driver;              /* the driver's own */
 } pw_http_call;
@@ -96,6 +98,8 @@ typedef struct pw_http_service { /* what is known of one; text in the caller's a
 /* Any thread. All that have a call now or had one lately, by name. */
 PAWL_CHECK pawl_code pw_http_services(pw_http *http, pw_http_service **out, size_t *count, pw_arena *arena, pawl_error *err);
 
+/* The service that the call was for; empty: its URI has none. For on_done. */
+pw_str pw_http_call_service(const pw_http_call *call);
 /* The service of a URI, if its task gives no other name: "scheme://host:port" in lower case; empty: it has none. */
 pw_str pw_http_service_name(pw_arena *arena, pw_str uri);
 
@@ -103,8 +107,17 @@ pw_str pw_http_service_name(pw_arena *arena, pw_str uri);
 typedef struct pw_http_place {
     enum { PW_HTTP_QUEUED, PW_HTTP_HELD, PW_HTTP_SENT } where; /* HELD: by the breaker, or the rate */
     pw_str service;
-    pw_breaker_state state;
-    int64_t until_ms; /* HELD: as far as is known; -1 */
+    pw_breaker_state state; /* what holds: an operator's word goes before what was seen */
+    int64_t until_ms; /* HELD: as far as is known; -1: nobody knows, as of a breaker that is forced open */
 } pw_http_place;
 bool pw_http_look(pw_http *http, pw_str instance, uint64_t visit, pw_http_place *out, pw_arena *arena);
+
+/* A call that was sent, and whose time was over so long ago: the driver's thread does not get on. Text in the caller's arena. */
+typedef struct pw_http_late {
+    pw_str instance, service;
+    uint64_t visit, over_ms;
+} pw_http_late;
+/* Up to `limit`, whose time is over for at least by_ms. Any thread. */
+PAWL_CHECK pawl_code pw_http_lates(pw_http *http, uint64_t by_ms, size_t limit, pw_http_late **out, size_t *count, pw_arena *arena,
+                                   pawl_error *err);
 #endif

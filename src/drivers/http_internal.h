@@ -40,9 +40,10 @@ typedef struct pw_http_transfer {
     struct pw_http_transfer *cancel_next;
     bool cancel_wanted, cancel_listed;
     pw_http_lane *service; /* NULL: not queued and not sent */
-    struct pw_http_transfer *before, *behind; /* in its service's queue */
+    struct pw_http_transfer *before, *behind; /* in its service's queue, or among those that are sent */
     struct pw_http_transfer *hasty_before, *hasty_behind; /* among those that do not wait for a breaker */
     bool sent, probe;
+    uint64_t started_ms; /* when it was sent; only the driver's thread writes it */
 
     /* The driver's thread's. */
     bool dropped;  /* cancelled before it had a service */
@@ -58,7 +59,7 @@ typedef struct pw_http_transfer {
     bool left;       /* it was redirected to another service: secrets stay behind */
     bool bodiless;   /* it was redirected, and its body stayed behind */
     uint32_t redirects; /* followed so far */
-    uint64_t timeout_ms, connect_timeout_ms, started_ms;
+    uint64_t timeout_ms, connect_timeout_ms;
     pw_header *headers;
     size_t header_count, header_size, header_bytes;
     pw_buf body;

@@ -427,6 +427,31 @@ static void look(pw_http_table *services, pw_http_lane *service, int64_t now_ms,
     }
 }
 
+static void add_sent(pw_http_table *services, pw_http_transfer *transfer)
+{
+    transfer->sent = true;
+    transfer->before = services->sent_last;
+    if (services->sent_last)
+        services->sent_last->behind = transfer;
+    else
+        services->sent_first = transfer;
+    services->sent_last = transfer;
+}
+
+static void remove_sent(pw_http_table *services, pw_http_transfer *transfer)
+{
+    if (transfer->before)
+        transfer->before->behind = transfer->behind;
+    else
+        services->sent_first = transfer->behind;
+    if (transfer->behind)
+        transfer->behind->before = transfer->before;
+    else
+        services->sent_last = transfer->before;
+    transfer->before = transfer->behind = NULL;
+    transfer->sent = false;
+}
+
 /* The first of an able service. What has made it able still holds: any change makes it ready. But time goes on. */
 static void send_first(pw_http_table *services, pw_http_lane *service, int64_t now_ms, pw_http_step *step)
 {
@@ -448,7 +473,7 @@ static void send_first(pw_http_table *services, pw_http_lane *service, int64_t n
         service->ours = service->asked = false;
     }
     take_out(service, transfer);
-    transfer->sent = true;
+    add_sent(services, transfer);
     service->active++;
     service->sent++;
     settle(services, service, now_ms);
@@ -517,7 +542,8 @@ void pw_http_services_ended(pw_http_table *services, pw_http_transfer *transfer,
     step->kind = PW_STEP_NONE;
     PW_ASSERT(transfer->sent && service->active > 0);
     service->active--;
-    transfer->sent = transfer->probe = false;
+    remove_sent(services, transfer);
+    transfer->probe = false;
     transfer->service = NULL;
     if (verdict == PW_VERDICT_BAD) {
         service->failed++;

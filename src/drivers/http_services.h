@@ -61,6 +61,7 @@ typedef struct pw_http_table {
     pw_http_list fresh;   /* the same, of services with nothing under way */
     pw_http_list idle;    /* closed and without calls, the longest first */
     size_t idle_count;
+    pw_http_transfer *sent_first, *sent_last; /* and not ended, in the order in which they were sent */
 } pw_http_table;
 
 PAWL_CHECK pawl_code pw_http_services_open(pw_http_table *services, const pw_http_options *options, uint32_t in_flight,

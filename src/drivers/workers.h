@@ -204,7 +204,8 @@ typedef struct pw_ticket_row {
     const char *state; /* "ready", "leased", "unsure", "parked" */
     int64_t since_ms;
     bool leased;
-    uint64_t left_ms; /* leased: of the lease */
+    uint64_t left_ms; /* leased: of the lease ... */
+    uint64_t over_ms; /* ... or for how long it is over, and did not end */
     uint64_t cursor;
     uint32_t table;
 } pw_ticket_row;

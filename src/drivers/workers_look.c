@@ -127,7 +127,10 @@ static void copy_ticket(pw_ticket_row *out, const pw_ticket *t, uint64_t now_ns,
         return;
     out->worker = pw_arena_str(arena, lease->worker->text);
     out->progress = pw_arena_str(arena, (pw_str){ lease->progress, lease->progress_length });
-    out->left_ms = t->timer.due_ns > now_ns ? (t->timer.due_ns - now_ns) / 1000000 : 0;
+    if (t->timer.due_ns > now_ns)
+        out->left_ms = (t->timer.due_ns - now_ns) / 1000000;
+    else
+        out->over_ms = (now_ns - t->timer.due_ns) / 1000000;
 }
 
 /* Where a look goes on. */

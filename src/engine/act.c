@@ -54,8 +54,10 @@ static pw_http_call *make_call(const pw_shard *shard, const pw_live *live, const
     bool first = live->token == 0 && create;
     call->correlation = pw_arena_str(&call->arena, first ? create->correlation : live->correlation);
     char trace[PW_TRACE_SIZE];
-    if (pw_trace_of_attempt(trace, first ? create->trace : live->trace, intent->key, intent->attempt))
+    if (pw_trace_base(trace, shard->engine, pw_live_id(live), first ? create->trace : live->trace)) {
+        pw_trace_of_attempt(trace, trace, intent->key, intent->attempt);
         call->trace = pw_arena_str(&call->arena, pw_str_of(trace));
+    }
     add_resilience(call, resilience);
     pw_str request = { 0 };
     pawl_code code = find_request(&request, shard, live, intent, &call->arena, err);
@@ -236,6 +238,7 @@ pawl_code pw_act_prepare(pw_shard *shard, pw_live *live, pawl_error *err)
             code = error.code;
             break;
         }
+        call->sequence = live->token + 1;
         *last_call = call;
         last_call = &call->next;
         call->next = NULL;
@@ -342,6 +345,8 @@ void pw_act(pw_shard *shard, pw_live *live)
         }
         if (commit->letters_left)
             pw_letter_left(shard->engine);
+        if (t->event_count > 0)
+            pw_outbox_committed(shard->engine->outbox, t);
         PW_FAULT("engine-after-act");
     }
     pw_act_drop(commit);
@@ -376,10 +381,12 @@ static pawl_code send_again(pw_shard *shard, pw_live *live, const pw_call_intent
     pw_resilience resilience;
     const bool said = pw_state_resilience(&resilience, live->state, intent->visit);
     pw_http_call *call = make_call(shard, live, intent, said ? &resilience : NULL, &error);
-    if (call)
+    if (call) {
+        call->resent = true;
         start_call(shard, live, call);
-    else if (err)
+    } else if (err) {
         *err = error;
+    }
     return call ? PAWL_OK : error.code;
 }
 

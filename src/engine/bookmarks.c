@@ -14,27 +14,6 @@ enum {
 
 /* ------------------------------------------------------------------ as JSON */
 
-static void add_text(pw_object_builder *object, const char *name, pw_str text)
-{
-    if (text.len)
-        pw_object_add(object, pw_str_of(name), pw_string_ref(text));
-}
-
-static void add_moment(pw_object_builder *object, const char *name, int64_t ms)
-{
-    if (ms >= 0)
-        pw_object_add(object, pw_str_of(name), pw_string_ref(pw_moment_text(object->arena, ms)));
-}
-
-static pawl_code parse(pw_value *out, pw_str text, pw_arena *arena, pawl_error *err)
-{
-    *out = (pw_value){ 0 };
-    if (!text.len)
-        return PAWL_OK;
-    pawl_code code = pw_json_parse(out, text, NULL, arena, err);
-    return code == PAWL_INVALID ? pw_error_context(err, PAWL_CORRUPT, "a stored bookmark") : code;
-}
-
 /* whole: with its form and data. */
 static pawl_code bookmark_value(pw_value *out, const pw_open_bookmark *of, bool whole, pw_arena *arena, pawl_error *err)
 {
@@ -42,22 +21,22 @@ static pawl_code bookmark_value(pw_value *out, const pw_open_bookmark *of, bool 
     const pw_bookmark *b = &row->bookmark;
     pw_object_builder object = { .arena = arena };
     pw_value candidates, payload;
-    pawl_code code = parse(&candidates, b->candidates, arena, err);
+    pawl_code code = pw_stored_json(&candidates, b->candidates, arena, "candidates of a bookmark", err);
     if (code == PAWL_OK)
-        code = parse(&payload, b->payload, arena, err);
+        code = pw_stored_json(&payload, b->payload, arena, "payload of a bookmark", err);
     if (code != PAWL_OK)
         return code;
-    add_text(&object, "instance", of->instance);
-    add_text(&object, "namespace", of->namespace_);
-    add_text(&object, "name", of->name);
-    add_text(&object, "version", of->version);
-    add_text(&object, "task", b->task);
+    pw_show_text(&object, "instance", of->instance);
+    pw_show_text(&object, "namespace", of->namespace_);
+    pw_show_text(&object, "name", of->name);
+    pw_show_text(&object, "version", of->version);
+    pw_show_text(&object, "task", b->task);
     pw_object_add(&object, PW_LIT("visit"), pw_int((int64_t)b->visit));
-    add_text(&object, "key", b->key);
-    add_text(&object, "kind", pw_str_of(pw_bookmark_kind_name(b->kind)));
+    pw_show_text(&object, "key", b->key);
+    pw_show_text(&object, "kind", pw_str_of(pw_bookmark_kind_name(b->kind)));
     pw_object_add(&object, PW_LIT("open"), pw_bool(row->open));
     pw_object_add(&object, PW_LIT("consumed"), pw_bool(row->consumed));
-    add_text(&object, "assignedTo", b->assigned_to);
+    pw_show_text(&object, "assignedTo", b->assigned_to);
     pw_object_add(&object, PW_LIT("candidates"), candidates);
     pw_object_add(&object, PW_LIT("title"), pw_get_lit(payload, "title"));
     if (whole) {
@@ -66,14 +45,14 @@ static pawl_code bookmark_value(pw_value *out, const pw_open_bookmark *of, bool 
     }
     if (b->kind == PW_BOOKMARK_USER)
         pw_object_add(&object, PW_LIT("priority"), pw_int(b->priority));
-    add_text(&object, "messageType", b->message_type);
-    add_moment(&object, "dueAt", b->due_at);
-    add_moment(&object, "createdAt", row->created_ms);
-    add_moment(&object, "endedAt", row->open ? -1 : row->ended_ms);
-    add_text(&object, "endedBy", row->by);
-    add_text(&object, "claimedBy", row->claimed_by);
+    pw_show_text(&object, "messageType", b->message_type);
+    pw_show_moment(&object, "dueAt", b->due_at);
+    pw_show_moment(&object, "createdAt", row->created_ms);
+    pw_show_moment(&object, "endedAt", row->open ? -1 : row->ended_ms);
+    pw_show_text(&object, "endedBy", row->by);
+    pw_show_text(&object, "claimedBy", row->claimed_by);
     if (row->claimed_by.len)
-        add_moment(&object, "claimedUntil", row->claimed_until);
+        pw_show_moment(&object, "claimedUntil", row->claimed_until);
     pw_object_add(&object, PW_LIT("token"), pw_int((int64_t)of->token));
     *out = pw_object_end(&object);
     return PAWL_OK;
@@ -269,7 +248,7 @@ pawl_code pawl_bookmarks(pawl *p, const pawl_bookmarks_options *options, char **
     if (code == PAWL_OK) {
         pw_object_builder page = { .arena = &arena };
         pw_object_add(&page, PW_LIT("bookmarks"), pw_array_end(&list));
-        add_text(&page, "next", next);
+        pw_show_text(&page, "next", next);
         code = pw_give_json(out, pw_object_end(&page), &arena, err);
     }
     pw_arena_done(&arena);

@@ -14,6 +14,7 @@
  * driver says of its services. */
 #include "engine/breakers.h"
 #include "base/digest.h"
+#include "watch/log.h"
 
 #define BUCKETS 256u
 #define NS_PER_MS 1000000u
@@ -127,15 +128,40 @@ static bool tell(pw_breakers *b, const pw_breaker_record *row, bool ours)
     return true;
 }
 
+/* A row has changed. One that was closed before anybody looked is no news. */
+static void say_changed(const pw_breaker_record *row, uint64_t epoch_before)
+{
+    static const char *const events[] = { [PW_BREAKER_CLOSED] = "breaker.closed",
+                                          [PW_BREAKER_OPEN] = "breaker.opened",
+                                          [PW_BREAKER_HALF_OPEN] = "breaker.half-open" };
+    const pw_log_level level = row->state == PW_BREAKER_OPEN     ? PW_LOG_WARNING
+                               : row->state == PW_BREAKER_CLOSED ? PW_LOG_INFO
+                                                                 : PW_LOG_DEBUG;
+    if (!pw_log_wants(level, "breakers") || (epoch_before == 0 && row->state == PW_BREAKER_CLOSED))
+        return;
+    const pw_log_field fields[] = { PW_LOG_S("service", row->service),
+                                    PW_LOG_S("forced", pw_str_of(pw_breaker_force_name(row->forced))),
+                                    PW_LOG_S("by", row->changed_by) };
+    const pw_log_line line = { .level = level,
+                               .component = "breakers",
+                               .event = events[row->state],
+                               .fields = fields,
+                               .field_count = PW_LENGTH(fields) };
+    pw_log(&line, "the circuit breaker of " PW_FMT " is %s", PW_ARG(row->service), pw_breaker_state_name(row->state));
+}
+
 /* What is in the store now. False: out of memory. */
 static bool learn(pw_breakers *b, const pw_breaker_record *row, bool *news)
 {
     (void)pthread_mutex_lock(&b->lock);
     entry *e = get(b, row->service);
+    const uint64_t before = e ? e->known.epoch : 0;
     bool done = e && (e->known.epoch >= row->epoch ||
                       keep(&e->known, &e->known_text, row, e->known.service));
     *news = done && e->told < row->epoch;
     (void)pthread_mutex_unlock(&b->lock);
+    if (done && before < row->epoch)
+        say_changed(row, before);
     return done;
 }
 

@@ -3,13 +3,11 @@
  * where it is. */
 #include <stdio.h>
 #include "engine/engine.h"
-#include "engine/incidents.h"
 #include "base/json.h"
 
 enum {
     KEY_MAX = 1024, /* bytes of a bookmark's key */
     NAME_MAX = 256, /* ... of an actor, a group, a correlation id, an idempotency key */
-    REASON_MAX = 4096,
     GROUPS_MAX = 1000, /* of one actor */
     ID_TRIES = 1000, /* one partition of 64 is missed by all once in seven millions */
 };
@@ -25,7 +23,9 @@ static void answered(pw_command *command)
 
 pawl_code pw_command_begin(pawl *p, pw_command *command, pawl_error *err)
 {
-    pawl_code code = pw_reply_init(&command->reply, err);
+    pawl_code code = pw_disk_allows(p, command->event.kind == PW_EVENT_START, err);
+    if (code == PAWL_OK)
+        code = pw_reply_init(&command->reply, err);
     if (code != PAWL_OK)
         return code;
     command->message.kind = PW_MESSAGE_COMMAND;
@@ -82,8 +82,7 @@ pawl_code pw_id_check(pw_str *out, const char *id, pawl_error *err)
     return PAWL_OK;
 }
 
-static pawl_code parse_input(pw_value *out, const char *text, const char *what, pw_arena *arena,
-                             pawl_error *err)
+pawl_code pw_input_read(pw_value *out, const char *text, const char *what, pw_arena *arena, pawl_error *err)
 {
     *out = pw_null();
     if (!text)
@@ -191,10 +190,9 @@ pawl_code pw_request_seal(pw_command *command, const pw_str *parts, size_t count
     return arena->failed ? pw_no_memory(err) : PAWL_OK;
 }
 
-/* Sends it, and gives what it came to. There is room for that before: what is committed must be answered. */
-static pawl_code carry_out(pawl *p, pw_command *command, char **out, pawl_error *err)
+pawl_code pw_command_carry_out(pawl *p, pw_command *command, char **out, pawl_error *err)
 {
-    static const char room[128];
+    static const char room[128]; /* got before: what is committed must be answered */
     pw_buf buf;
     pw_buf_init(&buf, 0);
     pw_buf_text(&buf, "{\"id\":");
@@ -202,6 +200,10 @@ static pawl_code carry_out(pawl *p, pw_command *command, char **out, pawl_error 
     if (command->event.key.len) {
         pw_buf_text(&buf, ",\"key\":");
         pw_json_write_string(&buf, command->event.key);
+    }
+    if (!pw_is(command->done, PW_NONE)) {
+        pw_buf_text(&buf, ",\"done\":");
+        pw_json_write(&buf, command->done, PW_JSON_COMPACT);
     }
     pw_buf_add(&buf, room, sizeof room);
     pawl_code code = buf.failed ? pw_no_memory(err) : pw_command_send(p, command, err);
@@ -301,7 +303,7 @@ static pawl_code check_start(start_request *out, const pawl_start_options *given
         code = pw_fail(err, PAWL_INVALID, "start: start_at_ms must be an instant up to the year 9999, not %lld",
                        (long long)options.start_at_ms);
     if (code == PAWL_OK)
-        code = parse_input(&out->input, options.input, "start: input", arena, err);
+        code = pw_input_read(&out->input, options.input, "start: input", arena, err);
     return code == PAWL_OK ? pw_digest_of_value(out->digest, out->input, err) : code;
 }
 
@@ -316,20 +318,19 @@ static pawl_code seal_start(start_request *request, pw_arena *arena, pawl_error 
     return pw_request_seal(&request->command, parts, PW_LENGTH(parts), arena, err);
 }
 
-/* Without a key any id will do: one that this node decides for, if it can be had. */
-static pawl_code make_id(start_request *request, const pw_program *program, const pawl *p,
-                         pawl_error *err)
+pawl_code pw_id_make(char *out, pw_str key, const pw_command *command, const pw_program *program, const pawl *p,
+                     pawl_error *err)
 {
-    if (request->key.len) {
-        const pw_str parts[] = { program->namespace_, program->name, request->key };
+    if (key.len) {
+        const pw_str parts[] = { program->namespace_, program->name, key };
         pw_digest digest = pw_digest_of(parts, PW_LENGTH(parts));
-        pw_id_of_digest(request->id, &digest);
+        pw_id_of_digest(out, &digest);
         return PAWL_OK;
     }
-    if (request->command.once.len) { /* the same request again finds its instance */
-        const pw_str parts[] = { PW_LIT("request"), request->command.event.actor, request->command.once };
+    if (command->once.len) { /* the same request again finds its instance */
+        const pw_str parts[] = { PW_LIT("request"), command->event.actor, command->once };
         pw_digest digest = pw_digest_of(parts, PW_LENGTH(parts));
-        pw_id_of_digest(request->id, &digest);
+        pw_id_of_digest(out, &digest);
         return PAWL_OK;
     }
     const uint64_t held = pw_leases_held(p->leases);
@@ -339,8 +340,8 @@ static pawl_code make_id(start_request *request, const pw_program *program, cons
         uint8_t random[10];
         code = pw_random(random, sizeof random, err);
         if (code == PAWL_OK)
-            pw_id_of_time(request->id, (uint64_t)pw_engine_now(p), random);
-        good = held == 0 || held >> pw_store_partition((pw_str){ request->id, PW_ID_LENGTH }) & 1;
+            pw_id_of_time(out, (uint64_t)pw_engine_now(p), random);
+        good = held == 0 || held >> pw_store_partition((pw_str){ out, PW_ID_LENGTH }) & 1;
     }
     return code;
 }
@@ -435,7 +436,7 @@ pawl_code pawl_start(pawl *p, const pawl_start_options *options, char **id, int 
     if (code == PAWL_OK)
         code = seal_start(&request, &arena, err);
     if (code == PAWL_OK)
-        code = make_id(&request, program, p, err);
+        code = pw_id_make(request.id, request.key, &request.command, program, p, err);
     if (code == PAWL_OK)
         code = check_status(p, &request, program, status, &arena, err);
     char *text = NULL; /* got before: a start that is committed must be answered */
@@ -469,9 +470,9 @@ static pawl_code check_resume(pw_command *command, const pawl_resume_options *gi
     if (code == PAWL_OK)
         code = pw_text_check(&event->key, options.key, "resume: key", KEY_MAX, true, err);
     if (code == PAWL_OK)
-        code = pw_text_check(&event->task, options.task, "resume: task", REASON_MAX, false, err);
+        code = pw_text_check(&event->task, options.task, "resume: task", PW_REASON_MAX, false, err);
     if (code == PAWL_OK)
-        code = parse_input(&event->payload, options.data, "resume: data", arena, err);
+        code = pw_input_read(&event->payload, options.data, "resume: data", arena, err);
     if (code != PAWL_OK)
         return code;
     size_t at = 0;
@@ -506,7 +507,7 @@ pawl_code pawl_resume_with(pawl *p, const pawl_resume_options *options, const pa
         code = pw_request_seal(&command, parts, PW_LENGTH(parts), &arena, err);
     }
     if (code == PAWL_OK)
-        code = carry_out(p, &command, out, err);
+        code = pw_command_carry_out(p, &command, out, err);
     pw_arena_done(&arena);
     return code;
 }
@@ -519,40 +520,7 @@ pawl_code pawl_resume(pawl *p, const char *id, const char *key, const char *data
     return pawl_resume_with(p, &options, &request, NULL, err);
 }
 
-/* ------------------------------------------------------------------ cancel, suspend, continue, retry, fail */
-
-pawl_code pawl_change_with(pawl *p, const char *id, pawl_change change, const char *reason, const pawl_request *request,
-                           char **out, pawl_error *err)
-{
-    static const pw_event_kind kinds[] = { [PAWL_CANCEL] = PW_EVENT_CANCEL,
-                                           [PAWL_SUSPEND] = PW_EVENT_SUSPEND,
-                                           [PAWL_CONTINUE] = PW_EVENT_CONTINUE,
-                                           [PAWL_RETRY] = PW_EVENT_RETRY,
-                                           [PAWL_FAIL] = PW_EVENT_FAIL };
-    pawl_code code = pw_engine_may_write(p, err);
-    if (code != PAWL_OK)
-        return code;
-    if ((unsigned)change >= PW_LENGTH(kinds))
-        return pw_fail(err, PAWL_INVALID, "change: it is none of pawl_change");
-    pw_command command = { .event.kind = kinds[change] };
-    pw_incident_name name;
-    pw_arena arena;
-    pw_arena_init(&arena, 0);
-    code = pw_incident_name_read(&name, id, err);
-    command.instance = name.instance;
-    if (code == PAWL_OK)
-        code = pw_text_check(&command.event.reason, reason, "reason", REASON_MAX, false, err);
-    if (code == PAWL_OK)
-        code = pw_request_read(&command, request, NULL, &arena, err);
-    const pw_str parts[] = { command.event.reason, pw_str_of(name.step ? id : NULL) };
-    if (code == PAWL_OK)
-        code = pw_request_seal(&command, parts, name.step ? 2 : 1, &arena, err);
-    if (code == PAWL_OK)
-        code = name.step ? pw_incident_change(p, &command, &name, carry_out, out, &arena, err)
-                         : carry_out(p, &command, out, err);
-    pw_arena_done(&arena);
-    return code;
-}
+/* ------------------------------------------------------------------ cancel, suspend, continue */
 
 static pawl_code change_as(pawl *p, pawl_change change, const char *id, const char *actor, const char *reason,
                            pawl_error *err)

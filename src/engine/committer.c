@@ -4,7 +4,8 @@
  * is looked for before anybody hears anything. What is there was committed; what is not is tried
  * again. When the second try fails too, the engine is told that the store fails (its callers get an
  * answer), commands that are certainly not there are handed back with the error, and the rest -
- * results, timers, which nobody would repeat - is tried every second until the store works.
+ * results, timers, which nobody would repeat - is tried every second until the store works; where the disk is full, once it has
+ * room again.
  *
  *     commit --ok, or nothing was written--> hand back
  *       '--IO--> wait --> reopen --> look --> commit again --ok--> hand back
@@ -217,6 +218,12 @@ static bool pause_for(pw_committer *c, uint64_t ms)
     return closing;
 }
 
+/* A full disk is not tried again and again: the batch waits until there is room. */
+static bool has_room(const pw_committer *c, const pawl_error *err)
+{
+    return err->reason != PAWL_REASON_DISK_LOW || !c->hooks.has_room || c->hooks.has_room(c->hooks.context);
+}
+
 /* Until every item of the batch has been handed back. */
 static void recover(pw_committer *c, pawl_error *err)
 {
@@ -229,6 +236,8 @@ static void recover(pw_committer *c, pawl_error *err)
             hand_back_all(c, code, err);
             return;
         }
+        if (!has_room(c, err))
+            continue;
         pawl_error cause = *err;
         code = pw_store_reopen(c->store, err);
         if (code == PAWL_OK)

@@ -24,6 +24,7 @@ struct pw_commit {
     pw_commit_item item;
     pw_transition transition;
     pw_arena_mark mark; /* of the instance's arena, before the step */
+    uint64_t begun_ns;  /* its decision */
     bool from_command;  /* handed back, not retried, when the store fails: its caller decides */
     atomic_bool
         given_up; /* its caller was told that the store fails: not to be committed any more */
@@ -48,6 +49,8 @@ typedef struct pw_committer_hooks {
     void *context;
     /* The store fails, or works again (code PAWL_OK). On the committer's thread. */
     void (*on_health)(void *context, pawl_code code, const pawl_error *err);
+    /* The disk was full: has it room again? Asked before each further try; NULL: it is tried. */
+    bool (*has_room)(void *context);
 } pw_committer_hooks;
 
 PAWL_CHECK pawl_code pw_committer_new(pw_committer **out, pw_store *store,

@@ -11,7 +11,7 @@
 
 enum {
     CONFLICTS_MAX = 5,
-    RETRY_FIRST_MS = 100,
+    RETRY_FIRST_MS = 20,
     RETRY_MAX_MS = 5000, /* out of memory: somebody may give some back any time */
     TROUBLE_FIRST_MS = 1000,
     TROUBLE_MAX_MS = 60000,
@@ -126,6 +126,8 @@ static void give_back(pw_live *live, const cause *c)
         PUT_FIRST(live, tickets, last_ticket, c->ticket);
     if (c->kind == PW_EVENT_DRIVE)
         live->drive = true;
+    if (c->kind == PW_EVENT_PLAN)
+        live->plan = true;
     /* a timer is still due, what is lost is found again, and a delivery is in its page */
 }
 
@@ -158,6 +160,7 @@ static void progress(pw_shard *shard, pw_live *live)
     if (live->trouble.code == PAWL_OK)
         return;
     live->trouble = (pawl_error){ .code = PAWL_OK };
+    pw_note_trouble(live, &live->trouble);
     pw_engine_set_trouble(shard->engine, pw_live_id(live), &live->trouble);
 }
 
@@ -171,6 +174,7 @@ void pw_retry_later(pw_shard *shard, pw_live *live, const pawl_error *err)
     live->tries++;
     if (!memory) {
         live->trouble = *err;
+        pw_note_trouble(live, err);
         pw_engine_set_trouble(shard->engine, pw_live_id(live), err);
     }
     if (live->retry_ns == 0) {
@@ -204,7 +208,7 @@ static pw_event make_event(pw_shard *shard, pw_live *live, const cause *c)
     event.now_ms = pw_engine_now(shard->engine);
     if (event.now_ms < live->last_ms)
         event.now_ms = live->last_ms;
-    event.seed = pw_seed_next(&shard->seed);
+    event.seed = pw_step_seed(pw_live_id(live), live->token + 1);
     if (c->kind == PW_EVENT_CLAIM)
         event.until_ms = c->command->lease_ms ? event.now_ms + (int64_t)c->command->lease_ms : -1;
     if (is_lost(c) || c->ticket) {
@@ -217,6 +221,7 @@ static pw_event make_event(pw_shard *shard, pw_live *live, const cause *c)
         event.visit = c->call->visit;
         event.attempt = c->call->attempt;
         event.call = c->call->result;
+        event.call.resent = c->call->resent;
     }
     if (c->job) {
         event.visit = c->job->visit;
@@ -244,6 +249,37 @@ static pawl_code add_delivery(pw_live *live, const pw_delivery_row *row, pw_even
     return code == PAWL_INVALID ? pw_error_context(err, PAWL_CORRUPT, "message %llu",
                                                    (unsigned long long)row->number)
                                 : code;
+}
+
+/* A page of the plan: the state keeps what core takes of it. One is asked for at a time: the next is told by the state
+ * that this one makes. */
+static pawl_code add_plan(pw_shard *shard, pw_live *live, pw_event *event, pawl_error *err)
+{
+    pw_plan_wanted wanted = { 0 };
+    pw_undo_row *rows = NULL;
+    pw_undo_step *steps = NULL;
+    size_t count = 0;
+    bool more = false;
+    const bool asked = pw_state_plan_wanted(&wanted, live->state);
+    PW_ASSERT(asked);
+    const pw_undo_filter filter = { .below = wanted.below,
+                                    .states = PW_UNDO_LEFT,
+                                    .scope = wanted.scope,
+                                    .limit = wanted.most };
+    pawl_code code =
+        pw_store_undo(shard->engine->store, pw_live_id(live), &filter, &rows, &count, &more, &live->arena, err);
+    if (code == PAWL_OK && !(steps = PW_NEW_ARRAY(&live->arena, pw_undo_step, count + 1)))
+        code = pw_no_memory(err);
+    if (code != PAWL_OK)
+        return code;
+    for (size_t i = 0; i < count; i++)
+        steps[i] = rows[i].step;
+    event->visit = wanted.visit;
+    event->number = wanted.below;
+    event->plan = steps;
+    event->plan_count = count;
+    event->plan_ends = !more;
+    return PAWL_OK;
 }
 
 /* The commit outlives the command: what it needs of it is copied. */
@@ -290,6 +326,26 @@ static pawl_code copy_command(pw_live *live, const pw_command *command, pawl_err
     return arena->failed ? pw_no_memory(err) : PAWL_OK;
 }
 
+/* It is decided only to be told. */
+static bool is_dry(const cause *c)
+{
+    return c->command && c->command->dry_run;
+}
+
+/* Core knows how much was ever registered, and only the store what is left of it. A parent is answered all the same, by core. */
+static pawl_code check_plan(pw_shard *shard, const pw_live *live, const pw_event *event, pw_transition *t, pawl_error *err)
+{
+    uint64_t left = 0;
+    if (!t->changed || event->parent.len || t->undo_count > 0 || t->message_count > 0)
+        return PAWL_OK;
+    pawl_code code = pw_plan_left(shard->engine, pw_live_id(live), event->task, &left, err);
+    if (code == PAWL_OK && left == 0)
+        *t = (pw_transition){ .code = PAWL_STATE,
+                              .reason = PAWL_REASON_NO_COMPENSATION,
+                              .message = PW_LIT("nothing is left that could be undone") };
+    return code;
+}
+
 /* Core decides; a change is made ready to be committed. */
 static pawl_code step(pw_shard *shard, pw_live *live, const cause *c, const pw_event *event,
                       pawl_error *err)
@@ -309,7 +365,9 @@ static pawl_code step(pw_shard *shard, pw_live *live, const cause *c, const pw_e
     PW_FAULT("engine-after-decide");
     if (c->delivery && commit->transition.changed && pw_hear_holds(live))
         commit->transition = (pw_transition){ .code = PAWL_CONFLICT };
-    if (code != PAWL_OK || !commit->transition.changed)
+    if (code == PAWL_OK && c->kind == PW_EVENT_COMPENSATE)
+        code = check_plan(shard, live, event, &commit->transition, err);
+    if (code != PAWL_OK || !commit->transition.changed || is_dry(c))
         return code;
     commit->item = (pw_commit_item){
         .instance = pw_live_id(live),
@@ -318,7 +376,7 @@ static pawl_code step(pw_shard *shard, pw_live *live, const cause *c, const pw_e
         .event = event->kind,
         .actor = c->delivery ? event->actor : (pw_str){ 0 },
         .now_ms = event->now_ms,
-        .nonce = live->token == 0 ? event->seed : 0,
+        .nonce = live->token == 0 ? pw_seed_next(&shard->seed) : 0,
     };
     if (c->command && (code = copy_command(live, c->command, err)) != PAWL_OK)
         return code;
@@ -334,9 +392,10 @@ static void send(pw_shard *shard, pw_live *live, const cause *c)
     commit->job = c->job;
     commit->ticket = c->ticket;
     live->committing = true;
-    live->drove = c->kind == PW_EVENT_DRIVE;
+    live->drove = c->kind == PW_EVENT_DRIVE || c->kind == PW_EVENT_PLAN;
     shard->uncommitted++;
     shard->uncommitted_of[live->slot->partition]++;
+    shard->waking += c->kind == PW_EVENT_TIMER;
     commit->item.epoch = shard->epochs[live->slot->partition];
     pw_committer_push(shard->engine->committer, commit);
 }
@@ -444,9 +503,11 @@ static void unchanged(pw_shard *shard, pw_live *live, const cause *c, const pawl
     bool again = false; /* it would be decided at once again, and for ever */
     if (c->kind == PW_EVENT_TIMER) {
         live->timer_at = pw_state_timer(live->state, &shard->engine->settings);
-        again = live->timer_at != PW_WAKE_NEVER && live->timer_at <= pw_engine_now(shard->engine);
+        again = pw_engine_due(shard->engine, live->timer_at);
     } else if (c->kind == PW_EVENT_DRIVE) {
         again = live->drive = pw_state_cut(live->state);
+    } else if (c->kind == PW_EVENT_PLAN) {
+        again = live->plan = pw_state_plan_wanted(&(pw_plan_wanted){ 0 }, live->state);
     } else if (is_lost(c) || c->ticket) {
         again = true;
     }
@@ -534,7 +595,7 @@ static void decide(pw_shard *shard, pw_live *live, const cause *c)
     pw_live_compact(live);
     pw_commit *commit = &live->commit;
     *commit = (pw_commit){ .shard = shard, .live = live, .mark = pw_arena_at(&live->arena),
-                            .ticket = c->ticket };
+                            .begun_ns = pw_monotonic_ns(), .ticket = c->ticket };
     if (c->command && c->kind == PW_EVENT_ACTIVITY_RESULT) {
         commit->job_visit = c->command->event.visit;
         commit->job_attempt = c->command->event.attempt;
@@ -546,12 +607,17 @@ static void decide(pw_shard *shard, pw_live *live, const cause *c)
         return;
     }
     pw_event event = make_event(shard, live, c);
-    pawl_code code = c->delivery ? add_delivery(live, c->delivery, &event, &err) : PAWL_OK;
+    pawl_code code = c->delivery ? add_delivery(live, c->delivery, &event, &err)
+                     : c->kind == PW_EVENT_PLAN ? add_plan(shard, live, &event, &err)
+                                                : PAWL_OK;
     if (code == PAWL_OK)
         code = step(shard, live, c, &event, &err);
     if (code != PAWL_OK && err.code == PAWL_OK)
         (void)pw_fail(&err, code, "the event '%s' could not be decided", pw_event_name(c->kind));
-    if (code == PAWL_OK && commit->transition.changed) {
+    const bool foreseen = code == PAWL_OK && is_dry(c) && commit->transition.changed;
+    if (code == PAWL_OK && is_dry(c) && commit->transition.code == PAWL_OK)
+        code = pw_foresee(shard, live, &commit->transition, c->command, &err);
+    else if (code == PAWL_OK && commit->transition.changed) {
         send(shard, live, c);
         return;
     }
@@ -563,6 +629,8 @@ static void decide(pw_shard *shard, pw_live *live, const cause *c)
     }
     if (code != PAWL_OK)
         fail(shard, live, c, &err);
+    else if (foreseen)
+        pw_answer_as_owner(shard, live, c->command, PAWL_OK, NULL);
     else
         unchanged(shard, live, c, &refusal);
 }
@@ -574,12 +642,17 @@ static bool starts(const pw_live *live)
     return live->commands && live->commands->event.kind == PW_EVENT_START;
 }
 
-/* Answers every waiting command with what kept the instance from being read; a start makes it. */
+/* Answers every waiting command with what kept the instance from being read; a start makes it, unless it was
+ * there and is cleaned up: then it is found. */
 static void refuse_commands(pw_shard *shard, pw_live *live, const pawl_error *err)
 {
     cause c;
-    while (!(err->code == PAWL_NOT_FOUND && starts(live)) && take_from(live, 0, &c))
-        pw_answer_as_owner(shard, live, c.command, err->code, err);
+    while ((live->gone || !(err->code == PAWL_NOT_FOUND && starts(live))) && take_from(live, 0, &c)) {
+        if (live->gone && c.kind == PW_EVENT_START && !c.command->inbox.stored)
+            pw_answer_existing(shard, live, c.command);
+        else
+            pw_answer_as_owner(shard, live, c.command, err->code, err);
+    }
 }
 
 /* False: it cannot be read now. */
@@ -588,14 +661,16 @@ static bool make_loaded(pw_shard *shard, pw_live *live)
     pawl_error err = { .code = PAWL_OK };
     pawl_code code = pw_live_load(live, shard->engine->store, shard->engine->programs,
                                   &shard->engine->settings, &err);
+    live->gone = code == PAWL_NOT_FOUND && err.reason == PAWL_REASON_CLEANED;
     if (code == PAWL_OK) {
         live->load = false;
         progress(shard, live);
         return true;
     }
     if (code == PAWL_NOT_FOUND) {
-        (void)pw_fail_reason(&err, PAWL_NOT_FOUND, PAWL_REASON_NO_INSTANCE, "there is no instance " PW_FMT,
-                             PW_ARG(pw_live_id(live)));
+        if (!live->gone)
+            (void)pw_fail_reason(&err, PAWL_NOT_FOUND, PAWL_REASON_NO_INSTANCE, "there is no instance " PW_FMT,
+                                 PW_ARG(pw_live_id(live)));
         live->load = live->hear = false;
     }
     refuse_commands(shard, live, &err);
@@ -620,27 +695,34 @@ static bool check(pw_shard *shard, pw_live *live, cause *out)
     return lost.visit != 0;
 }
 
+bool pw_decide_holds(const pw_shard *shard, const pw_live *live)
+{
+    return pw_disk_state_of(shard->engine) != PW_DISK_OK && live->state && pw_state_is_schedule(live->state);
+}
+
 static bool next(pw_shard *shard, pw_live *live, cause *out)
 {
-    if (live->retry_ns) /* something cannot be done now; a command may help */
+    if (pw_disk_is_full(shard->engine))
+        return false;
+    if (live->retry_ns || pw_decide_holds(shard, live)) /* something cannot be done now; a command may help */
         return take_from(live, 0, out);
     if ((live->check_calls || live->check_work) && check(shard, live, out))
         return true;
     if (live->retry_ns)
         return take_from(live, 0, out);
-    bool drive = live->drive;
-    if (!(drive && !live->drove) && take_queued(shard, live, out))
+    bool inner = live->drive || live->plan;
+    if (!(inner && !live->drove) && take_queued(shard, live, out))
         return true;
     if (live->retry_ns)
         return false; /* its deliveries could not be read */
-    if (drive) {
-        live->drive = false;
-        *out = (cause){ .kind = PW_EVENT_DRIVE };
+    if (inner) {
+        *out = (cause){ .kind = live->drive ? PW_EVENT_DRIVE : PW_EVENT_PLAN };
+        *(live->drive ? &live->drive : &live->plan) = false;
         return true;
     }
     live->drove = false;
     *out = (cause){ .kind = PW_EVENT_TIMER };
-    return live->timer_at != PW_WAKE_NEVER && live->timer_at <= pw_engine_now(shard->engine);
+    return pw_engine_due(shard->engine, live->timer_at);
 }
 
 void pw_decide(pw_shard *shard, pw_live *live)
@@ -663,10 +745,26 @@ void pw_decide(pw_shard *shard, pw_live *live)
 
 /* ------------------------------------------------------------------ the commit has answered */
 
+/* From when it was due to when its step is on disk. Of one that waits for no time (it was read again meanwhile) nothing is known. */
+static void tell_lateness(pw_shard *shard, const pw_live *live)
+{
+    if (live->timer_at == PW_WAKE_NEVER)
+        return;
+    int64_t late_ms = 0;
+    if (__builtin_sub_overflow(pw_engine_now(shard->engine), live->timer_at, &late_ms))
+        return; /* a damaged row */
+    pw_histogram_add(&shard->engine->lateness, late_ms > 0 ? (uint64_t)late_ms * 1000u : 0);
+}
+
 static void adopt(pw_shard *shard, pw_live *live, const cause *c)
 {
     const pw_commit *commit = &live->commit;
     const pw_transition *t = &commit->transition;
+    const bool slept = live->state && pw_live_asleep(live);
+    pw_count_step(shard->engine, &shard->counts, live);
+    const pw_note_before before = { live->state ? live->status : PW_PENDING, live->state && pw_live_over(live) };
+    if (c->kind == PW_EVENT_TIMER)
+        tell_lateness(shard, live);
     if (commit->item.create) {
         live->correlation = commit->item.create->correlation;
         live->trace = commit->item.create->trace;
@@ -679,14 +777,16 @@ static void adopt(pw_shard *shard, pw_live *live, const cause *c)
     live->last_ms = commit->item.now_ms;
     live->timer_at = t->timer_at;
     live->drive = t->cut;
+    live->plan = pw_state_plan_wanted(&(pw_plan_wanted){ 0 }, t->state);
     live->load = false;
-    if (c->kind == PW_EVENT_CONTINUE || c->kind == PW_EVENT_RETRY) /* what came to nothing while it was asleep */
+    if (c->kind == PW_EVENT_RETRY || (slept && !pw_live_asleep(live))) /* what came to nothing meanwhile */
         live->check_calls = live->check_work = true;
     progress(shard, live);
     finish(live, c);
     if (c->kind == PW_EVENT_MESSAGE)
         pw_hear_taken(live);
     pw_hear_moved(live);
+    pw_note_step(shard, live, &before);
     pw_act(shard, live);
     finish_ticket(shard, c);
     if (!c->command)
@@ -754,6 +854,7 @@ void pw_decided(pw_shard *shard, pw_commit *commit)
     live->committing = false;
     shard->uncommitted--;
     shard->uncommitted_of[live->slot->partition]--;
+    shard->waking -= c.kind == PW_EVENT_TIMER;
     commit->command = NULL;
     commit->call = NULL;
     commit->job = NULL;

@@ -184,6 +184,8 @@ pawl_code pawl_deploy(pawl *p, const char *text, size_t length, pawl_finding_fn 
                       void *context, char **out, pawl_error *err)
 {
     pawl_code code = pw_engine_may_write(p, err);
+    if (code == PAWL_OK)
+        code = pw_disk_allows(p, false, err);
     if (code != PAWL_OK)
         return code;
     pw_program *program = NULL;
@@ -202,6 +204,9 @@ pawl_code pawl_deploy(pawl *p, const char *text, size_t length, pawl_finding_fn 
                           PAWL_REASON_VERSION_EXISTS);
     if (code == PAWL_OK) {
         pw_programs_changed(p->programs, false);
+        if (created)
+            PW_LOG(PW_LOG_INFO, "engine", "definition.published", "published " PW_FMT "/" PW_FMT " " PW_FMT, PW_ARG(program->namespace_),
+                   PW_ARG(program->name), PW_ARG(program->version));
         keep_schedule(p, program, &answers[created], created);
     }
     if (code == PAWL_OK && out) {

@@ -1,7 +1,7 @@
 /* engine.c - opening and closing, and what the parts share.
  *
  * Closing goes against the stream, so that nobody is left with a message for somebody who is gone:
- * recovery and router first, then the shards once their last transitions are committed, then the committer,
+ * bulk operations, recovery and router first, then the shards once their last transitions are committed, then the committer,
  * the drivers, the leases, and the store. What was in flight is dropped without an outcome: the
  * next open, or the next owner, repeats it with the same key. */
 #include <time.h>
@@ -17,6 +17,7 @@ enum {
     JOB_LEASE_MAX_MS = 3600000,
     HTTP_RESPONSE_MAX = 1 << 30,
     HTTP_REDIRECTS_MAX = 100,
+    SLOW_QUERY_MS = 1000,
 };
 
 static uint64_t system_clock_ms(void *clock)
@@ -31,6 +32,16 @@ int64_t pw_engine_now(const pawl *p)
 {
     uint64_t now = p->now_ms(p->clock);
     return now > INT64_MAX ? INT64_MAX : (int64_t)now;
+}
+
+bool pw_engine_timers_off(const pawl *p)
+{
+    return p->services_off & PAWL_SERVICE_TIMERS;
+}
+
+bool pw_engine_due(const pawl *p, int64_t at_ms)
+{
+    return at_ms != PW_WAKE_NEVER && !pw_engine_timers_off(p) && at_ms <= pw_engine_now(p);
 }
 
 const char *pawl_store(const pawl *p)
@@ -80,10 +91,21 @@ static void on_health(void *context, pawl_code code, const pawl_error *err)
     atomic_store(&p->degraded, code != PAWL_OK);
     pw_condition_wake(&p->quiet);
     (void)pthread_mutex_unlock(&p->lock);
+    if (code != PAWL_OK)
+        PW_LOG(PW_LOG_ERROR, "store", "store.failing", "the store fails, nothing is committed: %s", err->message);
+    else
+        PW_LOG(PW_LOG_INFO, "store", "store.works", "the store works again");
     for (uint32_t i = 0; i < p->shard_count && code != PAWL_OK; i++)
         pw_mailbox_signal(&p->shards[i]->mailbox, PW_SIGNAL_DEGRADED);
     if (code == PAWL_OK)
         pw_recovery_wake(p->recovery);
+}
+
+static bool has_room(void *context)
+{
+    pawl *p = context;
+    pw_disk_wake(p->disk);
+    return pw_disk_has_room(p->disk);
 }
 
 void pw_engine_set_trouble(pawl *p, pw_str id, const pawl_error *error)
@@ -160,6 +182,8 @@ void pw_engine_clock_moved(pawl *p)
     pw_recovery_wake(p->recovery);
     pw_leases_wake(p->leases);
     pw_http_wake(p->http);
+    pw_bulks_wake(p->bulks);
+    pw_outbox_wake(p->outbox);
     for (uint32_t i = 0; i < p->shard_count; i++)
         pw_mailbox_signal(&p->shards[i]->mailbox, PW_SIGNAL_CLOCK);
 }
@@ -169,12 +193,16 @@ void pw_engine_clock_moved(pawl *p)
 static void on_call(void *context, pw_http_call *call)
 {
     pawl *p = context;
+    pw_count_call(p->counts, call);
     pw_mailbox_call(&pw_engine_shard_of(p, call->instance)->mailbox, call);
 }
 
 static void on_breaker(void *context, const pw_breaker_record *want)
 {
-    pw_breakers_wish(((pawl *)context)->breakers, want);
+    pawl *p = context;
+    if (want->state == PW_BREAKER_OPEN)
+        pw_count_breaker_opened(p->counts, want->service);
+    pw_breakers_wish(p->breakers, want);
 }
 
 static void on_job(void *context, pw_job *job)
@@ -229,6 +257,11 @@ static pawl_code read_options(pawl_options *out, const pawl_options *given, pawl
     if (out->activity_count > 0 && !out->activities)
         return pw_fail(err, PAWL_INVALID, "options: activity_count is %zu but activities is NULL",
                        out->activity_count);
+    if (out->outbox_batch > PW_PAGE_MAX)
+        return pw_fail(err, PAWL_INVALID, "options: outbox_batch must be at most %u, not %u", PW_PAGE_MAX, out->outbox_batch);
+    if (out->outbox_ms > CHECK_MAX_MS)
+        return pw_fail(err, PAWL_INVALID, "options: outbox_ms must be at most %d, a day, not %llu", CHECK_MAX_MS,
+                       (unsigned long long)out->outbox_ms);
     pw_policies policies; /* looked at before the store is */
     return pw_policies_read(&policies, out->resilience, err);
 }
@@ -282,6 +315,62 @@ static pawl_code start_breakers(pawl *p, uint64_t attempt_ms, pawl_error *err)
     return code;
 }
 
+/* ------------------------------------------------------------------ bulk operations */
+
+static pawl_code act_in_bulk(void *context, const pawl_act_options *options, const pawl_request *request, pawl_error *err)
+{
+    return pawl_act(context, options, request, NULL, err);
+}
+
+static void bulk_busy(void *context, bool more)
+{
+    pw_engine_busy(context, more);
+}
+
+static void bulk_trouble(void *context, pw_str id, const pawl_error *err)
+{
+    pw_engine_set_trouble(context, id, err);
+}
+
+static pawl_code make_bulks(pawl *p, pawl_error *err)
+{
+    const pw_bulks_options options = { .store = p->store,
+                                       .node = pw_str_of(pw_leases_node(p->leases)),
+                                       .alone = pw_leases_exclusive(p->leases),
+                                       .context = p,
+                                       .act = act_in_bulk,
+                                       .now_ms = driver_now,
+                                       .on_failure = store_failed,
+                                       .service = &p->services[PW_SERVICE_BULK],
+                                       .busy = bulk_busy,
+                                       .trouble = bulk_trouble };
+    return pw_bulks_new(&p->bulks, &options, err);
+}
+
+/* ------------------------------------------------------------------ publishing */
+
+static pawl_code start_outbox(pawl *p, const pawl_options *options, uint64_t seed, pawl_error *err)
+{
+    const pw_outbox_options outbox = { .store = p->store,
+                                       .leases = p->leases,
+                                       .engine = p,
+                                       .sinks = options->sinks,
+                                       .sink_count = options->sink_count,
+                                       .batch = options->outbox_batch,
+                                       .interval_ms = options->outbox_ms,
+                                       .retries = options->outbox_retries,
+                                       .base_delay_ms = p->resilience.base_delay_ms,
+                                       .max_delay_ms = p->resilience.max_delay_ms,
+                                       .seed = seed,
+                                       .off = (p->services_off & PAWL_SERVICE_OUTBOX) != 0,
+                                       .service = &p->services[PW_SERVICE_OUTBOX],
+                                       .context = p,
+                                       .now_ms = driver_now,
+                                       .on_failure = store_failed };
+    pawl_code code = pw_outbox_new(&p->outbox, &outbox, err);
+    return code == PAWL_OK ? pw_outbox_start(p->outbox, err) : code;
+}
+
 static pw_http_options http_options(const pawl_options *options, const pawl_resilience *resilience)
 {
     return (pw_http_options){
@@ -307,6 +396,14 @@ static pw_http_options http_options(const pawl_options *options, const pawl_resi
     };
 }
 
+static pawl_code start_tracer(pawl *p, const pawl_options *options, pawl_error *err)
+{
+    const pw_tracer_options tracer = { .endpoint = options->trace_endpoint,
+                                       .headers = options->trace_headers,
+                                       .ratio = options->trace_ratio == 0 ? 1 : options->trace_ratio };
+    return pw_tracer_new(&p->tracer, &tracer, err);
+}
+
 /* What an owner has and a reader has not. */
 static pawl_code start_owner(pawl *p, const pawl_options *options, const pw_node_options *node,
                              pawl_error *err)
@@ -329,6 +426,7 @@ static pawl_code start_owner(pawl *p, const pawl_options *options, const pw_node
     uint32_t shards = count_shards(options);
     const pw_expr_limits limits = { .fuel = options->expression_fuel,
                                     .memory = (size_t)options->expression_memory };
+    p->limits = limits;
     if (code == PAWL_OK)
         code = pw_router_new(&p->router, p, &limits, err);
     for (uint32_t i = 0; i < shards && code == PAWL_OK; i++) {
@@ -336,7 +434,7 @@ static pawl_code start_owner(pawl *p, const pawl_options *options, const pw_node
         if (code == PAWL_OK)
             p->shard_count++;
     }
-    const pw_committer_hooks hooks = { .context = p, .on_health = on_health };
+    const pw_committer_hooks hooks = { .context = p, .on_health = on_health, .has_room = has_room };
     if (code == PAWL_OK)
         code = pw_committer_new(&p->committer, p->store, &hooks, err);
     pw_http_options http = http_options(options, &p->resilience);
@@ -355,8 +453,21 @@ static pawl_code start_owner(pawl *p, const pawl_options *options, const pw_node
         code = pw_leases_new(&p->leases, p, node, err);
     if (code == PAWL_OK)
         code = pw_leases_join(p->leases, err);
+    if (code == PAWL_OK) /* before anybody has read a breaker */
+        code = pw_cleanup_new(&p->cleanup, p, options->cleanup, err);
     if (code == PAWL_OK)
         code = start_breakers(p, options->http_timeout_ms, err);
+    if (code == PAWL_OK)
+        code = make_bulks(p, err);
+    if (code == PAWL_OK)
+        code = start_tracer(p, options, err);
+    if (code == PAWL_OK)
+        code = pw_auditor_new(&p->auditor, p, options->audit_ms, options->overdue_ms, err);
+    const pw_disk_marks marks = { .low = options->disk_low, .full = options->disk_full };
+    if (code == PAWL_OK)
+        code = pw_disk_start(&p->disk, p, &marks, err);
+    if (code == PAWL_OK)
+        code = start_outbox(p, options, pw_seed_next(&seed), err);
     return code == PAWL_OK ? pw_threads_start(&p->threads, p, err) : code;
 }
 
@@ -377,14 +488,42 @@ static void drop_lock(pthread_mutex_t *lock, pthread_cond_t *cond)
     (void)pthread_mutex_destroy(lock);
 }
 
+/* Their intervals are told by who starts them. */
+static pawl_code make_services(pawl *p, pawl_error *err)
+{
+#define SERVICE_WORD(name, word) word,
+    static const char *const words[] = { PW_SERVICES(SERVICE_WORD) };
+#undef SERVICE_WORD
+    for (size_t i = 0; i < PW_SERVICE_COUNT; i++) {
+        pawl_code code = pw_service_init(&p->services[i], words[i], 0, true, err);
+        if (code == PAWL_OK)
+            continue;
+        while (i > 0)
+            pw_service_done(&p->services[--i]);
+        return code;
+    }
+    return PAWL_OK;
+}
+
+static void drop_services(pawl *p)
+{
+    for (size_t i = 0; i < PW_SERVICE_COUNT; i++)
+        pw_service_done(&p->services[i]);
+}
+
 static pawl_code make_shared(pawl *p, pawl_error *err)
 {
-    pawl_code code = make_lock(&p->lock, &p->quiet, err);
+    pawl_code code = make_services(p, err);
     if (code != PAWL_OK)
         return code;
-    code = make_lock(&p->watch_lock, &p->watch_told, err);
+    code = make_lock(&p->lock, &p->quiet, err);
+    if (code == PAWL_OK) {
+        code = make_lock(&p->watch_lock, &p->watch_told, err);
+        if (code != PAWL_OK)
+            drop_lock(&p->lock, &p->quiet);
+    }
     if (code != PAWL_OK)
-        drop_lock(&p->lock, &p->quiet);
+        drop_services(p);
     return code;
 }
 
@@ -403,6 +542,13 @@ static pawl_code read_resilience(pawl *p, const pawl_options *options, pawl_erro
     return PAWL_OK;
 }
 
+/* For people. */
+static const char *store_name(const pawl *p)
+{
+    const pw_str path = pw_store_path(p->store);
+    return path.len ? path.ptr : "a store in memory";
+}
+
 /* Takes the store over, also when it fails. */
 static pawl_code open_on(pawl **out, const pawl_options *options, const pw_node_options *node,
                          pw_store *store, pawl_error *err)
@@ -416,18 +562,24 @@ static pawl_code open_on(pawl **out, const pawl_options *options, const pw_node_
     }
     p->store = store;
     p->mode = options->mode;
+    p->services_off = options->services_off; /* before anything that it switches off */
     p->now_ms = options->now_ms ? options->now_ms : system_clock_ms;
     p->clock = options->clock;
     p->on_step = options->on_step;
     p->on_step_context = options->on_step_context;
     p->check_ms = options->check_ms ? options->check_ms : PW_CHECK_MS;
+    atomic_store(&pw_store_times_of(store)->slow_ms, options->slow_query_ms ? options->slow_query_ms : SLOW_QUERY_MS);
     p->timer_batch = options->timer_batch ? options->timer_batch : PW_TIMER_BATCH;
     p->settings.generation = pw_store_generation(store);
+    p->settings.past = pw_store_past_generations(store, &p->settings.past_count);
+    pw_service_expect(&p->services[PW_SERVICE_TIMERS], p->check_ms, !pw_engine_timers_off(p));
     code = read_resilience(p, options, err);
     if (code == PAWL_OK)
         code = pw_programs_new(&p->programs, err);
     if (code == PAWL_OK)
         code = pw_tokens_new(&p->tokens, err);
+    if (code == PAWL_OK)
+        code = pw_counts_new(&p->counts, err);
     if (code == PAWL_OK)
         code = pw_registry_new(&p->registry, err);
     if (code == PAWL_OK && p->mode == PAWL_OWN)
@@ -437,6 +589,8 @@ static pawl_code open_on(pawl **out, const pawl_options *options, const pw_node_
         return code;
     }
     *out = p;
+    if (p->mode == PAWL_OWN)
+        PW_LOG(PW_LOG_INFO, "engine", "engine.opened", "pawl %s has opened %s with %u step threads", pawl_version(), store_name(p), p->shard_count);
     return PAWL_OK;
 }
 
@@ -475,11 +629,19 @@ void pawl_close(pawl *p)
     if (!p)
         return;
     atomic_store(&p->closing, true);
+    const bool opened = p->threads != NULL;
+    if (opened)
+        PW_LOG(PW_LOG_INFO, "engine", "engine.closing", "pawl closes %s", store_name(p));
     (void)pthread_mutex_lock(&p->lock);
     pw_condition_wake(&p->quiet);
     (void)pthread_mutex_unlock(&p->lock);
     if (p->committer)
         pw_committer_closing(p->committer);
+    pw_outbox_stop(p->outbox);
+    pw_auditor_stop(p->auditor);
+    pw_disk_stop(p->disk);
+    pw_cleanup_stop(p->cleanup);
+    pw_threads_stop_bulks(p->threads);
     pw_jobs_close(p->jobs);
     pw_threads_stop_jobs(p->threads);
     pw_threads_stop_recovery(p->threads);
@@ -487,7 +649,9 @@ void pawl_close(pawl *p)
     for (uint32_t i = 0; i < p->shard_count; i++)
         pw_mailbox_signal(&p->shards[i]->mailbox, PW_SIGNAL_CLOSE);
     pw_threads_join_shards(p->threads);
+    pw_outbox_free(p->outbox); /* nobody tells it of events any more */
     pw_threads_stop_committer(p->threads);
+    pw_disk_free(p->disk);
     pw_threads_stop_breakers(p->threads);
     pw_http_free(
         p->http); /* their last answers go to mailboxes that only pw_shard_free() empties */
@@ -496,6 +660,7 @@ void pawl_close(pawl *p)
                       cancel */
         pw_leases_leave(p->leases);
     pw_breakers_free(p->breakers);
+    pw_bulks_free(p->bulks);
     pw_pool_free(p->pool);
     for (uint32_t i = 0; i < p->shard_count; i++)
         pw_shard_free(p->shards[i]);
@@ -506,9 +671,15 @@ void pawl_close(pawl *p)
     pw_router_free(p->router);
     pw_leases_free(p->leases);
     pw_threads_free(p->threads);
+    pw_auditor_free(p->auditor);
+    pw_cleanup_free(p->cleanup);
     pw_registry_free(p->registry);
     pw_tokens_free(p->tokens);
+    pw_counts_free(p->counts);
     pw_programs_free(p->programs);
+    pw_tracer_free(p->tracer);
+    if (opened)
+        PW_LOG(PW_LOG_INFO, "engine", "engine.closed", "pawl has closed %s", store_name(p));
     if (p->store)
         pw_store_close(p->store);
     while (p->troubles) {
@@ -517,15 +688,17 @@ void pawl_close(pawl *p)
         p->troubles = next;
     }
     drop_lock(&p->watch_lock, &p->watch_told);
+    drop_services(p);
     drop_lock(&p->lock, &p->quiet);
     pw_free(p);
 }
 
 /* ------------------------------------------------------------------ functions */
 
-/* Sends a notice to each shard in turn and waits until it has been dealt with. */
-static pawl_code notify(pawl *p, pw_message_kind kind, pawl_error *err)
+/* Sends a notice to each shard in turn and waits until it has been dealt with. *more: of LOOK, at one of them. */
+static pawl_code notify(pawl *p, pw_message_kind kind, bool *more, pawl_error *err)
 {
+    *more = false;
     for (uint32_t i = 0; i < p->shard_count; i++) {
         pw_notice notice = { .message.kind = kind };
         pawl_code code = pw_reply_init(&notice.reply, err);
@@ -534,6 +707,7 @@ static pawl_code notify(pawl *p, pw_message_kind kind, pawl_error *err)
         pw_mailbox_message(&p->shards[i]->mailbox, &notice.message);
         (void)pw_reply_wait(&notice.reply, UINT64_MAX);
         pw_reply_done(&notice.reply);
+        *more = *more || notice.more;
     }
     return PAWL_OK;
 }
@@ -547,16 +721,21 @@ pawl_code pawl_register(pawl *p, const pawl_activity_options *activity, pawl_err
         return code;
     pw_recovery_again(
         p->recovery); /* also instances that are not in memory; those that are: at once */
-    return notify(p, PW_MESSAGE_REGISTERED, err);
+    bool more;
+    return notify(p, PW_MESSAGE_REGISTERED, &more, err);
 }
 
 /* ------------------------------------------------------------------ drain */
 
-/* Every timer that is due has been handed to its instance. */
+/* *whole: every timer that is due has been handed to its instance. */
 static pawl_code look_at_clock(pawl *p, uint64_t deadline_ns, bool *whole, pawl_error *err)
 {
+    bool more = false;
     pawl_code code = pw_recovery_round(p->recovery, deadline_ns, whole, err);
-    return code == PAWL_OK ? notify(p, PW_MESSAGE_LOOK, err) : code;
+    if (code == PAWL_OK)
+        code = notify(p, PW_MESSAGE_LOOK, &more, err);
+    *whole = *whole && !more;
+    return code;
 }
 
 /* Until nobody is busy. */

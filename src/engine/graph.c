@@ -3,7 +3,8 @@
  *
  * Each task is a node, a task with others inside is a group around them. An edge leads from where
  * a task is left to where the next one begins. Errors are drawn where the document names them: from
- * a `try` to its catch, from a `raise` to the nearest catch around it. */
+ * a `try` to its catch, from a `raise` to the nearest catch around it. What undoes a task, and who
+ * is asked about its incident, stands beside it; of the whole workflow, beside the start. */
 #include <stdio.h>
 #include "engine/engine.h"
 #include "engine/graph.h"
@@ -188,6 +189,8 @@ static pw_str detail_of(graph *g, const pw_task *task)
         return joined(g, listens_for(g, to), " until ",
                       pw_is(until, PW_OBJECT) ? listens_for(g, until) : written(g, until));
     }
+    case PW_TASK_COMPENSATE:
+        return written(g, inside(with, "scope", NULL));
     case PW_TASK_SCHEDULE:
         return schedule_of(g, task);
     case PW_TASK_FUNCTION:
@@ -200,14 +203,23 @@ static pw_str detail_of(graph *g, const pw_task *task)
 static pw_str kind_of(const pw_task *task)
 {
     static const char *const kinds[] = {
-        [PW_TASK_DO] = "do",         [PW_TASK_SET] = "set",
-        [PW_TASK_SWITCH] = "switch", [PW_TASK_FOR] = "for",
-        [PW_TASK_FORK] = "fork",     [PW_TASK_TRY] = "try",
-        [PW_TASK_RAISE] = "raise",   [PW_TASK_WAIT] = "wait",
-        [PW_TASK_EMIT] = "emit",     [PW_TASK_HTTP] = "call",
-        [PW_TASK_USER] = "call",     [PW_TASK_FUNCTION] = "call",
-        [PW_TASK_ACTIVITY] = "call", [PW_TASK_LISTEN] = "listen",
-        [PW_TASK_RUN] = "run",       [PW_TASK_SCHEDULE] = "schedule",
+        [PW_TASK_DO] = "do",
+        [PW_TASK_SET] = "set",
+        [PW_TASK_SWITCH] = "switch",
+        [PW_TASK_FOR] = "for",
+        [PW_TASK_FORK] = "fork",
+        [PW_TASK_TRY] = "try",
+        [PW_TASK_RAISE] = "raise",
+        [PW_TASK_WAIT] = "wait",
+        [PW_TASK_EMIT] = "emit",
+        [PW_TASK_HTTP] = "call",
+        [PW_TASK_USER] = "call",
+        [PW_TASK_FUNCTION] = "call",
+        [PW_TASK_ACTIVITY] = "call",
+        [PW_TASK_LISTEN] = "listen",
+        [PW_TASK_RUN] = "run",
+        [PW_TASK_SCHEDULE] = "schedule",
+        [PW_TASK_COMPENSATE] = "compensate",
     };
     return pw_str_of(kinds[task->kind]);
 }
@@ -333,6 +345,16 @@ static void walk_try(graph *g, const pw_task *task, const place *at)
     leave(g, at, task, exit_node(g, task), task->then, PW_EDGE_NEXT);
 }
 
+/* What stands in the metadata of a task: how it is undone, and who is asked when it ends in an
+ * incident. */
+static void walk_beside(graph *g, const pw_task *beside, pw_graph_ref from, pw_graph_edge_kind kind)
+{
+    node(g, beside);
+    edge(g, from, entry_of(beside), kind, PW_LIT(""));
+    if (beside->kind == PW_TASK_FUNCTION)
+        edge(g, entry_of(beside), entry_of(beside->as.call.body), PW_EDGE_CALL, PW_LIT(""));
+}
+
 static void walk_task(graph *g, const pw_task *task, const place *at)
 {
     bool group = task->kind == PW_TASK_DO || task->kind == PW_TASK_FOR ||
@@ -377,11 +399,16 @@ static void walk_task(graph *g, const pw_task *task, const place *at)
     case PW_TASK_USER:
     case PW_TASK_RUN:
     case PW_TASK_ACTIVITY:
+    case PW_TASK_COMPENSATE:
         leave(g, at, task, entry_of(task), task->then, PW_EDGE_NEXT);
         break;
     case PW_TASK_SCHEDULE: /* stands in no list */
         break;
     }
+    if (task->undo)
+        walk_beside(g, task->undo->task, entry_of(task), PW_EDGE_UNDO);
+    if (task->on_fault)
+        walk_beside(g, task->on_fault, entry_of(task), PW_EDGE_FAULT);
     if (group)
         pw_graph_close(&g->writer);
     pw_flow skipped = { .kind = PW_FLOW_CONTINUE };
@@ -415,6 +442,8 @@ static void walk_program(graph *g)
     edge(g, start_ref, first_of(body.list, end_ref), PW_EDGE_NEXT, PW_LIT(""));
     walk_list(g, &body);
     special_node(g, end_ref, PW_LIT("end"));
+    if (program->on_fault)
+        walk_beside(g, program->on_fault, start_ref, PW_EDGE_FAULT);
     /* functions of the document stand before its `do`: one level below "/use/functions" */
     for (uint32_t i = 0; i < program->task_count; i++) {
         const pw_task *task = program->tasks[i];

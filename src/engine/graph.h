@@ -40,6 +40,8 @@ typedef enum pw_graph_edge_kind {
     PW_EDGE_RETRY,
     PW_EDGE_CAUGHT,
     PW_EDGE_CALL, /* of a function of the document */
+    PW_EDGE_UNDO,  /* to what undoes the task */
+    PW_EDGE_FAULT, /* to the user task of an incident */
 } pw_graph_edge_kind;
 
 typedef struct pw_graph_edge {

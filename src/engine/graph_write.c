@@ -45,6 +45,7 @@ static const char *const edge_kinds[] = {
     [PW_EDGE_OTHERWISE] = "otherwise", [PW_EDGE_SKIP] = "skip",     [PW_EDGE_BRANCH] = "branch",
     [PW_EDGE_LOOP] = "loop",           [PW_EDGE_DONE] = "done",     [PW_EDGE_ERROR] = "error",
     [PW_EDGE_RETRY] = "retry",         [PW_EDGE_CAUGHT] = "caught", [PW_EDGE_CALL] = "call",
+    [PW_EDGE_UNDO] = "compensate",     [PW_EDGE_FAULT] = "fault",
 };
 
 /* ---- text for drawings */
@@ -157,13 +158,16 @@ static void put_edge_label(pw_buf *buf, const pw_graph_edge *edge, escape_fn esc
     case PW_EDGE_BRANCH:
     case PW_EDGE_CAUGHT:
     case PW_EDGE_CALL:
+    case PW_EDGE_UNDO: /* the nodes are named after it */
+    case PW_EDGE_FAULT:
         break;
     }
 }
 
 static bool is_dashed(const pw_graph_edge *edge)
 {
-    return edge->kind == PW_EDGE_ERROR || edge->kind == PW_EDGE_RETRY || edge->kind == PW_EDGE_CALL;
+    return edge->kind == PW_EDGE_ERROR || edge->kind == PW_EDGE_RETRY ||
+           edge->kind == PW_EDGE_CALL || edge->kind == PW_EDGE_UNDO || edge->kind == PW_EDGE_FAULT;
 }
 
 static void indent(pw_graph_writer *w)

@@ -241,6 +241,18 @@ static pawl_code read_resume(pw_letter *letter, pw_value payload, pawl_error *er
     return pw_digest_of_value(letter->digest, command->event.payload, err);
 }
 
+/* Of a parent that waits for the end of it; or of anybody. */
+static pawl_code read_compensate(pw_letter *letter, pw_value payload, pawl_error *err)
+{
+    pw_event *event = &letter->command.event;
+    int64_t visit;
+    event->parent = pw_get_text(payload, "parent");
+    if (!get_number(payload, "visit", 1, INT64_MAX, &visit) || (event->parent.len > 0) != (visit > 0))
+        return pw_fail(err, PAWL_INVALID, "the row says not who wants to know the end");
+    event->parent_visit = (uint64_t)visit;
+    return PAWL_OK;
+}
+
 static pawl_code read_row(pw_letter *letter, pw_event_kind kind, pawl_error *err)
 {
     pw_event *event = &letter->command.event;
@@ -263,6 +275,8 @@ static pawl_code read_row(pw_letter *letter, pw_event_kind kind, pawl_error *err
         return read_child_ended(letter, payload, err);
     case PW_EVENT_RESUME:
         return read_resume(letter, payload, err);
+    case PW_EVENT_COMPENSATE:
+        return read_compensate(letter, payload, err);
     default:
         event->parent = pw_get_text(payload, "parent");
         return PAWL_OK;
@@ -279,6 +293,7 @@ pawl_code pw_letter_read(pw_letter *letter, pawl_error *err)
         { "resume", PW_EVENT_RESUME },   { "cancel", PW_EVENT_CANCEL },
         { "suspend", PW_EVENT_SUSPEND }, { "continue", PW_EVENT_CONTINUE },
         { "retry", PW_EVENT_RETRY },     { "fail", PW_EVENT_FAIL },
+        { "compensate", PW_EVENT_COMPENSATE },
     };
     pw_command *command = &letter->command;
     const pw_inbox_row *row = &letter->row;
@@ -297,7 +312,7 @@ pawl_code pw_letter_read(pw_letter *letter, pawl_error *err)
     } else {
         command->event.kind = PW_EVENT_DRIVE; /* the name of the step that refuses it */
         code = pw_fail(err, PAWL_INVALID,
-                       "'" PW_FMT "' is no command; resume, cancel, suspend, continue, retry or fail",
+                       "'" PW_FMT "' is no command; resume, cancel, suspend, continue, retry, fail or compensate",
                        PW_ARG(row->kind));
     }
     if (code != PAWL_INVALID || command->event.kind == PW_EVENT_START)
@@ -328,18 +343,21 @@ bool pw_letter_lost(const pw_letter *letter)
     }
 }
 
-/* What the parent hears of a start that cannot be. */
+/* What the parent hears of a start that cannot be, or of what is to be undone by an instance that is not there. */
 static pawl_code make_reply(pw_letter *letter, pw_inbox_row *reply, pawl_error *err)
 {
     pw_arena *arena = &letter->arena;
     pw_value payload = { 0 };
+    const bool start = letter->command.event.kind == PW_EVENT_START;
     if (pw_json_parse(&payload, letter->row.payload, NULL, arena, NULL) == PAWL_NO_MEMORY)
         return pw_no_memory(err);
     reply->target = pw_get_text(payload, "parent");
     const pw_member error[] = {
-        { PW_LIT("type"), pw_string_ref(PW_LIT(PW_ERROR_HOST "configuration")) },
-        { PW_LIT("status"), pw_int(400) },
-        { PW_LIT("title"), pw_string_ref(PW_LIT("the workflow cannot be started")) },
+        { PW_LIT("type"),
+          pw_string_ref(start ? PW_LIT(PW_ERROR_HOST "configuration") : PW_LIT(PW_ERROR_HOST "runtime")) },
+        { PW_LIT("status"), pw_int(start ? 400 : 404) },
+        { PW_LIT("title"), pw_string_ref(start ? PW_LIT("the workflow cannot be started")
+                                               : PW_LIT("the child cannot be compensated: it is not there any more")) },
         { PW_LIT("detail"), pw_string(arena, pw_str_of(letter->command.error.message)) },
         { PW_LIT("instance"), pw_string_ref(PW_LIT("/")) },
     };
@@ -349,7 +367,9 @@ static pawl_code make_reply(pw_letter *letter, pw_inbox_row *reply, pawl_error *
         { PW_LIT("error"), pw_object_of(arena, error, PW_LENGTH(error)) },
     };
     reply->kind = PW_LIT("child-ended");
-    reply->key = pw_arena_printf(arena, "child-" PW_FMT, PW_ARG(letter->row.target));
+    reply->key = start ? pw_arena_printf(arena, "child-" PW_FMT, PW_ARG(letter->row.target))
+                       : pw_arena_printf(arena, "gone-" PW_FMT "-%llu", PW_ARG(letter->row.target),
+                                         (unsigned long long)letter->command.event.parent_visit);
     reply->payload =
         pw_json_text(arena, pw_object_of(arena, members, PW_LENGTH(members)), PW_JSON_COMPACT);
     reply->created_ms = pw_engine_now(letter->engine);
@@ -374,10 +394,11 @@ pawl_code pw_letter_return(pw_letter *letter, pawl_error *err)
     bool waits = false;
     pawl_error error = { .code = PAWL_OK };
     pawl_code code = PAWL_OK;
-    if (letter->command.event.kind == PW_EVENT_START)
-        code = make_reply(letter, &reply, err);
-    else
+    const pw_event *event = &letter->command.event;
+    if (event->kind != PW_EVENT_START)
         code = still_to_start(letter, &waits, &letter->arena, err);
+    if (code == PAWL_OK && (event->kind == PW_EVENT_START || event->kind == PW_EVENT_COMPENSATE))
+        code = make_reply(letter, &reply, err);
     if (code != PAWL_OK || waits)
         return code;
     PW_FAULT("engine-before-return");

@@ -35,53 +35,28 @@ static pw_str incident_id(const pw_incident_row *row, pw_arena *arena)
 
 /* ------------------------------------------------------------------ as JSON */
 
-static void add_text(pw_object_builder *object, const char *name, pw_str text)
-{
-    if (text.len)
-        pw_object_add(object, pw_str_of(name), pw_string_ref(text));
-}
-
-static void add_moment(pw_object_builder *object, const char *name, int64_t ms)
-{
-    if (ms > 0)
-        pw_object_add(object, pw_str_of(name), pw_string_ref(pw_moment_text(object->arena, ms)));
-}
-
-static pawl_code add_json(pw_object_builder *object, const char *name, pw_str text, pawl_error *err)
-{
-    pw_value v;
-    if (!text.len)
-        return PAWL_OK;
-    pawl_code code = pw_json_parse(&v, text, NULL, object->arena, err);
-    if (code == PAWL_INVALID)
-        return pw_error_context(err, PAWL_CORRUPT, "stored '%s'", name);
-    if (code == PAWL_OK)
-        pw_object_add(object, pw_str_of(name), v);
-    return code;
-}
-
 static pawl_code add_incident(pw_object_builder *object, const pw_incident_row *row,
                               pawl_error *err)
 {
     const pw_fault *fault = &row->row.fault;
-    add_text(object, "id", incident_id(row, object->arena));
-    add_text(object, "instance", row->instance);
-    add_text(object, "namespace", row->namespace_);
-    add_text(object, "name", row->name);
-    add_text(object, "version", row->version);
-    add_text(object, "status", pw_str_of(pw_status_name(row->status)));
-    add_text(object, "task", fault->task);
-    add_text(object, "type", fault->kind);
-    add_text(object, "class", fault->class_);
+    pw_show_text(object, "id", incident_id(row, object->arena));
+    pw_show_text(object, "instance", row->instance);
+    pw_show_text(object, "namespace", row->namespace_);
+    pw_show_text(object, "name", row->name);
+    pw_show_text(object, "version", row->version);
+    pw_show_text(object, "status", pw_str_of(pw_status_name(row->status)));
+    pw_show_text(object, "task", fault->task);
+    pw_show_text(object, "type", fault->kind);
+    pw_show_text(object, "class", fault->class_);
     pw_object_add(object, PW_LIT("attempts"), pw_int(fault->attempt));
-    add_text(object, "decision", fault->decision);
-    add_text(object, "recommendedAction", fault->action);
-    pawl_code code = add_json(object, "error", fault->error, err);
+    pw_show_text(object, "decision", fault->decision);
+    pw_show_text(object, "recommendedAction", fault->action);
+    pawl_code code = pw_show_json(object, "error", fault->error, err);
     pw_object_add(object, PW_LIT("open"), pw_bool(row->row.open));
-    add_moment(object, "createdAt", row->row.created_ms);
-    add_moment(object, "resolvedAt", row->row.resolved_ms);
-    add_text(object, "resolvedBy", row->row.resolved_by);
-    add_text(object, "resolution", row->row.resolution);
+    pw_show_moment(object, "createdAt", row->row.created_ms);
+    pw_show_moment(object, "resolvedAt", row->row.resolved_ms);
+    pw_show_text(object, "resolvedBy", row->row.resolved_by);
+    pw_show_text(object, "resolution", row->row.resolution);
     return code;
 }
 
@@ -116,11 +91,7 @@ typedef struct calls {
 static pawl_code add_outcome(pw_object_builder *object, const pw_call_row *row, pawl_error *err)
 {
     pw_value outcome = { 0 }, error;
-    pawl_code code = row->outcome.len
-                         ? pw_json_parse(&outcome, row->outcome, NULL, object->arena, err)
-                         : PAWL_OK;
-    if (code == PAWL_INVALID)
-        return pw_error_context(err, PAWL_CORRUPT, "stored outcome of a call");
+    pawl_code code = pw_stored_json(&outcome, row->outcome, object->arena, "outcome of a call", err);
     if (code != PAWL_OK)
         return code;
     pw_object_add(object, PW_LIT("status"), pw_get_lit(outcome, "status"));
@@ -143,18 +114,18 @@ static pawl_code describe_call(const calls *c, const pw_call_row *row, pw_value 
         if (place.where == PW_HTTP_SENT)
             state = PW_LIT("in-progress");
     }
-    add_text(&object, "task", intent->task);
+    pw_show_text(&object, "task", intent->task);
     pw_object_add(&object, PW_LIT("visit"), pw_int((int64_t)intent->visit));
     pw_object_add(&object, PW_LIT("attempt"), pw_int(intent->attempt));
     pw_object_add(&object, PW_LIT("attempts"), pw_int(row->attempts));
-    add_text(&object, "state", state);
-    add_text(&object, "kind", intent->kind);
-    add_text(&object, "method", intent->method);
-    add_text(&object, "endpoint", intent->endpoint);
-    add_text(&object, "service", service);
-    add_text(&object, "idempotencyKey", intent->key);
-    add_moment(&object, "createdAt", row->created_ms);
-    add_moment(&object, "endedAt", row->ended_ms);
+    pw_show_text(&object, "state", state);
+    pw_show_text(&object, "kind", intent->kind);
+    pw_show_text(&object, "method", intent->method);
+    pw_show_text(&object, "endpoint", intent->endpoint);
+    pw_show_text(&object, "service", service);
+    pw_show_text(&object, "idempotencyKey", intent->key);
+    pw_show_moment(&object, "createdAt", row->created_ms);
+    pw_show_moment(&object, "endedAt", row->ended_ms);
     if (row->ended_ms > 0)
         pw_object_add(&object, PW_LIT("durationMs"), pw_int((int64_t)row->duration_ms));
     pawl_code code = add_outcome(&object, row, err);
@@ -294,7 +265,7 @@ static pawl_code list(pawl *p, const pawl_incidents_options *options, char **out
         return code;
     pw_object_builder object = { .arena = arena };
     pw_object_add(&object, PW_LIT("incidents"), pw_array_end(&page));
-    add_text(&object, "next", next);
+    pw_show_text(&object, "next", next);
     return pw_give_json(out, pw_object_end(&object), arena, err);
 }
 
@@ -340,8 +311,8 @@ static pawl_code find(pawl *p, const char *id, pw_incident_row *out, pw_arena *a
     return code == PAWL_OK && !found ? no_incident(id, err) : code;
 }
 
-/* What was given to the task, as long as the incident is open: the state has it. */
-static pawl_code add_input(pawl *p, pw_object_builder *object, const pw_instance_row *row,
+/* What was given to the task, and what can be edited, as long as the incident is open: the state has it. */
+static pawl_code add_data(pawl *p, pw_object_builder *object, const pw_instance_row *row,
                            const pw_fault *fault, const pw_program *program, pawl_error *err)
 {
     pw_state *state = NULL;
@@ -353,6 +324,8 @@ static pawl_code add_input(pawl *p, pw_object_builder *object, const pw_instance
                                              object->arena, &error);
     if (code == PAWL_OK)
         pw_object_add(object, PW_LIT("input"), pw_state_input_of(state, fault->visit));
+    if (code == PAWL_OK)
+        pw_object_add(object, PW_LIT("data"), pw_state_data(state, object->arena));
     if (code == PAWL_CORRUPT || code == PAWL_SCHEMA)
         return PAWL_OK; /* pawl_show tells of it; what is here helps all the same */
     if (code != PAWL_OK && err)
@@ -391,11 +364,17 @@ static pawl_code give_incident(pawl *p, const char *id, char **out, pw_program *
     if (code != PAWL_OK)
         return code;
     const pw_task *task = task_at(*program, row.row.fault.task);
+    uint64_t left = 0;
+    code = pw_plan_left(p, row.instance, (pw_str){ 0 }, &left, err);
+    if (code != PAWL_OK)
+        return code;
     pw_object_add(&object, PW_LIT("token"), pw_int((int64_t)instance.token));
+    if (left > 0)
+        pw_object_add(&object, PW_LIT("undo"), pw_int((int64_t)left));
     if (task)
         pw_object_add(&object, PW_LIT("definition"), task->definition);
     if (row.row.open)
-        code = add_input(p, &object, &instance, &row.row.fault, *program, err);
+        code = add_data(p, &object, &instance, &row.row.fault, *program, err);
     calls c = { .p = p, .instance = row.instance, .program = *program, .arena = arena };
     if (code == PAWL_OK)
         code = list_calls(&c, &row.row.fault, &its_calls, err);
@@ -430,11 +409,11 @@ pawl_code pw_incident_open(pawl *p, pw_str instance, pw_value *out, pw_arena *ar
     if (!found)
         return code;
     pw_object_builder object = { .arena = arena };
-    add_text(&object, "id", incident_id(&row, arena));
-    add_text(&object, "task", row.row.fault.task);
-    add_text(&object, "type", row.row.fault.kind);
-    add_text(&object, "class", row.row.fault.class_);
-    add_text(&object, "recommendedAction", row.row.fault.action);
+    pw_show_text(&object, "id", incident_id(&row, arena));
+    pw_show_text(&object, "task", row.row.fault.task);
+    pw_show_text(&object, "type", row.row.fault.kind);
+    pw_show_text(&object, "class", row.row.fault.class_);
+    pw_show_text(&object, "recommendedAction", row.row.fault.action);
     *out = pw_object_end(&object);
     return PAWL_OK;
 }
@@ -450,13 +429,15 @@ static pawl_code is_over(const pw_incident_row *row, pw_event_kind change, pawl_
         PW_ARG(row->row.resolved_by), pw_event_name(change));
 }
 
-/* It was given up, and is once more: whoever decides that knows that it is a repeat, for nothing
- * else can follow. */
+/* It was given up, or compensated, and is once more: whoever decides that knows that it is a
+ * repeat, for nothing else can follow. */
 static bool is_repeat(const pw_incident_row *row, pw_event_kind change)
 {
     return !row->row.open &&
            ((change == PW_EVENT_FAIL && pw_str_is(row->row.resolution, "failed")) ||
-            (change == PW_EVENT_CANCEL && pw_str_is(row->row.resolution, "cancelled")));
+            (change == PW_EVENT_CANCEL && pw_str_is(row->row.resolution, "cancelled")) ||
+            (change == PW_EVENT_COMPENSATE && pw_str_is(row->row.resolution, "compensating") &&
+             (row->status == PW_COMPENSATING || row->status == PW_COMPENSATED)));
 }
 
 /* The incident, and the instance's token from before it was read. */

@@ -233,8 +233,10 @@ static char *write_job(pw_shard *shard, const pw_live *live, const pw_work *work
     pw_buf_str(&buf, work->input);
     pw_buf_printf(&buf, ",\"idempotencyKey\":\"" PW_FMT "\",\"correlation\":", PW_ARG(work->key));
     pw_json_write_string(&buf, live->correlation);
-    if (pw_trace_of_attempt(trace, live->trace, work->key, work->attempt))
+    if (pw_trace_base(trace, shard->engine, pw_live_id(live), live->trace)) {
+        pw_trace_of_attempt(trace, trace, work->key, work->attempt);
         pw_buf_printf(&buf, ",\"traceparent\":\"%s\"", trace);
+    }
     if (work->last_error.len) {
         pw_buf_text(&buf, ",\"lastError\":");
         pw_buf_str(&buf, work->last_error);
@@ -297,21 +299,4 @@ pw_value pw_jobs_timeout(pw_arena *arena)
           pw_string_ref(PW_LIT("the worker gave no result before the deadline")) },
     };
     return pw_object_of(arena, members, PW_LENGTH(members));
-}
-
-/* ------------------------------------------------------------------ traces */
-
-bool pw_trace_of_attempt(char out[PW_TRACE_SIZE], pw_str trace, pw_str key, uint32_t attempt)
-{
-    static const char digits[] = "0123456789abcdef";
-    if (trace.len != PW_TRACE_SIZE - 1)
-        return false;
-    uint64_t span = pw_hash64(attempt, key.ptr, key.len);
-    if (span == 0)
-        span = 1; /* 0 is no span */
-    memcpy(out, trace.ptr, trace.len);
-    for (int i = 0; i < 16; i++)
-        out[36 + i] = digits[span >> (60 - 4 * i) & 15];
-    out[PW_TRACE_SIZE - 1] = '\0';
-    return true;
 }

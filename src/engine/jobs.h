@@ -67,10 +67,4 @@ void pw_job_token(char out[PW_JOB_TOKEN_SIZE], const pawl *p, const pw_job_name 
 PAWL_CHECK pawl_code pw_job_token_read(pw_job_name *out, const pawl *p, const char *token,
                                        pawl_error *err);
 
-/* ---- for everybody */
-
-/* A W3C traceparent of the same trace, whose span is that of this attempt; false: there is no
- * trace. */
-#define PW_TRACE_SIZE 56
-bool pw_trace_of_attempt(char out[PW_TRACE_SIZE], pw_str trace, pw_str key, uint32_t attempt);
 #endif

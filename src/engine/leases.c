@@ -144,6 +144,11 @@ uint64_t pw_leases_end_ns(const pw_leases *l)
     return atomic_load(&l->end_ns);
 }
 
+uint64_t pw_leases_epoch(const pw_leases *l, uint32_t n)
+{
+    return atomic_load(&l->epochs[n]);
+}
+
 bool pw_leases_sure(const pw_leases *l, uint32_t n, uint64_t epoch)
 {
     uint64_t end = atomic_load(&l->end_ns); /* before the epoch: see the top */
@@ -334,7 +339,9 @@ static void show_held(pw_leases *l)
     for (uint32_t n = 0; n < PW_PARTITIONS; n++)
         if (l->partitions[n].told && l->partitions[n].told == l->partitions[n].target)
             held |= BIT(n);
-    atomic_store(&l->held, held);
+    const uint64_t before = atomic_exchange(&l->held, held);
+    if (before != held && !l->exclusive)
+        PW_LOG(PW_LOG_INFO, "leases", "leases.changed", "this node (%s) has %u partitions now, and had %u", l->node, count_of(held), count_of(before));
 }
 
 static bool all_done(const pw_leases *l)

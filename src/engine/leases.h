@@ -47,6 +47,8 @@ bool pw_leases_exclusive(const pw_leases *leases);
 const char *pw_leases_node(const pw_leases *leases); /* this node's id */
 /* Those that are its own and its shards have. */
 uint64_t pw_leases_held(const pw_leases *leases);
+/* Under which epoch a partition is its own; 0: it is not. */
+uint64_t pw_leases_epoch(const pw_leases *leases, uint32_t partition);
 /* The partition is this node's under that epoch, and its lease is not over by its own clock. What
  * was read from the store before this was asked is then right. */
 bool pw_leases_sure(const pw_leases *leases, uint32_t partition, uint64_t epoch);

@@ -3,6 +3,7 @@
  * The arena only grows from step to step: the state of before must stay whole until the commit has
  * answered. When it has grown to several times what the state needed, the state is copied to a
  * fresh one. */
+#include "engine/cleanup.h"
 #include "engine/shard.h"
 
 enum { COMPACT_FROM = 64 * 1024, FIRST_FLIGHTS = 4 };
@@ -77,7 +78,7 @@ void pw_live_forget(pw_live *live)
     live->state = NULL;
     live->correlation = live->trace = (pw_str){ 0 };
     live->timer_at = PW_WAKE_NEVER;
-    live->drive = live->check_calls = live->check_work = live->wants_function = false;
+    live->drive = live->plan = live->check_calls = live->check_work = live->wants_function = false;
     pw_hear_forget(live);
     pw_arena_reset(&live->arena);
 }
@@ -119,6 +120,7 @@ static pawl_code load(pw_live *live, const pw_instance_row *row, pw_programs *pr
     live->last_ms = row->updated_ms;
     live->timer_at = pw_state_timer(state, settings);
     live->drive = pw_state_cut(state);
+    live->plan = pw_state_plan_wanted(&(pw_plan_wanted){ 0 }, state);
     live->check_calls = row->wake_at == 0;
     live->check_work = row->wake_at == 0;
     pw_hear_loaded(live);
@@ -134,6 +136,8 @@ pawl_code pw_live_load(pw_live *live, pw_store *store, pw_programs *programs,
     pw_live_forget(live);
     pw_instance_row row = { 0 };
     pawl_code code = pw_store_instance_get(store, pw_live_id(live), true, &row, &scratch, err);
+    if (code == PAWL_OK)
+        code = pw_cleanup_check_whole(&row, err);
     if (code == PAWL_OK)
         code = load(live, &row, programs, store, settings, err);
     if (code != PAWL_OK)

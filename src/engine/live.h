@@ -27,7 +27,8 @@ typedef enum pw_watch_kind {
     PW_WATCH_END,
     PW_WATCH_SETTLED,
     PW_WATCH_IDLE,
-    PW_WATCH_LOADED, /* recovery: it is in memory and what it lost is being repaired */
+    PW_WATCH_QUIET,  /* the auditor: nobody is at it */
+    PW_WATCH_LOADED, /* recovery: it is in memory, what it lost is being repaired, and its first step since is committed */
 } pw_watch_kind;
 
 typedef struct pw_watch {
@@ -37,6 +38,8 @@ typedef struct pw_watch {
     pw_str instance;
     pw_watch_kind kind;
     bool once;     /* only look: PAWL_TIMEOUT if it is not there yet */
+    bool seen;     /* the shard's: it was there, with this token */
+    uint64_t token;
     pw_live *live; /* while it waits */
     pawl_code code;
     pawl_error error;
@@ -70,10 +73,13 @@ struct pw_command {
     uint64_t lease_ms;             /* CLAIM: how long; 0: until it is released */
     pw_str correlation;            /* of its step; empty: the instance's */
     pw_str once;                   /* idempotency key, as it was given; empty: none */
+    bool dry_run;                  /* it is decided, and thrown away: `foreseen` says what it would have been */
+    pw_value done;                 /* REWIND: what was done outside since; PW_NONE: of another kind */
     pawl_code code;
     pawl_error error;
     bool existed; /* START: the key was used before, with the same input */
     bool repeated;    /* out: it was so before */
+    char *foreseen;   /* out: JSON, to pw_free */
     uint64_t token;   /* out: the instance's, behind it */
     pw_status status; /* out: the same */
     void (*answered)(struct pw_command *command); /* gives the command back */
@@ -97,6 +103,7 @@ struct pw_live {
     int64_t created_ms, last_ms;
     int64_t timer_at;    /* PW_WAKE_NEVER: none */
     bool drive;          /* PW_EVENT_DRIVE is to be sent */
+    bool plan;           /* PW_EVENT_PLAN: rows of its compensation plan are asked for */
     bool check_calls;    /* look for committed calls that are not in flight */
     bool check_work;     /* ... for attempts of activities */
     bool wants_function; /* an attempt is a job for workers: its function is not registered here */
@@ -104,7 +111,8 @@ struct pw_live {
     bool busy;           /* counted by the shard */
     bool committing;     /* `commit` is the committer's */
     bool load;           /* read it even if no event waits */
-    bool drove;          /* the last event was a DRIVE: others go first now */
+    bool gone;           /* it has ended long ago: only its log is there */
+    bool drove;          /* the last event was a DRIVE or PLAN: others go first now */
     uint8_t turn;        /* which queue is asked first */
     pw_commit commit;
     pw_flight *flights;
@@ -118,6 +126,7 @@ struct pw_live {
     bool skipped;        /* ... and may be taken when the state has moved on */
     pw_hearing *hearing; /* NULL: it has had nothing to do with messages */
     pw_watch *watches;
+    pawl_watch *watchers; /* of its slot */
     pawl_error trouble; /* code PAWL_OK: none. Why it does not move although it should */
 };
 

@@ -21,7 +21,7 @@ typedef enum pw_message_kind {
     PW_MESSAGE_UNWATCHER, /* pawl_watch: do not */
     PW_MESSAGE_DELETED,  /* pw_deleted: the instance is not there any more */
     PW_MESSAGE_SLEEPERS, /* pw_sleepers: instances with a timer in the window */
-    PW_MESSAGE_LOOK, /* pw_notice: look at the clock; answered when all that is due is under way */
+    PW_MESSAGE_LOOK, /* pw_notice: look at the clock; what is due is under way then, or `more` of it waits for others */
     PW_MESSAGE_REGISTERED, /* pw_notice: a function was registered */
     PW_MESSAGE_LEASE,      /* pw_lease_notice: a partition is ours, or is not any more */
     PW_MESSAGE_ERRAND,     /* pw_errand: of the router, done; or deliveries have come */
@@ -36,6 +36,7 @@ enum {
     PW_SIGNAL_CLOSE = 1,    /* finish what is uncommitted, then end */
     PW_SIGNAL_DEGRADED = 2, /* the store fails: nobody is to be kept waiting for it */
     PW_SIGNAL_CLOCK = 4,    /* the clock has moved */
+    PW_SIGNAL_DISK = 8,     /* there is less room on the disk of the store, or more */
 };
 
 /* What was taken out; each list in order of arrival. */

@@ -11,6 +11,7 @@ enum {
     NAME_MAX = 256,            /* ... of an actor */
     ATTRIBUTE_MAX = 64,        /* ... of an attribute's name; CloudEvents asks for 20 at most */
     MESSAGE_MAX = 1 << 20,     /* ... of one message, as it is stored */
+    SHOWN = 60,                /* ... of a text in an error */
 };
 #define TTL_MAX_MS (UINT64_C(3650) * 86400000)
 
@@ -75,8 +76,8 @@ static pawl_code check_time(const place *where, pw_str name, pw_value v, pawl_er
     pawl_code code = check_string(where, name, v, TEXT_MAX, err);
     if (code == PAWL_OK && pw_moment_parse(&ms, pw_text(v), NULL) != PAWL_OK)
         code = REFUSE(where, err, name,
-                      "must be a time as in RFC 3339 (2026-11-23T10:30:00Z), not '%.60s'",
-                      pw_text(v).ptr);
+                      "must be a time as in RFC 3339 (2026-11-23T10:30:00Z), not '%.*s'",
+                      (int)(pw_text(v).len < SHOWN ? pw_text(v).len : SHOWN), pw_text(v).ptr);
     return code;
 }
 
@@ -307,6 +308,8 @@ pawl_code pawl_publish(pawl *p, const char *events, const pawl_publish_options *
         code = make_rows(&publication, events, &common, &arena, &failure);
     if (code == PAWL_OK && pw_engine_degraded(p, &failure))
         code = failure.code;
+    if (code == PAWL_OK)
+        code = pw_disk_allows(p, false, &failure);
     if (code == PAWL_OK)
         code = pw_reply_init(&publication.reply, &failure);
     if (code == PAWL_OK) {

@@ -18,7 +18,7 @@ PAWL_API pawl_code pawl_health(pawl *p, pawl_error *err)
     if (!p)
         return pw_fail(err, PAWL_INVALID, "pawl_health needs a pawl");
     if (!pw_engine_degraded(p, &why))
-        return PAWL_OK;
+        return pw_disk_is_full(p) ? pw_disk_allows(p, false, err) : PAWL_OK; /* which refuses */
     if (err)
         *err = why;
     return why.code;
@@ -26,54 +26,30 @@ PAWL_API pawl_code pawl_health(pawl *p, pawl_error *err)
 
 /* ------------------------------------------------------------------ instances */
 
-static void add_text(pw_object_builder *object, const char *name, pw_str text)
-{
-    if (text.len)
-        pw_object_add(object, pw_str_of(name), pw_string_ref(text));
-}
-
-static void add_moment(pw_object_builder *object, const char *name, int64_t ms)
-{
-    if (ms > 0)
-        pw_object_add(object, pw_str_of(name), pw_string_ref(pw_moment_text(object->arena, ms)));
-}
-
-static pawl_code add_json(pw_object_builder *object, const char *name, pw_str text, pawl_error *err)
-{
-    if (!text.len)
-        return PAWL_OK;
-    pw_value v;
-    pawl_code code = pw_json_parse(&v, text, NULL, object->arena, err);
-    if (code == PAWL_INVALID)
-        return pw_error_context(err, PAWL_CORRUPT, "stored '%s'", name);
-    if (code == PAWL_OK)
-        pw_object_add(object, pw_str_of(name), v);
-    return code;
-}
-
 static pawl_code add_head(pw_object_builder *object, const pw_instance_row *row, pawl_error *err)
 {
-    add_text(object, "id", row->id);
-    add_text(object, "namespace", row->namespace_);
-    add_text(object, "name", row->name);
-    add_text(object, "version", row->version);
-    add_text(object, "status", pw_str_of(pw_status_name(row->status)));
-    add_text(object, "key", row->business_key);
-    add_text(object, "correlation", row->correlation);
-    add_text(object, "parent", row->parent);
-    pawl_code code = add_json(object, "labels", row->labels, err);
-    add_moment(object, "createdAt", row->created_ms);
-    add_moment(object, "updatedAt", row->updated_ms);
-    add_moment(object, "endedAt", row->ended_ms);
+    pw_show_text(object, "id", row->id);
+    pw_show_text(object, "namespace", row->namespace_);
+    pw_show_text(object, "name", row->name);
+    pw_show_text(object, "version", row->version);
+    pw_show_text(object, "status", pw_str_of(pw_status_name(row->status)));
+    pw_show_text(object, "key", row->business_key);
+    pw_show_text(object, "correlation", row->correlation);
+    pw_show_text(object, "parent", row->parent);
+    pawl_code code = pw_show_json(object, "labels", row->labels, err);
+    pw_show_moment(object, "createdAt", row->created_ms);
+    pw_show_moment(object, "updatedAt", row->updated_ms);
+    pw_show_moment(object, "endedAt", row->ended_ms);
+    pw_show_moment(object, "cleanedAt", row->cleaned_ms);
     pw_object_add(object, PW_LIT("token"), pw_int((int64_t)row->token));
-    add_moment(object, "wakeAt", row->wake_at == PW_WAKE_NEVER ? 0 : row->wake_at);
+    pw_show_moment(object, "wakeAt", row->wake_at == PW_WAKE_NEVER ? 0 : row->wake_at);
     return code;
 }
 
 static pawl_code add_tail(pw_object_builder *object, const pw_instance_row *row, pawl_error *err)
 {
-    pawl_code code = add_json(object, "output", row->output, err);
-    return code == PAWL_OK ? add_json(object, "error", row->error, err) : code;
+    pawl_code code = pw_show_json(object, "output", row->output, err);
+    return code == PAWL_OK ? pw_show_json(object, "error", row->error, err) : code;
 }
 
 /* ------------------------------------------------------------------ what it waits for */
@@ -213,7 +189,20 @@ static pw_value trouble_wait(const waits *w, const char *message)
     return pw_object_of(w->arena, members, PW_LENGTH(members));
 }
 
-/* Input and waits, out of the state. A state that cannot be read is a reason to be shown, not to
+/* How many steps of its plan are left, if there are any. */
+static pawl_code add_undo(pawl *p, pw_object_builder *object, const pw_instance_row *row, const pw_state *state,
+                          pawl_error *err)
+{
+    uint64_t left = 0;
+    if (pw_state_undo_count(state) == 0)
+        return PAWL_OK;
+    pawl_code code = pw_plan_left(p, row->id, (pw_str){ 0 }, &left, err);
+    if (left > 0)
+        pw_object_add(object, PW_LIT("undo"), pw_int((int64_t)left));
+    return code;
+}
+
+/* Input, data and waits, out of the state. A state that cannot be read is a reason to be shown, not to
  * fail. */
 static pawl_code add_state(pawl *p, pw_object_builder *object, const pw_instance_row *row,
                            pw_program **program, pw_value *found_waits, pawl_error *err)
@@ -245,6 +234,11 @@ static pawl_code add_state(pawl *p, pw_object_builder *object, const pw_instance
     }
     w.state = state;
     pw_object_add(object, PW_LIT("input"), pw_state_input(state));
+    if (!pw_status_ended(row->status) || pw_state_has_incident(state))
+        pw_object_add(object, PW_LIT("data"), pw_state_data(state, w.arena));
+    code = add_undo(p, object, row, state, err);
+    if (code != PAWL_OK)
+        return code;
     pw_value all = pw_state_waits(state, *program, object->arena);
     for (size_t i = 0; i < all.count; i++)
         pw_array_add(&list, enrich(&w, pw_item(all, i)));
@@ -289,7 +283,7 @@ static pawl_code show(pawl *p, const char *id, char **out, pw_arena *arena, pw_p
     pw_object_builder object = { .arena = arena };
     pw_value list = { 0 };
     code = add_head(&object, &row, err);
-    if (code == PAWL_OK)
+    if (code == PAWL_OK && !row.cleaned_ms)
         code = add_state(p, &object, &row, program, &list, err);
     if (code == PAWL_OK)
         code = add_tail(&object, &row, err);
@@ -361,6 +355,8 @@ pawl_code pawl_output(pawl *p, const char *id, char **out, pawl_error *err)
     pw_arena_init(&arena, 0);
     pw_instance_row row = { 0 };
     code = read_row(p, id, &row, &arena, err);
+    if (code == PAWL_OK && row.status == PW_COMPLETED)
+        code = pw_cleanup_check_whole(&row, err);
     if (code == PAWL_OK && row.status != PW_COMPLETED)
         code = pw_fail_reason(err, PAWL_STATE, pw_status_ended(row.status) ? PAWL_REASON_ENDED : PAWL_REASON_NOT_ENDED,
                               "the instance is %s; only one that has completed has an output",
@@ -514,7 +510,7 @@ static pawl_code list(pawl *p, const pawl_list_options *options, char **out, pw_
         return code;
     pw_object_builder object = { .arena = arena };
     pw_object_add(&object, PW_LIT("instances"), pw_array_end(&page));
-    add_text(&object, "next", next);
+    pw_show_text(&object, "next", next);
     return pw_give_json(out, pw_object_end(&object), arena, err);
 }
 

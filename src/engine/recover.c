@@ -1,11 +1,11 @@
 /* recover.c - rounds, by one thread of its own that may wait for the store.
  *
- *  1. Everything with wake_at <= now, page by page: each instance is loaded by its shard, which
- * sends its calls again and finds its lost attempts. A page is done before the next is read: a
- * million instances are never all in memory at once unless they have something in flight. At open,
- * and when a function was registered.
- *  2. Overdue timers, of which none should be: every CheckInterval.
- *  3. Timers of the window that begins where the last one ended. The horizon is raised before the
+ *  1. Everything with wake_at <= now, page by page, the oldest first: each instance is loaded by its shard, which
+ * sends its calls again, finds its lost attempts, and takes the step that is due. A page is committed before the next is read:
+ * a backlog never stands between the committer and what is new, and a million instances are never all in memory at once unless
+ * they have something in flight. At open, and when a function was registered.
+ *  2. Overdue timers, of which none should be: every CheckInterval, and when the clock was set forward or the machine has slept.
+ *  3. Timers of the window that begins where the last one ended, or now if that is later. The horizon is raised before the
  * rows are read: a timer that is committed meanwhile is either read, or kept by its shard because
  * it is below the horizon.
  *  4. Inbox rows that no step has consumed: each becomes a command. At open and every
@@ -18,13 +18,18 @@
  *  6. Schedules: each definition that has one has one that lives. At open, and when one could not be
  * started; with other nodes every CheckInterval.
  *
+ * Where timers are switched off, 2 and 3 are left out, and 1 is done for what is in flight only.
+ *
  * All of it for the partitions that this node has. When it has gained some, the same is done for
  * these alone, with the window as it is. */
+#include <stdlib.h>
 #include "engine/engine.h"
+#include "engine/clock.h"
 #include "base/json.h"
 
 enum {
     PAGE = 256,
+    WINDOW_PAGE = 1000, /* timers read at once into the window: nothing is woken by that */
     EXPIRE_PAGE = 1000, /* messages deleted in one transaction */
     EXPIRE_MAX = 20000, /* ... in one round: the next goes on */
     RETRY_NS = 1000000000,
@@ -37,7 +42,7 @@ struct pw_recovery {
     pawl *engine;
     pthread_mutex_t lock; /* of what follows, up to the next blank line */
     pthread_cond_t changed;
-    bool stop, again, woken, inbox;
+    bool stop, again, woken, inbox, check;
     pw_letter *returns, **last_return; /* to be taken out of the inbox */
     uint64_t gained;                   /* partitions that are ours and were not looked at yet */
     bool fresh;                        /* some since the last round */
@@ -49,6 +54,9 @@ struct pw_recovery {
     bool started;      /* the first window is read */
     bool hearing;      /* messages that others left were routed */
     uint64_t check_ns; /* when to look at the inbox and at overdue rows next */
+    pw_clock clock;
+    uint64_t fired;    /* timers, as of the last time that the service was told */
+    pawl_error failure; /* of this round: why timers could not be looked at */
     pw_watch watches[PAGE];
     pw_errand notices[PAGE];
     pw_reply replies[PAGE];
@@ -112,6 +120,11 @@ void pw_recovery_wake(pw_recovery *r)
 void pw_recovery_again(pw_recovery *r)
 {
     raise_flag(r, &r->again);
+}
+
+void pw_recovery_check(pw_recovery *r)
+{
+    raise_flag(r, &r->check);
 }
 
 void pw_recovery_inbox(pw_recovery *r)
@@ -201,23 +214,52 @@ static bool load_page(pw_recovery *r, const pw_due *rows, size_t count)
     return all;
 }
 
+static pw_service *service_of(pw_recovery *r)
+{
+    return &r->engine->services[PW_SERVICE_TIMERS];
+}
+
+static void end_service_round(pw_recovery *r)
+{
+    const uint64_t fired = pw_histogram_count(&r->engine->lateness), before = r->fired;
+    r->fired = fired;
+    pw_service_end(service_of(r), pw_engine_now(r->engine), fired - before, 0, &r->failure);
+}
+
+/* A batch is a round of the service: so a long backlog is seen to get shorter. */
+static void tell_backlog(pw_recovery *r, const pw_due *rows, size_t count)
+{
+    const bool timers = count > 0 && rows[count - 1].wake_at > 0;
+    pw_service_backlog(service_of(r), timers ? count : 0, timers ? rows[count - 1].wake_at : -1);
+    if (!timers)
+        return;
+    end_service_round(r);
+    pw_service_begin(service_of(r), pw_engine_now(r->engine));
+}
+
 /* Rows from (after_ms, after_id) on that are due. False: not all could be looked at. */
 static bool load_due(pw_recovery *r, uint64_t partitions, int64_t until_ms, int64_t after_ms,
                      pw_str after_id)
 {
     char id[PW_ID_SIZE] = "";
     bool all = true;
-    const uint32_t page = r->engine->timer_batch < PAGE ? r->engine->timer_batch : PAGE;
-    while (!stopping(r)) {
+    const uint32_t batch = r->engine->timer_batch * r->engine->shard_count;
+    const uint32_t page = batch < PAGE ? batch : PAGE;
+    if (pw_engine_timers_off(r->engine) && until_ms > 0)
+        until_ms = 0; /* what is in flight */
+    while (!stopping(r) && !pw_disk_is_full(r->engine)) {
         pw_due *rows = NULL;
         size_t count = 0;
         pw_arena_reset(&r->arena);
         if (pw_store_due(r->engine->store, partitions, until_ms, after_ms, after_id, page, &rows,
-                         &count, &r->arena, NULL) != PAWL_OK)
+                         &count, &r->arena, &r->failure) != PAWL_OK)
             return false;
+        tell_backlog(r, rows, count);
         all = load_page(r, rows, count) && all;
-        if (count < page)
+        if (count < page) {
+            pw_service_backlog(service_of(r), 0, -1);
             return all;
+        }
         const pw_due *last = &rows[count - 1];
         after_ms = last->wake_at;
         size_t length = last->id.len < sizeof id ? last->id.len : sizeof id;
@@ -252,16 +294,15 @@ static bool read_window(pw_recovery *r, uint64_t partitions, int64_t from_ms, in
     char id[PW_ID_SIZE];
     pw_str after_id = BEHIND;
     int64_t after_ms = from_ms;
-    const uint32_t page = r->engine->timer_batch;
     while (!stopping(r)) {
         pw_due *rows = NULL;
         size_t count = 0;
         pw_arena_reset(&r->arena);
-        if (pw_store_due(r->engine->store, partitions, until_ms, after_ms, after_id, page,
-                         &rows, &count, &r->arena, NULL) != PAWL_OK ||
+        if (pw_store_due(r->engine->store, partitions, until_ms, after_ms, after_id, WINDOW_PAGE,
+                         &rows, &count, &r->arena, &r->failure) != PAWL_OK ||
             !send_sleepers(r, rows, count))
             return false;
-        if (count < page)
+        if (count < WINDOW_PAGE)
             return true;
         const pw_due *last = &rows[count - 1];
         after_ms = last->wake_at;
@@ -275,11 +316,13 @@ static bool read_window(pw_recovery *r, uint64_t partitions, int64_t from_ms, in
 static bool move_window(pw_recovery *r, uint64_t partitions, int64_t now_ms)
 {
     int64_t horizon = atomic_load(&r->engine->horizon_ms);
+    if (pw_engine_timers_off(r->engine))
+        return r->started = true; /* the horizon stays: nothing is kept in memory for its time */
     if (r->started && horizon - now_ms > PW_WINDOW_MS / 2)
         return true;
     int64_t until = now_ms + PW_WINDOW_MS;
     atomic_store(&r->engine->horizon_ms, until);
-    if (read_window(r, partitions, r->started ? horizon : now_ms, until)) {
+    if (read_window(r, partitions, r->started && horizon > now_ms ? horizon : now_ms, until)) {
         r->started = true;
         return true;
     }
@@ -457,6 +500,24 @@ static bool forget_answers(pw_recovery *r)
 
 /* ------------------------------------------------------------------ rounds */
 
+/* True: it was set forward, or the machine slept: something may be overdue. Whoever waits for a time looks again. */
+static bool look_at_clock(pw_recovery *r, int64_t now_ms)
+{
+    const pw_clock_news news = pw_clock_look(&r->clock, now_ms, pw_monotonic_ns(), pw_boot_ns());
+    if (!news.jumped_ms && !news.slept_ms)
+        return false;
+    if (news.jumped_ms)
+        PW_LOG(PW_LOG_WARNING, "timers", "clock.jumped", "the clock was set %s by %lld ms; %s",
+               news.jumped_ms > 0 ? "forward" : "back", (long long)llabs(news.jumped_ms),
+               news.jumped_ms > 0 ? "what is due by it is done now" : "timers wait until it says their time");
+    if (news.slept_ms)
+        PW_LOG(PW_LOG_WARNING, "timers", "machine.slept", "the machine slept for %llu ms",
+               (unsigned long long)news.slept_ms);
+    atomic_fetch_add_explicit(&r->engine->clock_jumps, 1, memory_order_relaxed);
+    pw_engine_clock_moved(r->engine);
+    return news.jumped_ms > 0 || news.slept_ms > 0;
+}
+
 /* What another node left: all that is due, and its timers in the window as it is. */
 static bool take_over(pw_recovery *r, uint64_t gained, int64_t now_ms)
 {
@@ -471,13 +532,16 @@ static uint64_t run_round(pw_recovery *r, uint64_t gained, bool inbox)
     uint64_t clock = pw_monotonic_ns();
     uint64_t held = pw_leases_held(r->engine->leases);
     bool good = begin_hearing(r, held), first = !r->recovered;
+    bool jumped = look_at_clock(r, now);
     r->hearing = good;
+    bool timers = true;
     if (first) {
-        bool loaded = load_due(r, held, now, INT64_MIN + 1, (pw_str){ "", 0 });
-        r->recovered = loaded;
-        good = good && loaded;
+        r->recovered = timers = load_due(r, held, now, INT64_MIN + 1, (pw_str){ "", 0 });
+        if (timers)
+            PW_LOG(PW_LOG_INFO, "engine", "recovery.done", "what was in flight goes on: %llu instances have something to do",
+                   (unsigned long long)atomic_load(&r->engine->busy));
     }
-    good = move_window(r, held, now) && good;
+    timers = move_window(r, held, now) && timers;
     gained &= held; /* the others were lost again */
     bool checks = first || clock >= r->check_ns;
     if (gained && r->started && take_over(r, gained, now)) {
@@ -485,8 +549,11 @@ static uint64_t run_round(pw_recovery *r, uint64_t gained, bool inbox)
             good = read_inbox(r, gained) && good;
         gained = 0;
     }
-    if (checks && !first)
-        good = load_due(r, held, now, 0, BEHIND) && good;
+    if ((checks || jumped) && !first)
+        timers = load_due(r, held, now, 0, BEHIND) && timers;
+    if (!timers && r->failure.code == PAWL_OK && pw_disk_allows(r->engine, false, &r->failure) == PAWL_OK)
+        (void)pw_fail(&r->failure, PAWL_IO, "not everything that is due could be looked at");
+    good = good && timers;
     if (checks || inbox)
         good = read_inbox(r, held) && good;
     if (checks)
@@ -503,16 +570,18 @@ static uint64_t run_round(pw_recovery *r, uint64_t gained, bool inbox)
 bool pw_recovery_work(pw_recovery *r, bool wait)
 {
     (void)pthread_mutex_lock(&r->lock);
-    while (wait && r->started && r->recovered && !r->stop && !r->again && !r->woken && !r->fresh &&
+    while (wait && r->started && r->recovered && !r->stop && !r->again && !r->woken && !r->check && !r->fresh &&
            !r->inbox && !r->returns && r->rounds_wanted <= r->rounds_begun &&
            pw_monotonic_ns() < r->check_ns)
         (void)pw_condition_wait(&r->changed, &r->lock, r->check_ns);
-    while (wait && !r->stop && (!r->started || !r->recovered) && pw_monotonic_ns() < r->check_ns)
+    while (wait && !r->stop && !r->check && (!r->started || !r->recovered) && pw_monotonic_ns() < r->check_ns)
         (void)pw_condition_wait(&r->changed, &r->lock, r->check_ns); /* not faster: it failed */
     if (r->again)
         r->recovered = false;
     bool inbox = r->inbox;
-    r->again = r->woken = r->fresh = r->inbox = false;
+    if (r->check)
+        r->check_ns = 0;
+    r->again = r->woken = r->check = r->fresh = r->inbox = false;
     bool stop = r->stop;
     uint64_t gained = r->gained;
     r->gained = 0;
@@ -520,7 +589,10 @@ bool pw_recovery_work(pw_recovery *r, bool wait)
     (void)pthread_mutex_unlock(&r->lock);
     if (!stop) {
         return_letters(r);
+        r->failure = (pawl_error){ .code = PAWL_OK };
+        pw_service_begin(service_of(r), pw_engine_now(r->engine));
         gained = run_round(r, gained, inbox);
+        end_service_round(r);
     }
     (void)pthread_mutex_lock(&r->lock);
     r->gained |= gained;

@@ -9,7 +9,7 @@ typedef struct pw_recovery pw_recovery;
 
 #define PW_WINDOW_MS 300000 /* timers of the next five minutes are in memory */
 #define PW_CHECK_MS 10000   /* CheckInterval: overdue rows and the inbox are looked at */
-#define PW_TIMER_BATCH 1000 /* TimerProcessing:BatchSize: timers read at once */
+#define PW_TIMER_BATCH 20 /* TimerProcessing:BatchSize: overdue instances that are woken at once, for each step thread */
 #define PW_ANSWER_MS 86400000 /* 24 hours: a request that comes again within them hears what it heard */
 
 PAWL_CHECK pawl_code pw_recovery_new(pw_recovery **out, pawl *p, pawl_error *err);
@@ -17,6 +17,8 @@ void pw_recovery_free(pw_recovery *recovery);
 /* One round; false: stop. Waits for the next one if `wait`. */
 bool pw_recovery_work(pw_recovery *recovery, bool wait);
 void pw_recovery_stop(pw_recovery *recovery);
+/* What is overdue, and the inbox, are looked at now: there is room on the disk again. */
+void pw_recovery_check(pw_recovery *recovery);
 /* The clock has moved: look at the window again. */
 void pw_recovery_wake(pw_recovery *recovery);
 /* These partitions are this node's now: what is in them is brought back. */

@@ -25,6 +25,7 @@ enum {
     GIVE_MAX = 1000, /* deliveries given back in one transaction */
     FIRST_WAIT_MS = 50, /* doubles: the committer opens the store again meanwhile */
     WAIT_MAX_MS = 1000,
+    MEMORY_WAIT_MAX_MS = 100, /* somebody may give some back any time */
     FAILURES_MAX = 6, /* in a row; then nobody is kept waiting */
     CONFLICTS_MAX = 20, /* somebody adds matchers all the time: let others go first */
 };
@@ -708,9 +709,32 @@ static bool has_work(const pw_router *r)
     return r->puts || r->work || r->look || r->feed;
 }
 
+/* What came of it goes to its service. */
+static void end_round(pw_router *r, uint64_t items, const pawl_error *err)
+{
+    pw_service_end(&r->engine->services[PW_SERVICE_MESSAGES], pw_engine_now(r->engine), items, 0, err);
+}
+
+/* What was asked is answered, and all else stays as it is until there is room on the disk. */
+static bool pauses(pw_router *r)
+{
+    pawl_error err;
+    if (pw_disk_allows(r->engine, false, &err) == PAWL_OK)
+        return false;
+    answer_failed(r, err.code, &err);
+    r->retry_ns = pw_monotonic_ns() + WAIT_MAX_MS * UINT64_C(1000000);
+    return true;
+}
+
 static void run_round(pw_router *r)
 {
     pawl_error err = { .code = PAWL_OK };
+    uint64_t items = 0;
+    if (pauses(r))
+        return;
+    for (const pw_publication *p = r->puts; p; p = p->next)
+        items += p->count;
+    pw_service_begin(&r->engine->services[PW_SERVICE_MESSAGES], pw_engine_now(r->engine));
     pawl_code code = give_back(r, &err);
     if (code == PAWL_OK)
         code = put(r, &err);
@@ -726,20 +750,23 @@ static void run_round(pw_router *r)
     if (code == PAWL_OK) {
         r->failures = 0;
         r->retry_ns = 0;
+        end_round(r, items, NULL);
         return;
     }
     if (err.code != code)
         (void)pw_fail(&err, code, "the messages could not be dealt with");
+    end_round(r, 0, &err);
     if (code == PAWL_IO)
         pw_committer_suspect(r->engine->committer, &err);
+    const uint64_t most = code == PAWL_NO_MEMORY ? MEMORY_WAIT_MAX_MS : WAIT_MAX_MS;
     uint64_t wait_ms = FIRST_WAIT_MS;
-    for (unsigned i = 0; i < r->failures && wait_ms < WAIT_MAX_MS; i++)
+    for (unsigned i = 0; i < r->failures && wait_ms < most; i++)
         wait_ms *= 2;
     r->failures++;
     if (r->failures >= FAILURES_MAX || (r->failures > 1 && pw_engine_degraded(r->engine, NULL)))
         answer_failed(r, code, &err);
     r->retry_ns =
-        pw_monotonic_ns() + (wait_ms < WAIT_MAX_MS ? wait_ms : WAIT_MAX_MS) * 1000000u;
+        pw_monotonic_ns() + (wait_ms < most ? wait_ms : most) * 1000000u;
 }
 
 /* Publications and errands are counted one by one. */

@@ -5,23 +5,6 @@ enum { SERVICE_MAX = 1024, REASON_MAX = 4096 };
 
 /* ------------------------------------------------------------------ looking */
 
-static void add_text(pw_object_builder *object, pw_str name, pw_str text)
-{
-    if (text.len)
-        pw_object_add(object, name, pw_string(object->arena, text));
-}
-
-static void add_moment(pw_object_builder *object, pw_str name, int64_t ms)
-{
-    if (ms > 0)
-        pw_object_add(object, name, pw_string_ref(pw_moment_text(object->arena, ms)));
-}
-
-static void add_count(pw_object_builder *object, pw_str name, uint64_t n)
-{
-    pw_object_add(object, name, pw_int((int64_t)n));
-}
-
 /* What holds: an operator's word goes before what was seen. */
 static pw_breaker_state effective(pw_breaker_state state, pw_breaker_force forced)
 {
@@ -43,26 +26,26 @@ pw_value pw_breaker_described(const pw_http_service *service, const pw_breaker_r
     pw_breaker_force forced = service ? service->forced : row->forced;
     pw_breaker_state state = service ? service->state : row->state;
     int64_t until = service ? service->open_until_ms : row->open_until_ms;
-    add_text(&object, PW_LIT("service"), service ? service->service : row->service);
-    add_text(&object, PW_LIT("state"), pw_str_of(pw_breaker_state_name(effective(state, forced))));
+    pw_show_text(&object, "service", service ? service->service : row->service);
+    pw_show_text(&object, "state", pw_str_of(pw_breaker_state_name(effective(state, forced))));
     if (forced != PW_BREAKER_AUTO)
-        add_text(&object, PW_LIT("forced"), pw_str_of(pw_breaker_force_name(forced)));
+        pw_show_text(&object, "forced", pw_str_of(pw_breaker_force_name(forced)));
     else if (state == PW_BREAKER_OPEN)
-        add_moment(&object, PW_LIT("openUntil"), until);
+        pw_show_moment(&object, "openUntil", until);
     if (service) {
-        add_count(&object, PW_LIT("calls"), service->calls);
-        add_count(&object, PW_LIT("failures"), service->failures);
-        add_count(&object, PW_LIT("waiting"), service->waiting);
-        add_count(&object, PW_LIT("active"), service->active);
-        add_count(&object, PW_LIT("sent"), service->sent);
-        add_count(&object, PW_LIT("failed"), service->failed);
-        add_count(&object, PW_LIT("refused"), service->refused);
-        add_text(&object, PW_LIT("lastError"), service->last_error);
+        pw_show_count(&object, "calls", service->calls);
+        pw_show_count(&object, "failures", service->failures);
+        pw_show_count(&object, "waiting", service->waiting);
+        pw_show_count(&object, "active", service->active);
+        pw_show_count(&object, "sent", service->sent);
+        pw_show_count(&object, "failed", service->failed);
+        pw_show_count(&object, "refused", service->refused);
+        pw_show_text(&object, "lastError", service->last_error);
     }
     if (row) {
-        add_moment(&object, PW_LIT("changedAt"), row->changed_ms);
-        add_text(&object, PW_LIT("changedBy"), row->changed_by);
-        add_text(&object, PW_LIT("reason"), row->reason);
+        pw_show_moment(&object, "changedAt", row->changed_ms);
+        pw_show_text(&object, "changedBy", row->changed_by);
+        pw_show_text(&object, "reason", row->reason);
     }
     return pw_object_end(&object);
 }

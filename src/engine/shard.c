@@ -45,7 +45,7 @@ static void drop_live(pw_shard *shard, pw_live *live)
     int64_t due = live->state ? live->timer_at : PW_WAKE_NEVER;
     if (due > atomic_load(&shard->engine->horizon_ms))
         due = PW_WAKE_NEVER; /* its window reads it from the store */
-    slot->live = NULL;
+    pw_slot_set_live(slot, NULL);
     pw_live_free(live);
     pw_slot_timer(shard, slot, due);
     pw_slot_drop(shard, slot);
@@ -84,10 +84,12 @@ static bool reached(pw_shard *shard, const pw_live *live, const pw_watch *watch)
                (!live->busy && (!live->state || !pw_state_moves(live->state)));
     case PW_WATCH_IDLE:
         return ended || live->status == PW_SUSPENDED ||
-               (!live->busy &&
-                (live->timer_at == PW_WAKE_NEVER || live->timer_at > pw_engine_now(shard->engine)));
+               (!live->busy && !pw_engine_due(shard->engine, live->timer_at));
+    case PW_WATCH_QUIET:
+        return ended || !live->busy;
     case PW_WATCH_LOADED:
-        return !live->check_calls && !live->check_work;
+        return pw_disk_is_full(shard->engine) || /* it goes on when there is room */
+               (!live->check_calls && !live->check_work && (!live->committing || live->token > watch->token));
     }
     return false;
 }
@@ -149,16 +151,24 @@ static void look_at_watches(pw_shard *shard, pw_live *live)
     for (pw_watch **at = &live->watches; *at;) {
         pw_watch *watch = *at;
         pawl_code code = PAWL_TIMEOUT;
+        if (live->state && !watch->seen) {
+            watch->seen = true;
+            watch->token = live->token;
+        }
         if (live->state && reached(shard, live, watch))
             code = PAWL_OK;
         else if (live->trouble.code != PAWL_OK)
             code = live->trouble.code;
+        else if (watch->kind == PW_WATCH_LOADED && live->retry_ns)
+            code = PAWL_NO_MEMORY; /* closing waits for who waits for this: it must not need memory to end */
         else if (!watch->once) {
             at = &watch->next;
             continue;
         }
         *at = watch->next;
         pawl_error err = live->trouble;
+        if (code == PAWL_NO_MEMORY && err.code == PAWL_OK)
+            (void)pw_no_memory(&err);
         if (!pw_shard_sure(shard, live))
             code = pw_shard_not_ours(shard, watch->instance, &err);
         tell_watch(watch, code, &err);
@@ -173,7 +183,7 @@ static bool has_work(const pw_live *live)
         return true;
     if (live->trouble.code != PAWL_OK)
         return false; /* it needs a person, although it tries again */
-    return live->commands || live->calls || live->jobs || live->tickets || live->drive ||
+    return live->commands || live->calls || live->jobs || live->tickets || live->drive || live->plan ||
            live->check_calls || live->check_work || live->load || live->retry_ns || pw_hear_waits(live);
 }
 
@@ -233,7 +243,7 @@ static void close_live(pw_shard *shard, pw_live *live)
 static void discard(pw_shard *shard, pw_live *live)
 {
     pawl_error err;
-    if (live->commands || live->watches || live->slot->watchers)
+    if (live->commands || live->watches || live->watchers)
         (void)pw_shard_not_ours(shard, pw_live_id(live), &err);
     empty_live(shard, live, &err);
     pw_watchers_tell(live->slot, PAWL_BUSY, &err);
@@ -255,7 +265,7 @@ static void discard(pw_shard *shard, pw_live *live)
 static void discard_slot(pw_shard *shard, pw_slot *slot)
 {
     pawl_error err;
-    if (slot->watchers)
+    if (*pw_slot_watchers(slot))
         pw_watchers_tell(slot, pw_shard_not_ours(shard, (pw_str){ slot->id, PW_ID_LENGTH }, &err), &err);
     pw_slot_timer(shard, slot, PW_WAKE_NEVER);
     pw_slot_drop(shard, slot);
@@ -269,21 +279,22 @@ static void settle(pw_shard *shard, pw_live *live)
         return;
     }
     pw_decide(shard, live);
-    bool waits = live->state && !live->committing && live->retry_ns == 0;
+    bool waits = live->state && !live->committing && live->retry_ns == 0 && !pw_decide_holds(shard, live);
     pw_slot_timer(shard, live->slot, waits ? live->timer_at : PW_WAKE_NEVER);
     count_busy(shard, live, has_work(live));
-    bool watched = live->watches || live->slot->watchers;
+    bool watched = live->watches || live->watchers;
     if (watched && !live->state && !live->committing && live->retry_ns == 0) {
-        pawl_error err;
-        (void)pw_fail_reason(&err, PAWL_NOT_FOUND, PAWL_REASON_NO_INSTANCE, "there is no instance " PW_FMT,
-                             PW_ARG(pw_live_id(live)));
+        pawl_error err = { .code = PAWL_OK };
+        if (!live->gone) /* what was waited for has been long ago */
+            (void)pw_fail_reason(&err, PAWL_NOT_FOUND, PAWL_REASON_NO_INSTANCE, "there is no instance " PW_FMT,
+                                 PW_ARG(pw_live_id(live)));
         if (!pw_shard_sure(shard, live))
             (void)pw_shard_not_ours(shard, pw_live_id(live), &err);
         tell_all(live, &err);
         pw_watchers_tell(live->slot, err.code, &err);
     }
     look_at_watches(shard, live);
-    if (live->slot->watchers && live->state)
+    if (live->watchers && live->state)
         pw_watchers_look(shard, live->slot);
     if (has_work(live) || live->watches || live->retry_ns)
         unlink_idle(shard, live);
@@ -297,14 +308,15 @@ static void settle(pw_shard *shard, pw_live *live)
 static pw_live *live_of(pw_shard *shard, pw_str id)
 {
     pw_slot *slot = pw_slot_get(shard, id);
-    if (slot && !slot->live) {
-        slot->live = pw_live_new(slot);
-        if (!slot->live) {
+    if (slot && !slot->loaded) {
+        pw_live *live = pw_live_new(slot);
+        if (!live) {
             pw_slot_drop(shard, slot);
             return NULL;
         }
+        pw_slot_set_live(slot, live);
     }
-    return slot ? slot->live : NULL;
+    return slot ? pw_slot_live(slot) : NULL;
 }
 
 /* ------------------------------------------------------------------ partitions */
@@ -344,8 +356,8 @@ static void drop_partitions(pw_shard *shard, uint64_t mask)
             next = slot->next;
             if (!(mask >> slot->partition & 1))
                 continue;
-            if (slot->live)
-                discard(shard, slot->live);
+            if (slot->loaded)
+                discard(shard, pw_slot_live(slot));
             else
                 discard_slot(shard, slot);
         }
@@ -425,7 +437,8 @@ void pw_shard_command(pw_shard *shard, pw_command *command)
 {
     pawl_error err = { .code = PAWL_OK };
     pw_tries_begin(shard, command);
-    if (pw_shard_turned_away(shard, command->instance, &err)) {
+    if (pw_shard_turned_away(shard, command->instance, &err) ||
+        pw_disk_allows(shard->engine, false, &err) != PAWL_OK) {
         pw_command_failed(shard, command, &err);
         return;
     }
@@ -453,7 +466,7 @@ void pw_shard_command(pw_shard *shard, pw_command *command)
 static pw_live *live_with(const pw_shard *shard, pw_str id)
 {
     pw_slot *slot = pw_slot_find(shard, id);
-    return slot ? slot->live : NULL;
+    return slot ? pw_slot_live(slot) : NULL;
 }
 
 bool pw_shard_commits(const pw_shard *shard, const pw_command *command)
@@ -533,7 +546,7 @@ static void on_sleepers(pw_shard *shard, pw_sleepers *sleepers)
         pw_slot *slot = pw_slot_get(shard, due->id);
         if (!slot)
             sleepers->code = PAWL_NO_MEMORY;
-        else if (!slot->live)
+        else if (!slot->loaded)
             pw_slot_timer(shard, slot, due->wake_at);
     }
     pw_reply_give(&sleepers->reply);
@@ -560,25 +573,40 @@ static void on_errand(pw_shard *shard, pw_errand *errand)
     pw_engine_busy(shard->engine, false);
 }
 
-/* As many as there are: one that could not be decided (the lease is over, the clock went back) is due
- * again at once, and must not be looked at for ever. */
-static void fire_timers(pw_shard *shard)
+/* Switched off; or there is no room to write down that they have fired. */
+static bool timers_stand(const pw_shard *shard)
 {
-    int64_t now = pw_engine_now(shard->engine);
-    pw_slot *slot = NULL;
-    for (size_t left = shard->heap_count; left > 0 && !shard->closing; left--) {
-        slot = pw_slot_due(shard, now);
+    return pw_engine_timers_off(shard->engine) || pw_disk_is_full(shard->engine);
+}
+
+/* So many of a backlog are under way at once: what is decided for others is committed between them. */
+static bool may_wake(const pw_shard *shard)
+{
+    return shard->waking < PW_WAKING_MAX;
+}
+
+/* The oldest first. True: some have to wait; they have their turn when commits come back. One that could not be decided (the
+ * lease is over, the clock went back) is due again at once, and must not be looked at for ever. */
+static bool fire_timers(pw_shard *shard)
+{
+    const int64_t now = pw_engine_now(shard->engine);
+    size_t left = timers_stand(shard) || shard->closing ? 0 : shard->heap_count;
+    for (; left > 0; left--) {
+        if (!may_wake(shard))
+            return shard->heap_count > 0 && shard->heap[0]->due <= now;
+        pw_slot *slot = pw_slot_due(shard, now);
         if (!slot)
-            return;
+            return false;
         pw_live *live = live_of(shard, (pw_str){ slot->id, PW_ID_LENGTH });
         if (!live) { /* the recovery reads overdue rows again and again */
             pw_slot_drop(shard, slot);
-            return;
+            return false;
         }
         live->load = live->load || (!live->state && !live->committing);
         settle(shard, live);
         trim_idle(shard);
     }
+    return false;
 }
 
 /* Calls `each` for every instance in memory. It may drop it. */
@@ -587,8 +615,8 @@ static void for_each_live(pw_shard *shard, void (*each)(pw_shard *shard, pw_live
     for (size_t i = 0; i < shard->bucket_count; i++)
         for (pw_slot *slot = shard->buckets[i], *next = NULL; slot; slot = next) {
             next = slot->next;
-            if (slot->live)
-                each(shard, slot->live);
+            if (slot->loaded)
+                each(shard, pw_slot_live(slot));
         }
 }
 
@@ -604,7 +632,7 @@ static void on_deleted(pw_shard *shard, pw_deleted *deleted)
 {
     pw_slot *slot = pw_slot_find(shard, deleted->instance);
     pawl_error err;
-    if (slot && slot->watchers)
+    if (slot && *pw_slot_watchers(slot))
         pw_watchers_tell(slot, pw_fail_reason(&err, PAWL_NOT_FOUND, PAWL_REASON_NO_INSTANCE,
                                               "the instance " PW_FMT " was deleted", PW_ARG(deleted->instance)),
                          &err);
@@ -638,7 +666,7 @@ static void on_message(pw_shard *shard, pw_message *message)
         on_sleepers(shard, (pw_sleepers *)(void *)message);
         return;
     case PW_MESSAGE_LOOK:
-        fire_timers(shard);
+        ((pw_notice *)(void *)message)->more = fire_timers(shard);
         pw_reply_give(&((pw_notice *)(void *)message)->reply);
         return;
     case PW_MESSAGE_REGISTERED:
@@ -659,6 +687,7 @@ static void on_message(pw_shard *shard, pw_message *message)
 static void on_call(pw_shard *shard, pw_http_call *call)
 {
     PW_FAULT("engine-result-received");
+    pw_note_call(shard->engine, call);
     pw_live *live = live_with(shard, call->instance);
     pw_flight *flight = live ? pw_live_find_flight(live, call->visit, call->attempt) : NULL;
     if (shard->closing || call->cancelled || !shard->epochs[pw_store_partition(call->instance)]) {
@@ -739,6 +768,21 @@ static void degrade_live(pw_shard *shard, pw_live *live)
         settle(shard, live);
 }
 
+/* Less room: who waits for his command is told. More: it goes on. */
+static void space_changed(pw_shard *shard, pw_live *live)
+{
+    pawl_error err;
+    while (live->commands && pw_disk_allows(shard->engine, false, &err) != PAWL_OK) {
+        pw_command *command = live->commands;
+        live->commands = command->next;
+        if (!live->commands)
+            live->last_command = &live->commands;
+        pw_command_failed(shard, command, &err);
+    }
+    if (!live->committing)
+        settle(shard, live);
+}
+
 /* Who is to be called back hears why that will not be. */
 static void tell_watchers(pw_shard *shard, const pawl_error *err)
 {
@@ -765,6 +809,8 @@ static void on_signals(pw_shard *shard, unsigned signals)
         if (pw_engine_degraded(shard->engine, &err))
             tell_watchers(shard, &err);
     }
+    if (signals & PW_SIGNAL_DISK)
+        for_each_live(shard, space_changed);
 }
 
 static void try_again(pw_shard *shard)
@@ -822,7 +868,7 @@ void pw_shard_handle(pw_shard *shard, pw_mail *mail)
         on_ticket(shard, ticket);
     }
     on_signals(shard, mail->signals);
-    fire_timers(shard);
+    (void)fire_timers(shard);
     if (!shard->closing)
         try_again(shard);
     pw_tries_work(shard);
@@ -840,8 +886,8 @@ uint64_t pw_shard_next_ns(const pw_shard *shard)
     next = tries < next ? tries : next;
     uint64_t end = shard->owned ? pw_leases_end_ns(shard->engine->leases) : UINT64_MAX;
     next = end < next ? end : next;
-    if (shard->heap_count == 0)
-        return next;
+    if (shard->heap_count == 0 || !may_wake(shard) || timers_stand(shard))
+        return next; /* what is uncommitted comes back, and who stops timers tells */
     int64_t wait = shard->heap[0]->due - pw_engine_now(shard->engine);
     wait = wait < 1 ? 1 : wait > LOOK_AGAIN_MS ? LOOK_AGAIN_MS : wait;
     uint64_t timer = pw_monotonic_ns() + (uint64_t)wait * 1000000u;
@@ -888,11 +934,11 @@ void pw_shard_free(pw_shard *shard)
     for (size_t i = 0; i < shard->bucket_count; i++)
         for (pw_slot *slot = shard->buckets[i], *next = NULL; slot; slot = next) {
             next = slot->next;
-            if (slot->live) {
-                close_live(shard, slot->live);
-                pw_live_free(slot->live);
+            PW_ASSERT(!*pw_slot_watchers(slot)); /* told when it began to close, and turned away since */
+            if (slot->loaded) {
+                close_live(shard, pw_slot_live(slot));
+                pw_live_free(pw_slot_live(slot));
             }
-            PW_ASSERT(!slot->watchers); /* told when it began to close, and turned away since */
             pw_free(slot);
         }
     pw_free(shard->buckets);

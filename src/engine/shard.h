@@ -4,22 +4,31 @@
 #define PW_SHARD_H
 
 #include <stdatomic.h>
+#include "engine/counts.h"
 #include "engine/leases.h"
 #include "engine/live.h"
 
+/* Timers that a shard has uncommitted: a quarter of what is committed at once, so that two shards leave room in the next
+ * commit for whatever else comes; with less, a slow disk (30 ms a sync) would not keep up with 1,000 a second. */
+#define PW_WAKING_MAX (PW_BATCH_MAX / 4)
 #define PW_LIVE_IDLE_MAX 4096u /* idle instances that a shard keeps in memory */
 
-/* What a shard knows of an instance that is in memory or has a timer in the window. */
+/* What a shard knows of an instance that is in memory or has a timer in the window. There may be a million of the latter: with
+ * its places in table and heap one takes less than 100 bytes. */
 typedef struct pw_slot {
     struct pw_slot *next;
-    uint64_t hash;
-    uint8_t partition;
-    int64_t due;      /* PW_WAKE_NEVER: no timer */
+    int64_t due; /* PW_WAKE_NEVER: no timer */
+    union {
+        pw_live *live;        /* loaded */
+        pawl_watch *watchers; /* not loaded: whom to call back. Of one in memory they are there */
+    } of;
     uint32_t heap_at; /* place in the heap, from 1; 0: none */
-    pw_live *live;    /* NULL: not in memory */
-    pawl_watch *watchers; /* whom to call back, also when it is not in memory */
     char id[PW_ID_SIZE];
+    uint8_t partition : 7;
+    uint8_t loaded : 1;
 } pw_slot;
+static_assert(PW_PARTITIONS <= 128, "seven bits");
+static_assert(sizeof(pw_slot) <= 56, "so that the allocator spends 64 bytes on it");
 
 /* Instances with a timer; answered by `reply`. */
 typedef struct pw_sleepers {
@@ -32,6 +41,7 @@ typedef struct pw_sleepers {
 
 typedef struct pw_notice {
     pw_message message;
+    bool more; /* out: LOOK: some that are due have to wait for others */
     pw_reply reply;
 } pw_notice;
 
@@ -58,11 +68,13 @@ struct pw_shard {
     size_t bucket_count, slot_count;
     pw_slot **heap; /* earliest first; as large as slots: adding a timer cannot fail */
     size_t heap_count, heap_size;
+    uint32_t waking;    /* transitions of timers that are uncommitted: at most PW_WAKING_MAX, then the rest waits */
     pw_live *newest, *oldest; /* idle ones */
     uint32_t idle_count;
     pw_live *retries;
     pw_command *oldest_caller, *newest_caller; /* commands of callers that are not answered */
     pw_command *waiting;                       /* those of them that wait for their next try, the first one first */
+    pw_step_counts counts;
 };
 
 PAWL_CHECK pawl_code pw_shard_new(pw_shard **out, pawl *engine, uint32_t number, uint64_t seed,
@@ -100,6 +112,9 @@ bool pw_shard_withdraw(pw_shard *shard, pw_command *command);
 pw_slot *pw_slot_find(const pw_shard *shard, pw_str id);
 pw_slot *pw_slot_get(pw_shard *shard, pw_str id); /* made if it is not there; NULL: out of memory */
 void pw_slot_drop(pw_shard *shard, pw_slot *slot); /* if it has neither live part nor timer nor watchers */
+pw_live *pw_slot_live(const pw_slot *slot);            /* NULL: not in memory */
+void pw_slot_set_live(pw_slot *slot, pw_live *live);   /* its watchers stay; the one of before is the caller's again */
+pawl_watch **pw_slot_watchers(pw_slot *slot);          /* whom to call back, in memory or not */
 void pw_slot_timer(pw_shard *shard, pw_slot *slot, int64_t due);
 pw_slot *pw_slot_due(pw_shard *shard,
                      int64_t now_ms); /* the earliest that is due, its timer taken away; NULL */
@@ -115,6 +130,8 @@ void pw_watchers_tell(pw_slot *slot, pawl_code code, const pawl_error *err); /* 
 /* Takes the next event of the instance and decides it, until one is to be committed or nothing is
  * left. */
 void pw_decide(pw_shard *shard, pw_live *live);
+/* For want of room on the disk it takes no event now, but a command perhaps: it is a schedule. */
+bool pw_decide_holds(const pw_shard *shard, const pw_live *live);
 /* The committer's answer. */
 void pw_decided(pw_shard *shard, pw_commit *commit);
 /* Nothing can be decided now: try again after a while that grows. */

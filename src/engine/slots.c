@@ -2,6 +2,11 @@
  * is as large as the table, so that a known instance can always get a timer. */
 #include "engine/shard.h"
 
+static uint64_t hash_of(const char *id)
+{
+    return pw_hash64(1, id, PW_ID_LENGTH);
+}
+
 enum { FIRST_BUCKETS = 256 };
 
 static bool grow_table(pw_shard *shard)
@@ -13,8 +18,9 @@ static bool grow_table(pw_shard *shard)
     for (size_t i = 0; i < shard->bucket_count; i++)
         for (pw_slot *slot = shard->buckets[i], *next = NULL; slot; slot = next) {
             next = slot->next;
-            slot->next = buckets[slot->hash & (count - 1)];
-            buckets[slot->hash & (count - 1)] = slot;
+            pw_slot **bucket = &buckets[hash_of(slot->id) & (count - 1)];
+            slot->next = *bucket;
+            *bucket = slot;
         }
     pw_free(shard->buckets);
     shard->buckets = buckets;
@@ -37,9 +43,8 @@ pw_slot *pw_slot_find(const pw_shard *shard, pw_str id)
 {
     if (id.len != PW_ID_LENGTH || shard->bucket_count == 0)
         return NULL;
-    uint64_t hash = pw_hash64(1, id.ptr, id.len);
-    pw_slot *slot = shard->buckets[hash & (shard->bucket_count - 1)];
-    while (slot && (slot->hash != hash || memcmp(slot->id, id.ptr, PW_ID_LENGTH) != 0))
+    pw_slot *slot = shard->buckets[hash_of(id.ptr) & (shard->bucket_count - 1)];
+    while (slot && memcmp(slot->id, id.ptr, PW_ID_LENGTH) != 0)
         slot = slot->next;
     return slot;
 }
@@ -57,11 +62,10 @@ pw_slot *pw_slot_get(pw_shard *shard, pw_str id)
     slot = pw_zalloc(sizeof *slot);
     if (!slot)
         return NULL;
-    slot->hash = pw_hash64(1, id.ptr, id.len);
-    slot->partition = (uint8_t)pw_store_partition(id);
+    slot->partition = pw_store_partition(id) & 0x7f;
     slot->due = PW_WAKE_NEVER;
     memcpy(slot->id, id.ptr, PW_ID_LENGTH);
-    pw_slot **bucket = &shard->buckets[slot->hash & (shard->bucket_count - 1)];
+    pw_slot **bucket = &shard->buckets[hash_of(slot->id) & (shard->bucket_count - 1)];
     slot->next = *bucket;
     *bucket = slot;
     shard->slot_count++;
@@ -70,14 +74,33 @@ pw_slot *pw_slot_get(pw_shard *shard, pw_str id)
 
 void pw_slot_drop(pw_shard *shard, pw_slot *slot)
 {
-    if (slot->live || slot->heap_at || slot->watchers)
+    if (slot->loaded || slot->heap_at || slot->of.watchers)
         return;
-    pw_slot **at = &shard->buckets[slot->hash & (shard->bucket_count - 1)];
+    pw_slot **at = &shard->buckets[hash_of(slot->id) & (shard->bucket_count - 1)];
     while (*at != slot)
         at = &(*at)->next;
     *at = slot->next;
     shard->slot_count--;
     pw_free(slot);
+}
+
+pw_live *pw_slot_live(const pw_slot *slot)
+{
+    return slot->loaded ? slot->of.live : NULL;
+}
+
+pawl_watch **pw_slot_watchers(pw_slot *slot)
+{
+    return slot->loaded ? &slot->of.live->watchers : &slot->of.watchers;
+}
+
+void pw_slot_set_live(pw_slot *slot, pw_live *live)
+{
+    pawl_watch *watchers = *pw_slot_watchers(slot);
+    *pw_slot_watchers(slot) = NULL;
+    slot->loaded = live != NULL;
+    slot->of.live = live;
+    *pw_slot_watchers(slot) = watchers;
 }
 
 /* ------------------------------------------------------------------ the heap */

@@ -5,11 +5,21 @@
 #include <sys/random.h>
 #include <time.h>
 
-uint64_t pw_monotonic_ns(void)
+static uint64_t clock_ns(clockid_t clock)
 {
     struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    (void)clock_gettime(clock, &now);
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+uint64_t pw_monotonic_ns(void)
+{
+    return clock_ns(CLOCK_MONOTONIC);
+}
+
+uint64_t pw_boot_ns(void)
+{
+    return clock_ns(CLOCK_BOOTTIME);
 }
 
 /* ------------------------------------------------------------------ conditions */

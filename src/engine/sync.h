@@ -13,6 +13,7 @@
 
 /* ---- time */
 uint64_t pw_monotonic_ns(void);
+uint64_t pw_boot_ns(void); /* the same, and it goes on while the machine sleeps; nobody can wait by it */
 
 /* ---- conditions, on that clock */
 PAWL_CHECK pawl_code pw_condition_init(pthread_cond_t *cond, pawl_error *err);

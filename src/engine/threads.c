@@ -1,6 +1,6 @@
 /* threads.c - thin loops around the objects: one thread per shard, one committer, one for messages,
- * one for recovery, one for deadlines of jobs and polls, one for circuit breakers, one for leases where there may be other
- * nodes. */
+ * one for recovery, one for deadlines of jobs and polls, one for circuit breakers, one for bulk operations, one for leases
+ * where there may be other nodes. */
 #include <stdio.h>
 #include "engine/engine.h"
 
@@ -11,7 +11,7 @@ typedef struct shard_thread {
 
 struct pw_threads {
     pawl *engine;
-    pw_thread committer, router, recovery, leases, jobs, breakers;
+    pw_thread committer, router, recovery, leases, jobs, breakers, bulks;
     shard_thread shards[PW_SHARDS_MAX];
 };
 
@@ -61,6 +61,12 @@ static void run_breakers(void *context)
         ;
 }
 
+static void run_bulks(void *context)
+{
+    while (pw_bulks_work(((pawl *)context)->bulks, true))
+        ;
+}
+
 pawl_code pw_threads_start(struct pw_threads **out, pawl *p, pawl_error *err)
 {
     struct pw_threads *t = pw_zalloc(sizeof *t);
@@ -83,6 +89,12 @@ pawl_code pw_threads_start(struct pw_threads **out, pawl *p, pawl_error *err)
         code = pw_thread_start(&t->jobs, "pawl-jobs", run_jobs, p, err);
     if (code == PAWL_OK)
         code = pw_thread_start(&t->breakers, "pawl-breakers", run_breakers, p, err);
+    if (code == PAWL_OK)
+        code = pw_thread_start(&t->bulks, "pawl-bulk", run_bulks, p, err);
+    if (code == PAWL_OK)
+        code = pw_auditor_start(p->auditor, err);
+    if (code == PAWL_OK)
+        code = pw_cleanup_start(p->cleanup, err);
     if (code == PAWL_OK && !pw_leases_exclusive(p->leases))
         code = pw_thread_start(&t->leases, "pawl-lease", run_leases, p, err);
     return code;
@@ -140,6 +152,14 @@ void pw_threads_stop_breakers(struct pw_threads *t)
         return;
     pw_breakers_stop(t->engine->breakers);
     pw_thread_join(&t->breakers);
+}
+
+void pw_threads_stop_bulks(struct pw_threads *t)
+{
+    if (!t || !t->bulks.started)
+        return;
+    pw_bulks_stop(t->engine->bulks);
+    pw_thread_join(&t->bulks);
 }
 
 void pw_threads_free(struct pw_threads *t)

@@ -65,44 +65,20 @@ void pw_tokens_free(pw_tokens *t)
 
 /* ------------------------------------------------------------------ as JSON */
 
-static void add_text(pw_object_builder *object, const char *name, pw_str text)
-{
-    if (text.len)
-        pw_object_add(object, pw_str_of(name), pw_string_ref(text));
-}
-
-static void add_moment(pw_object_builder *object, const char *name, int64_t ms)
-{
-    if (ms >= 0)
-        pw_object_add(object, pw_str_of(name), pw_string_ref(pw_moment_text(object->arena, ms)));
-}
-
-static pawl_code add_list(pw_object_builder *object, const char *name, pw_str text, pawl_error *err)
-{
-    pw_value v = { 0 };
-    if (!text.len)
-        return PAWL_OK;
-    pawl_code code = pw_json_parse(&v, text, NULL, object->arena, err);
-    if (code == PAWL_INVALID)
-        return pw_error_context(err, PAWL_CORRUPT, "stored '%s' of a token", name);
-    pw_object_add(object, pw_str_of(name), v);
-    return code;
-}
-
 static pawl_code principal_value(pw_value *out, const pw_principal *row, pw_arena *arena, pawl_error *err)
 {
     pw_object_builder object = { .arena = arena };
-    add_text(&object, "id", row->id);
-    add_text(&object, "name", row->name);
-    pawl_code code = add_list(&object, "roles", row->roles, err);
+    pw_show_text(&object, "id", row->id);
+    pw_show_text(&object, "name", row->name);
+    pawl_code code = pw_show_json(&object, "roles", row->roles, err);
     if (code == PAWL_OK)
-        code = add_list(&object, "groups", row->groups, err);
-    add_text(&object, "note", row->note);
-    add_moment(&object, "createdAt", row->created_ms);
-    add_text(&object, "createdBy", row->created_by);
-    add_moment(&object, "expiresAt", row->expires_ms);
-    add_moment(&object, "revokedAt", row->revoked_ms);
-    add_text(&object, "revokedBy", row->revoked_by);
+        code = pw_show_json(&object, "groups", row->groups, err);
+    pw_show_text(&object, "note", row->note);
+    pw_show_moment(&object, "createdAt", row->created_ms);
+    pw_show_text(&object, "createdBy", row->created_by);
+    pw_show_moment(&object, "expiresAt", row->expires_ms);
+    pw_show_moment(&object, "revokedAt", row->revoked_ms);
+    pw_show_text(&object, "revokedBy", row->revoked_by);
     *out = pw_object_end(&object);
     return code;
 }

@@ -139,6 +139,7 @@ static void give_up(pw_shard *shard, pw_command *command, const pawl_error *caus
     err.line = cause->line;
     err.reason = cause->reason;
     atomic_fetch_add_explicit(&shard->engine->tried[kind_of(command)].failed, 1, memory_order_relaxed);
+    pw_note_command(command, cause, false, 0);
     pw_answer(command, err.code, &err);
 }
 
@@ -163,6 +164,7 @@ void pw_command_failed(pw_shard *shard, pw_command *command, const pawl_error *e
     const uint64_t spent = spent_ms(command, now);
     if (result.should_retry && spent < p->store_ms && result.retry_delay_ms < p->store_ms - spent) {
         atomic_fetch_add_explicit(&p->tried[kind_of(command)].retried, 1, memory_order_relaxed);
+        pw_note_command(command, err, true, result.retry_delay_ms);
         make_waiting(shard, command, now + result.retry_delay_ms * NS_PER_MS);
     } else {
         if (arena.failed)

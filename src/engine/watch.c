@@ -65,9 +65,10 @@ static bool is_there(const pawl_watch *watch, pw_status status, uint64_t token)
 
 void pw_watchers_tell(pw_slot *slot, pawl_code code, const pawl_error *err)
 {
-    while (slot->watchers) {
-        pawl_watch *watch = slot->watchers;
-        slot->watchers = watch->next;
+    pawl_watch **first = pw_slot_watchers(slot);
+    while (*first) {
+        pawl_watch *watch = *first;
+        *first = watch->next;
         watch->slot = NULL;
         tell(watch, code, err);
     }
@@ -75,9 +76,9 @@ void pw_watchers_tell(pw_slot *slot, pawl_code code, const pawl_error *err)
 
 void pw_watchers_look(pw_shard *shard, pw_slot *slot)
 {
-    const pw_live *live = slot->live;
+    const pw_live *live = pw_slot_live(slot);
     pawl_error err = { .code = PAWL_OK };
-    for (pawl_watch **at = &slot->watchers; *at;) {
+    for (pawl_watch **at = pw_slot_watchers(slot); *at;) {
         pawl_watch *watch = *at;
         if (!is_there(watch, live->status, live->token)) {
             at = &watch->next;
@@ -112,7 +113,7 @@ static pawl_code begin(pw_shard *shard, pawl_watch *watch, pawl_error *err)
     pw_slot *slot = pw_slot_get(shard, (pw_str){ watch->id, PW_ID_LENGTH });
     if (!slot)
         return pw_no_memory(err);
-    const pw_live *live = slot->live;
+    const pw_live *live = pw_slot_live(slot);
     pawl_code code = PAWL_TIMEOUT; /* what is on its way into memory tells later */
     if (live && live->state)
         code = is_there(watch, live->status, live->token) ? PAWL_OK : PAWL_TIMEOUT;
@@ -120,8 +121,9 @@ static pawl_code begin(pw_shard *shard, pawl_watch *watch, pawl_error *err)
         code = look_at_row(shard, watch, err);
     if (code == PAWL_TIMEOUT) {
         watch->slot = slot;
-        watch->next = slot->watchers;
-        slot->watchers = watch;
+        pawl_watch **first = pw_slot_watchers(slot);
+        watch->next = *first;
+        *first = watch;
     } else {
         pw_slot_drop(shard, slot);
     }
@@ -149,7 +151,7 @@ void pw_watcher_leaves(pw_shard *shard, pw_message *message)
     pawl_watch *watch = (pawl_watch *)(void *)((char *)message - offsetof(pawl_watch, cancel));
     pawl *p = watch->engine;
     pw_slot *slot = watch->slot;
-    pawl_watch **at = slot ? &slot->watchers : NULL;
+    pawl_watch **at = slot ? pw_slot_watchers(slot) : NULL;
     while (at && *at != watch)
         at = &(*at)->next;
     if (at)

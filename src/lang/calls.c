@@ -3,7 +3,9 @@
 
 static pw_place inside(const pw_nest *nest, const char *what)
 {
-    return (pw_place){ .scope = nest->scope, .arguments = PW_ARGS_INSIDE, .what = what };
+    return (pw_place){ .scope = nest->scope,
+                       .arguments = nest->undoes ? PW_ARGS_EXPORT : PW_ARGS_INSIDE,
+                       .what = what };
 }
 
 /* ---- call: http */
@@ -100,6 +102,8 @@ static void compile_authentication(pw_load *load, pw_task *task, const pw_node *
     static const pw_rule bearer_rules[] = { { "token", NULL },
                                             { "use", "authentication.bearer.use" } };
     pw_place place = inside(nest, "'authentication'");
+    if (nest->undoes) /* evaluated when it is sent, and not stored with the arguments */
+        place = (pw_place){ .arguments = PW_ARGS_BEFORE, .what = "'authentication'" };
     if (!pw_lang_is_map(load, node, path))
         return;
     pw_lang_members(load, node, path, rules, PW_LENGTH(rules));
@@ -365,7 +369,8 @@ static void compile_function(pw_load *load, pw_task *task, const pw_node *node, 
     pw_nearest nearest = pw_nearest_to(name);
     for (uint32_t i = 0; i < load->functions.count && load->tries < PW_TRIES_MAX; i++)
         pw_nearest_try(load, &nearest, load->functions.items[i].key->text);
-    static const char *const builtin[] = { "http", "userTask", "openapi", "grpc", "asyncapi" };
+    static const char *const builtin[] = { "http",    "userTask", "compensate",
+                                           "openapi", "grpc",     "asyncapi" };
     for (size_t i = 0; i < PW_LENGTH(builtin); i++)
         pw_nearest_try(load, &nearest, pw_str_of(builtin[i]));
     if (nearest.distance == UINT32_MAX)
@@ -377,9 +382,9 @@ static void compile_function(pw_load *load, pw_task *task, const pw_node *node, 
 }
 
 /* userTask, userTask:1.0.0@default; *rest is what stands behind the name. */
-static bool is_user_task(pw_str name, pw_str *rest)
+static bool is_ours(pw_str name, const char *ours, pw_str *rest)
 {
-    pw_str prefix = PW_LIT("userTask");
+    pw_str prefix = pw_str_of(ours);
     if (!pw_str_starts(name, prefix) ||
         (name.len > prefix.len && !strchr(":@", name.ptr[prefix.len])))
         return false;
@@ -406,12 +411,23 @@ static void compile_priority(pw_load *load, pw_task *task, const pw_node *node,
         task->as.call.priority = (int32_t)number;
 }
 
-static void compile_call(pw_load *load, pw_task *task, const pw_node *node, const pw_path *path,
-                  const pw_nest *nest)
+/* A function of ours, by its two names. */
+static void check_ours(pw_load *load, const pw_node *call, const pw_path *path, const char *name,
+                       pw_str rest)
 {
-    static const char *const later[] = {
-        "openapi", "grpc", "asyncapi", "a2a", "mcp", "compensate", "compensate:1.0.0@default"
-    };
+    pw_str shown = pw_lang_shown(load, call->text);
+    if (rest.len > 0 && !pw_str_is(rest, ":1.0.0@default"))
+        pw_lang_error(load, call, path, "'" PW_FMT "' is not known; write %s or %s:1.0.0@default",
+                      PW_ARG(shown), name, name);
+    if (load->findings->portable)
+        pw_lang_found(load, PAWL_FINDING_NOT_PORTABLE, call, path, "only pawl knows 'call: %s'",
+                      name);
+}
+
+static void compile_call(pw_load *load, pw_task *task, const pw_node *node, const pw_path *path,
+                         const pw_nest *nest)
+{
+    static const char *const later[] = { "openapi", "grpc", "asyncapi", "a2a", "mcp" };
     const pw_node *call = pw_lang_get(node, "call");
     const pw_path *step = PW_STEP(path, "call");
     pw_str name, rest;
@@ -424,18 +440,14 @@ static void compile_call(pw_load *load, pw_task *task, const pw_node *node, cons
             return;
         }
     }
-    pw_str shown = pw_lang_shown(load, name);
     if (pw_str_is(name, "http")) {
         compile_http(load, task, node, path, nest);
-    } else if (is_user_task(name, &rest)) {
-        if (rest.len > 0 && !pw_str_is(rest, ":1.0.0@default"))
-            pw_lang_error(load, call, step,
-                          "'" PW_FMT "' is not known; write userTask or userTask:1.0.0@default",
-                          PW_ARG(shown));
-        if (load->findings->portable)
-            pw_lang_found(load, PAWL_FINDING_NOT_PORTABLE, call, step,
-                          "only pawl knows 'call: userTask'");
+    } else if (is_ours(name, "userTask", &rest)) {
+        check_ours(load, call, step, "userTask", rest);
         compile_user(load, task, node, path, nest);
+    } else if (is_ours(name, "compensate", &rest)) {
+        check_ours(load, call, step, "compensate", rest);
+        pw_lang_compensate(load, task, node, path);
     } else if (name.len == 0 || memmem(name.ptr, name.len, "${", 2)) {
         pw_lang_error(load, call, step, "'call' must be the name of a function%s",
                       name.len ? ", not an expression" : "");

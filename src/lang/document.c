@@ -305,5 +305,10 @@ void pw_lang_document(pw_load *load)
     program->body = pw_lang_list(load, pw_lang_require(load, root, NULL, "do"), PW_STEP(NULL, "do"),
                                  &nest, false);
     check_unused(load);
-    pw_lang_schedule(load, root); /* the last of the tasks */
+    const pw_node *metadata = pw_lang_get(pw_lang_get(root, "document"), "metadata");
+    program->on_fault =
+        pw_lang_on_fault(load, metadata, PW_STEP(PW_STEP(NULL, "document"), "metadata"));
+    pw_lang_schedule(load, root);
+    pw_lang_compensation_end(load); /* the last of the tasks */
+    pw_lang_on_fault_end(load);
 }

@@ -57,6 +57,15 @@ typedef struct pw_named { /* an entry of use.* */
     bool used;
 } pw_named;
 
+/* What can be told only when all tasks are known: the scope of a `call: compensate`, the actions of an `onFault`. */
+typedef struct pw_late {
+    struct pw_late *next;
+    pw_task *task;
+    const pw_node *node; /* NULL: not given */
+    pw_str pointer;      /* of the node */
+    uint32_t scope;      /* number of the scope's task */
+} pw_late;
+
 typedef struct pw_names {      /* one map of use.* */
     const char *member, *what; /* "timeouts", "timeout" */
     pw_value index;            /* object: name to position in items */
@@ -106,6 +115,8 @@ typedef struct pw_load {
     const pw_task **tasks;
     uint32_t task_count, task_size;
     bool tasks_full;
+    pw_late *scopes, *answers;
+    const pw_node *compensation; /* document.metadata.pawl.compensation; NULL: absent */
     pw_str *activities;
     uint32_t activity_count, activity_size;
     pw_index activity_index;
@@ -131,6 +142,9 @@ void pw_lang_report(pw_load *load, pawl_finding_kind kind, uint32_t at, const pw
 /* Of a whole task, at its name. */
 void pw_lang_report_task(pw_load *load, pawl_finding_kind kind, const pw_task *task,
                          const char *format, ...) PW_PRINTF(4, 5);
+/* At a place that is not on the way. */
+void pw_lang_report_at(pw_load *load, pawl_finding_kind kind, uint32_t at, pw_str pointer,
+                       const char *format, ...) PW_PRINTF(5, 6);
 #define pw_lang_found(load, kind, node, path, ...)                                                 \
     pw_lang_report(load, kind, (node)->start, path, __VA_ARGS__)
 /* A value that cannot stand where it stands: most of what can be wrong. */
@@ -282,6 +296,7 @@ typedef struct pw_nest { /* where a task stands */
     uint32_t slots; /* of the scope */
     uint32_t depth;
     const pw_tasks *list;
+    const pw_task *undoes; /* it is in the `compensate` of this one; NULL */
 } pw_nest;
 
 pw_list pw_lang_list(pw_load *load, const pw_node *node, const pw_path *path, const pw_nest *outer,
@@ -341,6 +356,9 @@ void pw_lang_run(pw_load *load, pw_task *task, const pw_node *node, const pw_pat
 /* Of a task with `call`, whose kind is known. */
 void pw_lang_resilience(pw_load *load, pw_task *task, const pw_node *node, const pw_path *path,
                         const pw_nest *nest);
+/* One of `names`: its position; `count`: there is none, or, with a finding that begins with `wanted`, another. */
+size_t pw_lang_choice(pw_load *load, const pw_node *node, const pw_path *path,
+                      const char *const *names, size_t count, const char *wanted);
 const pw_retry_policy *pw_lang_retry(pw_load *load, const pw_node *node, const pw_path *path,
                                      const pw_place *place);
 
@@ -351,9 +369,30 @@ typedef enum pw_metadata_of {
     PW_METADATA_OF_TASK,
     PW_METADATA_OF_RUN,  /* of a task with `run` */
     PW_METADATA_OF_CALL, /* of a task with `call` */
+    PW_METADATA_OF_EMIT, /* of a task with `emit` */
+    PW_METADATA_OF_UNDO, /* of a `compensate` with `call` */
+    PW_METADATA_OF_UNDO_EMIT,
+    PW_METADATA_OF_ON_FAULT,
 } pw_metadata_of;
 void pw_lang_metadata(pw_load *load, const pw_node *node, const pw_path *path, pw_metadata_of of);
 
+/* ---- compensate.c: metadata.pawl.compensate, .compensation, `call: compensate` */
+
+/* The `compensate` of a task whose kind is known, if it has one. */
+void pw_lang_undo(pw_load *load, pw_task *task, const pw_node *node, const pw_path *path,
+                  const pw_nest *nest);
+void pw_lang_compensation(pw_load *load, const pw_node *node, const pw_path *path);
+void pw_lang_compensate(pw_load *load, pw_task *task, const pw_node *node, const pw_path *path);
+/* Behind all tasks: that of the whole, and what could not be told before. */
+void pw_lang_compensation_end(pw_load *load);
+void pw_lang_compensation_lint(pw_load *load);
+
+/* ---- on_fault.c: metadata.pawl.onFault */
+
+/* Of a document or a task, whose `metadata` is `node`; NULL: it has none. */
+const pw_task *pw_lang_on_fault(pw_load *load, const pw_node *node, const pw_path *path);
+/* Behind pw_lang_compensation_end. */
+void pw_lang_on_fault_end(pw_load *load);
 /* ---- lint.c: what is no error and yet hardly meant; of a document without errors */
 
 void pw_lang_lint(pw_load *load);

@@ -178,6 +178,7 @@ static bool check_inside(pw_load *load, const pw_task *task, bool *pure)
     case PW_TASK_FUNCTION:
     case PW_TASK_ACTIVITY:
     case PW_TASK_RUN:
+    case PW_TASK_COMPENSATE:
     case PW_TASK_SCHEDULE:
         break;
     }
@@ -271,4 +272,5 @@ void pw_lang_lint(pw_load *load)
     for (uint32_t i = 0; i < load->functions.count; i++)
         (void)check_inside(load, load->functions.items[i].task, &pure);
     (void)check_list(load, load->program->body, &pure);
+    pw_lang_compensation_lint(load);
 }

@@ -1,7 +1,6 @@
 /* metadata.c - what stands below `metadata.pawl`, the one key by which this engine adds to the
  * language. It has a published schema (metadata.schema.json), and test/unit/lang/metadata_test.c
- * holds the two together. What is planned is refused by name until it exists: a document that says
- * how to compensate must not run where nothing is compensated. */
+ * holds the two together. */
 #include "lang/lang_internal.h"
 
 extern const char pw_metadata_schema[]; /* metadata.schema.json, by tools/embed.py */
@@ -11,27 +10,31 @@ const char *pw_lang_metadata_schema(void)
     return pw_metadata_schema;
 }
 
-/* By pw_metadata_of. */
-static const char *const known[][3] = {
-    { "lifecycle", "schedule", NULL }, /* the second is read by schedule.c */
-    { NULL },
-    { "parentClose", NULL }, /* by run.c */
-    { "priority", "resilience", NULL }, /* by calls.c, resilience.c */
-};
-static const char *const later[][3] = {
-    { "compensation", NULL },
-    { "compensate", NULL },
-    { "compensate", NULL },
-    { "compensate", NULL },
-};
-/* Of some tasks only. */
+#define OF_TASKS                                                                                   \
+    (PW_BIT(PW_METADATA_OF_TASK) | PW_BIT(PW_METADATA_OF_RUN) | PW_BIT(PW_METADATA_OF_CALL) |      \
+     PW_BIT(PW_METADATA_OF_EMIT))
+#define OF_CALLS                                                                                   \
+    (PW_BIT(PW_METADATA_OF_CALL) | PW_BIT(PW_METADATA_OF_UNDO) | PW_BIT(PW_METADATA_OF_ON_FAULT))
+#define OF_UNDO (PW_BIT(PW_METADATA_OF_UNDO) | PW_BIT(PW_METADATA_OF_UNDO_EMIT))
+
 static const struct {
-    const char *name, *says;
-    pw_metadata_of of;
-} special[] = {
-    { "parentClose", "'parentClose' is of tasks that run a workflow", PW_METADATA_OF_RUN },
-    { "priority", "'priority' is of tasks that call an activity", PW_METADATA_OF_CALL },
-    { "resilience", "'resilience' is of tasks with 'call'", PW_METADATA_OF_CALL },
+    const char *name, *elsewhere; /* NULL: unknown there */
+    unsigned of;                  /* PW_BIT(PW_METADATA_OF_...) */
+} keys[] = {
+    /* clang-format off */
+    { "lifecycle", NULL, PW_BIT(PW_METADATA_OF_DOCUMENT) },
+    { "schedule", NULL, PW_BIT(PW_METADATA_OF_DOCUMENT) },     /* read by schedule.c */
+    { "compensation", NULL, PW_BIT(PW_METADATA_OF_DOCUMENT) }, /* by compensate.c, with three more */
+    { "onFault", "'onFault' is of the document and of its tasks", PW_BIT(PW_METADATA_OF_DOCUMENT) | OF_TASKS }, /* by on_fault.c */
+    { "parentClose", "'parentClose' is of tasks that run a workflow", PW_BIT(PW_METADATA_OF_RUN) }, /* by run.c */
+    { "priority", "'priority' is of tasks that call an activity", OF_CALLS },                       /* by calls.c */
+    { "resilience", "'resilience' is of tasks with 'call'", OF_CALLS },                             /* by resilience.c */
+    { "compensate", "'compensate' is of tasks that do something outside: 'call' and 'emit'",
+      PW_BIT(PW_METADATA_OF_CALL) | PW_BIT(PW_METADATA_OF_EMIT) },
+    { "required", "'required' is of what stands in 'compensate'", OF_UNDO },
+    { "whenUnknown", "'whenUnknown' is of what stands in 'compensate'", OF_UNDO },
+    { "actions", "'actions' is of what stands in 'onFault'", PW_BIT(PW_METADATA_OF_ON_FAULT) }, /* by on_fault.c */
+    /* clang-format on */
 };
 
 /* ---- document.metadata.pawl.lifecycle */
@@ -108,31 +111,32 @@ static void compile_lifecycle(pw_load *load, const pw_node *node, const pw_path 
 
 /* ---- the keys */
 
+/* A key that is there, but not at this place. */
+static const char *says_elsewhere(size_t key, pw_metadata_of of)
+{
+    if (pw_str_is(PW_LIT("compensate"), keys[key].name)) {
+        if (of == PW_METADATA_OF_RUN)
+            return "a workflow that is run undoes what it did by itself: its own tasks say how";
+        if (PW_BIT(of) & OF_UNDO)
+            return "what undoes is not undone itself";
+    }
+    return keys[key].elsewhere;
+}
+
 static void check_key(pw_load *load, const pw_node *key, const pw_path *path, pw_metadata_of of)
 {
     pw_str shown = pw_lang_shown(load, key->text);
     pw_nearest nearest = pw_nearest_to(key->text);
-    for (size_t i = 0; i < PW_LENGTH(special); i++) {
-        if (of == PW_METADATA_OF_DOCUMENT || of == special[i].of)
+    for (size_t i = 0; i < PW_LENGTH(keys); i++) {
+        bool here = keys[i].of & PW_BIT(of);
+        const char *elsewhere = of == PW_METADATA_OF_DOCUMENT ? NULL : says_elsewhere(i, of);
+        if (here || elsewhere)
+            pw_nearest_try(load, &nearest, pw_str_of(keys[i].name));
+        if (!pw_str_is(key->text, keys[i].name) || (!here && !elsewhere))
             continue;
-        if (pw_str_is(key->text, special[i].name)) {
-            pw_lang_error(load, key, path, "%s", special[i].says);
-            return;
-        }
-        pw_nearest_try(load, &nearest, pw_str_of(special[i].name));
-    }
-    for (const char *const *name = known[of]; *name; name++) {
-        if (pw_str_is(key->text, *name))
-            return;
-        pw_nearest_try(load, &nearest, pw_str_of(*name));
-    }
-    for (const char *const *name = later[of]; *name; name++) {
-        if (pw_str_is(key->text, *name)) {
-            pw_lang_found(load, PAWL_FINDING_NOT_SUPPORTED, key, path,
-                          "`metadata.pawl.%s` is not there yet in this release of pawl", *name);
-            return;
-        }
-        pw_nearest_try(load, &nearest, pw_str_of(*name));
+        if (!here)
+            pw_lang_error(load, key, path, "%s", elsewhere);
+        return;
     }
     pw_str hint = pw_nearest_hint(load, &nearest);
     pw_lang_found(load, PAWL_FINDING_UNKNOWN_MEMBER, key, path,
@@ -153,6 +157,9 @@ void pw_lang_metadata(pw_load *load, const pw_node *node, const pw_path *path, p
                       "only pawl reads 'metadata.pawl': others ignore it without a word");
     for (uint32_t i = 0; i < ours->count; i++)
         check_key(load, ours->pairs[i].key, PW_STEP_KEY(step, ours->pairs[i].key), of);
-    if (of == PW_METADATA_OF_DOCUMENT)
+    if (of == PW_METADATA_OF_DOCUMENT) {
         compile_lifecycle(load, pw_lang_get(ours, "lifecycle"), PW_STEP(step, "lifecycle"));
+        pw_lang_compensation(load, pw_lang_get(ours, "compensation"),
+                             PW_STEP(step, "compensation"));
+    }
 }

@@ -43,9 +43,8 @@ static uint32_t count_of(pw_load *load, const pw_node *map, const pw_path *path,
                : 0;
 }
 
-/* One of `names`: its position; `count`: there is none, or, with a finding, another. */
-static size_t choice_of(pw_load *load, const pw_node *node, const pw_path *path,
-                        const char *const *names, size_t count, const char *wanted)
+size_t pw_lang_choice(pw_load *load, const pw_node *node, const pw_path *path,
+                      const char *const *names, size_t count, const char *wanted)
 {
     pw_str text;
     if (!pw_lang_string(load, node, path, &text))
@@ -109,8 +108,8 @@ static void compile_breaker(pw_load *load, pw_resilience *out, const pw_node *no
     out->break_ms = constant_ms(load, pw_lang_get(node, "breakDuration"),
                                 PW_STEP(path, "breakDuration"), "breakDuration");
     out->fail_when_open =
-        choice_of(load, pw_lang_get(node, "onOpen"), PW_STEP(path, "onOpen"), on_open,
-                  PW_LENGTH(on_open), "'onOpen' must be wait or fail") == 1;
+        pw_lang_choice(load, pw_lang_get(node, "onOpen"), PW_STEP(path, "onOpen"), on_open,
+                       PW_LENGTH(on_open), "'onOpen' must be wait or fail") == 1;
 }
 
 static void compile_bulkhead(pw_load *load, pw_resilience *out, const pw_node *node,
@@ -219,13 +218,17 @@ void pw_lang_resilience(pw_load *load, pw_task *task, const pw_node *node, const
     const pw_path *step = PW_STEP(PW_STEP(PW_STEP(path, "metadata"), "pawl"), "resilience");
     if (!said || !pw_lang_is_map(load, said, step))
         return;
-    if (task->kind == PW_TASK_USER) {
+    if (task->kind == PW_TASK_USER || task->kind == PW_TASK_COMPENSATE) {
         pw_lang_error(load, pw_lang_key(ours, "resilience"), step,
-                      "'resilience' is of calls: people make no attempts");
+                      task->kind == PW_TASK_USER
+                          ? "'resilience' is of calls: people make no attempts"
+                          : "'resilience' is of the tasks that undo, not of who calls for them");
         return;
     }
     pw_lang_members(load, said, step, rules, PW_LENGTH(rules));
     pw_place place = { .scope = nest->scope, .arguments = PW_ARGS_INSIDE, .what = "'resilience'" };
+    if (nest->undoes) /* evaluated when it is carried out, where what it undoes is long over */
+        place = (pw_place){ .arguments = PW_ARGS_BEFORE, .what = "'resilience'" };
     pw_resilience *out = PW_NEW(load->arena, pw_resilience);
     compile_retry(load, out, pw_lang_get(said, "retry"), PW_STEP(step, "retry"), &place);
     out->timeout =
@@ -234,9 +237,9 @@ void pw_lang_resilience(pw_load *load, pw_task *task, const pw_node *node, const
                     PW_STEP(step, "circuitBreaker"));
     compile_bulkhead(load, out, pw_lang_get(said, "bulkhead"), PW_STEP(step, "bulkhead"));
     compile_rate(load, out, pw_lang_get(said, "rateLimit"), PW_STEP(step, "rateLimit"));
-    size_t chosen = choice_of(load, pw_lang_get(said, "onUnknownOutcome"),
-                              PW_STEP(step, "onUnknownOutcome"), on_unknown, PW_LENGTH(on_unknown),
-                              "'onUnknownOutcome' must be resend, ask or fault");
+    size_t chosen = pw_lang_choice(
+        load, pw_lang_get(said, "onUnknownOutcome"), PW_STEP(step, "onUnknownOutcome"), on_unknown,
+        PW_LENGTH(on_unknown), "'onUnknownOutcome' must be resend, ask or fault");
     if (chosen < PW_LENGTH(on_unknown))
         out->on_unknown = (pw_on_unknown)(PW_ON_UNKNOWN_RESEND + chosen);
     if (task->kind == PW_TASK_ACTIVITY)

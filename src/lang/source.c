@@ -466,6 +466,19 @@ void pw_lang_report(pw_load *load, pawl_finding_kind kind, uint32_t at, const pw
         listed->pointer = pw_lang_pointer(load->findings->arena, path);
 }
 
+void pw_lang_report_at(pw_load *load, pawl_finding_kind kind, uint32_t at, pw_str pointer,
+                       const char *format, ...)
+{
+    char message[MESSAGE_SIZE];
+    va_list args;
+    va_start(args, format);
+    (void)vsnprintf(message, sizeof message, format, args);
+    va_end(args);
+    pw_finding *listed = report(load, kind, at, message);
+    if (listed)
+        listed->pointer = pw_arena_str(load->findings->arena, pointer);
+}
+
 void pw_lang_report_task(pw_load *load, pawl_finding_kind kind, const pw_task *task,
                          const char *format, ...)
 {

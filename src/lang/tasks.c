@@ -1,8 +1,8 @@
 /* tasks.c - lists of tasks, what all tasks share, and the tasks that only move data and control.
  *
  * Tasks get their numbers in the order in which they are met here: parents before children, a
- * `try` list before its `catch.do`. The numbers are part of stored states: this order must not
- * change. */
+ * `try` list before its `catch.do`, what stands in a task's metadata behind what stands in the
+ * task. The numbers are part of stored states: this order must not change. */
 #include "lang/lang_internal.h"
 
 /* ---- then */
@@ -526,6 +526,7 @@ static void compile_common(pw_load *load, pw_task *task, const pw_node *node, co
     pw_lang_metadata(load, pw_lang_get(node, "metadata"), PW_STEP(path, "metadata"),
                      task->kind == PW_TASK_RUN        ? PW_METADATA_OF_RUN
                      : task->kind == PW_TASK_ACTIVITY ? PW_METADATA_OF_CALL
+                     : task->kind == PW_TASK_EMIT     ? PW_METADATA_OF_EMIT
                                                       : PW_METADATA_OF_TASK);
 }
 
@@ -550,4 +551,7 @@ void pw_lang_task(pw_load *load, pw_task *task, const pw_node *node, const pw_pa
         k->compile(load, task, node, path, nest);
     else
         pw_lang_not_yet(load, pw_lang_key(node, k->member), PW_STEP(path, k->member), k->member);
+    pw_lang_undo(load, task, node, path, nest);
+    task->on_fault =
+        pw_lang_on_fault(load, pw_lang_get(node, "metadata"), PW_STEP(path, "metadata"));
 }

@@ -23,6 +23,49 @@ void pw_call_put_request_id(pw_call *call)
     pw_call_put_correlation(call, pw_str_of(id));
 }
 
+/* ---- what is counted, logged and traced of a request: its method, its route and what came of it */
+
+typedef struct span {
+    char own[56], above[56]; /* traceparents */
+} span;
+
+void pw_call_begin_span(pw_call *call)
+{
+    span *s = pw_arena_zalloc(pw_exchange_arena(call->exchange), sizeof *s);
+    if (!s)
+        return; /* it is not traced */
+    if (call->traceparent.len < sizeof s->above && call->traceparent.len)
+        memcpy(s->above, call->traceparent.ptr, call->traceparent.len);
+    if (!pawl_trace_begin(call->api->p, s->above, s->own))
+        return;
+    *pw_exchange_span(call->exchange) = s;
+    call->traceparent = pw_str_of(s->own);
+}
+
+static void note_answer(pw_call *call, unsigned status)
+{
+    pw_exchange *exchange = call->exchange;
+    const char *label = *pw_exchange_label(exchange), *level = status >= 500 ? "warning" : "debug";
+    const span *s = *pw_exchange_span(exchange);
+    const uint64_t age_us = pw_exchange_age_us(exchange);
+    pawl_served(call->api->p, label ? label : "none", (int)status, age_us);
+    const bool logged = pawl_logging_wants(level, "server");
+    if (!logged && !(s && label))
+        return;
+    const pw_str method = pw_exchange_method_name(exchange);
+    char fields[256], message[128];
+    (void)snprintf(fields, sizeof fields, "{\"request\":\"%s-%llu\",\"route\":\"%s\",\"status\":%u,\"durationUs\":%llu}", call->api->prefix,
+                   (unsigned long long)pw_exchange_number(exchange), label ? label : "none", status, (unsigned long long)age_us);
+    (void)snprintf(message, sizeof message, "%.*s %s: %u", (int)(method.len < 16 ? method.len : 16), method.ptr, label ? label : "none", status);
+    if (logged)
+        pawl_logging_line(level, "server", status >= 500 ? "request.failed" : "request.answered", NULL, message, fields);
+    if (!s || !label)
+        return;
+    (void)snprintf(fields, sizeof fields, "{\"http.request.method\":\"%.*s\",\"http.route\":\"%s\",\"http.response.status_code\":%u}",
+                   (int)(method.len < 16 ? method.len : 16), method.ptr, label, status);
+    pawl_trace_end(call->api->p, s->own, s->above, "server", label, age_us, status >= 500, fields);
+}
+
 void pw_call_answer(pw_call *call, unsigned status, const char *type, pw_str body)
 {
     pw_call_put_request_id(call);
@@ -30,6 +73,7 @@ void pw_call_answer(pw_call *call, unsigned status, const char *type, pw_str bod
     (void)pw_exchange_put(call->exchange, "X-Content-Type-Options", PW_LIT("nosniff"));
     if (status == 503 || status == 429)
         (void)pw_exchange_put(call->exchange, "Retry-After", PW_LIT("1"));
+    note_answer(call, status);
     pw_exchange_answer(call->exchange, status, type, body);
 }
 
@@ -137,6 +181,7 @@ static bool run(pw_call *call)
     call->route = call->at.route;
     if (!call->route)
         return allowed(call);
+    *pw_exchange_label(exchange) = call->route->operation;
     call->as_command = call->route->run == pw_api_command;
     if (!call->route->open && !identify(call))
         return false;

@@ -67,6 +67,7 @@ bool pw_call_carry_out(pw_call *call);
 
 /* ---- api.c */
 void pw_call_answer(pw_call *call, unsigned status, const char *type, pw_str body);
+void pw_call_begin_span(pw_call *call); /* its traceparent is that of the request as a span from here on, if there are traces */
 void pw_call_answer_json(pw_call *call, unsigned status,
                          pw_str json); /* with a line feed behind it */
 bool pw_call_answer_buf(pw_call *call, unsigned status, pw_buf *json); /* and pw_buf_done() */
@@ -94,12 +95,14 @@ bool pw_api_run(pw_call *call); /* the route's command, and its answer as it is 
 bool pw_api_live(pw_call *call);
 bool pw_api_ready(pw_call *call);
 bool pw_api_openapi(pw_call *call);
+bool pw_api_metrics(pw_call *call);
 bool pw_api_command(pw_call *call);
 bool pw_api_deploy(pw_call *call);
 bool pw_api_validate(pw_call *call);
 bool pw_api_graph(pw_call *call);
 bool pw_api_definition(pw_call *call);
 bool pw_api_start(pw_call *call);
+bool pw_api_fork(pw_call *call);
 bool pw_api_show(pw_call *call);
 bool pw_api_log(pw_call *call);
 bool pw_api_output(pw_call *call);

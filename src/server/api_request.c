@@ -90,13 +90,13 @@ bool pw_call_headers(pw_call *call)
     if (!word_header(call, "Idempotency-Key", &call->idempotency_key) ||
         !word_header(call, "traceparent", &call->traceparent) || !if_match(call))
         return false;
-    if (!call->traceparent.ptr)
-        return true;
-    if (!is_traceparent(call->traceparent))
+    if (call->traceparent.ptr && !is_traceparent(call->traceparent))
         return pw_problem_http(
             &call->problem, PW_PROBLEM_BAD_HEADER,
             "traceparent is not of the form 00-TRACE-SPAN-FLAGS (W3C Trace Context)");
-    (void)pw_exchange_put(call->exchange, "traceparent", call->traceparent);
+    pw_call_begin_span(call);
+    if (call->traceparent.ptr)
+        (void)pw_exchange_put(call->exchange, "traceparent", call->traceparent);
     return true;
 }
 
@@ -344,16 +344,26 @@ static bool take_document(pw_call *call)
     return true;
 }
 
+static bool take_patch(pw_call *call)
+{
+    if (!pw_is(call->body, PW_ARRAY))
+        return pw_problem_http(&call->problem, PW_PROBLEM_BAD_BODY, "a JSON Patch must be an array, not %s",
+                               pw_type_name(call->body));
+    pw_call_member(call, "patch", call->body);
+    return true;
+}
+
 static bool take_json(pw_call *call)
 {
-    pw_str body = pw_exchange_body(call->exchange);
-    bool optional = call->route->body == PW_BODY_MEMBERS;
+    pw_str body = pw_exchange_body(call->exchange), type = pw_call_media_type(call);
+    bool optional = call->route->body == PW_BODY_MEMBERS, patch = call->route->body == PW_BODY_PATCH;
     pawl_error err;
     if (body.len == 0 && optional)
         return true;
-    if (!pw_str_is(pw_call_media_type(call), "application/json"))
-        return pw_problem_http(&call->problem, PW_PROBLEM_MEDIA_TYPE,
-                               "send the body as application/json");
+    bool patched = patch && pw_str_is(type, "application/json-patch+json");
+    if (!patched && !pw_str_is(type, "application/json"))
+        return pw_problem_http(&call->problem, PW_PROBLEM_MEDIA_TYPE, "send the body as application/json%s",
+                               patch ? " or application/json-patch+json" : "");
     pawl_code code =
         pw_json_parse(&call->body, body, &(pw_json_limits){ .bytes = SIZE_MAX }, call->arena, &err);
     if (code == PAWL_INVALID)
@@ -362,6 +372,8 @@ static bool take_json(pw_call *call)
         return pw_problem_of(&call->problem, &err);
     if (call->route->body == PW_BODY_MANY && pw_is(call->body, PW_ARRAY))
         return true;
+    if (patched)
+        return take_patch(call);
     if (!pw_is(call->body, PW_OBJECT))
         return pw_problem_http(&call->problem, PW_PROBLEM_BAD_BODY,
                                "the body must be a JSON object, not %s", pw_type_name(call->body));
@@ -391,6 +403,7 @@ bool pw_call_body(pw_call *call)
     case PW_BODY_MEMBERS:
     case PW_BODY_NEEDED:
     case PW_BODY_MANY:
+    case PW_BODY_PATCH:
         return take_json(call);
     case PW_BODY_DOCUMENT:
         return take_document(call);

@@ -78,6 +78,20 @@ bool pw_api_openapi(pw_call *call)
     return true;
 }
 
+/* The type that Prometheus asks for. Whatever else is accepted, there is no other. */
+bool pw_api_metrics(pw_call *call)
+{
+    pawl_error err;
+    char *text = NULL;
+    if (!pw_call_authorise(call, call->route->command))
+        return false;
+    if (pawl_metrics(call->api->p, &text, &err) != PAWL_OK)
+        return pw_problem_of(&call->problem, &err);
+    pw_call_answer(call, 200, "text/plain; version=0.0.4; charset=utf-8", pw_str_of(text));
+    pawl_free(text);
+    return true;
+}
+
 /* ---- definitions */
 
 /* The answer of a command, with the findings in it. */
@@ -171,6 +185,19 @@ bool pw_api_start(pw_call *call)
     pw_call_put_correlation(call, id); /* without another it is the instance's own */
     pw_call_put_location(call, "/v1/instances", &id, 1);
     return pw_wait_start(call, id, call->ok, existed);
+}
+
+/* The new one has a path, as what is started; a dry run makes none. */
+bool pw_api_fork(pw_call *call)
+{
+    if (!pw_call_execute(call, call->route->command))
+        return false;
+    if (pw_str_is(pw_skim(call->ok, "dryRun"), "true"))
+        return answer_ok(call, 200);
+    pw_str id = pw_skim_text(call->ok, "id");
+    pw_call_put_location(call, "/v1/instances", &id, 1);
+    pw_call_answer_json(call, 201, call->ok);
+    return true;
 }
 
 /* The three that look at an instance, and may wait before they do. */

@@ -15,8 +15,9 @@
 #include "base/moment.h"
 
 static const pw_cmd_table *const tables[] = {
-    &pw_commands_instances, &pw_commands_definitions, &pw_commands_people,
-    &pw_commands_jobs,      &pw_commands_incidents,   &pw_commands_store,
+    &pw_commands_instances, &pw_commands_actions, &pw_commands_definitions, &pw_commands_people,
+    &pw_commands_jobs,      &pw_commands_incidents, &pw_commands_bulk,        &pw_commands_letters,
+    &pw_commands_store,
 };
 
 static const char *const request_members[] = { "actor",   "groups",      "restricted",  "idempotencyKey",

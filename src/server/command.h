@@ -26,7 +26,7 @@ typedef struct pw_cmd {
     pw_array_builder findings; /* beside it */
 } pw_cmd;
 
-#define PW_CMD_MEMBERS 14
+#define PW_CMD_MEMBERS 16
 
 typedef struct pw_cmd_entry {
     pw_command_about about;
@@ -40,9 +40,12 @@ typedef struct pw_cmd_table {
     size_t count;
 } pw_cmd_table;
 
+extern const pw_cmd_table pw_commands_actions;     /* command_actions.c */
+extern const pw_cmd_table pw_commands_bulk;        /* command_bulk.c */
 extern const pw_cmd_table pw_commands_definitions; /* command_definitions.c */
 extern const pw_cmd_table pw_commands_incidents;   /* command_incidents.c */
 extern const pw_cmd_table pw_commands_instances;   /* command_instances.c */
+extern const pw_cmd_table pw_commands_letters;     /* command_letters.c */
 extern const pw_cmd_table pw_commands_people;      /* command_people.c */
 extern const pw_cmd_table pw_commands_jobs;        /* command_jobs.c */
 extern const pw_cmd_table pw_commands_store;       /* command_store.c */

@@ -1,5 +1,5 @@
 /* command_incidents.c - commands of what has gone wrong: incidents, calls, circuit breakers. What
- * is done about an incident is a change of its instance: command_instances.c. */
+ * is done about an incident is a change of its instance: command_actions.c. */
 #include "server/command.h"
 
 enum { PAGE_MAX = 1000 };

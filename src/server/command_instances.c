@@ -1,4 +1,5 @@
-/* command_instances.c - commands of instances: started, moved, deleted, waited for and looked at. */
+/* command_instances.c - commands of instances: started, resumed, deleted, waited for and looked at. What else moves them
+ * is in command_actions.c. */
 #include <errno.h>
 #include <pthread.h>
 #include <time.h>
@@ -61,38 +62,6 @@ static pawl_code run_resume(pw_cmd *c, pawl_error *err)
     };
     pawl_code code = pw_cmd_read(c, err);
     return code == PAWL_OK ? pawl_resume_with(c->p, &options, &c->asked, &c->result_text, err) : code;
-}
-
-static pawl_code run_change(pw_cmd *c, pawl_change change, pawl_error *err)
-{
-    const char *id = pw_cmd_needed(c, "id"), *reason = pw_cmd_text(c, "reason");
-    pawl_code code = pw_cmd_read(c, err);
-    return code == PAWL_OK ? pawl_change_with(c->p, id, change, reason, &c->asked, &c->result_text, err) : code;
-}
-
-static pawl_code run_cancel(pw_cmd *c, pawl_error *err)
-{
-    return run_change(c, PAWL_CANCEL, err);
-}
-
-static pawl_code run_suspend(pw_cmd *c, pawl_error *err)
-{
-    return run_change(c, PAWL_SUSPEND, err);
-}
-
-static pawl_code run_continue(pw_cmd *c, pawl_error *err)
-{
-    return run_change(c, PAWL_CONTINUE, err);
-}
-
-static pawl_code run_retry(pw_cmd *c, pawl_error *err)
-{
-    return run_change(c, PAWL_RETRY, err);
-}
-
-static pawl_code run_fail(pw_cmd *c, pawl_error *err)
-{
-    return run_change(c, PAWL_FAIL, err);
 }
 
 static pawl_code run_delete(pw_cmd *c, pawl_error *err)
@@ -230,6 +199,11 @@ static pawl_code look(pw_cmd *c, look_fn fn, pawl_error *err)
     return code == PAWL_OK ? fn(c->p, id, &c->result_text, err) : code;
 }
 
+static pawl_code run_why(pw_cmd *c, pawl_error *err)
+{
+    return look(c, pawl_why, err);
+}
+
 static pawl_code run_show(pw_cmd *c, pawl_error *err)
 {
     return look(c, pawl_show, err);
@@ -301,14 +275,10 @@ static const pw_cmd_entry entries[] = {
       { "name", "version", "input", "key", "labels", "startAt" }, run_start },
     { { "resume",   PW_ROLE_OPERATOR, PW_SCOPE_INSTANCE, .changes = true },
       { "id", "key", "data", "task", "kind" }, run_resume },
-    { { "cancel",   PW_ROLE_OPERATOR, PW_SCOPE_INSTANCE, .changes = true }, { "id", "reason" }, run_cancel },
-    { { "suspend",  PW_ROLE_OPERATOR, PW_SCOPE_INSTANCE, .changes = true }, { "id", "reason" }, run_suspend },
-    { { "continue", PW_ROLE_OPERATOR, PW_SCOPE_INSTANCE, .changes = true }, { "id", "reason" }, run_continue },
-    { { "retry",    PW_ROLE_OPERATOR, PW_SCOPE_INSTANCE, .changes = true }, { "id", "reason" }, run_retry },
-    { { "fail",     PW_ROLE_OPERATOR, PW_SCOPE_INSTANCE, .changes = true }, { "id", "reason" }, run_fail },
     { { "delete",   PW_ROLE_ADMIN,    PW_SCOPE_INSTANCE, .changes = true }, { "id" }, run_delete },
     { { "wait",     PW_ROLE_VIEWER,   PW_SCOPE_INSTANCE }, { "id", "for", "token", "timeoutMs" }, run_wait },
     { { "show",     PW_ROLE_VIEWER,   PW_SCOPE_INSTANCE }, { "id" }, run_show },
+    { { "why",      PW_ROLE_VIEWER,   PW_SCOPE_INSTANCE }, { "id" }, run_why },
     { { "head",     PW_ROLE_VIEWER,   PW_SCOPE_INSTANCE }, { "id" }, run_head },
     { { "output",   PW_ROLE_VIEWER,   PW_SCOPE_INSTANCE }, { "id" }, run_output },
     { { "log",      PW_ROLE_VIEWER,   PW_SCOPE_INSTANCE }, { "id", "from", "limit" }, run_log },

@@ -107,6 +107,21 @@ void **pw_exchange_own(pw_exchange *exchange)
     return &exchange->own;
 }
 
+const char **pw_exchange_label(pw_exchange *exchange)
+{
+    return &exchange->label;
+}
+
+void **pw_exchange_span(pw_exchange *exchange)
+{
+    return &exchange->span;
+}
+
+uint64_t pw_exchange_age_us(const pw_exchange *exchange)
+{
+    return pw_http_now_us() - exchange->begun_us;
+}
+
 uint64_t pw_exchange_number(const pw_exchange *exchange)
 {
     return exchange->number;
@@ -157,6 +172,7 @@ pw_exchange *pw_exchange_new(pw_connection *connection, const char *target)
     x->connection = connection;
     x->listener = connection->listener;
     x->number = ++x->listener->next_number;
+    x->begun_us = pw_http_now_us();
     x->refusal = PW_REFUSE_NOT;
     x->headers_end = &x->headers;
     pw_arena_init(&x->arena, ARENA_MAX);

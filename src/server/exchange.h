@@ -37,6 +37,9 @@ bool pw_exchange_secure(const pw_exchange *exchange);   /* by TLS */
 pw_str pw_exchange_peer(const pw_exchange *exchange);   /* "127.0.0.1:40000" */
 pw_arena *pw_exchange_arena(pw_exchange *exchange);     /* as long as the exchange; keep it small while parked */
 void **pw_exchange_own(pw_exchange *exchange);          /* the handler's, from turn to turn */
+const char **pw_exchange_label(pw_exchange *exchange);  /* the handler's: what it is counted as; NULL at first */
+void **pw_exchange_span(pw_exchange *exchange);         /* the handler's: the span that it is; NULL at first */
+uint64_t pw_exchange_age_us(const pw_exchange *exchange); /* since its request line had come */
 uint64_t pw_exchange_number(const pw_exchange *exchange); /* unique in the process: a request id */
 
 /* Adds a header to the answer; text is copied. False: not a name or a value, nothing (""), one that the listener writes

@@ -121,6 +121,9 @@ struct pw_exchange {
     pw_str method_name, path, query;
     pw_arena arena;
     void *own;
+    const char *label;
+    void *span;
+    uint64_t begun_us; /* its request line was there */
 
     char *body;
     size_t body_len, body_size;
@@ -206,6 +209,7 @@ struct pw_listener {
 };
 
 uint64_t pw_http_now_ms(void);
+uint64_t pw_http_now_us(void);
 /* With every signal blocked that is not the thread's own. */
 int pw_http_thread(pthread_t *out, const char *name, size_t stack, void *(*run)(void *),
                    void *context);

@@ -33,12 +33,17 @@ enum {
     BUCKETS = 4096,
 };
 
-uint64_t pw_http_now_ms(void)
+uint64_t pw_http_now_us(void)
 {
     struct timespec now;
     int failed = clock_gettime(CLOCK_MONOTONIC, &now);
     PW_ASSERT(failed == 0);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+uint64_t pw_http_now_ms(void)
+{
+    return pw_http_now_us() / 1000;
 }
 
 void pw_http_wake_loop(pw_listener *l)

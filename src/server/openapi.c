@@ -120,6 +120,10 @@ static void write_json_body(pw_buf *out, const pw_route *route)
     } else {
         write_ref(out, route->body_schema);
     }
+    if (route->body == PW_BODY_PATCH) {
+        pw_buf_text(out, "},\"application/json-patch+json\":{\"schema\":");
+        write_ref(out, "JsonPatch");
+    }
     pw_buf_text(out, "}}}");
 }
 
@@ -131,6 +135,7 @@ static void write_body(pw_buf *out, const pw_route *route)
     case PW_BODY_MEMBERS:
     case PW_BODY_NEEDED:
     case PW_BODY_MANY:
+    case PW_BODY_PATCH:
         write_json_body(out, route);
         return;
     case PW_BODY_DOCUMENT:
@@ -155,15 +160,14 @@ static void write_body(pw_buf *out, const pw_route *route)
 
 static void write_text_type(pw_buf *out, pw_str type, bool first)
 {
-    (void)first;
-    pw_buf_printf(out, ",\"" PW_FMT "\":{\"schema\":{\"type\":\"string\"}}", PW_ARG(type));
+    if (!first)
+        pw_buf_char(out, ',');
+    pw_buf_printf(out, "\"" PW_FMT "\":{\"schema\":{\"type\":\"string\"}}", PW_ARG(type));
 }
 
-static void write_content(pw_buf *out, const pw_route *route)
+static void write_answer_schema(pw_buf *out, const pw_route *route)
 {
-    if (!route->answer_schema)
-        return;
-    pw_buf_text(out, ",\"content\":{\"application/json\":{\"schema\":");
+    pw_buf_text(out, "\"application/json\":{\"schema\":");
     if (route->body == PW_BODY_MANY) {
         pw_buf_text(out, "{\"oneOf\":[");
         write_ref(out, route->answer_schema);
@@ -177,6 +181,17 @@ static void write_content(pw_buf *out, const pw_route *route)
         write_ref(out, route->answer_schema);
     }
     pw_buf_char(out, '}');
+}
+
+static void write_content(pw_buf *out, const pw_route *route)
+{
+    if (!route->answer_schema && !route->also_types)
+        return;
+    pw_buf_text(out, ",\"content\":{");
+    if (route->answer_schema)
+        write_answer_schema(out, route);
+    if (route->answer_schema && route->also_types)
+        pw_buf_char(out, ',');
     if (route->also_types)
         each(route->also_types, write_text_type, out);
     pw_buf_char(out, '}');

@@ -64,6 +64,8 @@ static unsigned status_of(pawl_code code, pawl_reason reason)
         return 413;
     if (reason == PAWL_REASON_FULL)
         return 429;
+    if (reason == PAWL_REASON_CLEANED)
+        return 410;
     return status_of_code(code);
 }
 

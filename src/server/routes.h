@@ -35,6 +35,7 @@ typedef enum pw_body {
     PW_BODY_MEMBERS,  /* a JSON object of members, or nothing */
     PW_BODY_NEEDED,   /* a JSON object of members */
     PW_BODY_MANY,     /* the same, or an array of such objects */
+    PW_BODY_PATCH,    /* the same, or a JSON Patch (application/json-patch+json), which is the member "patch" */
     PW_BODY_DOCUMENT, /* a workflow, as YAML or JSON */
     PW_BODY_EVENTS,   /* CloudEvents, in each of their three forms */
 } pw_body;

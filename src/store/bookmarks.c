@@ -56,32 +56,17 @@ static void wanted_people(pw_str **out, size_t *count, const pw_bookmark_filter 
 /* ---- cursors: "1t-<rank>-<due rank>-<created>-<visit>-<bytes of the instance>-<instance><key>"
  * for the order of tasks, 1b for that of age */
 
-static bool take_number(int64_t *out, pw_str *s)
-{
-    bool negative = s->len > 0 && s->ptr[0] == '-';
-    uint64_t n = 0;
-    size_t at = negative, digits = 0;
-    for (; at < s->len && s->ptr[at] >= '0' && s->ptr[at] <= '9'; at++) {
-        if (++digits > 19)
-            return false;
-        n = n * 10 + (uint64_t)(s->ptr[at] - '0'); /* 19 digits fit 64 bits */
-    }
-    if (digits == 0 || n > INT64_MAX || at >= s->len || s->ptr[at] != '-')
-        return false;
-    *out = negative ? -(int64_t)n : (int64_t)n;
-    *s = (pw_str){ s->ptr + at + 1, s->len - at - 1 };
-    return true;
-}
-
 static bool read_cursor(pw_open_place *out, pw_str cursor)
 {
     int64_t visit = 0, len = 0;
     if (!pw_str_starts(cursor, out->tasks ? PW_LIT("1t-") : PW_LIT("1b-")))
         return false;
     cursor = (pw_str){ cursor.ptr + 3, cursor.len - 3 };
-    if (!take_number(&out->rank, &cursor) || !take_number(&out->due_rank, &cursor) ||
-        !take_number(&out->created_ms, &cursor) || !take_number(&visit, &cursor) ||
-        !take_number(&len, &cursor) || visit < 0 || len < 1 || (uint64_t)len >= cursor.len)
+    if (!pw_store_take_number(&out->rank, &cursor) ||
+        !pw_store_take_number(&out->due_rank, &cursor) ||
+        !pw_store_take_number(&out->created_ms, &cursor) ||
+        !pw_store_take_number(&visit, &cursor) || !pw_store_take_number(&len, &cursor) ||
+        visit < 0 || len < 1 || (uint64_t)len >= cursor.len)
         return false;
     out->visit = (uint64_t)visit;
     out->instance = (pw_str){ cursor.ptr, (size_t)len };
@@ -132,6 +117,7 @@ int pw_store_place_cmp(const pw_open_place *a, const pw_open_place *b)
 pawl_code pw_store_bookmarks(pw_store *store, pw_str instance, bool open_only,
                              pw_bookmark_row **out, size_t *count, pw_arena *arena, pawl_error *err)
 {
+    PW_STORE_TIMED(store, ROWS);
     pw_arena_call call = pw_store_read_enter(arena);
     pawl_code code = store->ops->bookmarks(store, instance, open_only, out, count, arena, err);
     return pw_store_read_leave(call, code, err);
@@ -140,6 +126,7 @@ pawl_code pw_store_bookmarks(pw_store *store, pw_str instance, bool open_only,
 pawl_code pw_store_bookmark_by_key(pw_store *store, pw_str instance, pw_str key,
                                    pw_bookmark_row *out, pw_arena *arena, pawl_error *err)
 {
+    PW_STORE_TIMED(store, ROWS);
     pw_arena_call call = pw_store_read_enter(arena);
     pawl_code code = store->ops->bookmark_by_key(store, instance, key, out, arena, err);
     return pw_store_read_leave(call, code, err);
@@ -165,6 +152,7 @@ pawl_code pw_store_open_bookmarks(pw_store *store, const pw_bookmark_filter *fil
                                   pw_open_bookmark **out, size_t *count, pw_str *next,
                                   pw_arena *arena, pawl_error *err)
 {
+    PW_STORE_TIMED(store, LIST);
     pawl_code code = check_filter(filter, err);
     if (code != PAWL_OK)
         return code;

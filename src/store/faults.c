@@ -3,7 +3,6 @@
 #include "store/store_internal.h"
 
 #define SERVICE_MAX 1024u /* bytes of a service's name */
-#define REASON_MAX 4096u
 
 /* ---- what is said */
 
@@ -42,6 +41,7 @@ pawl_code pw_store_open_incident(pawl_error *err, pw_str id)
 pawl_code pw_store_call_get(pw_store *store, pw_str instance, pw_str key, pw_call_row *out,
                             pw_arena *arena, pawl_error *err)
 {
+    PW_STORE_TIMED(store, ROWS);
     pw_arena_call call = pw_store_read_enter(arena);
     pawl_code code = store->ops->call_get(store, instance, key, out, arena, err);
     return pw_store_read_leave(call, code, err);
@@ -62,50 +62,68 @@ pw_incident_place pw_store_incident_place(const pw_incident_row *row)
     return (pw_incident_place){ row->row.created_ms, row->instance, row->row.sequence };
 }
 
-/* A number of at most 18 digits, and the '-' behind it. */
-static bool take_number(int64_t *out, pw_str *s)
-{
-    size_t at = 0;
-    bool negative = s->len > 0 && s->ptr[0] == '-';
-    int64_t n = 0;
-    at += negative;
-    size_t first = at;
-    for (; at < s->len && s->ptr[at] >= '0' && s->ptr[at] <= '9' && at - first < 18; at++)
-        n = n * 10 + (s->ptr[at] - '0');
-    if (at == first || at >= s->len || s->ptr[at] != '-')
-        return false;
-    *out = negative ? -n : n;
-    *s = (pw_str){ s->ptr + at + 1, s->len - at - 1 };
-    return true;
-}
-
 /* A cursor is the place of the last row given: "1-<created_ms>-<step>-<instance>". The 1 is its
  * format. */
 static bool cursor_parse(pw_incident_place *out, pw_str cursor)
 {
     int64_t format = 0, step = 0;
-    if (!take_number(&format, &cursor) || format != 1 || !take_number(&out->created_ms, &cursor) ||
-        !take_number(&step, &cursor) || step < 0 || cursor.len == 0)
+    if (!pw_store_take_number(&format, &cursor) || format != 1 ||
+        !pw_store_take_number(&out->created_ms, &cursor) || !pw_store_take_number(&step, &cursor) ||
+        step < 0 || cursor.len == 0)
         return false;
     out->step = (uint64_t)step;
     out->instance = cursor;
     return true;
 }
 
+static pawl_code check_filter(const pw_incident_filter *filter, pawl_error *err)
+{
+    pawl_code code = pw_store_check_labels(filter->labels, filter->label_count, err);
+    return code == PAWL_OK
+               ? pw_store_check_namespaces(filter->namespaces, filter->namespace_count, err)
+               : code;
+}
+
+/* What came up before an instant is what a list has behind it: no incident has an instance without a
+ * name. */
+static pw_incident_place before(const pw_incident_filter *filter, pw_incident_place behind)
+{
+    pw_incident_place end = { filter->until_ms, { "", 0 }, 0 };
+    return filter->until_ms > 0 && pw_store_incident_cmp(&behind, &end) < 0 ? end : behind;
+}
+
+static const pw_incident_place newest = { INT64_MAX, { "", 0 }, 0 };
+
+pawl_code pw_store_incident_count(pw_store *store, const pw_incident_filter *filter, uint64_t *out,
+                                  pawl_error *err)
+{
+    PW_STORE_TIMED(store, LIST);
+    uint64_t count = 0;
+    pawl_code code = check_filter(filter, err);
+    const pw_incident_place behind = before(filter, newest);
+    if (code == PAWL_OK)
+        code = store->ops->incident_count(store, filter, &behind, &count, err);
+    if (code == PAWL_OK)
+        *out = count;
+    return code;
+}
+
 pawl_code pw_store_incidents(pw_store *store, const pw_incident_filter *filter,
                              pw_incident_row **out, size_t *count, pw_str *next, pw_arena *arena,
                              pawl_error *err)
 {
-    pw_incident_place behind = { INT64_MAX, { "", 0 }, 0 };
+    PW_STORE_TIMED(store, LIST);
+    pw_incident_place behind = newest;
     if (filter->limit < 1 || filter->limit > PW_PAGE_MAX)
         return pw_fail(err, PAWL_INVALID, "a page has 1 to %u rows, not %u", PW_PAGE_MAX,
                        filter->limit);
-    pawl_code code = pw_store_check_namespaces(filter->namespaces, filter->namespace_count, err);
+    pawl_code code = check_filter(filter, err);
     if (code != PAWL_OK)
         return code;
     if (filter->after.len > 0 && !cursor_parse(&behind, filter->after))
         return pw_fail(err, PAWL_INVALID, "'" PW_FMT "' is not the \"next\" of a page before",
                        PW_ARG(pw_store_cut(filter->after, 100)));
+    behind = before(filter, behind);
     pw_arena_call call = pw_store_read_enter(arena);
     pw_incident_row *rows = NULL;
     size_t got = 0;
@@ -131,6 +149,7 @@ pawl_code pw_store_incidents(pw_store *store, const pw_incident_filter *filter,
 pawl_code pw_store_incident_get(pw_store *store, pw_str instance, uint64_t step,
                                 pw_incident_row *out, pw_arena *arena, pawl_error *err)
 {
+    PW_STORE_TIMED(store, ROWS);
     if (step > INT64_MAX)
         return pw_store_no_incident(err, instance, step);
     pw_arena_call call = pw_store_read_enter(arena);
@@ -143,6 +162,7 @@ pawl_code pw_store_incident_get(pw_store *store, pw_str instance, uint64_t step,
 pawl_code pw_store_breakers(pw_store *store, pw_breaker_record **out, size_t *count,
                             pw_arena *arena, pawl_error *err)
 {
+    PW_STORE_TIMED(store, BREAKER);
     pw_arena_call call = pw_store_read_enter(arena);
     pawl_code code = store->ops->breakers(store, out, count, arena, err);
     return pw_store_read_leave(call, code, err);
@@ -152,7 +172,8 @@ static pawl_code check_breaker(const pw_breaker_record *b, pawl_error *err)
 {
     if (!pw_store_fits(b->service, 1, SERVICE_MAX))
         return pw_fail(err, PAWL_INVALID, "a service must have 1 to 1024 bytes and no NUL");
-    if (!pw_store_fits(b->changed_by, 0, PW_PERSON_MAX) || !pw_store_fits(b->reason, 0, REASON_MAX))
+    if (!pw_store_fits(b->changed_by, 0, PW_PERSON_MAX) ||
+        !pw_store_fits(b->reason, 0, PW_REASON_MAX))
         return pw_fail(err, PAWL_INVALID,
                        "service '" PW_FMT "': who changes it must have at most 512 bytes, the "
                        "reason at most 4096, and no NUL",

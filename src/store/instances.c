@@ -69,16 +69,24 @@ pawl_code pw_store_check_namespaces(const pw_str *namespaces, size_t count, pawl
     return PAWL_OK;
 }
 
-static pawl_code check_filter(const pw_instance_filter *filter, pawl_error *err)
+pawl_code pw_store_check_labels(const pw_label *labels, size_t count, pawl_error *err)
 {
-    for (size_t i = 0; i < filter->label_count; i++)
-        if (!pw_store_fits(filter->labels[i].name, 1, PW_LABEL_MAX) ||
-            !pw_store_fits(filter->labels[i].value, 0, PW_LABEL_MAX) ||
-            !pw_utf8_valid(filter->labels[i].name) || !pw_utf8_valid(filter->labels[i].value))
+    for (size_t i = 0; i < count; i++)
+        if (!pw_store_fits(labels[i].name, 1, PW_LABEL_MAX) ||
+            !pw_store_fits(labels[i].value, 0, PW_LABEL_MAX) || !pw_utf8_valid(labels[i].name) ||
+            !pw_utf8_valid(labels[i].value))
             return pw_fail(err, PAWL_INVALID,
                            "a label's name must have 1 to 256 bytes of UTF-8, its value at most "
                            "256, and no NUL");
-    return pw_store_check_namespaces(filter->namespaces, filter->namespace_count, err);
+    return PAWL_OK;
+}
+
+static pawl_code check_filter(const pw_instance_filter *filter, pawl_error *err)
+{
+    pawl_code code = pw_store_check_labels(filter->labels, filter->label_count, err);
+    return code == PAWL_OK
+               ? pw_store_check_namespaces(filter->namespaces, filter->namespace_count, err)
+               : code;
 }
 
 /* ---- lists and counts */
@@ -110,6 +118,7 @@ pawl_code pw_store_instance_list(pw_store *store, const pw_instance_filter *filt
                                  pw_instance_row **out, size_t *count, pw_str *next,
                                  pw_arena *arena, pawl_error *err)
 {
+    PW_STORE_TIMED(store, LIST);
     if (filter->limit < 1 || filter->limit > PW_PAGE_MAX)
         return pw_fail(err, PAWL_INVALID, "a page has 1 to %u rows, not %u", PW_PAGE_MAX,
                        filter->limit);
@@ -145,6 +154,7 @@ pawl_code pw_store_instance_list(pw_store *store, const pw_instance_filter *filt
 pawl_code pw_store_instance_count(pw_store *store, const pw_instance_filter *filter,
                                   uint64_t counts[PW_STATUS_COUNT], pawl_error *err)
 {
+    PW_STORE_TIMED(store, LIST);
     pawl_code code = check_filter(filter, err);
     if (code != PAWL_OK)
         return code;
@@ -159,5 +169,6 @@ pawl_code pw_store_instance_count(pw_store *store, const pw_instance_filter *fil
 
 pawl_code pw_store_instance_delete(pw_store *store, pw_str id, uint64_t token, pawl_error *err)
 {
+    PW_STORE_TIMED(store, DELETE);
     return store->ops->instance_delete(store, id, token, err);
 }

@@ -63,6 +63,7 @@ static pawl_code check_message(const pw_message_row *row, pawl_error *err)
 pawl_code pw_store_messages_put(pw_store *store, pw_message_row *rows, size_t count,
                                 pawl_error *err)
 {
+    PW_STORE_TIMED(store, MESSAGES);
     for (size_t i = 0; i < count; i++) {
         pawl_code code = check_message(&rows[i], err);
         if (code != PAWL_OK)
@@ -86,6 +87,7 @@ pawl_code pw_store_messages_route(pw_store *store, uint64_t matchers, pw_message
                                   size_t count, int64_t now_ms, pw_delivery_target **targets,
                                   size_t *target_count, pw_arena *arena, pawl_error *err)
 {
+    PW_STORE_TIMED(store, MESSAGES);
     for (size_t i = 0; i < count; i++) {
         if (routes[i].number > INT64_MAX)
             return bad_key(err);
@@ -106,6 +108,7 @@ pawl_code pw_store_messages_route(pw_store *store, uint64_t matchers, pw_message
 pawl_code pw_store_message_keys_put(pw_store *store, pw_str matcher, const pw_message_key *keys,
                                     size_t count, bool complete, pawl_error *err)
 {
+    PW_STORE_TIMED(store, MESSAGES);
     for (size_t i = 0; i < count; i++)
         if (!is_hash(keys[i].hash) || keys[i].number > INT64_MAX)
             return bad_key(err);
@@ -115,6 +118,7 @@ pawl_code pw_store_message_keys_put(pw_store *store, pw_str matcher, const pw_me
 pawl_code pw_store_messages_claim(pw_store *store, pw_str instance, uint64_t visit, pw_str hash,
                                   uint32_t most, int64_t now_ms, uint32_t *claimed, pawl_error *err)
 {
+    PW_STORE_TIMED(store, MESSAGES);
     if (visit > INT64_MAX || !is_hash(hash))
         return bad_key(err);
     return store->ops->messages_claim(store, instance, visit, hash, most, now_ms, claimed, err);
@@ -123,6 +127,7 @@ pawl_code pw_store_messages_claim(pw_store *store, pw_str instance, uint64_t vis
 pawl_code pw_store_deliveries_give_back(pw_store *store, const pw_delivery_back *rows, size_t count,
                                         pawl_error *err)
 {
+    PW_STORE_TIMED(store, MESSAGES);
     for (size_t i = 0; i < count; i++)
         if (rows[i].visit > INT64_MAX || rows[i].number > INT64_MAX)
             return bad_key(err);
@@ -132,6 +137,7 @@ pawl_code pw_store_deliveries_give_back(pw_store *store, const pw_delivery_back 
 pawl_code pw_store_messages_expire(pw_store *store, int64_t now_ms, uint32_t most,
                                    uint32_t *deleted, pawl_error *err)
 {
+    PW_STORE_TIMED(store, MESSAGES);
     return store->ops->messages_expire(store, now_ms, most, deleted, err);
 }
 
@@ -146,6 +152,7 @@ pawl_code pw_store_messages_new(pw_store *store, uint64_t after, uint32_t limit,
                                 pw_message_row **out, size_t *count, pw_arena *arena,
                                 pawl_error *err)
 {
+    PW_STORE_TIMED(store, MESSAGES);
     pw_arena_call call = pw_store_read_enter(arena);
     pawl_code code = store->ops->messages_new(store, place(after), limit, out, count, arena, err);
     return pw_store_read_leave(call, code, err);
@@ -155,6 +162,7 @@ pawl_code pw_store_messages_kept(pw_store *store, pw_str type, int64_t now_ms, u
                                  uint32_t limit, pw_message_row **out, size_t *count,
                                  pw_arena *arena, pawl_error *err)
 {
+    PW_STORE_TIMED(store, MESSAGES);
     pw_arena_call call = pw_store_read_enter(arena);
     pawl_code code =
         store->ops->messages_kept(store, type, now_ms, place(after), limit, out, count, arena, err);
@@ -164,6 +172,7 @@ pawl_code pw_store_messages_kept(pw_store *store, pw_str type, int64_t now_ms, u
 pawl_code pw_store_message_get(pw_store *store, pw_str source, pw_str id, pw_message_row *out,
                                pw_arena *arena, pawl_error *err)
 {
+    PW_STORE_TIMED(store, MESSAGES);
     pw_arena_call call = pw_store_read_enter(arena);
     pawl_code code = store->ops->message_get(store, source, id, out, arena, err);
     return pw_store_read_leave(call, code, err);
@@ -172,6 +181,7 @@ pawl_code pw_store_message_get(pw_store *store, pw_str source, pw_str id, pw_mes
 pawl_code pw_store_matchers(pw_store *store, pw_matcher_row **out, size_t *count, pw_arena *arena,
                             pawl_error *err)
 {
+    PW_STORE_TIMED(store, MESSAGES);
     pw_arena_call call = pw_store_read_enter(arena);
     pawl_code code = store->ops->matchers(store, out, count, arena, err);
     return pw_store_read_leave(call, code, err);
@@ -180,6 +190,7 @@ pawl_code pw_store_matchers(pw_store *store, pw_matcher_row **out, size_t *count
 pawl_code pw_store_matcher_count(pw_store *store, uint64_t *all, uint64_t *complete,
                                  pawl_error *err)
 {
+    PW_STORE_TIMED(store, MESSAGES);
     return store->ops->matcher_count(store, all, complete, err);
 }
 
@@ -190,6 +201,7 @@ pawl_code pw_store_subscriptions_fed(pw_store *store, uint64_t partitions,
                                      pw_subscription_row **out, size_t *count, pw_arena *arena,
                                      pawl_error *err)
 {
+    PW_STORE_TIMED(store, MESSAGES);
     pw_arena_call call = pw_store_read_enter(arena);
     pawl_code code = store->ops->subscriptions_fed(store, partitions, after ? after : &before_all,
                                                    limit, out, count, arena, err);
@@ -201,6 +213,7 @@ pawl_code pw_store_subscriptions(pw_store *store, pw_str instance, pw_str matche
                                  pw_subscription_row **out, size_t *count, pw_arena *arena,
                                  pawl_error *err)
 {
+    PW_STORE_TIMED(store, MESSAGES);
     pw_arena_call call = pw_store_read_enter(arena);
     pawl_code code = store->ops->subscriptions(
         store, instance, matcher, after ? after : &before_all, limit, out, count, arena, err);
@@ -211,6 +224,7 @@ pawl_code pw_store_deliveries(pw_store *store, pw_str instance, uint64_t after, 
                               pw_delivery_row **out, size_t *count, pw_arena *arena,
                               pawl_error *err)
 {
+    PW_STORE_TIMED(store, MESSAGES);
     pw_arena_call call = pw_store_read_enter(arena);
     pawl_code code =
         store->ops->deliveries(store, instance, place(after), limit, out, count, arena, err);
@@ -221,6 +235,7 @@ pawl_code pw_store_deliveries_pending(pw_store *store, uint64_t partitions, pw_s
                                       uint32_t limit, pw_str **out, size_t *count, pw_arena *arena,
                                       pawl_error *err)
 {
+    PW_STORE_TIMED(store, MESSAGES);
     pw_arena_call call = pw_store_read_enter(arena);
     pawl_code code =
         store->ops->deliveries_pending(store, partitions, after, limit, out, count, arena, err);

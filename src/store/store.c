@@ -96,18 +96,27 @@ pawl_code pw_store_migrate(pw_str uri, int *from, int *to, pawl_error *err)
 
 void pw_store_close(pw_store *store)
 {
-    if (store)
-        store->ops->close(store);
+    if (!store)
+        return;
+    pw_free(store->sinks);
+    store->ops->close(store);
 }
 
 pawl_code pw_store_reopen(pw_store *store, pawl_error *err)
 {
+    atomic_fetch_add_explicit(&store->times.reopens, 1, memory_order_relaxed);
     return store->ops->reopen(store, err);
 }
 
 pw_str pw_store_generation(const pw_store *store)
 {
     return store->generation;
+}
+
+const pw_str *pw_store_past_generations(const pw_store *store, size_t *count)
+{
+    *count = store->past_count;
+    return store->past;
 }
 
 pw_str pw_store_secret(const pw_store *store)
@@ -301,11 +310,42 @@ bool pw_outbox_ordinal(int64_t *out, pw_str id, pw_str instance, uint64_t step)
     return outbox_id(&id_step, out, id, instance) && (uint64_t)id_step == step;
 }
 
+bool pw_outbox_place(pw_str id, pw_str *instance, uint64_t *step, uint64_t *ordinal)
+{
+    int64_t numbers[2] = { 0, 0 };
+    if (!take_last_number(&numbers[1], &id) || !take_last_number(&numbers[0], &id))
+        return false;
+    *step = (uint64_t)numbers[0];
+    *ordinal = (uint64_t)numbers[1];
+    *instance = id;
+    return true;
+}
+
+/* ---- numbers in cursors */
+
+bool pw_store_take_number(int64_t *out, pw_str *s)
+{
+    bool negative = s->len > 0 && s->ptr[0] == '-';
+    uint64_t n = 0;
+    size_t at = negative, digits = 0;
+    for (; at < s->len && s->ptr[at] >= '0' && s->ptr[at] <= '9'; at++) {
+        if (++digits > 19)
+            return false;
+        n = n * 10 + (uint64_t)(s->ptr[at] - '0'); /* 19 digits fit 64 bits */
+    }
+    if (digits == 0 || n > INT64_MAX || at >= s->len || s->ptr[at] != '-')
+        return false;
+    *out = negative ? -(int64_t)n : (int64_t)n;
+    *s = (pw_str){ s->ptr + at + 1, s->len - at - 1 };
+    return true;
+}
+
 /* ---- definitions */
 
 pawl_code pw_store_definition_put(pw_store *store, const pw_definition *definition, bool *created,
                                   pawl_error *err)
 {
+    PW_STORE_TIMED(store, DEFINITION);
     if (!pw_store_fits(definition->namespace_, 1, 256) ||
         !pw_store_fits(definition->name, 1, 256) || !pw_store_fits(definition->version, 1, 256))
         return pw_fail(err, PAWL_INVALID,
@@ -375,6 +415,7 @@ static pawl_code newest(pw_store *store, pw_str *namespace_, pw_str name, pw_str
 pawl_code pw_store_definition_get(pw_store *store, pw_str namespace_, pw_str name, pw_str version,
                                   pw_definition *out, pw_arena *arena, pawl_error *err)
 {
+    PW_STORE_TIMED(store, DEFINITION);
     pw_arena_call call = pw_store_read_enter(arena);
     pawl_code code = PAWL_OK;
     if (namespace_.len == 0 || version.len == 0)
@@ -406,6 +447,7 @@ static pawl_code check_node(pw_str node, pawl_error *err)
 pawl_code pw_store_node_beat(pw_store *store, pw_str node, uint64_t lease_ms, pw_partitions *out,
                              pawl_error *err)
 {
+    PW_STORE_TIMED(store, LEASE);
     pawl_code code = check_node(node, err);
     if (code == PAWL_OK && (lease_ms == 0 || lease_ms > PW_LEASE_MAX_MS))
         code = pw_fail(err, PAWL_INVALID, "a lease must be 1 ms to %llu ms, not %llu",
@@ -416,6 +458,7 @@ pawl_code pw_store_node_beat(pw_store *store, pw_str node, uint64_t lease_ms, pw
 pawl_code pw_store_partitions_take(pw_store *store, pw_str node, uint64_t wanted,
                                    pw_partitions *out, pawl_error *err)
 {
+    PW_STORE_TIMED(store, LEASE);
     pawl_code code = check_node(node, err);
     return code == PAWL_OK ? store->ops->partitions_take(store, node, wanted, out, err) : code;
 }
@@ -423,6 +466,7 @@ pawl_code pw_store_partitions_take(pw_store *store, pw_str node, uint64_t wanted
 pawl_code pw_store_partitions_give(pw_store *store, pw_str node, uint64_t given, bool leaving,
                                    pawl_error *err)
 {
+    PW_STORE_TIMED(store, LEASE);
     pawl_code code = check_node(node, err);
     if (leaving)
         given = PW_ALL_PARTITIONS;
@@ -432,6 +476,7 @@ pawl_code pw_store_partitions_give(pw_store *store, pw_str node, uint64_t given,
 pawl_code pw_store_partition_node(pw_store *store, uint32_t partition, pw_str *out, pw_arena *arena,
                                   pawl_error *err)
 {
+    PW_STORE_TIMED(store, LEASE);
     PW_ASSERT(partition < PW_PARTITIONS);
     pw_arena_call call = pw_store_read_enter(arena);
     pawl_code code = store->ops->partition_node(store, partition, out, arena, err);
@@ -465,6 +510,7 @@ bool pw_definition_status_parse(pw_definition_status *out, pw_str name)
 pawl_code pw_store_definition_status(pw_store *store, pw_str namespace_, pw_str name,
                                      pw_str version, pw_definition_status status, pawl_error *err)
 {
+    PW_STORE_TIMED(store, DEFINITION);
     return store->ops->definition_status(store, namespace_, name, version, status, err);
 }
 
@@ -497,6 +543,7 @@ pawl_code pw_store_definition_list(pw_store *store, const pw_definition_filter *
                                    pw_definition_row **out, size_t *count, pw_str *next,
                                    pw_arena *arena, pawl_error *err)
 {
+    PW_STORE_TIMED(store, LIST);
     PW_ASSERT(filter->limit >= 1 && filter->limit <= PW_PAGE_MAX);
     pw_definition behind = { .namespace_ = PW_LIT(""), .name = PW_LIT(""), .version = PW_LIT("") };
     if (filter->after.len > 0 && !read_definition_cursor(&behind, filter->after))
@@ -605,9 +652,13 @@ static pawl_code check_rows(pw_commit_item *item)
             !pw_store_fits(message->kind, 1, 64))
             return refuse(item, "a message's target, key or kind is empty or too long");
     }
+    const char *bad_undo = pw_store_check_undo(t);
+    if (bad_undo)
+        return refuse(item, bad_undo);
     if (t->fault && t->fault->visit > INT64_MAX)
         return refuse(item, "a visit is beyond 63 bits");
-    if (!pw_store_fits(t->resolution, 0, 64))
+    if (!pw_store_fits(t->resolution, 0, 64) ||
+        (t->fault && !pw_store_fits(t->fault->resolution, 0, 64)))
         return refuse(item, "a resolution must have at most 64 bytes and no NUL");
     return PAWL_OK;
 }
@@ -650,6 +701,7 @@ static pawl_code check_item(pw_commit_item *item)
 
 pawl_code pw_store_commit(pw_store *store, pw_commit_item *items, size_t count, pawl_error *err)
 {
+    PW_STORE_TIMED(store, COMMIT);
     for (size_t i = 0; i < count; i++) {
         (void)check_item(&items[i]);
 #ifdef PW_CHECKS
@@ -665,6 +717,7 @@ pawl_code pw_store_commit(pw_store *store, pw_commit_item *items, size_t count, 
 pawl_code pw_store_instance_get(pw_store *store, pw_str id, bool with_state, pw_instance_row *out,
                                 pw_arena *arena, pawl_error *err)
 {
+    PW_STORE_TIMED(store, LOAD);
     pw_arena_call call = pw_store_read_enter(arena);
     pawl_code code = store->ops->instance_get(store, id, with_state, out, arena, err);
     return pw_store_read_leave(call, code, err);
@@ -674,6 +727,7 @@ pawl_code pw_store_due(pw_store *store, uint64_t partitions, int64_t until_ms, i
                        pw_str after_id, uint32_t limit, pw_due **out, size_t *count,
                        pw_arena *arena, pawl_error *err)
 {
+    PW_STORE_TIMED(store, DUE);
     pw_arena_call call = pw_store_read_enter(arena);
     pawl_code code = store->ops->due(store, partitions, until_ms, after_ms, after_id, limit, out,
                                      count, arena, err);
@@ -683,12 +737,14 @@ pawl_code pw_store_due(pw_store *store, uint64_t partitions, int64_t until_ms, i
 pawl_code pw_store_next_due(pw_store *store, uint64_t partitions, int64_t until_ms, int64_t *out,
                             pawl_error *err)
 {
+    PW_STORE_TIMED(store, DUE);
     return store->ops->next_due(store, partitions, until_ms, out, err);
 }
 
 pawl_code pw_store_steps(pw_store *store, pw_str instance, uint64_t from, uint32_t limit,
                          pw_step_row **out, size_t *count, pw_arena *arena, pawl_error *err)
 {
+    PW_STORE_TIMED(store, ROWS);
     if (from > INT64_MAX)
         from = INT64_MAX; /* behind every step */
     pw_arena_call call = pw_store_read_enter(arena);
@@ -699,6 +755,7 @@ pawl_code pw_store_steps(pw_store *store, pw_str instance, uint64_t from, uint32
 pawl_code pw_store_payload_get(pw_store *store, pw_str instance, pw_str digest, pw_str *out,
                                pw_arena *arena, pawl_error *err)
 {
+    PW_STORE_TIMED(store, ROWS);
     pw_arena_call call = pw_store_read_enter(arena);
     pawl_code code = store->ops->payload_get(store, instance, digest, out, arena, err);
     return pw_store_read_leave(call, code, err);
@@ -718,6 +775,7 @@ pw_payload_source pw_store_payloads(pw_store *store, pw_str instance)
 pawl_code pw_store_calls(pw_store *store, pw_str instance, bool pending_only, pw_call_row **out,
                          size_t *count, pw_arena *arena, pawl_error *err)
 {
+    PW_STORE_TIMED(store, ROWS);
     pw_arena_call call = pw_store_read_enter(arena);
     pawl_code code = store->ops->calls(store, instance, pending_only, out, count, arena, err);
     return pw_store_read_leave(call, code, err);
@@ -726,6 +784,7 @@ pawl_code pw_store_calls(pw_store *store, pw_str instance, bool pending_only, pw
 pawl_code pw_store_outbox(pw_store *store, pw_str instance, pw_str after, uint32_t limit,
                           pw_outbox_row **out, size_t *count, pw_arena *arena, pawl_error *err)
 {
+    PW_STORE_TIMED(store, ROWS);
     int64_t step = 0, ordinal = 0;
     if (after.len > 0 && !outbox_id(&step, &ordinal, after, instance))
         return pw_fail(err, PAWL_INVALID, "'" PW_FMT "' is not an event of instance '" PW_FMT "'",
@@ -739,6 +798,7 @@ pawl_code pw_store_outbox(pw_store *store, pw_str instance, pw_str after, uint32
 pawl_code pw_store_faults(pw_store *store, pw_str instance, pw_fault_row **out, size_t *count,
                           pw_arena *arena, pawl_error *err)
 {
+    PW_STORE_TIMED(store, ROWS);
     pw_arena_call call = pw_store_read_enter(arena);
     pawl_code code = store->ops->faults(store, instance, out, count, arena, err);
     return pw_store_read_leave(call, code, err);
@@ -758,6 +818,7 @@ static pawl_code check_inbox(const pw_inbox_row *row, pawl_error *err)
 
 pawl_code pw_store_inbox_put(pw_store *store, const pw_inbox_row *row, pawl_error *err)
 {
+    PW_STORE_TIMED(store, INBOX);
     pawl_code code = check_inbox(row, err);
     return code == PAWL_OK ? store->ops->inbox_put(store, row, err) : code;
 }
@@ -765,6 +826,7 @@ pawl_code pw_store_inbox_put(pw_store *store, const pw_inbox_row *row, pawl_erro
 pawl_code pw_store_inbox_return(pw_store *store, pw_str target, pw_str key,
                                 const pw_inbox_row *reply, pawl_error *err)
 {
+    PW_STORE_TIMED(store, INBOX);
     pawl_code code = reply ? check_inbox(reply, err) : PAWL_OK;
     return code == PAWL_OK ? store->ops->inbox_return(store, target, key, reply, err) : code;
 }
@@ -772,6 +834,7 @@ pawl_code pw_store_inbox_return(pw_store *store, pw_str target, pw_str key,
 pawl_code pw_store_inbox_get(pw_store *store, pw_str target, pw_str key, pw_inbox_row *out,
                              pw_arena *arena, pawl_error *err)
 {
+    PW_STORE_TIMED(store, INBOX);
     pw_arena_call call = pw_store_read_enter(arena);
     pawl_code code = store->ops->inbox_get(store, target, key, out, arena, err);
     return pw_store_read_leave(call, code, err);
@@ -781,6 +844,7 @@ pawl_code pw_store_inbox_pending(pw_store *store, uint64_t partitions, uint32_t 
                                  pw_inbox_row **out, size_t *count, pw_arena *arena,
                                  pawl_error *err)
 {
+    PW_STORE_TIMED(store, INBOX);
     pw_arena_call call = pw_store_read_enter(arena);
     pawl_code code = store->ops->inbox_pending(store, partitions, limit, out, count, arena, err);
     return pw_store_read_leave(call, code, err);

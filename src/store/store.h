@@ -14,8 +14,9 @@
 
 #include "core/core.h"
 #include "policy/breaker.h"
+#include "watch/metrics.h"
 
-#define PW_SCHEMA_VERSION 1
+#define PW_SCHEMA_VERSION 2
 #define PW_PARTITIONS 64u  /* fixed: part of the stored data */
 #define PW_ALL_PARTITIONS UINT64_MAX /* as a mask: bit n is partition n */
 #define PW_NODE_ID_MAX 128u
@@ -48,6 +49,9 @@ void pw_store_close(pw_store *store);
 PAWL_CHECK pawl_code pw_store_reopen(pw_store *store, pawl_error *err);
 /* Random text made with the store, changed when a backup is restored: part of every idempotency key. */
 pw_str pw_store_generation(const pw_store *store);
+/* Of the stores that this one was restored from, the newest first. */
+#define PW_PAST_GENERATIONS_MAX 64u
+const pw_str *pw_store_past_generations(const pw_store *store, size_t *count);
 /* Random text made with the store, and never shown: signs the tokens of jobs. */
 pw_str pw_store_secret(const pw_store *store);
 /* Path of the database file; empty for "memory:". */
@@ -204,7 +208,8 @@ typedef struct pw_commit_item {
  * ends comes before what begins, so a subscription may be replaced. The end of a bookmark ends all subscriptions of its
  * visit, the end of the instance all of its, and all bookmarks that are open then; but FAULTED with an open incident is no
  * end of these: what waits goes on waiting. It is open if the step brings a `fault`, or if one was open and the step has no
- * `resolution`, which closes all that were (and is PAWL_CORRUPT if none was). An item that fails by itself (a constraint) is undone alone, with its code set. Not PAWL_OK: the outcome of all is
+ * `resolution`, which closes all that were (and is PAWL_CORRUPT if none was); a fault that brings its own resolution was
+ * never open. An item that fails by itself (a constraint) is undone alone, with its code set. Not PAWL_OK: the outcome of all is
  * unknown (PAWL_IO), or nothing was written (others). At most one item per instance in a batch. */
 PAWL_CHECK pawl_code pw_store_commit(pw_store *store, pw_commit_item *items, size_t count, pawl_error *err);
 
@@ -223,6 +228,7 @@ typedef struct pw_instance_row {
     int64_t wake_at;      /* PW_WAKE_NEVER: none */
     pw_str output, error; /* JSON; empty: none */
     pw_str trace;         /* empty: none */
+    int64_t cleaned_ms;   /* a tombstone since then: only its log is left (pw_store_clean); 0: it is whole */
 } pw_instance_row;
 
 PAWL_CHECK pawl_code pw_store_instance_get(pw_store *store, pw_str id, bool with_state,
@@ -257,9 +263,11 @@ PAWL_CHECK pawl_code pw_store_instance_list(pw_store *store, const pw_instance_f
 PAWL_CHECK pawl_code pw_store_instance_count(pw_store *store, const pw_instance_filter *filter,
                                              uint64_t counts[PW_STATUS_COUNT], pawl_error *err);
 
-/* Deletes an instance that has ended, and everything that belongs to it, in one transaction. A message that it has taken
- * stays taken; one that it was to get and never took is NEW again, if nobody else has it. PAWL_NOT_FOUND; PAWL_STATE: it
- * has not ended, or has an open incident; PAWL_CONFLICT: its token is another than `token` (0: any). */
+/* Deletes an instance that has ended, and everything that belongs to it, in one transaction. A
+ * message that it has taken stays taken; one that it was to get and never took is NEW again, if
+ * nobody else has it. PAWL_NOT_FOUND; PAWL_STATE: it has not ended, or has an open incident, or an
+ * event that is pending or dead at a sink; PAWL_CONFLICT: its token is another than `token` (0:
+ * any). */
 PAWL_CHECK pawl_code pw_store_instance_delete(pw_store *store, pw_str id, uint64_t token, pawl_error *err);
 
 /* Living instances of these partitions whose wake_at is <= until, by wake_at, then id; behind (after_ms, after_id). For
@@ -282,6 +290,7 @@ typedef struct pw_step_row {
     pw_str event, actor, correlation;
     int64_t at_ms;
     pw_str entries;       /* JSON array */
+    pw_str cause;         /* pw_transition.cause; empty: none */
 } pw_step_row;
 PAWL_CHECK pawl_code pw_store_steps(pw_store *store, pw_str instance, uint64_t from, uint32_t limit,
                                     pw_step_row **out, size_t *count, pw_arena *arena, pawl_error *err);
@@ -361,6 +370,217 @@ typedef struct pw_outbox_row {
 PAWL_CHECK pawl_code pw_store_outbox(pw_store *store, pw_str instance, pw_str after, uint32_t limit,
                                      pw_outbox_row **out, size_t *count, pw_arena *arena, pawl_error *err);
 
+/* ---- publishing: what becomes of an event at each sink
+ *
+ * The step that makes an event also makes a row for each sink that wants it (pw_store_sinks): so a sink has what happened
+ * since it was set up, and where there is none nothing is written. Nobody claims a row: who has the lease of the instance's partition
+ * publishes its events, and nobody else. Of an instance's events at a sink only the oldest that is pending may be
+ * published; while it is retried it holds back those behind it there; as a dead letter it lets them go (rule 11).
+ *
+ *     commit --> PENDING --> PUBLISHED
+ *                  |  ^
+ *                  v  | requeue: marked, and behind nothing any more
+ *                 DEAD --> DISCARDED                                                                */
+
+#define PW_SINK_NAME_MAX 64u
+#define PW_SINKS_MAX 32u
+typedef struct pw_sink_wants {
+    pw_str name;          /* letters, digits, '-', '_', '.' */
+    const pw_str *types, *sources; /* patterns: '*' stands for any text; count 0: all */
+    size_t type_count, source_count;
+} pw_sink_wants;
+/* From the next commit on; copied. Once, before the first commit; PAWL_INVALID: a name that cannot be, or comes twice. */
+PAWL_CHECK pawl_code pw_store_sinks(pw_store *store, const pw_sink_wants *sinks, size_t count, pawl_error *err);
+bool pw_store_pattern_fits(pw_str pattern, pw_str text);
+
+typedef enum pw_publish_state { PW_PUBLISH_PENDING, PW_PUBLISH_DONE, PW_PUBLISH_DEAD, PW_PUBLISH_DISCARDED } pw_publish_state;
+const char *pw_publish_state_name(pw_publish_state state); /* "pending", "published", "dead", "discarded": part of the stored data */
+bool pw_publish_state_parse(pw_publish_state *out, pw_str name);
+
+typedef struct pw_publish_row {
+    pw_outbox_row event;
+    uint64_t ordinal;        /* in its step */
+    pw_str namespace_, name; /* of the instance's definition; not given by pw_store_publish_due */
+    pw_str trace;            /* of the instance; given by pw_store_publish_due only */
+    pw_str sink;
+    pw_publish_state state;
+    uint32_t attempts;    /* publishes that failed, since it was requeued */
+    int64_t next_ms; /* PENDING: not before; -1: held back by an older one, or not PENDING. In a
+                      * page of what is due: of the one that holds it back */
+    bool requeued;        /* it has been a dead letter: the event says so when it is published */
+    pw_str error;         /* of the last failure; empty: none */
+    int64_t created_ms, ended_ms; /* -1: not yet */
+    pw_str by, reason;    /* who requeued or discarded it; empty: nobody */
+} pw_publish_row;
+
+/* What may be published at a sink now, in order of next_ms, then of instance, step, ordinal: of
+ * each instance of these partitions the oldest that is pending, if it is due, and then those right
+ * behind it that have never failed, as far as the page goes: first the oldest of as many instances
+ * as there is room for, then the second of each, and so on. What was requeued is by itself: it
+ * waits for none, and none waits for it. Pages end early behind 8 MiB. What a page costs grows
+ * neither with what is held back nor with what was published. */
+PAWL_CHECK pawl_code pw_store_publish_due(pw_store *store, pw_str sink, uint64_t partitions, int64_t now_ms, uint32_t limit,
+                                          pw_publish_row **out, size_t *count, pw_arena *arena, pawl_error *err);
+/* When the earliest of them is due that is not yet; PW_WAKE_NEVER: none. */
+PAWL_CHECK pawl_code pw_store_publish_next(pw_store *store, pw_str sink, uint64_t partitions, int64_t now_ms, int64_t *out, pawl_error *err);
+
+typedef struct pw_publish_end { /* one attempt is over */
+    pw_str instance;
+    uint64_t sequence, ordinal;
+    pw_str sink;
+    pw_publish_state state; /* DONE, DEAD, or PENDING: again, at next_ms */
+    uint32_t attempts;
+    int64_t next_ms;
+    pw_str error;         /* empty: none */
+    uint64_t epoch;       /* of its partition; 0: not checked */
+    bool written;         /* out: false: it is not pending any more (somebody has discarded it), or the partition is another's */
+} pw_publish_end;
+/* One transaction for all. */
+PAWL_CHECK pawl_code pw_store_publish_end(pw_store *store, pw_publish_end *ends, size_t count, int64_t now_ms, pawl_error *err);
+
+typedef struct pw_letter_filter {
+    pw_str sink, instance, type; /* empty: any */
+    const pw_str *namespaces; /* of the instance's definition; count 0: any */
+    size_t namespace_count;
+    bool all;             /* also those that are pending with a failed attempt, and those that were discarded */
+    pw_str after;
+    uint32_t limit;
+} pw_letter_filter;
+/* Dead letters, the newest first; without their payloads. */
+PAWL_CHECK pawl_code pw_store_letters(pw_store *store, const pw_letter_filter *filter, pw_publish_row **out, size_t *count, pw_str *next,
+                                      pw_arena *arena, pawl_error *err);
+PAWL_CHECK pawl_code pw_store_letter_count(pw_store *store, const pw_letter_filter *filter, uint64_t *out, pawl_error *err);
+/* With its payload, whatever its state. sink empty: the only one at which it is dead, or the only
+ * one; PAWL_CONFLICT: there are several. PAWL_NOT_FOUND. */
+PAWL_CHECK pawl_code pw_store_letter_get(pw_store *store, pw_str event, pw_str sink, pw_publish_row *out, pw_arena *arena, pawl_error *err);
+/* DEAD to PENDING (requeue), or DEAD or PENDING to DISCARDED; *changed: false: it was so before. PAWL_STATE: it is neither. */
+PAWL_CHECK pawl_code pw_store_letter_change(pw_store *store, pw_str event, pw_str sink, bool requeue, pw_str by, pw_str reason,
+                                            int64_t now_ms, bool *changed, pawl_error *err);
+/* The same of rows that were listed, in one transaction; those that are not as it needs any more are left out. *changed: how many. */
+PAWL_CHECK pawl_code pw_store_letters_change(pw_store *store, const pw_publish_row *rows, size_t count, bool requeue, pw_str by,
+                                             pw_str reason, int64_t now_ms, uint64_t *changed, pawl_error *err);
+
+typedef struct pw_publish_counts { /* by sink; text in the caller's arena */
+    pw_str sink;
+    uint64_t pending, dead;
+    int64_t oldest_ms;    /* created: of the pending; -1 */
+} pw_publish_counts;
+/* Of sinks that have any, also such as are not set up any more. What it costs grows with what is pending or dead, not with
+ * what was published. */
+PAWL_CHECK pawl_code pw_store_publish_count(pw_store *store, pw_publish_counts **out, size_t *count, pw_arena *arena, pawl_error *err);
+
+/* ------------------------------------------------------------------ cleanup
+ *
+ * Each call is one short transaction of at most `most` rows or instances, so that what commits beside it waits for no more
+ * than that. Nothing of an instance that has not ended, or has an open incident, is ever touched; nor one that has an event which is pending
+ * or a dead letter, or is the schedule of its definition, or has a parent or children that have not ended. */
+
+typedef enum pw_clean_kind {
+    PW_CLEAN_INSTANCES,   /* ended before: its row stays as a tombstone while it has steps: no state, output and error, and of its payloads
+                           * only those that steps name; everything else goes. Nobody goes on with what he has read before: a step of it
+                           * has lost the race. With a parent it goes when that may go, too: what undoes the parent would undo it */
+    PW_CLEAN_EVENTS,      /* events of such instances */
+    PW_CLEAN_STEPS,       /* of ended instances, older: and the tombstone with the last of them */
+    PW_CLEAN_BULKS,       /* bulk operations that are done */
+    PW_CLEAN_BREAKERS,    /* rows that are closed, not forced, and unchanged since: whoever has read one must not be there any more, since
+                           * the next row of the service begins to count anew */
+    PW_CLEAN_KINDS
+} pw_clean_kind;
+const char *pw_clean_kind_name(pw_clean_kind kind); /* "instances", "events" ... */
+
+#define PW_CLEAN_MOST 1000u
+typedef struct pw_clean_place { /* all zero: the beginning */
+    bool whole;           /* STEPS: behind all tombstones */
+    int64_t ms;
+    char id[1025];
+} pw_clean_place;
+typedef struct pw_clean {
+    pw_clean_kind kind;
+    int64_t before_ms, now_ms;
+    uint32_t most;        /* 1 to PW_CLEAN_MOST. An instance goes as a whole, whatever it has: the transaction ends behind the one with which
+                           * ten times as many rows are gone */
+    bool dry_run;         /* only counted */
+    /* Each row before it goes (in a dry run too): a JSON object with its table's name in "table"; PAWL_OK: go on. What was written
+     * must be on disk when flush comes back: nothing is deleted before that. Called by the store's writer: others wait. NULL: nobody wants
+     * it. PAWL_INVALID: a store in memory has no rows to show. */
+    pawl_code (*row)(void *context, pw_str json, pawl_error *err);
+    pawl_code (*flush)(void *context, pawl_error *err);
+    void *context;
+    pw_clean_place place; /* in: behind what was looked at before; out: the place of the next call */
+    uint64_t rows;        /* out: that went, of all tables */
+    uint64_t found;       /* out: instances, events, steps ... that went */
+    bool more;            /* out: there may be others behind the place */
+} pw_clean;
+PAWL_CHECK pawl_code pw_store_clean(pw_store *store, pw_clean *clean, pawl_error *err);
+
+/* Gives free pages back to the file system, at most `pages` of them in one go; *left: that are still free. */
+PAWL_CHECK pawl_code pw_store_vacuum(pw_store *store, uint32_t pages, uint64_t *given, uint64_t *left, pawl_error *err);
+
+typedef struct pw_store_space {
+    uint64_t file_bytes, free_bytes; /* free: inside the file */
+    uint64_t wal_bytes;
+    uint32_t page_bytes; /* of a page that vacuum gives back */
+    uint64_t disk_free_bytes, disk_bytes; /* of its file system, as this user may use it; "memory:": UINT64_MAX */
+} pw_store_space;
+PAWL_CHECK pawl_code pw_store_space_look(pw_store *store, pw_store_space *out, pawl_error *err);
+
+/* ------------------------------------------------------------------ backup
+ *
+ * A backup is one file: the store as of one commit, marked so that nobody drives it by mistake. It can be read as a store can. */
+typedef struct pw_backup_progress {
+    bool (*told)(void *context, uint64_t done, uint64_t all); /* pages; all of them again while the copy is checked. False: stop. PAWL_LOST then, and nothing is left */
+    void *context;
+} pw_backup_progress;
+typedef struct pw_store_copy { /* what was made */
+    uint64_t bytes, instances;
+    int schema;           /* of what it was made of */
+    char generation[40];  /* of what was made */
+    int64_t at_ms;
+} pw_store_copy;
+/* The store of `uri` as of one commit, while its owner, whoever it is, goes on writing: into `file`, which must not be there
+ * (PAWL_CONFLICT), and is there only when it is whole, checked, and on disk. progress may be NULL. */
+PAWL_CHECK pawl_code pw_store_backup(pw_store_copy *out, pw_str uri, pw_str file, const pw_backup_progress *progress, pawl_error *err);
+/* The other way: into the store `uri`, which must not be there (PAWL_CONFLICT) unless `replace`, nor owned (PAWL_BUSY). It has a new generation, so
+ * that what is asked for from now on has other keys than in the store that it was made of; it is nobody's, and of this program's schema.
+ * Calls that were in flight keep the keys that they were committed with. `file` may be a store that nobody writes to, too.
+ * PAWL_CORRUPT: it is damaged, and nothing was changed. At any moment the store is the old one or the new one. */
+PAWL_CHECK pawl_code pw_store_restore(pw_store_copy *out, pw_str file, pw_str uri, bool replace, const pw_backup_progress *progress, pawl_error *err);
+/* Whether all that a store or backup says of itself holds, while its owner goes on writing. PAWL_CORRUPT: the first thing that does not. */
+PAWL_CHECK pawl_code pw_store_check(pw_store_copy *out, pw_str uri, pawl_error *err);
+
+/* ------------------------------------------------------------------ what must never be: for the auditor
+ *
+ * Each looks for rows of one kind that nothing will ever move, or that contradict others; a page behind `after`. They are read only, and
+ * say what the rows say: who has the engine's memory judges whether it holds. */
+typedef enum pw_audit_kind {
+    PW_AUDIT_ASLEEP,      /* waits, and has neither wake_at nor anything open that could move it */
+    PW_AUDIT_OVERDUE,     /* wake_at is long past */
+    PW_AUDIT_CALL,        /* a pending call of an instance that has ended, or is not to be driven */
+    PW_AUDIT_GAP,         /* the log has fewer steps than the token says (tombstones and cleaned logs excepted) */
+    PW_AUDIT_ORPHAN,      /* a child whose parent is not there, or has ended, and was not told */
+    PW_AUDIT_EVENT,       /* pending at a sink for longer than is to be, or at one that is not set up */
+    PW_AUDIT_INBOX,       /* a row that no step has consumed for long */
+    PW_AUDIT_DELIVERY,    /* a message that was delivered and never taken */
+    PW_AUDIT_BOOKMARK,    /* open, of an instance that has ended */
+    PW_AUDIT_INCIDENT,    /* faulted, without an open incident and not given up; or an open one of an instance that is neither faulted nor suspended */
+    PW_AUDIT_KINDS
+} pw_audit_kind;
+const char *pw_audit_kind_name(pw_audit_kind kind);
+typedef struct pw_audit_row {
+    pw_str instance;
+    pw_str how;           /* in which of its ways it contradicts: a fixed word, listed in store/audit.c */
+    uint64_t number;      /* of the step, visit, or message, if there is one */
+    pw_str what;          /* task, key, sink, parent ... */
+    int64_t since_ms;
+} pw_audit_row;
+/* Looks at `limit` rows at most (1 to PW_PAGE_MAX), so that a page may be short, or empty, with others behind it: *next is the cursor of
+ * the page behind it, empty on the last. *looked: at how many. What is younger than before_ms is no finding where the moment before a
+ * commit looks alike. */
+PAWL_CHECK pawl_code pw_store_audit(pw_store *store, pw_audit_kind kind, uint64_t partitions, int64_t before_ms, pw_str after, uint32_t limit,
+                                    pw_audit_row **out, size_t *count, uint32_t *looked, pw_str *next, pw_arena *arena, pawl_error *err);
+
+/* ------------------------------------------------------------------ faults */
+
 typedef struct pw_fault_row {
     uint64_t sequence;
     pw_fault fault;
@@ -385,15 +605,84 @@ typedef struct pw_incident_filter {
     const pw_str *namespaces; /* only of these; count 0: any */
     size_t namespace_count;
     pw_str kind, class_, task; /* of the fault; empty: any */
+    pw_str version;       /* of the definition; empty: any */
+    const pw_label *labels; /* of the instance, with all of these; count 0: any */
+    size_t label_count;
+    int64_t until_ms;     /* only those that came up before; 0: any */
     pw_str after;         /* cursor of the page before; empty: first */
     uint32_t limit;       /* 1 to PW_PAGE_MAX */
 } pw_incident_filter;
+/* How many the filter lets through; after and limit are not looked at. */
+PAWL_CHECK pawl_code pw_store_incident_count(pw_store *store, const pw_incident_filter *filter, uint64_t *out, pawl_error *err);
 /* Newest first (created, then instance, then step). What a page of open ones costs does not grow with those that are over. */
 PAWL_CHECK pawl_code pw_store_incidents(pw_store *store, const pw_incident_filter *filter, pw_incident_row **out, size_t *count,
                                         pw_str *next, pw_arena *arena, pawl_error *err);
 /* PAWL_NOT_FOUND. */
 PAWL_CHECK pawl_code pw_store_incident_get(pw_store *store, pw_str instance, uint64_t step, pw_incident_row *out,
                                            pw_arena *arena, pawl_error *err);
+
+/* ------------------------------------------------------------------ compensation */
+
+typedef struct pw_undo_row {
+    pw_undo_step step;
+    uint64_t carried_out_by; /* the visit of what undoes it; 0: none yet */
+    int64_t created_ms, ended_ms; /* -1: not yet */
+} pw_undo_row;
+/* What has still to be carried out; RUNNING: also what an earlier COMPENSATE had begun. */
+#define PW_UNDO_LEFT (PW_BIT(PW_UNDO_REGISTERED) | PW_BIT(PW_UNDO_UNKNOWN) | PW_BIT(PW_UNDO_RUNNING))
+typedef struct pw_undo_filter {
+    uint64_t below;       /* only lower ordinals; UINT64_MAX: all */
+    unsigned states;      /* PW_BIT(PW_UNDO_...); 0: any */
+    pw_str scope;         /* JSON pointer: of this task, and those inside it; empty: any */
+    uint32_t limit;       /* 1 to PW_PAGE_MAX */
+} pw_undo_filter;
+/* From the highest ordinal down; a page ends early behind 8 MiB of arguments. *more: there are others below. What a page costs does not grow
+ * with the rows that are done. */
+PAWL_CHECK pawl_code pw_store_undo(pw_store *store, pw_str instance, const pw_undo_filter *filter, pw_undo_row **out,
+                                   size_t *count, bool *more, pw_arena *arena, pawl_error *err);
+/* How many the filter lets through; below and limit are not looked at. */
+PAWL_CHECK pawl_code pw_store_undo_count(pw_store *store, pw_str instance, const pw_undo_filter *filter, uint64_t *out,
+                                         pawl_error *err);
+
+/* ------------------------------------------------------------------ bulk operations */
+
+typedef enum pw_bulk_state { PW_BULK_RUNNING, PW_BULK_STOPPED, PW_BULK_DONE } pw_bulk_state;
+const char *pw_bulk_state_name(pw_bulk_state state); /* part of the stored data */
+bool pw_bulk_state_parse(pw_bulk_state *out, pw_str name);
+#define PW_BULK_REQUEST_MAX (1u << 20)
+
+/* An action on many instances: what is wanted does not change, how far it is does. */
+typedef struct pw_bulk {
+    pw_str id;            /* of its own, random */
+    pw_str request;       /* JSON: action, its arguments, the filter, the reason */
+    pw_str actor;
+    int64_t created_ms;
+    uint64_t epoch;       /* how often the row was written */
+    pw_bulk_state state;
+    pw_str cursor;        /* behind the page; empty: nothing is behind it, or there was no page yet */
+    pw_str page;          /* JSON array of what is at work, so that it can be repeated: not in the counts yet. Empty: none. A
+                           * bulk that is STOPPED and has one is finished with that page first */
+    uint64_t counted;     /* incidents when it was started */
+    uint64_t done, skipped, failed; /* skipped: it was no longer as the filter wants it */
+    pw_str node;          /* who works on it; empty: nobody */
+    int64_t lease_ms;     /* instant until which it is that one's */
+    int64_t changed_ms, ended_ms; /* ended_ms -1: not yet */
+    pw_str stopped_by;    /* empty: nobody */
+} pw_bulk;
+typedef struct pw_bulk_failure {
+    pw_str instance, code, message;
+} pw_bulk_failure;
+#define PW_BULK_FAILURES_KEPT 1000u
+/* Compare and set: written, with its epoch raised by one and the failures added (the first PW_BULK_FAILURES_KEPT of all are
+ * kept), if the row still has bulk->epoch (0: there is none). *won: ours; else nothing was written. */
+PAWL_CHECK pawl_code pw_store_bulk_set(pw_store *store, const pw_bulk *bulk, const pw_bulk_failure *failures, size_t count,
+                                       bool *won, pawl_error *err);
+/* PAWL_NOT_FOUND. */
+PAWL_CHECK pawl_code pw_store_bulk_get(pw_store *store, pw_str id, pw_bulk *out, pw_bulk_failure **failures, size_t *count,
+                                       pw_arena *arena, pawl_error *err);
+/* Newest first, behind `after` (an id; empty: the first); `at_work`: only those that are RUNNING, or have a page. */
+PAWL_CHECK pawl_code pw_store_bulks(pw_store *store, bool at_work, pw_str after, uint32_t limit, pw_bulk **out, size_t *count,
+                                    pw_arena *arena, pawl_error *err);
 
 /* ------------------------------------------------------------------ breakers */
 
@@ -580,6 +869,44 @@ PAWL_CHECK pawl_code pw_store_messages_expire(pw_store *store, int64_t now_ms, u
                                               pawl_error *err);
 
 /* ------------------------------------------------------------------ counts, for tests, metrics and bench */
+
+/* ---- what its operations take. X(name, word) */
+#define PW_STORE_OPERATIONS(X)                                                                     \
+    X(COMMIT, "commit")         /* of steps: one transaction for many */                           \
+    X(LOAD, "load")             /* an instance, with its state */                                  \
+    X(ROWS, "rows")             /* of one instance: steps, calls, payloads, its plan */            \
+    X(DUE, "due")               /* timers */                                                       \
+    X(LIST, "list")             /* pages and counts, for people */                                 \
+    X(DELETE, "delete")         /* of one instance */                                              \
+    X(DEFINITION, "definition")                                                                    \
+    X(MESSAGES, "messages")                                                                        \
+    X(INBOX, "inbox")                                                                              \
+    X(LEASE, "lease")                                                                              \
+    X(IDENTITY, "identity")                                                                        \
+    X(BREAKER, "breaker")                                                                          \
+    X(BULK, "bulk")                                                                                \
+    X(PUBLISH, "publish")       /* of events to sinks */                                           \
+    X(CLEAN, "clean")           /* what is old, and room */
+typedef enum pw_store_operation {
+#define PW_STORE_OPERATION_ENUM(name, word) PW_STORE_OP_##name,
+    PW_STORE_OPERATIONS(PW_STORE_OPERATION_ENUM)
+#undef PW_STORE_OPERATION_ENUM
+    PW_STORE_OPERATION_COUNT
+} pw_store_operation;
+const char *pw_store_operation_name(pw_store_operation operation); /* the word: a label of metrics */
+typedef struct pw_store_times { /* relaxed */
+    pw_histogram took[PW_STORE_OPERATION_COUNT];
+    atomic_ullong slow[PW_STORE_OPERATION_COUNT]; /* of these took longer than slow_ms */
+    atomic_ullong reopens;
+    _Atomic uint64_t slow_ms; /* 0: none is slow. May be set at any time */
+} pw_store_times;
+pw_store_times *pw_store_times_of(pw_store *store);
+
+/* Connections for reading: how many there may be, and are in use; how often somebody had to wait for one. */
+typedef struct pw_store_pool {
+    uint64_t size, used, waits;
+} pw_store_pool;
+void pw_store_pool_look(pw_store *store, pw_store_pool *out);
 
 /* Since the store was opened. statements: all that the writer ran, BEGIN and COMMIT too; rows: inserted or changed,
  * also in passes that were rolled back; bisections: batches written again because of a poison item. */

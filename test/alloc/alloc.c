@@ -29,7 +29,8 @@ static const char order[] =
     "  - price: { set: { n: '${ .n }', cost: '${ .n * 120 }', pad: '${ .pad }' } }\n"
     "  - work:\n" /* an activity that finds no memory for its result fails: and is tried again */
     "      try:\n"
-    "        - echo: { call: echo, with: { n: '${ .n + 1 }' } }\n"
+    "        - echo: { call: echo, with: { n: '${ .n + 1 }' }, metadata: { pawl: { compensate: { emit: { event: { with: "
+    "{ source: 'http://x', type: com.example.back, data: '${ .n }' } } } } } } }\n"
     "      catch: { retry: { delay: { milliseconds: 1 }, limit: { attempt: { count: 5 } } } }\n"
     "      output: { as: '${ $input + { worked: .n } }' }\n"
     "  - sub: { run: { workflow: { namespace: alloc, name: sub, version: latest, input: { n: '${ "
@@ -46,6 +47,13 @@ static const char order[] =
 static const char sub[] =
     "document: { dsl: '1.0.3', namespace: alloc, name: sub, version: '1.0.0' }\n"
     "do: [ { twice: { set: { n: '${ .n * 2 }' } } } ]\n";
+
+/* What is done is undone by events, so that nothing fails that is not ours. */
+#define EVENT(type) "{ emit: { event: { with: { source: 'http://x', type: com.example." type " } } }"
+#define UNDONE(name) "  - " name ": " EVENT("done") ", metadata: { pawl: { compensate: " EVENT("undone") " } } } }\n"
+static const char back[] =
+    "document: { dsl: '1.0.3', namespace: alloc, name: back, version: '1.0.0' }\n"
+    "do:\n" UNDONE("one") UNDONE("two") "  - ask: { call: userTask, with: { key: ok } }\n";
 
 static const char output_expected[] = "{\"cost\":360,\"worked\":4,\"sub\":6,\"answer\":\"yes\"}";
 
@@ -90,6 +98,7 @@ static void fixture_open(fixture *f)
     EXPECT_OK(pawl_open(&f->p, &f->options, &f->err), f->err);
     EXPECT_OK(pawl_deploy(f->p, sub, strlen(sub), NULL, NULL, NULL, &f->err), f->err);
     EXPECT_OK(pawl_deploy(f->p, order, strlen(order), NULL, NULL, NULL, &f->err), f->err);
+    EXPECT_OK(pawl_deploy(f->p, back, strlen(back), NULL, NULL, NULL, &f->err), f->err);
 }
 
 static void fixture_done(fixture *f)
@@ -304,6 +313,51 @@ static void resume_case(bool on_disk)
     fixture_done(&f);
 }
 
+/* From the wish to the end: the plan is read, what was done is undone. */
+static void compensate_case(bool on_disk)
+{
+    fixture f;
+    fixture_init(&f, on_disk);
+    fixture_open(&f);
+    unsigned nth = 1, calm = 0, refused = 0, accepted = 0;
+    for (bool happened = true; goes_on(nth - 1, happened, &calm); nth++) {
+        char *id = NULL, *text = NULL;
+        const pawl_start_options options = { .struct_size = sizeof options, .name = "alloc/back" };
+        EXPECT_OK(pawl_start(f.p, &options, &id, NULL, &f.err), f.err);
+        expect_question(&f, id);
+        const pawl_act_options wish = { .struct_size = sizeof wish, .id = id, .action = PAWL_COMPENSATE };
+        shortage s = begin_shortage(nth);
+        pawl_code code = pawl_act(f.p, &wish, NULL, NULL, &f.err);
+        while (code == PAWL_OK && !was_short(&s)) { /* what comes behind it */
+            pawl_code waited = pawl_wait(f.p, id, PAWL_WAIT_END, 1, NULL, &f.err);
+            if (waited == PAWL_OK)
+                break;
+            EXPECT(waited == PAWL_TIMEOUT || waited == PAWL_NO_MEMORY);
+        }
+        happened = end_shortage(&s);
+        EXPECT_DONE_OR_NO_MEMORY(code, f.err);
+        *(code == PAWL_OK ? &accepted : &refused) += 1;
+        if (code != PAWL_OK)
+            EXPECT_OK(pawl_act(f.p, &wish, NULL, &text, &f.err), f.err);
+        if (text)
+            expect_ask(text, ".repeated", "false"); /* what was refused had not begun */
+        pawl_free(text);
+        EXPECT_OK(pawl_wait(f.p, id, PAWL_WAIT_END, WAIT_MS, &text, &f.err), f.err);
+        expect_ask(text, ".status", "\"compensated\"");
+        pawl_free(text);
+        EXPECT_OK(pawl_compensation(f.p, id, NULL, 0, &text, &f.err), f.err);
+        expect_ask(text, "[.left, [.steps[] | [.name, .state]]]", "[0,[[\"two\",\"done\"],[\"one\",\"done\"]]]");
+        pawl_free(text);
+        EXPECT_OK(pawl_log(f.p, id, 1, 0, &text, &f.err), f.err);
+        expect_ask(text, "[.steps[].sequence] == [range(1; (.steps | length) + 1)]", "true");
+        expect_ask(text, "[.steps[].entries[] | select(.type == \"compensation.started\", .type == \"compensation.completed\")] | length", "2");
+        pawl_free(text);
+        pawl_free(id);
+    }
+    EXPECT(refused > 0 && accepted > 5);
+    fixture_done(&f);
+}
+
 static pawl_code show_one(fixture *f, const char *id, char **out)
 {
     return pawl_show(f->p, id, out, &f->err);
@@ -319,6 +373,19 @@ static pawl_code list_all(fixture *f, const char *id, char **out)
     (void)id;
     const pawl_list_options options = { .struct_size = sizeof options };
     return pawl_list(f->p, &options, out, &f->err);
+}
+
+static pawl_code plan_one(fixture *f, const char *id, char **out)
+{
+    return pawl_compensation(f->p, id, NULL, 0, out, &f->err);
+}
+
+static pawl_code foresee_one(fixture *f, const char *id, char **out)
+{
+    const pawl_act_options dry = {
+        .struct_size = sizeof dry, .id = id, .action = PAWL_COMPENSATE, .reason = "what if", .dry_run = 1
+    };
+    return pawl_act(f->p, &dry, NULL, out, &f->err);
 }
 
 static pawl_code wait_for_it(fixture *f, const char *id, char **out)
@@ -373,7 +440,7 @@ static void look_case(bool on_disk)
 {
     static pawl_code (*const looks[])(fixture *, const char *, char **) = {
         show_one,        log_one,        list_all,   wait_for_it,   command_show,
-        definitions_all, definition_one, graph_json, graph_mermaid, graph_dot
+        definitions_all, definition_one, graph_json, graph_mermaid, graph_dot, plan_one, foresee_one
     };
     fixture f;
     fixture_init(&f, on_disk);
@@ -434,6 +501,16 @@ TEST(alloc, resuming_in_memory)
 TEST(alloc, resuming_on_disk)
 {
     resume_case(true);
+}
+
+TEST(alloc, compensating_in_memory)
+{
+    compensate_case(false);
+}
+
+TEST(alloc, compensating_on_disk)
+{
+    compensate_case(true);
 }
 
 TEST(alloc, looking_in_memory)

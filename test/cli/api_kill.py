@@ -1,16 +1,8 @@
 #!/usr/bin/env python3
 """The server is killed in the middle of every command that changes something, at each point that the command passes, and
 started again; the client repeats its request, as clients do. The command has its effect once."""
-import http.client
-import os
-import shutil
-import signal
-
-from harness import Skip, case, main, until
-from web import serve
-
-KEY = {"Idempotency-Key": "once"}
-TURNS = 8 if os.environ.get("PAWL_TEST_LONG") == "1" else 3  # how often a point is passed before it kills, at most
+from harness import case, main, until
+from killed import KEY, entries, kill_at_every_point, once
 HELLO = """
 document: { dsl: '1.0.3', namespace: t, name: hello, version: '1.0.0' }
 do: [ { greet: { set: { hello: "${ .who }" } } } ]
@@ -74,18 +66,6 @@ def faulted(web):
     return one
 
 
-def entries(web, one, kind):
-    log = web.get(f"/v1/instances/{one}/log").gives(200).json["steps"]
-    assert [step["sequence"] for step in log] == list(range(1, len(log) + 1)), log
-    return sum(entry["type"] == kind for step in log for entry in step["entries"])
-
-
-def once(path, body, kind):
-    """A command of an instance, and the log entry that it makes: there is one."""
-    return (lambda web, one: web.post(f"/v1/instances/{one}/" + path, body, headers=KEY).gives(200),
-            lambda web, one: entries(web, one, kind) == 1)
-
-
 def one_instance(web, _):
     page = web.get("/v1/instances").gives(200).json["instances"]
     return [one["status"] for one in page] == ["completed"]
@@ -124,70 +104,6 @@ COMMANDS = {
     "fail a job": (work, lambda web, made: web.post("/v1/jobs/fail", {"token": made[1], "title": "no"}, headers=KEY).gives(200),
                    lambda web, made: web.get(f"/v1/instances/{made[0]}?wait=30s").gives(200).json["error"]["title"] == "no"),
 }
-
-
-class Store:
-    """What was there before the command, to be had again for each try."""
-
-    def __init__(self, room, prepare):
-        self.room = room
-        web = serve(room)
-        self.made = prepare(web)
-        assert web.stop().code == 0
-        os.mkdir(room.path + "/before")
-        for name in os.listdir(room.path):
-            if name.startswith("pawl.db"):
-                shutil.copy(f"{room.path}/{name}", room.path + "/before")
-
-    def fresh(self, env=None):
-        for name in os.listdir(self.room.path):
-            if name.startswith("pawl.db"):
-                os.remove(f"{self.room.path}/{name}")
-        for name in os.listdir(self.room.path + "/before"):
-            shutil.copy(f"{self.room.path}/before/{name}", self.room.path)
-        return serve(self.room, env=env)
-
-
-def kill_at_every_point(room, prepare, request, effect):
-    store = Store(room, prepare)
-    listed = room.path + "/points"
-    web = store.fresh(env={"PAWL_FAULT_LIST": listed})
-    first = request(web, store.made)
-    assert effect(web, store.made), "without a fault"
-    assert web.stop().code == 0
-    if not os.path.exists(listed):
-        raise Skip("this build has no fault points")
-    with open(listed, encoding="utf-8") as file:
-        points = sorted(set(file.read().split()))
-    killed = 0
-    for point in points:
-        for turn in range(1, TURNS + 1):
-            try:
-                web = store.fresh(env={"PAWL_FAULT": f"{point}:{turn}"})
-            except AssertionError:  # it died before it listened: the point is one of opening
-                web = None
-            died = web is None
-            if web:
-                try:
-                    answer = request(web, store.made)
-                    assert answer.status == first.status, answer.told()
-                except (OSError, http.client.HTTPException):
-                    died = True
-                died = web.process.poll() is not None or died
-            if web and not died:
-                break  # the point was passed fewer times
-            assert room.processes[-1].wait(60) == -signal.SIGKILL
-            killed += 1
-            again = serve(room)
-            answer = request(again, store.made)
-            assert answer.status in (first.status, 200, 404 if first.status == 204 else first.status), f"{point}:{turn}: {answer.told()}"
-            assert effect(again, store.made), f"{point}:{turn}"
-            assert again.stop().code == 0
-        if web and web.process.poll() is None:
-            web.process.send_signal(signal.SIGKILL)
-            web.process.wait()
-    print(f"# killed {killed} times, at {len(points)} points")
-    assert killed >= 5, f"killed {killed} times at {points}"
 
 
 @case("killed anywhere in the middle, deploy has its effect once when it is repeated")

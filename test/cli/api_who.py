@@ -4,6 +4,7 @@ import re
 
 from harness import case, main, until
 from openapi import operations
+from service import Service
 from web import serve, with_tokens
 
 ASK = """
@@ -13,6 +14,10 @@ do: [ { ask: { call: userTask, with: { title: Yes or no?, assignedTo: nobody } }
 FAULT = """
 document: { dsl: '1.0.3', namespace: t, name: fault, version: '1.0.0' }
 do: [ { no: { raise: { error: { type: 'http://e/x', status: 418, title: No } } } } ]
+"""
+TELL = """
+document: { dsl: '1.0.3', namespace: t, name: tell, version: '1.0.0' }
+do: [ { tell: { emit: { event: { with: { type: told } } } } } ]
 """
 WORK = """
 document: { dsl: '1.0.3', namespace: t, name: work, version: '1.0.0' }
@@ -25,8 +30,11 @@ FROM = {"viewer": ROLES[1:], "starter": ROLES[2:], "operator": ROLES[3:], "admin
 NEEDS = {
     "live": (None, "open", None),
     "ready": (None, "open", None),
+    "getMetrics": ("viewer", "store", None),
     "openapi": ("any", "none", None),
     "getState": ("viewer", "list", None),
+    "getLogLevel": ("admin", "store", None),
+    "setLogLevel": ("admin", "store", {"level": "info"}),
     "command": ("any", "none", {"command": "ping"}),
     "listDefinitions": ("viewer", "list", None),
     "deploy": ("operator", "deploy", ASK),
@@ -40,6 +48,9 @@ NEEDS = {
     "start": ("starter", "thing", {"name": "t/ask"}),
     "countInstances": ("viewer", "list", None),
     "getInstance": ("viewer", "thing", None),
+    "getWhy": ("viewer", "thing", None),
+    "getHealth": ("viewer", "store", None),
+    "getAudit": ("viewer", "store", None),
     "deleteInstance": ("admin", "thing", None),
     "getLog": ("viewer", "thing", None),
     "getOutput": ("viewer", "thing", None),
@@ -48,12 +59,38 @@ NEEDS = {
     "continue": ("operator", "thing", None),
     "retry": ("operator", "thing", None),
     "fail": ("operator", "thing", None),
+    "skip": ("operator", "thing", None),
+    "goto": ("operator", "thing", {"task": "/do/0/ask"}),
+    "edit": ("operator", "thing", {"patch": []}),
+    "compensate": ("operator", "thing", None),
+    "rewind": ("operator", "thing", {"step": 1}),
+    "fork": ("operator", "thing", {"step": 1}),
+    "getCompensation": ("viewer", "thing", None),
+    "listEffects": ("viewer", "thing", None),
     "listCalls": ("viewer", "thing", None),
     "listIncidents": ("viewer", "list", None),
     "getIncident": ("viewer", "thing", None),
     "retryIncident": ("operator", "thing", None),
     "failIncident": ("operator", "thing", None),
     "cancelIncident": ("operator", "thing", None),
+    "skipIncident": ("operator", "thing", None),
+    "gotoIncident": ("operator", "thing", {"task": "/do/0/ask"}),
+    "editIncident": ("operator", "thing", {"patch": []}),
+    "compensateIncident": ("operator", "thing", None),
+    "rewindIncident": ("operator", "thing", {"step": 1}),
+    "listBulks": ("viewer", "list", None),
+    "startBulk": ("operator", "list", {"action": "fail", "name": "none"}),
+    "getBulk": ("viewer", "bulk", None),
+    "stopBulk": ("operator", "bulk", None),
+    "continueBulk": ("operator", "bulk", None),
+    "listDeadLetters": ("viewer", "list", None),
+    "requeueDeadLetters": ("operator", "list", {"sink": "none"}),
+    "discardDeadLetters": ("operator", "list", {"sink": "none"}),
+    "getDeadLetter": ("viewer", "letter", None),
+    "requeueDeadLetter": ("operator", "letter", None),
+    "discardDeadLetter": ("operator", "letter", None),
+    "listSinks": ("viewer", "store", None),
+    "cleanUp": ("admin", "store", {"dryRun": True}),
     "listBreakers": ("viewer", "store", None),
     "forceBreaker": ("operator", "store", {"service": "http://x:80", "force": "open"}),
     "listBookmarksOf": ("viewer", "thing", None),
@@ -90,7 +127,10 @@ class World:
         identities = {role: ([(role, "t")], []) for role in ROLES}
         identities |= {"u-" + role: ([(role, "u")], []) for role in ROLES}
         identities |= {"all-" + role: ([(role, "*")], []) for role in ROLES}
-        self.web, self.tokens = with_tokens(room, identities)
+        self.hook = Service()
+        self.hook.answer = 400
+        self.web, self.tokens = with_tokens(room, identities, {"Outbox:Sinks:hook:Type": "http", "Outbox:Sinks:hook:Url": self.hook.url,
+                                                               "Outbox:Sinks:hook:Types": "told"})
         root = self.as_("all-admin")
         root.deploy(ASK)
         root.deploy(WORK)
@@ -101,6 +141,10 @@ class World:
         self.incident = until(lambda: root.get("/v1/incidents").json["incidents"], "an incident")[0]["id"]
         self.key = until(lambda: root.get(f"/v1/instances/{self.ids[0]}/bookmarks").json["bookmarks"], "a task")[0]["key"]
         self.job = root.post("/v1/jobs/poll", {"functions": ["paint"], "waitMs": 30000}).gives(200).json["jobs"][0]["token"]
+        self.bulk = self.as_("operator").post("/v1/bulk", {"action": "fail", "name": "none"}).gives(200).json["id"]
+        root.deploy(TELL)
+        root.start("t/tell")
+        self.letter = until(lambda: root.get("/v1/deadletters").json["letters"], "a dead letter")[0]["event"]
         self.document = root.get("/v1/openapi.json").gives(200).json
 
     def as_(self, name):
@@ -108,9 +152,11 @@ class World:
 
     def ask(self, client, operation, instance=0):
         method, path, _ = operations(self.document)[operation]
-        values = {"namespace": "t", "name": "ask", "version": "1.0.0", "id": self.ids[instance], "instance": self.ids[instance], "key": self.key, "tokenId": "none"}
+        values = {"namespace": "t", "name": "ask", "version": "1.0.0", "id": self.ids[instance], "instance": self.ids[instance], "key": self.key, "tokenId": "none", "event": self.letter}
         if "Incident" in operation:
             values["id"] = self.incident
+        if NEEDS[operation][1] == "bulk":
+            values["id"] = self.bulk
         body = NEEDS[operation][2]
         if isinstance(body, dict) and body.get("token") == "TOKEN":
             body = {"token": self.job}
@@ -197,6 +243,10 @@ def _(room):
             if where in ("thing", "own"):
                 answer = world.ask(client, operation).gives(404)
                 assert answer.json["code"] in ("no-such-instance", "no-such-definition"), answer.told()
+            elif where == "bulk" and role in FROM[NEEDS[operation][0]]:
+                world.ask(client, operation).problem(404, "no-such-bulk")
+            elif where == "letter" and role in FROM[NEEDS[operation][0]]:
+                world.ask(client, operation).problem(404, "no-such-dead-letter")
             elif where == "job" and role in FROM["worker"]:
                 world.ask(client, operation).problem(400, "token-not-valid")
             elif where in ("store", "deploy", "job"):
@@ -209,14 +259,15 @@ def _(room):
 @case("lists have what is in the namespaces of who asks")
 def _(room):
     world = World(room)
-    for name, count in (("viewer", 5), ("u-viewer", 0), ("all-viewer", 5)):
+    for name, count in (("viewer", 6), ("u-viewer", 0), ("all-viewer", 6)):
         client = world.as_(name)
         assert len(client.get("/v1/instances").gives(200).json["instances"]) == count, name
         assert client.get("/v1/instances/count").gives(200).json["total"] == count, name
-        assert len(client.get("/v1/definitions").gives(200).json["definitions"]) == (3 if count else 0), name
+        assert len(client.get("/v1/definitions").gives(200).json["definitions"]) == (4 if count else 0), name
         assert len(client.get("/v1/incidents").gives(200).json["incidents"]) == (1 if count else 0), name
         assert len(client.get("/v1/bookmarks?kind=user-action").gives(200).json["bookmarks"]) == (3 if count else 0), name
         assert len(client.get("/v1/jobs").gives(200).json["jobs"]) == (1 if count else 0), name
+        assert len(client.get("/v1/deadletters").gives(200).json["letters"]) == (1 if count else 0), name
         assert client.get("/v1/state").gives(200).json["instances"]["total"] == count, name
         assert client.get("/v1/instances?namespace=t").json["instances"] == client.get("/v1/instances").json["instances"], name
         assert client.get("/v1/instances?namespace=other").json["instances"] == [], name

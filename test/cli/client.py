@@ -385,7 +385,7 @@ def _(room):
     room.pawl("show", done.out.split()[0], "--db", "s.db").exits(0).says("pending", "start at 2")
     room.pawl("start", "hello", "--at", "2000-01-01T00:00:00Z", "--db", "s.db").exits(0).says(" completed\n")
     room.pawl("start", "hello", "--at", "soon", "--db", "s.db").exits(2).complains("--at", "2h")
-    identity = room.pawl("start", "hello", "--at", "300ms", "--input", '{"n": 3}', "--no-wait", "--json", "--db", "s.db").exits(0).json()["id"]
+    identity = room.pawl("start", "hello", "--at", "3s", "--input", '{"n": 3}', "--no-wait", "--json", "--db", "s.db").exits(0).json()["id"]
     room.pawl("continue", identity, "--until", "end", "--db", "s.db").exits(0).says('"n": 3')
 
 

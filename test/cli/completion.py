@@ -46,7 +46,7 @@ def _(room):
     for command in COMMANDS:
         assert command in offered, command
     assert offers(room, "sus") == ["suspend"]
-    assert offers(room, "de") == ["definition", "definitions", "delegate", "delete", "deploy", "deprecate"]
+    assert offers(room, "de") == ["deadletter", "definition", "definitions", "delegate", "delete", "deploy", "deprecate"]
     assert offers(room, "inc") == ["incident", "incidents"] and offers(room, "br") == ["breaker", "breakers"]
     assert offers(room, "nothing") == []
 

@@ -1,30 +1,12 @@
 #!/usr/bin/env python3
 """examples.py - the examples that call a service, as their files say that they are run."""
 import json
-import os
-import urllib.request
 
-from harness import ROOT, Room, case, main, until
+from example import CONFIG, Service, example
+from harness import Room, case, main, until
+from web import serve
 
 Room.settings = {}  # as a user has it: the examples bring their own
-CONFIG = ("--config", os.path.join(ROOT, "examples", "pawl.conf"))
-
-
-def example(name):
-    return os.path.join(ROOT, "examples", name)
-
-
-class Service:
-    def __init__(self, room, program, *options):
-        room.start(example(program), "--port-file", "port", *options, program="python3")
-        port = os.path.join(room.path, "port")
-        until(lambda: os.path.exists(port), f"the port of {program}")
-        with open(port, encoding="utf-8") as file:
-            self.url = f"http://127.0.0.1:{file.read().strip()}"
-
-    def ask(self, path, post=False):
-        with urllib.request.urlopen(urllib.request.Request(self.url + path, data=b"" if post else None), timeout=60) as answer:
-            return json.load(answer)
 
 
 def booking(room, service, *more):
@@ -88,6 +70,37 @@ def _(room):
                      json.dumps({"order": "o-1", "service": service.url, "items": [{"sku": "pen", "price": 3, "count": 2}]})).exits(0)
     assert (done.json()["status"], done.json()["amount"], done.json()["charge"]) == ("charged", 6, "c-1"), done.told()
     assert service.ask("/totals") == {"/reserve": 1, "/charge": 1, "/ship": 1, "/release": 0, "/refund": 0, "/cancel": 0}
+
+
+@case("the events of an order reach a service that checks their signature, and a file; one that is refused is a dead letter")
+def _(room):
+    service = Service(room, "hooks.py", "--secret", "change-me")
+    config = ("--config", example("events.conf"), "--set", f"Outbox:Sinks:hooks:Url={service.url}/events")
+    served = serve(room, *config, db="events.db")
+    with open(example("events.yaml"), encoding="utf-8") as file:
+        served.deploy(file.read())
+    served.start("examples/events", input={"order": "o-7", "total": 42})
+    served.start("examples/events", input={"order": "o-8", "total": 4200})
+    until(lambda: len(service.ask("/seen")) == 3, "three events that are taken")
+    assert sorted(one["type"] for one in service.ask("/seen")) == ["com.example.order.placed"] + ["com.example.order.shipped"] * 2
+    dead, = until(lambda: room.pawl("deadletter", "list", "--db", "events.db", "--json").exits(0).json()["letters"], "a dead letter")
+    assert (dead["sink"], dead["type"], dead["error"]) == ("hooks", "com.example.order.placed", 'answered 422: {"title": "too much"}'), dead
+    until(lambda: {one["name"]: one["pending"] for one in served.get("/v1/sinks").json["sinks"]} == {"archive": 0, "hooks": 0}, "an empty outbox")
+    with open(f"{room.path}/events.ndjson", encoding="utf-8") as file:
+        kept = [json.loads(line)["type"] for line in file]
+    assert len(kept) == 8, kept  # two started, two placed, two shipped, two completed
+
+
+@case("a trip of which all can be had is booked, and nothing is given back")
+def _(room):
+    service = Service(room, "travel.py")
+    done = room.pawl("run", example("travel.yaml"), *CONFIG, "--db", "trips.db", "--id", "trip-1", "--input",
+                     json.dumps({"trip": "Lisbon", "service": service.url})).exits(0)
+    assert done.json() == {"flight": "flight-1", "hotel": "hotel-1", "car": "car-1"}, done.told()
+    assert service.ask("/bookings") == {"flight-1": "booked", "hotel-1": "booked", "car-1": "booked"}
+    trip, = room.pawl("ls", "--db", "trips.db", "--json").exits(0).json()["instances"]
+    steps = room.pawl("compensate", "--plan", trip["id"], "--db", "trips.db", "--json").exits(0).json()["steps"]
+    assert [step["task"] for step in steps] == ["/do/2/car", "/do/1/hotel", "/do/0/flight"], steps
 
 
 if __name__ == "__main__":

@@ -49,6 +49,13 @@ def _(room):
     assert graph(room, "names", "--json").json() == json.loads(expected("names", "json"))
 
 
+@case("what undoes a task stands beside it, and so does who is asked about its incident")
+def _(room):
+    graph(room, "undo").prints(expected("undo", "mmd"))
+    graph(room, "undo", "--format", "dot").prints(expected("undo", "dot"))
+    assert graph(room, "undo", "--json").json() == json.loads(expected("undo", "json"))
+
+
 @case("a schedule stands before the start, with when it is due")
 def _(room):
     head = "document: {dsl: 1.0.3, namespace: a, name: b, version: 1.0.0}\ndo: [{x: {set: {y: 1}}}]\n"
@@ -67,7 +74,7 @@ def _(room):
 def _(room):
     if not shutil.which("dot"):
         raise Skip("there is no dot")
-    for name in ("all", "names"):
+    for name in ("all", "names", "undo"):
         done = graph(room, name, "--format", "dot")
         subprocess.run(["dot", "-Tsvg", "-o", os.devnull], input=done.raw, check=True)
 

@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
 """incidents.py - what has gone wrong, and what is done about it: the commands, on a store, beside its owner, after its death."""
 import json
+import os
 import re
 import signal
+import sqlite3
 
 from harness import case, main, until
 from service import Service
@@ -285,11 +287,23 @@ def _(room):
     server = serve(room, db="s.db")
     where = ("--server", f"http://127.0.0.1:{server.port}")
     assert room.pawl("incident", identity, *DB).exits(0).out == alone.out
-    assert room.pawl("incident", identity, *where).exits(0).out == alone.out
+    assert room.pawl("incident", identity, *where).exits(0).out == alone.out.replace(" --db s.db", " " + " ".join(where))
     assert room.pawl("incidents", *where).exits(0).out == room.pawl("incidents", *DB).exits(0).out
     service.answer = 200
     room.pawl("retry", identity, "--until", "end", *where).exits(0).says("completed")
     assert server.stop().code == 0
+
+
+@case("what is damaged in the store is trouble, and no mistake of who asks")
+def _(room):
+    room.file("bad.yaml", "document: {dsl: 1.0.3, namespace: t, name: bad, version: 1.0.0}\ndo: [{a: {set: '${ error }'}}]\n")
+    room.pawl("run", "bad.yaml", *DB).exits(1)
+    with sqlite3.connect(os.path.join(room.path, "s.db")) as store:
+        assert store.execute("UPDATE fault SET error = '{'").rowcount == 1
+    room.pawl("incidents", *DB).exits(3).complains("stored error: JSON line 1")
+    with sqlite3.connect(os.path.join(room.path, "s.db")) as store:
+        assert store.execute("UPDATE instance SET labels = '['").rowcount == 1
+    room.pawl("ls", *DB).exits(3).complains("stored labels: JSON line 1")
 
 
 if __name__ == "__main__":

@@ -87,3 +87,27 @@ def answer_problems(document, operation, answer):
         return [f"{answer.told()}: {kind!r} is none of {list(content)}"]
     value = answer.json if kind.endswith("json") else answer.body.decode()
     return problems(document, content[kind]["schema"], value)
+
+
+class Checked:
+    """Calls operations by name and holds their answers against the document."""
+
+    def __init__(self, web):
+        self.web = web
+        self.document = web.get("/v1/openapi.json").gives(200).json
+        self.operations = operations(self.document)
+        self.called = set()
+
+    def call(self, operation_name, status, body=None, query="", kind=None, headers=None, **values):
+        method, path, operation = self.operations[operation_name]
+        path = re.sub(r"\{([^}]+)\}", lambda found: values[found.group(1)], path)
+        answer = self.web.ask(method, path + query, body, kind=kind, headers=headers).gives(status)
+        assert str(status) in operation["responses"] or status >= 400, f"{operation_name}: the document knows no {status}"
+        found = answer_problems(self.document, operation, answer)
+        assert not found, f"{operation_name}: " + "\n".join(found) + "\n" + answer.told()
+        if body is not None and not isinstance(body, str) and "application/json" in operation["requestBody"]["content"] and status < 400:
+            found = problems(self.document, operation["requestBody"]["content"]["application/json"]["schema"], body)
+            assert not found, f"{operation_name}: what it took is not what the document says: {found}"
+        if status < 400:
+            self.called.add(operation_name)
+        return answer

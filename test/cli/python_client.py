@@ -77,7 +77,7 @@ def _(_room):
     path = os.path.join(ROOT, "clients", "python", "pawl.py")
     with open(path, encoding="utf-8") as file:
         text = file.read()
-    assert len(text.splitlines()) < 425, len(text.splitlines())
+    assert len(text.splitlines()) < 480, len(text.splitlines())
     for line in text.splitlines():
         if line.startswith(("import ", "from ")):
             assert line.split()[1].split(".")[0] in sys.stdlib_module_names, line
@@ -148,6 +148,56 @@ def _(room):
     client.fail(second, "too late")
     assert client.fail(second)["repeated"] is True and list(client.incidents()) == []
     assert {i["resolution"] for i in client.incidents(all=True)} == {"retried", "failed"}
+
+
+TRIP = """document: {dsl: 1.0.3, namespace: t, name: trip, version: 1.0.0}
+do:
+  - book:
+      call: http
+      with: {method: post, endpoint: 'URL/book', body: {n: 1}}
+      metadata: {pawl: {compensate: {call: http, with: {method: post, endpoint: 'URL/back', body: {n: 1}}}}}
+  - pay: {call: http, with: {method: post, endpoint: 'URL/pay', body: '${ $context }'}}
+  - last: {set: '${ . }'}
+"""
+
+
+@case("what failed is skipped, left for another task, edited, undone; a dry run does nothing; null is an input as well")
+def _(room):
+    server, service = serve(room), Service()
+    service.answers["/pay"] = 500
+    client = client_of(server)
+    client.deploy(TRIP.replace("URL", service.url))
+
+    def trip():
+        one = client.start("trip")["id"]
+        until(lambda: client.get(one)["status"] == "faulted", "a fault")
+        return one
+
+    one = trip()
+    dry = client.skip(one, output=None, dry_run=True)
+    assert dry["dryRun"] is True and dry["status"] == "completed" and client.get(one)["token"] == dry["token"], dry
+    assert client.skip(one, "in cash", output=None)["status"] == "completed" and client.get(one)["output"] is None
+    one = trip()
+    assert client.goto(one, "/do/2/last", input={"n": 2}, if_token=client.get(one)["token"])["status"] == "completed"
+    assert client.get(one)["output"] == {"n": 2}
+    one = trip()
+    assert client.edit(one, [{"op": "replace", "path": "/context", "value": {"n": 3}}])["status"] == "faulted"
+    assert client.get(one)["data"]["context"] == {"n": 3} and client.get(one)["undo"] == 1
+    assert [(effect["kind"], effect["task"]) for effect in client.effects(one)] == [("call", "/do/0/book"), ("call", "/do/1/pay")]
+    assert [effect["task"] for effect in client.effects(one, behind=1)] == ["/do/1/pay"]
+    made = client.fork(one, visit=2, key="again", labels={"a": "b"})
+    assert made["from"] == one and client.get(made["id"])["labels"] == {"a": "b"} and client.get(one)["status"] == "faulted", made
+    assert client.rewind(one, visit=2, input=None, dry_run=True)["dryRun"] is True
+    plan = client.compensation(one)
+    assert [(step["task"], step["state"]) for step in plan["steps"]] == [("/do/0/book", "registered")] and plan["left"] == 1, plan
+    client.compensate(one, "no money")
+    assert client.wait(one)["status"] == "compensated" and service.paths.count("/back") == 1
+    assert [step["state"] for step in client.compensation(one)["steps"]] == ["done"]
+    try:
+        client.goto(one, "/do/2/last")
+        raise AssertionError("it has ended")
+    except pawl.Error as error:
+        assert error.code == "instance-ended", vars(error)
 
 
 @case("a person's tasks are listed, claimed and completed, by the token's name")

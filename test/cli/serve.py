@@ -52,7 +52,7 @@ class Served:
     def __init__(self, room, *words, db="s.db", listen="127.0.0.1:0", **more):
         self.room, self.log = room, os.path.join(room.path, f"serve-{len(room.processes)}.log")
         with open(self.log, "wb") as log:
-            self.process = room.start("serve", "--db", db, "--listen", listen, *words, stderr=log, **more)
+            self.process = room.start("serve", "--db", db, "--listen", listen, "--set", "Logging:Format=human", *words, stderr=log, **more)
         self.line = self.process.stdout.readline().decode()
         found = re.search(r"https?://(\[[^\]]+\]|[^:/\s\"]+):(\d+)", self.line)
         assert found, f"it did not listen: {self.line!r} {self.text()}"
@@ -79,7 +79,7 @@ class Served:
         self.signal(signal.SIGTERM)
         code = self.ended()
         assert code == 0, (code, self.text())
-        assert self.text().endswith("Z stopped\n"), self.text()
+        assert self.text().endswith("INFO  server   stopped event=server.stopped\n"), self.text()
 
 
 def unread(served):
@@ -105,8 +105,10 @@ def _(room):
     id = served.web.start("t/ask")["id"]
     room.pawl("ls", "--db", "s.db").exits(0).says(id)
     served.stop()
-    assert re.fullmatch(r"\S+Z listening at http://127\.0\.0\.1:\d+, store \S+/s\.db\n\S+Z SIGTERM: stopping\n\S+Z stopped\n",
-                        served.text()), served.text()
+    said = [re.sub(r"^\S+Z (\w+) +(\w+) +(.*) event=(\S+)$", r"\1 \2 \4: \3", line) for line in served.text().splitlines()]
+    assert [line for line in said if " server " in line] == [
+        f"INFO server server.listening: listening at http://127.0.0.1:{served.port}, store {room.path}/s.db",
+        "INFO server server.stopping: SIGTERM: stopping", "INFO server server.stopped: stopped"], served.text()
     assert not room.exists("s.db-sock")
     room.pawl("resume", id, "--key", "answer", "--data", '{"answer": 42}', "--until", "end", "--db", "s.db").exits(0)
 
@@ -213,7 +215,8 @@ def _(room):
                            "Jobs: {Functions: {mail: {Rate: 90/m, MaxConcurrent: 3}}}\n")
     served.signal(signal.SIGHUP)
     served.says("waits for a restart: Server:Workers from 4 to 5")
-    lines = [line.split(" ", 1)[1] for line in served.text().splitlines()[1:]]
+    lines = [re.fullmatch(r"\S+ INFO  server   (.*) event=server\.(reload|setting)", line) for line in served.text().splitlines()]
+    lines = [line.group(1) for line in lines if line]
     assert lines == ["the configuration was read again", 'changed: Server:MaxWait from "00:00:10" to "00:00:20"',
                      'changed: Server:ShutdownTimeout from "00:00:10" to "00:00:09"',
                      "changed: Jobs:Functions:mail:Rate from 5 to 1.5", "changed: Jobs:Functions:mail:MaxConcurrent from null to 3",

@@ -2,8 +2,9 @@
 
     service = Service()
     service.answer = 500                  # or "hang": no answer until let_go(); or "drop": the connection ends
+    service.answers["/ship"] = 200        # of one path, before that
     service.url, service.name             # "http://127.0.0.1:PORT", which is also the name of its circuit breaker
-    service.keys                          # of each request, in order
+    service.keys                          # of each request, in order; so are paths and bodies
 """
 import http.server
 import json
@@ -12,7 +13,7 @@ import threading
 
 class Service:
     def __init__(self):
-        self.answer, self.keys, self.bodies = 200, [], []
+        self.answer, self.answers, self.paths, self.keys, self.bodies = 200, {}, [], [], []
         self.gate = threading.Event()
         outer = self
 
@@ -21,7 +22,8 @@ class Service:
 
             def do_POST(self):
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-                answer = outer.answer
+                answer = outer.answers.get(self.path, outer.answer)
+                outer.paths.append(self.path)
                 outer.bodies.append(json.loads(body) if body else None)
                 outer.keys.append(self.headers["Idempotency-Key"])
                 if answer == "hang":

@@ -343,7 +343,7 @@ def _(room):
 @case("an engine that is killed goes on where it was")
 def _(room):
     room.file("two.yaml", "document: {dsl: 1.0.3, namespace: t, name: two, version: 1.0.0}\ndo:\n"
-              "  - one: {emit: {event: {with: {type: one}}}}\n  - nap: {wait: {milliseconds: 1500}}\n"
+              "  - one: {emit: {event: {with: {type: one}}}}\n  - nap: {wait: {seconds: 5}}\n"
               "  - two: {set: {done: true}}\n")
     words = ["run", "two.yaml", "--db", "s.db", "--id", "k"]
     process = room.start(*words)
@@ -465,7 +465,7 @@ def on_small_disk(room, size):
 @case("a full disk under the store is trouble, and what was committed stays")
 def _(room):
     fill(room)
-    disk = on_small_disk(room, "1m")
+    disk = on_small_disk(room, "4m")
     try:
         room.pawl("run", "hello.yaml", "--db", "disk/s.db", "--id", "k").exits(0)
         with open(os.path.join(disk, "filler"), "wb", buffering=0) as file:
@@ -476,7 +476,7 @@ def _(room):
                 pass
         large = json.dumps({"name": "x" * 300000})
         room.file("large.json", large)
-        room.pawl("run", "hello.yaml", "--db", "disk/s.db", "--input", "@large.json").exits(3).prints("").complains("s.db")
+        room.pawl("run", "hello.yaml", "--db", "disk/s.db", "--input", "@large.json").exits(3).prints("").complains("disk")
         os.unlink(os.path.join(disk, "filler"))
         room.pawl("run", "hello.yaml", "--db", "disk/s.db", "--id", "k").exits(0).says("hi you")
         assert len(room.pawl("ls", "--db", "disk/s.db", "--json").exits(0).json()["instances"]) == 1

@@ -6,11 +6,13 @@ import subprocess
 
 from harness import PAWL, case, main
 
-COMMANDS = ["run", "start", "ls", "show", "log", "bookmarks", "resume", "cancel", "suspend", "continue", "delete",
-            "incidents", "incident", "retry", "fail", "calls", "breakers", "breaker",
-            "tasks", "complete", "claim", "release", "delegate", "comment", "send",
-            "deploy", "definitions", "definition", "deprecate", "archive", "schedules", "worker", "jobs",
-            "serve", "config", "token", "migrate", "validate", "graph", "schema", "eval", "completion", "help", "version"]
+COMMANDS = ["run", "start", "ls", "show", "why", "log", "bookmarks", "resume", "cancel", "suspend", "continue",
+            "delete", "incidents", "incident", "retry", "skip", "goto", "edit", "fail", "compensate", "rewind",
+            "fork", "effects", "bulk", "calls", "breakers", "breaker", "deadletter", "sinks", "tasks", "complete",
+            "claim", "release", "delegate", "comment", "send", "deploy", "definitions", "definition", "deprecate",
+            "archive", "schedules", "worker", "jobs", "serve", "health", "doctor", "metrics", "log-level", "config",
+            "token", "cleanup", "migrate", "backup", "restore", "check", "validate", "graph", "schema", "eval",
+            "completion", "help", "version"]
 
 
 @case("help lists every command with a line each, by groups")
@@ -82,7 +84,7 @@ def _(room):
 @case("a command on a store needs a store, by option or environment")
 def _(room):
     for words in (["ls"], ["show", "x"], ["log", "x"], ["start", "x"], ["cancel", "x"], ["migrate"],
-                  ["resume", "x", "--key", "k"]):
+                  ["backup", "b.db"], ["restore", "b.db"], ["check"], ["resume", "x", "--key", "k"]):
         room.pawl(*words).exits(2).complains("--db", "PAWL_DB")
 
 

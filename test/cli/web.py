@@ -150,11 +150,12 @@ def serve(room, *flags, db="pawl.db", settings=None, env=None, **more):
 
     found = until(address, "an address")
     for stream in (process.stdout, process.stderr):
-        threading.Thread(target=drain, args=(stream,), daemon=True).start()
+        if stream:
+            threading.Thread(target=drain, args=(stream,), daemon=True).start()
     return Server(room, process, found.group(2).strip("[]"), int(found.group(3)))
 
 
-def with_tokens(room, identities):
+def with_tokens(room, identities, settings=None):
     """A store with these identities, served with authentication: the server, and their tokens by name."""
     web = serve(room)
     tokens = {}
@@ -163,7 +164,7 @@ def with_tokens(room, identities):
                                        "ofGroups": groups}).gives(201).json
         tokens[name] = made["token"]
     assert web.stop().code == 0
-    return serve(room, settings={"Server:Authentication": True}), tokens
+    return serve(room, settings={"Server:Authentication": True, **(settings or {})}), tokens
 
 
 def drain(stream):

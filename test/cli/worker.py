@@ -146,7 +146,7 @@ def _(room):
     server.deploy(ONE)
     identity, = start(room, server)
     command = script(room, "touch runs; hold go; echo \"$PAWL_ATTEMPT\"\n")
-    worker = room.start("worker", "work", "--jobs", "1", "--lease", "500ms", "--name", "w-1", "--server", url(server), "--", command)
+    worker = room.start("worker", "work", "--jobs", "1", "--lease", "2s", "--name", "w-1", "--server", url(server), "--", command)
     until(lambda: room.exists("runs"), "the work")
     leases = set()
 
@@ -168,7 +168,7 @@ def _(room):
     server.deploy(ONE)
     identity, = start(room, server)
     command = script(room, "sleep 1000 &\necho $$ $! > pids.new; mv pids.new pids; wait\n")
-    worker = room.start("worker", "work", "--jobs", "1", "--lease", "600ms", "--server", url(server), "--", command)
+    worker = room.start("worker", "work", "--jobs", "1", "--lease", "2s", "--server", url(server), "--", command)
     until(lambda: room.exists("pids"), "the work")
     with open(path(room, "pids"), encoding="utf-8") as file:
         pids = file.read().split()
@@ -191,7 +191,7 @@ def _(room):
     server.deploy(ONE)
     identity, = start(room, server)
     command = script(room, "trap '' TERM\necho $$ > pid.new; mv pid.new pid; hold never\n")
-    worker = room.start("worker", "work", "--jobs", "1", "--lease", "600ms", "--server", url(server), "--", command)
+    worker = room.start("worker", "work", "--jobs", "1", "--lease", "2s", "--server", url(server), "--", command)
     until(lambda: room.exists("pid"), "the work")
     room.pawl("cancel", identity, "--server", url(server)).exits(0)
     room.finish(worker, timeout=60).exits(0)
@@ -251,7 +251,7 @@ def _(room):
     server.deploy(ONE)
     identity, = start(room, server)
     command = script(room, "echo $$ > pid.new; mv pid.new pid; hold go; echo $PAWL_ATTEMPT\n")
-    worker = room.start("worker", "work", "--lease", "500ms", "--server", url(server), "--", command)
+    worker = room.start("worker", "work", "--lease", "2s", "--server", url(server), "--", command)
     until(lambda: room.exists("pid"), "the work")
     with open(path(room, "pid"), encoding="utf-8") as file:
         pid = file.read().strip()

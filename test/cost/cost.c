@@ -47,7 +47,7 @@ TEST(cost, a_step_alone_is_four_statements_two_rows_one_sync_and_four_pages)
     /* Of an instance, 11 steps: UPDATE and INSERT, and the events of its start and its end. */
     EXPECT_INT(c.rows, INSTANCES * (2 * STEPS + 2));
     EXPECT_INT(c.statements, INSTANCES * (4 * STEPS + 2)); /* BEGIN and COMMIT, too */
-    within_5_percent("bytes", c.bytes, &c, 17292);
+    within_5_percent("bytes", c.bytes, &c, 18210); /* a page less in twenty without auto_vacuum, by which room is given back */
     within_5_percent("allocations", c.allocations, &c, 13.0);
 }
 

@@ -19,9 +19,11 @@ import shutil
 import subprocess
 import sys
 
-# gcc 12.2 -O3, SQLite 3.40.1, x86-64: 134,800 and 28,680. Between 4.58 and 4.84 were seen on one machine; what people, jobs
-# and later starts have brought into the state is 0.6 % of it, the tree before them was between 4.58 and 4.77.
-RECORDED = 4.70
+# gcc 12.2 -O3, SQLite 3.40.1, x86-64: 147,600 and 28,700. It was 4.95 (143,900) before steps were counted and told of (560
+# instructions of ours) and a new store could give room back (auto_vacuum: SQLite keeps a map of its pages). It was 4.70 (between 4.58 and
+# 4.87) before a row had what its step was decided from, so that the log can be replayed: 2,200 instructions of ours, most of
+# them where a task's output is shaped, and one column more in SQLite, 1,500.
+RECORDED = 5.12
 TOLERANCE = 0.05
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 NAME = 'instructions: a step costs what it did against the ideal step'
@@ -37,15 +39,19 @@ def main():
         print('# PAWL_BUILD names no build folder')
         print(f'not ok 1 - {NAME}')
         return 1
-    done = subprocess.run([str(ROOT / 'bench' / 'callgrind.py'), build, '--in-flight', '32', '--instances', '32',
-                           '--batch', '16', '--json'], check=False, stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, text=True)
-    if done.returncode != 0:
-        print(''.join(f'# {line}\n' for line in done.stdout.splitlines()), end='')
-        print(f'not ok 1 - {NAME}')
-        return 1
-    figures = json.loads(done.stdout)
-    quotient = figures['instructionsPerStep'] / figures['ideal']
+    # A disk that is slow for a moment has fewer steps share a commit, which only ever adds: of three runs the lowest counts.
+    figures, quotient = None, None
+    for _ in range(3):
+        done = subprocess.run([str(ROOT / 'bench' / 'callgrind.py'), build, '--in-flight', '32', '--instances', '32',
+                               '--batch', '16', '--json'], check=False, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, text=True)
+        if done.returncode != 0:
+            print(''.join(f'# {line}\n' for line in done.stdout.splitlines()), end='')
+            print(f'not ok 1 - {NAME}')
+            return 1
+        run = json.loads(done.stdout)
+        if quotient is None or run['instructionsPerStep'] / run['ideal'] < quotient:
+            figures, quotient = run, run['instructionsPerStep'] / run['ideal']
     good = abs(quotient / RECORDED - 1) <= TOLERANCE
     print(f'# {figures["instructionsPerStep"]} instructions a step, {figures["ideal"]} an ideal one: '
           f'{quotient:.3f} times; recorded were {RECORDED}, {100 * (quotient / RECORDED - 1):+.1f} %')

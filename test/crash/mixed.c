@@ -3,7 +3,7 @@
  *
  *     mixed STORE SERVICE LEDGER COUNT
  *
- * Each kind but `sub`, which others run, is started COUNT times under business keys, so that a second run goes on with what the
+ * Each kind but `sub` and `part`, which others run, is started COUNT times under business keys, so that a second run goes on with what the
  * first began. The C activity appends its idempotency key and input to LEDGER. Exit 0: every
  * instance has ended as it should. */
 #include <errno.h>
@@ -13,6 +13,11 @@
 #include <stdlib.h>
 #include <unistd.h>
 #include "../options.h"
+
+/* What undoes a request is another one, which names it. */
+#define UNDO(what)                                                                                                  \
+    "metadata: { pawl: { compensate: { call: http, with: { method: post, endpoint: '${ $input.url + \"/undo\" }', "   \
+    "body: { n: '${ $input.n }', undoes: " what ", was: '${ .ok }' } } } } }, "
 
 static const char *const workflows[] = {
     "document: { dsl: '1.0.3', namespace: crash, name: order, version: '1.0.0' }\n"
@@ -126,13 +131,47 @@ static const char *const workflows[] = {
     "          - slow: { call: http, with: { method: post, endpoint: '${ .url + \"/slow\" }', body: { n: '${ .n }' } }, "
     "output: { as: .ok } }\n",
 
+    /* it fails at its end, and what it has done is undone: a loop, a child, branches, an activity */
+    "document: { dsl: '1.0.3', namespace: crash, name: trip, version: '1.0.0', metadata: { pawl: { compensation: "
+    "{ on: [ faulted ] } } } }\n"
+    "do:\n"
+    "  - flight: { call: http, with: { method: post, endpoint: '${ .url + \"/flight\" }', body: { n: '${ .n }' } }, "
+    UNDO("flight") "output: { as: '${ $input + { ok: .ok } }' } }\n"
+    "  - nights:\n"
+    "      for: { each: night, in: '[1, 2]' }\n"
+    "      do:\n"
+    "        - hotel: { call: http, with: { method: post, endpoint: '${ .url + \"/hotel\" }', body: { n: '${ .n }', night: "
+    "'${ $night }' } }, " UNDO("'${ \"hotel\" + ($night | tostring) }'") "output: { as: '${ $input }' } }\n"
+    "  - part: { run: { workflow: { namespace: crash, name: part, version: latest } }, output: { as: '${ $input }' } }\n"
+    "  - both:\n"
+    "      fork:\n"
+    "        branches:\n"
+    "          - car: { call: http, with: { method: post, endpoint: '${ .url + \"/car\" }', body: { n: '${ .n }' } }, "
+    UNDO("car") "output: { as: '${ $input }' } }\n"
+    "          - told: { call: note, with: { told: '${ .n }' }, metadata: { pawl: { compensate: { call: note, with: { untold: "
+    "'${ $input.n }' } } } }, output: { as: '${ $input }' } }\n"
+    "      output: { as: '${ $input }' }\n"
+    "  - fail: { raise: { error: { type: https://example.com/full, status: 409 } } }\n",
+
+    /* it ends well, and is undone by a person afterwards */
+    "document: { dsl: '1.0.3', namespace: crash, name: refund, version: '1.0.0' }\n"
+    "do:\n"
+    "  - sell: { call: http, with: { method: post, endpoint: '${ .url + \"/sell\" }', body: { n: '${ .n }' } }, "
+    UNDO("sell") "output: { as: '${ $input }' } }\n",
+
+    "document: { dsl: '1.0.3', namespace: crash, name: part, version: '1.0.0' }\n"
+    "do:\n"
+    "  - tour: { call: http, with: { method: post, endpoint: '${ .url + \"/tour\" }', body: { n: '${ .n }' } }, "
+    UNDO("tour") "output: { as: '${ $input }' } }\n",
+
     "document: { dsl: '1.0.3', namespace: crash, name: sub, version: '1.0.0' }\n"
     "do:\n"
     "  - note: { call: note, with: { sub: '${ .n }' }, output: { as: '${ $input }' } }\n"
     "  - done: { set: { sub: '${ .n }' } }\n",
 };
 static const char *const names[] = { "order",   "loop", "fork",  "person", "mend",
-                                      "sleeper", "hear", "family", "tries", "incident" };
+                                      "sleeper", "hear", "family", "tries", "incident",
+                                      "trip",    "refund" };
 
 static pawl_code note(pawl_activity *activity, const char *input, void *ledger)
 {
@@ -220,6 +259,21 @@ static void mend(pawl *p, const char *id)
     }
 }
 
+/* It has ended well, or was undone by the run before. */
+static void undo(pawl *p, const char *id)
+{
+    pawl_error err;
+    if (pawl_wait(p, id, PAWL_WAIT_END, 60000, NULL, &err) != PAWL_OK)
+        stop("wait for the end of", id, &err);
+    const pawl_request request = { .struct_size = sizeof request, .actor = "ann" };
+    pawl_act_options options = { .struct_size = sizeof options };
+    options.id = id;
+    options.action = PAWL_COMPENSATE;
+    options.reason = "sent back";
+    if (pawl_act(p, &options, &request, NULL, &err) != PAWL_OK)
+        stop("compensate", id, &err);
+}
+
 int main(int argc, char **argv)
 {
     if (argc != 5)
@@ -270,6 +324,8 @@ int main(int argc, char **argv)
     }
     for (int n = 0; n < count; n++)
         mend(p, ids[n * kinds + 9]);
+    for (int n = 0; n < count; n++)
+        undo(p, ids[n * kinds + 11]);
     for (int i = 0; i < count * kinds; i++) {
         if (pawl_wait(p, ids[i], PAWL_WAIT_END, 60000, NULL, &err) != PAWL_OK)
             stop("wait for the end of", ids[i], &err);

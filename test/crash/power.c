@@ -513,7 +513,7 @@ static unsigned each(unsigned all)
 /* Making the store is most of the operations, all of one kind: not each of them is tried. */
 static unsigned stride(bool made)
 {
-    return made || is_long() ? 1 : 7;
+    return made || is_long() ? 1 : 17;
 }
 
 TEST(power, without_trouble_the_script_ends_as_written)

@@ -42,10 +42,16 @@ static const char more_rows[] =
     "INSERT INTO fault (instance, step, name, task, visit, kind, class, attempt, decision, action, error,"
     " created_ms) SELECT id, 1, name, '/do/0/both', 2, 'activity-fault', 'permanent', 1, 'fault',"
     " 'look', '{\"status\":500}', 1 FROM instance;"
+    "INSERT INTO compensation (instance, ordinal, key, task, visit, branch, state, created_ms, arguments)"
+    " SELECT id, 1, 'k', '/do/0/both', 2, '2.0', 'registered', 1, '{}' FROM instance;"
     "INSERT INTO label (instance, name, value, created_ms) SELECT id, 'n', 'v', created_ms FROM "
     "instance;"
     "INSERT INTO breaker (service, state, epoch, open_until, changed_ms, changed_by, reason) VALUES ('http://127.0.0.1:9',"
     " 'open', 3, 4, 1, 'system', 'down');"
+    "INSERT INTO bulk (id, request, actor, created_ms, epoch, state, page, counted, done, skipped, failed, changed_ms)"
+    " SELECT id, '{\"action\":\"retry\",\"filter\":{\"name\":\"row\",\"labels\":{\"n\":\"v\"}},\"before\":9}', 'ann', 1, 1,"
+    " 'running', '[\"' || id || '-1\"]', 1, 0, 0, 0, 1 FROM instance;"
+    "INSERT INTO bulk_failure (bulk, number, instance, code, message) SELECT id, 1, id, 'state', 'no' FROM bulk;"
     "INSERT INTO principal (id, name, digest, roles, created_ms) VALUES ('p', 'ann', 'd', '[]', "
     "1);";
 
@@ -283,6 +289,12 @@ static void look_at_instance(pw_store *store, pw_str id, pw_arena *arena, pawl_e
     (void)!pw_store_incident_get(store, id, 1, &incident, arena, err);
     pw_call_row call;
     (void)!pw_store_call_get(store, id, PW_LIT("k"), &call, arena, err);
+    static const pw_undo_filter all = { .below = UINT64_MAX, .limit = 100 };
+    pw_undo_row *plan = NULL;
+    uint64_t steps_left = 0;
+    bool more = false;
+    (void)!pw_store_undo(store, id, &all, &plan, &count, &more, arena, err);
+    (void)!pw_store_undo_count(store, id, &all, &steps_left, err);
     pw_inbox_row inbox;
     (void)!pw_store_inbox_get(store, id, PW_LIT("d"), &inbox, arena, err);
 }
@@ -314,6 +326,11 @@ static void look_at_lists(pw_store *store, pw_arena *arena, pawl_error *err)
         (void)!pw_store_incidents(store, &incidents[i], &faults, &count, &next, arena, err);
     pw_breaker_record *breakers = NULL;
     (void)!pw_store_breakers(store, &breakers, &count, arena, err);
+    pw_bulk *bulks = NULL, one;
+    pw_bulk_failure *failures = NULL;
+    for (int at_work = 0; at_work < 2; at_work++)
+        (void)!pw_store_bulks(store, at_work != 0, PW_LIT(""), 10, &bulks, &count, arena, err);
+    (void)!pw_store_bulk_get(store, pw_str_of(ids[0]), &one, &failures, &count, arena, err);
     pw_principal *principals = NULL;
     (void)!pw_store_principals(store, &principals, &count, arena, err);
 }
@@ -365,7 +382,11 @@ static void ask(pawl *p)
     const pawl_list_options options = { .struct_size = sizeof options };
     if (pawl_list(p, &options, &text, &err) == PAWL_OK)
         expect_json(text);
+    if (pawl_bulks(p, NULL, 0, &text, &err) == PAWL_OK)
+        expect_json(text);
     for (size_t i = 0; i < id_count; i++) {
+        if (pawl_bulk(p, ids[i], &text, &err) == PAWL_OK)
+            expect_json(text);
         if (pawl_show(p, ids[i], &text, &err) == PAWL_OK)
             expect_json(text);
         if (pawl_log(p, ids[i], 1, 0, &text, &err) == PAWL_OK)

@@ -15,9 +15,12 @@
 /* Tasks are numbered in the order of the document, use.functions first: 0 /use/functions/greet,
  * 1 /do/0/all, 2 left, 3 ask, 4 right, 5 nap, 6 each, 7 work, 8 risky, 9 get, 10 mend, 11 hello,
  * 12 note, 13 pick, 14 stop, 15 race, 16 first, 17 second, 18 hear, 19 heard, 20 gather, 21 till,
- * 22 sub, 23 wide, 24 to 31 a to h, 32 person, 33 again, 34 ask, 35 job. */
+ * 22 sub, 23 wide, 24 to 31 a to h, 32 person, 33 again, 34 ask, 35 job, 36 done, 37 and 38 what
+ * undoes it and who is asked about it, 39 undo, 40 who is asked about all others, 41 the
+ * compensation of the whole. */
 static const char document[] =
-    "document: { dsl: '1.0.3', namespace: fuzz, name: all, version: '1.0.0' }\n"
+    "document: { dsl: '1.0.3', namespace: fuzz, name: all, version: '1.0.0', metadata: { pawl: { "
+    "onFault: { call: userTask, with: { key: help, title: '${ .name }' } } } } }\n"
     "use:\n"
     "  functions:\n"
     "    greet: { set: { hello: '${ .name }' } }\n"
@@ -101,7 +104,14 @@ static const char document[] =
     "                    onUnknownOutcome: ask\n"
     "                    timeout: '${ \"PT\\(.n)S\" }'\n"
     "                    retry: { when: '${ .status != 418 }', delay: PT1S }\n"
-    "          - job: { call: echo }\n";
+    "          - job: { call: echo }\n"
+    "  - done:\n"
+    "      call: echo\n"
+    "      metadata:\n"
+    "        pawl:\n"
+    "          compensate: { if: .n != 1, call: echo, with: { n: '${ .n }' } }\n"
+    "          onFault: { call: userTask, with: { key: help } }\n"
+    "  - undo: { call: compensate, with: { scope: done } }\n";
 
 static const pw_expr_limits limits = {
     .fuel = 20000, .memory = 1u << 20, .depth = 200, .outputs = 20
@@ -180,11 +190,16 @@ static void ask(const pw_state *state, pw_arena *arena, pw_event *event, uint64_
                PAWL_OK);
     for (size_t i = 0; i < count; i++)
         FUZZ_CHECK(pw_state_work_of(&one, state, program, work[i].visit, arena));
+    pw_undo_step *open = NULL;
+    FUZZ_CHECK(pw_state_undo_open(&open, &count, state, program, arena, &err) == PAWL_OK);
+    FUZZ_CHECK(pw_json_text(arena, pw_state_view(state, program, arena), PW_JSON_COMPACT).ptr !=
+               NULL);
     pw_state *copy = NULL;
     FUZZ_CHECK(pw_state_copy(&copy, state, arena, &err) == PAWL_OK);
 }
 
-/* One event at the state; what comes of it must be readable, and is given back; NULL: nothing came of it. */
+/* One event at the state; what comes of it must be readable, and is given back; NULL: nothing came
+ * of it. */
 static pw_state *one_step(const pw_state *state, const pw_event *event, const pw_payload_list *kept,
                           branch_rows *rows, pw_arena *arena)
 {
@@ -225,12 +240,46 @@ static pw_state *one_step(const pw_state *state, const pw_event *event, const pw
     return next;
 }
 
+/* What the store has of a compensation plan, if it is asked for. */
+static pw_event plan_of(const pw_state *state, const pw_event *like, pw_undo_step *rows)
+{
+    pw_event event = *like;
+    pw_plan_wanted wanted;
+    event.kind = PW_EVENT_PLAN;
+    event.plan = rows;
+    if (!pw_state_plan_wanted(&wanted, state))
+        return event;
+    event.visit = wanted.visit;
+    event.number = wanted.below;
+    event.plan_ends = true;
+    const pw_undo_step of = { .task = PW_LIT("/do/15/done"),
+                              .key = PW_LIT("k"),
+                              .arguments = PW_LIT("{\"n\":1}") };
+    for (uint64_t at = wanted.below;
+         at-- > 1 && event.plan_count < wanted.most && event.plan_count < 3;) {
+        pw_undo_step *row = &rows[event.plan_count++];
+        *row = of;
+        row->ordinal = at;
+        row->visit = at;
+        row->branch = at % 2 ? PW_LIT("4.0") : PW_LIT("4.1");
+        row->state = at % 3 ? PW_UNDO_REGISTERED : PW_UNDO_UNKNOWN;
+    }
+    return event;
+}
+
 /* And what an operator may do then. */
 static void step(const pw_state *state, const pw_event *event, const pw_payload_list *kept,
                  branch_rows rows, pw_arena *arena)
 {
-    static const pw_event_kind kinds[] = { PW_EVENT_RETRY, PW_EVENT_FAIL, PW_EVENT_TIMER };
+    static const pw_event_kind kinds[] = { PW_EVENT_RETRY, PW_EVENT_FAIL, PW_EVENT_TIMER,
+                                           PW_EVENT_SKIP, PW_EVENT_COMPENSATE };
     const pw_state *next = one_step(state, event, kept, &rows, arena);
+    pw_undo_step found[3];
+    if (next) {
+        const pw_event plan = plan_of(next, event, found);
+        branch_rows own = rows;
+        (void)one_step(next, &plan, kept, &own, arena);
+    }
     for (size_t i = 0; i < PW_LENGTH(kinds) && next; i++) {
         pw_event command = *event;
         command.kind = kinds[i];
@@ -322,14 +371,32 @@ static branch_rows rows_of(pw_str text, pw_arena *arena)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const pw_event_kind kinds[] = { PW_EVENT_TIMER,           PW_EVENT_CANCEL,
-                                           PW_EVENT_DRIVE,           PW_EVENT_RESUME,
-                                           PW_EVENT_ACTIVITY_RESULT, PW_EVENT_ACTIVITY_LOST,
-                                           PW_EVENT_CALL_RESULT,     PW_EVENT_SUSPEND,
-                                           PW_EVENT_CONTINUE,        PW_EVENT_CLAIM,
-                                           PW_EVENT_RELEASE,         PW_EVENT_DELEGATE,
-                                           PW_EVENT_COMMENT,         PW_EVENT_CALL_LOST,
-                                           PW_EVENT_RETRY,           PW_EVENT_FAIL };
+    static const pw_event_kind kinds[] = { PW_EVENT_TIMER,
+                                           PW_EVENT_CANCEL,
+                                           PW_EVENT_DRIVE,
+                                           PW_EVENT_RESUME,
+                                           PW_EVENT_ACTIVITY_RESULT,
+                                           PW_EVENT_ACTIVITY_LOST,
+                                           PW_EVENT_CALL_RESULT,
+                                           PW_EVENT_SUSPEND,
+                                           PW_EVENT_CONTINUE,
+                                           PW_EVENT_CLAIM,
+                                           PW_EVENT_RELEASE,
+                                           PW_EVENT_DELEGATE,
+                                           PW_EVENT_COMMENT,
+                                           PW_EVENT_CALL_LOST,
+                                           PW_EVENT_RETRY,
+                                           PW_EVENT_FAIL,
+                                           PW_EVENT_SKIP,
+                                           PW_EVENT_COMPENSATE };
+    static const char *const tasks[] = { "/do/0/all", "/do/1/each/do/0/work", "/do/15/done",
+                                         "/do/2/risky/catch/do/0/mend" };
+    static const char *const patches[] = {
+        "[{\"op\":\"replace\",\"path\":\"/context\",\"value\":{\"n\":[1]}}]",
+        ("[{\"op\":\"copy\",\"from\":\"/input\",\"path\":\"/"
+        "context\"},{\"op\":\"replace\",\"path\":\"/input\",\"value\":7}]"),
+        "[{\"op\":\"remove\",\"path\":\"/input\"}]",
+    };
     static const char *const messages[] = {
         "{\"type\":\"t\",\"id\":\"x\",\"data\":1}",
         "{\"type\":\"u\",\"id\":\"x\",\"source\":\"x\",\"data_base64\":\"AA==\"}",
@@ -364,8 +431,24 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             event.now_ms = timer > 1790000000000 ? timer : 1790000000000;
             event.until_ms = event.restricted ? event.now_ms + 1000 : -1;
             event.retry = event.restricted ? PW_RETRY_YES : PW_RETRY_NO;
+            event.confirmed = event.restricted;
             step(state, &event, &kept, rows, &arena);
         }
+        for (size_t i = 0; i < PW_LENGTH(tasks); i++) {
+            event.kind = PW_EVENT_GOTO;
+            event.task = pw_str_of(tasks[i]);
+            step(state, &event, &kept, rows, &arena);
+        }
+        event.task = (pw_str){ 0 };
+        for (size_t i = 0; i < PW_LENGTH(patches); i++) {
+            event.kind = PW_EVENT_EDIT;
+            FUZZ_CHECK(pw_json_parse(&event.payload, pw_str_of(patches[i]), NULL, &arena, &err) ==
+                       PAWL_OK);
+            step(state, &event, &kept, rows, &arena);
+        }
+        pw_undo_step found[3];
+        const pw_event plan = plan_of(state, &event, found);
+        step(state, &plan, &kept, rows, &arena);
         event.kind = PW_EVENT_RESUME; /* a person's answer that may fit, a timer, a listen */
         event.restricted = false;
         event.retry = PW_RETRY_NO;
@@ -373,6 +456,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             "{\"n\":1}",
             "null",
             "{\"id\":\"x\",\"source\":\"x\",\"type\":\"t\",\"data\":1}",
+            "{\"action\":\"skip\",\"output\":{\"n\":2},\"confirmed\":true}",
+            "{\"action\":\"compensate\"}",
         };
         for (size_t i = 0; i < PW_LENGTH(answers); i++) {
             FUZZ_CHECK(pw_json_parse(&event.payload, pw_str_of(answers[i]), NULL, &arena, &err) ==

@@ -153,6 +153,15 @@ static bool hold(service *s)
     return go;
 }
 
+/* It is no longer being answered before the first byte goes: who has read the answer may have the next one asked by then. */
+static void leave(service *s)
+{
+    lock(s);
+    s->at_once--;
+    (void)pthread_cond_broadcast(&s->changed);
+    unlock(s);
+}
+
 /* True: the connection may be used again. */
 static bool answer_with(connection *c, const service_answer *answer, bool head_only)
 {
@@ -162,10 +171,12 @@ static bool answer_with(connection *c, const service_answer *answer, bool head_o
     int status = answer->status ? answer->status : 200;
     bool bodiless = head_only || status == 204 || status == 304;
 
-    if (answer->hold && !hold(c->service))
-        return false;
-    if (answer->delay_ms)
+    bool go = !answer->hold || hold(c->service);
+    if (go && answer->delay_ms)
         (void)usleep(answer->delay_ms * 1000);
+    leave(c->service);
+    if (!go)
+        return false;
     switch (answer->manner) {
     case SERVICE_CLOSE:
         return false;
@@ -311,10 +322,6 @@ static void *serve(void *context)
         service_answer answer = choose(s, request->path);
         unlock(s);
         more = answer_with(c, &answer, strcmp(request->method, "HEAD") == 0);
-        lock(s);
-        s->at_once--;
-        (void)pthread_cond_broadcast(&s->changed);
-        unlock(s);
     }
     lock(s);
     (void)close(c->fd);

@@ -6,6 +6,7 @@
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -119,10 +120,10 @@ static void write_files(tls_service *s, const pair *authority)
     forget(&stranger);
 }
 
-static void open_context(tls_service *s, bool ask)
+static void open_context(tls_service *s, bool ask, const char *names)
 {
     pair authority = certify("test authority", 1, NULL, NULL);
-    pair own = certify("test service", 2, &authority, "DNS:localhost,IP:127.0.0.1");
+    pair own = certify("test service", 2, &authority, names);
     s->context = SSL_CTX_new(TLS_server_method());
     MUST(s->context && SSL_CTX_use_certificate(s->context, own.certificate) == 1);
     MUST(SSL_CTX_use_PrivateKey(s->context, own.key) == 1);
@@ -131,23 +132,35 @@ static void open_context(tls_service *s, bool ask)
     MUST(X509_STORE_add_cert(SSL_CTX_get_cert_store(s->context), authority.certificate) == 1);
     SSL_CTX_set_verify(s->context, ask ? SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT : SSL_VERIFY_NONE, NULL);
     write_files(s, &authority);
+    write_pair(s, &own, "service.pem", "service.key");
     forget(&authority);
     forget(&own);
 }
 
 /* ------------------------------------------------------------------ serving */
 
+/* Bytes of a request, as far as they are known of its first ones: without an end of its head, one more than there are. */
+static size_t length_of(const char *text, size_t have)
+{
+    const char *end = memmem(text, have, "\r\n\r\n", 4), *length = strcasestr(text, "\r\nContent-Length:");
+    if (!end)
+        return have + 1;
+    return (size_t)(end - text) + 4 + (length && length < end ? strtoul(length + 17, NULL, 10) : 0);
+}
+
+/* With its body: what is not read would break the connection before the answer is. */
 static bool read_request(SSL *ssl)
 {
-    char buf[16384];
+    char buf[16384] = "";
     size_t have = 0;
-    while (have < sizeof buf && !memmem(buf, have, "\r\n\r\n", 4)) {
-        int got = SSL_read(ssl, buf + have, (int)(sizeof buf - have));
+    while (have < sizeof buf - 1 && have < length_of(buf, have)) {
+        int got = SSL_read(ssl, buf + have, (int)(sizeof buf - 1 - have));
         if (got <= 0)
             return false;
         have += (size_t)got;
+        buf[have] = '\0';
     }
-    return have < sizeof buf;
+    return have < sizeof buf - 1;
 }
 
 static void answer(SSL *ssl)
@@ -179,6 +192,10 @@ static void serve(tls_service *s, int fd)
 static void *run(void *context)
 {
     tls_service *s = context;
+    sigset_t set; /* who hangs up in the middle is no signal: OpenSSL writes without MSG_NOSIGNAL */
+    (void)sigemptyset(&set);
+    (void)sigaddset(&set, SIGPIPE);
+    (void)pthread_sigmask(SIG_BLOCK, &set, NULL);
     for (;;) {
         int fd = accept(s->fd, NULL, NULL);
         (void)pthread_mutex_lock(&s->lock);
@@ -201,6 +218,11 @@ static void *run(void *context)
 
 tls_service *tls_service_new(const char *dir, bool ask)
 {
+    return tls_service_named(dir, ask, "DNS:localhost,IP:127.0.0.1");
+}
+
+tls_service *tls_service_named(const char *dir, bool ask, const char *names)
+{
     tls_service *s = calloc(1, sizeof *s);
     struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
     socklen_t size = sizeof address;
@@ -208,7 +230,7 @@ tls_service *tls_service_new(const char *dir, bool ask)
     memcpy(s->dir, dir, strlen(dir) + 1);
     s->open = -1;
     (void)pthread_mutex_init(&s->lock, NULL);
-    open_context(s, ask);
+    open_context(s, ask, names);
     s->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     MUST(s->fd >= 0 && bind(s->fd, (struct sockaddr *)&address, size) == 0 && listen(s->fd, 64) == 0);
     MUST(getsockname(s->fd, (struct sockaddr *)&address, &size) == 0);

@@ -7,9 +7,11 @@
 
 typedef struct tls_service tls_service;
 
-/* Writes ca.pem, client.pem, client.key, both.pem (certificate and key), locked.key (with a passphrase), stranger.pem and
+/* Writes ca.pem, service.pem, service.key, client.pem, client.key, both.pem (certificate and key), locked.key (with a passphrase), stranger.pem and
  * stranger.key into `dir`. `ask`: a client without a certificate of the authority is not served. */
 tls_service *tls_service_new(const char *dir, bool ask);
+/* The same with a certificate for other names: "DNS:shop.invalid". */
+tls_service *tls_service_named(const char *dir, bool ask, const char *names);
 void tls_service_free(tls_service *s);
 int tls_service_port(const tls_service *s);
 /* Requests that were read. Each is answered with 200, and the name in the client's certificate, or "nobody". */

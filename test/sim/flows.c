@@ -23,6 +23,7 @@ typedef struct writer {
     bool in_handler;        /* of a catch: $error is there */
     uint32_t number, count; /* of the document, of all documents */
     uint32_t runs;          /* that may still be drawn: each may be in loops and retries */
+    bool undoes;            /* some of its tasks can be undone */
 } writer;
 
 static uint64_t draw(uint64_t n)
@@ -48,14 +49,16 @@ static void put_duration(writer *w)
                   (unsigned long long)(1 + draw(most_ms[draw(PW_LENGTH(most_ms))])));
 }
 
-/* The last task: most say nothing. */
+static sim_said *said_of(writer *w) /* of the last task */
+{
+    return &said[w->number][w->names < TASKS_MAX ? w->names : 0];
+}
+
 static void put_resilience(writer *w, bool http)
 {
     static const char *const unknown[] = { "resend", "ask", "fault" };
-    sim_said *its = &said[w->number][w->names < TASKS_MAX ? w->names : 0];
-    if (draw(2))
-        return;
-    text(w, "\"metadata\":{\"pawl\":{\"resilience\":{");
+    sim_said *its = said_of(w);
+    text(w, "\"resilience\":{");
     if (draw(2)) {
         its->retries = (int32_t)draw(4);
         pw_buf_printf(&w->out, "\"retry\":{\"delay\":{\"milliseconds\":%llu},\"backoff\":{\"constant\":{}},"
@@ -76,13 +79,76 @@ static void put_resilience(writer *w, bool http)
         text(w, "\"rateLimit\":2,");
     text(w, "\"timeout\":");
     put_duration(w);
-    text(w, "}}},");
+    text(w, "}");
+}
+
+static const char *const undo_arguments[] = {
+    "${ {undo: .got} }", "${ {undo: $input.n, was: $output} }", "${ {n: (.n | tostring)} }",
+    "${ {n: (.nothing.at | length)} }", "${ {n: error(\\\"none\\\")} }", /* the last is none */
+};
+
+/* What undoes the last task. */
+static void put_undo(writer *w)
+{
+    static const char *const when[] = { "ask", "run", "skip" };
+    const char *arguments = undo_arguments[draw(draw(12) ? 4 : PW_LENGTH(undo_arguments))];
+    sim_said *its = said_of(w);
+    uint64_t how = draw(8);
+    its->undo = true;
+    text(w, "\"compensate\":{");
+    if (draw(8) == 0) {
+        its->undo_if = true;
+        text(w, "\"if\":\"($input.n // 0) < 4\",");
+    }
+    if (how < 5)
+        pw_buf_printf(&w->out,
+                      "\"call\":\"http\",\"with\":{\"method\":\"%s\",\"endpoint\":\"http://service%llu.test/undo\","
+                      "\"body\":\"%s\"}",
+                      draw(2) ? "post" : "delete", (unsigned long long)draw(3), arguments);
+    else if (how < 6)
+        pw_buf_printf(&w->out, "\"call\":\"%s\",\"with\":{\"n\":\"%s\"}", sim_activities[draw(sim_activity_count)].name,
+                      arguments);
+    else if (how < 7)
+        pw_buf_printf(&w->out, "\"emit\":{\"event\":{\"with\":{\"type\":\"test.undone\",\"data\":\"%s\"}}}", arguments);
+    else
+        pw_buf_printf(&w->out, "\"call\":\"userTask\",\"with\":{\"title\":\"undo\",\"data\":\"%s\"}", arguments);
+    text(w, ",\"metadata\":{\"pawl\":{");
+    its->undo_optional = draw(4) == 0;
+    pw_buf_printf(&w->out, "\"required\":%s,\"whenUnknown\":\"%s\"}}}", its->undo_optional ? "false" : "true",
+                  when[draw(PW_LENGTH(when))]);
+}
+
+static void put_on_fault(writer *w)
+{
+    static const char *const actions[] = { "\"retry\"", "\"skip\",\"retry\"", "\"fail\",\"skip\"", "\"fail\"" };
+    text(w, "\"onFault\":{\"call\":\"userTask\",\"with\":{\"title\":\"mend\"}");
+    if (draw(2))
+        pw_buf_printf(&w->out, ",\"metadata\":{\"pawl\":{\"actions\":[%s]}}", actions[draw(PW_LENGTH(actions))]);
+    text(w, "}");
+}
+
+/* Of the last task: most say nothing. */
+static void put_metadata(writer *w, bool resilience, bool http)
+{
+    bool resilient = draw(2) && resilience, undone = w->undoes && draw(3), asked = draw(20) == 0;
+    if (!resilient && !undone && !asked)
+        return;
+    text(w, "\"metadata\":{\"pawl\":{");
+    if (resilient)
+        put_resilience(w, http);
+    text(w, resilient && undone ? "," : "");
+    if (undone)
+        put_undo(w);
+    text(w, (resilient || undone) && asked ? "," : "");
+    if (asked)
+        put_on_fault(w);
+    text(w, "}},");
 }
 
 static void put_call(writer *w)
 {
     static const char *const methods[] = { "post", "put", "get" };
-    put_resilience(w, true);
+    put_metadata(w, true, true);
     uint64_t method = draw(PW_LENGTH(methods));
     pw_buf_printf(&w->out,
                   "\"call\":\"http\",\"with\":{\"method\":\"%s\","
@@ -98,7 +164,7 @@ static void put_call(writer *w)
 static void put_function(writer *w)
 {
     size_t which = draw(sim_activity_count + sim_job_count);
-    put_resilience(w, false);
+    put_metadata(w, true, false);
     pw_buf_printf(&w->out,
                   "\"call\":\"%s\",\"with\":{\"n\":\"${ .n }\"},"
                   "\"output\":{\"as\":\"${ $input + {made: .weight} }\"}",
@@ -108,6 +174,7 @@ static void put_function(writer *w)
 
 static void put_person(writer *w)
 {
+    put_metadata(w, false, false);
     text(w, "\"call\":\"userTask\",\"with\":{\"title\":\"decide\"");
     if (draw(2)) /* else the engine makes a key of task and visit */
         pw_buf_printf(&w->out, ",\"key\":\"%s%llu\"", draw(3) ? "k" : "same",
@@ -125,6 +192,7 @@ static void put_set(writer *w)
 
 static void put_emit(writer *w)
 {
+    put_metadata(w, false, false);
     text(w,
          "\"emit\":{\"event\":{\"with\":{\"type\":\"test.happened\",\"data\":\"${ {n: .n} }\"}}},"
          "\"output\":{\"as\":\"${ $input }\"}");
@@ -172,6 +240,20 @@ static void put_run(writer *w)
     if (await && draw(4) == 0)
         text(w, "\"metadata\":{\"pawl\":{\"parentClose\":\"leave\"}},");
     text(w, "\"output\":{\"as\":\"${ $input + {sub: .n} }\"}");
+}
+
+/* All that was done, or what was done in one of the tasks. */
+static void put_compensate(writer *w)
+{
+    if (!w->undoes) {
+        put_set(w);
+        return;
+    }
+    said_of(w)->compensates = true;
+    text(w, "\"call\":\"compensate\"");
+    if (draw(3))
+        pw_buf_printf(&w->out, ",\"with\":{\"scope\":\"t%llu\"}", (unsigned long long)(1 + draw(w->names)));
+    text(w, ",\"output\":{\"as\":\"${ $input + {undone: .done} }\"}");
 }
 
 static void put_switch(writer *w)
@@ -304,7 +386,8 @@ static void put_body(writer *w, uint32_t depth)
                                                 put_call,   put_call, put_function, put_call,
                                                 put_person, put_set,  put_emit,     put_wait,
                                                 put_switch, put_set,  put_wait,     put_listen,
-                                                put_run,    put_run,  put_listen,   put_raise };
+                                                put_run,    put_run,  put_listen,   put_compensate,
+                                                put_raise };
     static void (*const scopes[])(writer *, uint32_t) = { put_do,  put_for, put_fork,
                                                           put_try, put_try, put_fork };
     if (depth < DEPTH_MAX && w->left > 1 && draw(5) < 2)
@@ -344,6 +427,22 @@ static void put_list(writer *w, uint32_t depth)
     text(w, "]");
 }
 
+/* What undoes is begun by an error, by a cancellation, or only when somebody asks for it. */
+static void put_document_metadata(writer *w)
+{
+    static const char *const triggers[] = { "", "\"faulted\"", "\"cancelled\"", "\"cancelled\",\"faulted\"" };
+    const char *on = triggers[w->undoes ? draw(PW_LENGTH(triggers)) : 0];
+    bool asked = draw(8) == 0;
+    if (!on[0] && !asked)
+        return;
+    text(w, ",\"metadata\":{\"pawl\":{");
+    if (on[0])
+        pw_buf_printf(&w->out, "\"compensation\":{\"on\":[%s]}%s", on, asked ? "," : "");
+    if (asked)
+        put_on_fault(w);
+    text(w, "}}");
+}
+
 static void put_document(writer *w, uint32_t number, uint32_t count, uint32_t tasks)
 {
     w->left = tasks;
@@ -352,8 +451,11 @@ static void put_document(writer *w, uint32_t number, uint32_t count, uint32_t ta
     w->runs = number == 0 ? 2 : 1;
     pw_buf_printf(&w->out,
                   "{\"document\":{\"dsl\":\"1.0.3\",\"namespace\":\"sim\",\"name\":\"flow%u\","
-                  "\"version\":\"1.0.0\"},",
+                  "\"version\":\"1.0.0\"",
                   number);
+    w->undoes = draw(3) != 0;
+    put_document_metadata(w);
+    text(w, "},");
     if (draw(10) == 0)
         text(w, "\"timeout\":{\"after\":{\"seconds\":90}},");
     text(w, "\"do\":");

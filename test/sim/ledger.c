@@ -16,6 +16,7 @@ static uint32_t account_count;
 static struct intent {
     char key[PW_ID_SIZE];
     uint32_t alias;
+    char *task;
     char *request;
 } intents[CALLS_MAX];
 static uint32_t intent_count;
@@ -35,6 +36,11 @@ uint32_t sim_alias(pw_str id)
 pw_str sim_alias_id(uint32_t alias)
 {
     return (pw_str){ accounts[alias - 1].id, PW_ID_SIZE - 1 };
+}
+
+account *sim_account(uint32_t alias)
+{
+    return &accounts[alias - 1];
 }
 
 bool sim_has_ended(const sim_entry *entry)
@@ -93,6 +99,31 @@ static struct intent *intent_of(pw_str key)
     return NULL;
 }
 
+pw_str sim_ledger_task_of(pw_str key)
+{
+    const struct intent *intent = intent_of(key);
+    return pw_str_of(intent ? intent->task : "");
+}
+
+const char *sim_ledger_task(uint32_t alias, uint64_t at)
+{
+    const account *a = &accounts[alias - 1];
+    for (uint64_t i = 0; i < a->visit_room; i++)
+        if (a->visits[(at + i) % a->visit_room].task)
+            return a->visits[(at + i) % a->visit_room].task;
+    return NULL;
+}
+
+void sim_ledger_fed(uint32_t alias)
+{
+    accounts[alias - 1].fed = true;
+}
+
+uint64_t sim_ledger_visits(uint32_t alias)
+{
+    return accounts[alias - 1].visit_room;
+}
+
 /* ------------------------------------------------------------------ entries of the log */
 
 #define IS(type, name) pw_str_is(type, name)
@@ -100,13 +131,14 @@ static struct intent *intent_of(pw_str key)
 static void on_visit(account *a, uint32_t alias, pw_str type, uint64_t number)
 {
     visit *v = sim_visit_of(a, number);
-    bool mended =
-        v->faulted && IS(type, "task.cancelled"); /* what had faulted was cancelled later */
+    /* what had faulted was cancelled later, or got its output from a person */
+    bool mended = v->faulted && (IS(type, "task.cancelled") || IS(type, "task.skipped") || IS(type, "task.completed"));
     if (v->ended && !mended)
         sim_violation("i%u seq %llu: '" PW_FMT "' of visit %llu, which had ended", alias,
                       (unsigned long long)a->entry.sequence, PW_ARG(type),
                       (unsigned long long)number);
     v->begun = true;
+    v->done = v->done || IS(type, "task.completed");
     if (IS(type, "task.completed") || IS(type, "task.faulted") || IS(type, "task.cancelled") ||
         IS(type, "task.skipped"))
         v->ended = true;
@@ -116,6 +148,7 @@ static void on_visit(account *a, uint32_t alias, pw_str type, uint64_t number)
             sim_violation("i%u: the bookmark of visit %llu is consumed twice", alias,
                           (unsigned long long)number);
         v->consumed = true;
+        v->ended = v->ended || sim_mends(v->task ? pw_str_of(v->task) : (pw_str){ "", 0 });
     }
 }
 
@@ -139,7 +172,8 @@ static void on_entry(account *a, uint32_t alias, pw_value entry, bool ended, con
         pw_get_text(entry, "task").len && pw_integer(pw_get_lit(entry, "visit"), &number);
     bool mended =
         a->entry.status == PW_CANCELLED && IS(type, "instance.cancelled"); /* a faulted one */
-    if (ended && !mended && !IS(type, "call.late") && !IS(type, "activity.late") &&
+    bool again = item->event == PW_EVENT_COMPENSATE || item->event == PW_EVENT_REWIND;
+    if (ended && !mended && !again && !IS(type, "call.late") && !IS(type, "activity.late") &&
         !IS(type, "command.without-effect") && !IS(type, "task.cancelled") &&
         !IS(type, "child.late"))
         sim_violation("i%u seq %llu: '" PW_FMT "' after the end", alias,
@@ -149,8 +183,12 @@ static void on_entry(account *a, uint32_t alias, pw_value entry, bool ended, con
                       (unsigned long long)a->entry.sequence);
     if (IS(type, "instance.suspended"))
         a->entry.suspended++;
-    if (of_task && number > 0 && !pw_str_starts(type, PW_LIT("instance."))) /* of which they only tell */
+    bool tells = pw_str_starts(type, PW_LIT("instance.")) || pw_str_starts(type, PW_LIT("compensation."));
+    if (of_task && number > 0 && !tells)
         on_visit(a, alias, type, (uint64_t)number);
+    if (of_task && number > 0 && !sim_visit_of(a, (uint64_t)number)->task)
+        sim_visit_of(a, (uint64_t)number)->task = sim_copy(pw_get_text(entry, "task"));
+    sim_undo_entry(a, alias, type, entry);
     sim_faults_entry(a, alias, type, entry, of_task && number > 0 ? sim_visit_of(a, (uint64_t)number) : NULL, item);
     if (of_task && IS(type, "job.answered"))
         on_answer(a, alias, entry, (uint64_t)number);
@@ -212,6 +250,7 @@ static void on_intents(const pw_transition *t, uint32_t alias)
         memcpy(known->key, intent->key.ptr, intent->key.len);
         known->alias = alias;
         known->request = sim_copy(intent->request);
+        known->task = sim_copy(intent->task);
     }
 }
 
@@ -260,14 +299,22 @@ static void on_messages(account *a, uint32_t alias, const pw_transition *t, bool
                               sim_alias(m->target));
             child->let_go = true;
             sim_note("  i%u: cancels i%u", alias, sim_alias(m->target));
+        } else if (pw_str_is(m->kind, "compensate")) {
+            account *child = child_of(m, alias);
+            if (!child->awaited)
+                sim_violation("i%u: compensates i%u, for which it never waited", alias, sim_alias(m->target));
+            child->let_go = true;
+            child->asked_undo++;
+            sim_note("  i%u: compensates i%u", alias, sim_alias(m->target));
         } else {
-            if (!a->awaited || a->told || a->parent != sim_alias(m->target) ||
+            if (!a->awaited || a->told > a->asked_undo || a->parent != sim_alias(m->target) ||
                 !(pw_status_ended(t->status) || t->fault))
                 sim_violation("i%u: tells i%u how it has ended", alias, sim_alias(m->target));
-            a->told = true;
+            a->told++;
         }
     }
-    bool silent = t->status == PW_CANCELLED && a->let_go;
+    bool silent = ((t->status == PW_CANCELLED || a->entry.compensated) && a->let_go) ||
+                  (a->entry.incident && a->entry.compensated); /* that is told at the end */
     if (!ended && pw_status_ended(t->status) && a->awaited && !a->told && !silent)
         sim_violation("i%u has ended as %s, and i%u is not told", alias, pw_status_name(t->status),
                       a->parent);
@@ -346,9 +393,10 @@ void sim_ledger_commit(const pw_commit_item *item)
              pw_status_name(t->status), t->entries.len,
              (long long)(t->wake_at > 0 ? t->wake_at - SIM_EPOCH_MS : t->wake_at));
     on_entries(a, alias, item, ended);
+    sim_undo_step(a, alias, item);
     on_intents(t, alias);
     on_messages(a, alias, t, ended);
-    if (ended && (t->call_count || t->bookmark_count || t->work_count))
+    if (ended && item->event != PW_EVENT_COMPENSATE && item->event != PW_EVENT_REWIND && (t->call_count || t->bookmark_count || t->work_count))
         sim_violation("i%u: begins something after its end", alias);
     sim_faults_end(a, alias, item);
     if (sim_has_ended(&a->entry))

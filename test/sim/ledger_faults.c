@@ -91,6 +91,16 @@ static void on_fault(account *a, uint32_t alias, pw_value entry, const pw_commit
     const pw_transition *t = item->transition;
     if (!t->fault)
         sim_violation("i%u: it faults, and there is no row of it", alias);
+    if (a->entry.incidents < INCIDENTS_MAX)
+        a->incident_ms[a->entry.incidents] = item->now_ms;
+    if (t->fault->resolution.len) { /* the definition takes it */
+        if (!pw_str_is(t->fault->resolution, "compensating") || !pw_str_is(t->fault->decision, "compensate") ||
+            (t->status != PW_COMPENSATING && t->status != PW_COMPENSATED))
+            sim_violation("i%u: its fault is " PW_FMT " at once, and it is %s", alias, PW_ARG(t->fault->resolution),
+                          pw_status_name(t->status));
+        a->entry.incidents++;
+        return;
+    }
     bool suspended = suspends(a, t->fault, item->now_ms);
     if (t->status != (suspended ? PW_SUSPENDED : PW_FAULTED) ||
         pw_truthy(pw_get_lit(entry, "suspendWorkflow")) != suspended ||
@@ -103,8 +113,6 @@ static void on_fault(account *a, uint32_t alias, pw_value entry, const pw_commit
     if (!pw_str_eq(pw_get_text(entry, "class"), t->fault->class_) ||
         number_of(entry, "attempts") != (int64_t)t->fault->attempt)
         sim_violation("i%u: its fault is one thing in the log, and another in the row", alias);
-    if (a->entry.incidents < INCIDENTS_MAX)
-        a->incident_ms[a->entry.incidents] = item->now_ms;
     a->entry.incidents++;
     a->entry.incident = true;
 }
@@ -128,6 +136,13 @@ static bool goes_on(pw_str type)
            IS(type, "instance.completed") || IS(type, "instance.faulted") || IS(type, "instance.long-running");
 }
 
+bool sim_mends(pw_str task)
+{
+    static const char end[] = "/metadata/pawl/onFault";
+    size_t len = sizeof end - 1;
+    return task.len >= len && memcmp(task.ptr + task.len - len, end, len) == 0;
+}
+
 /* ------------------------------------------------------------------ an entry */
 
 static void on_warning(account *a, uint32_t alias, const pw_commit_item *item)
@@ -141,7 +156,7 @@ static void on_warning(account *a, uint32_t alias, const pw_commit_item *item)
 
 void sim_faults_entry(account *a, uint32_t alias, pw_str type, pw_value entry, visit *v, const pw_commit_item *item)
 {
-    if (a->entry.incident && goes_on(type))
+    if (a->entry.incident && goes_on(type) && !sim_mends(pw_get_text(entry, "task")))
         sim_violation("i%u: '" PW_FMT "', and its incident is open", alias, PW_ARG(type));
     if (IS(type, "instance.faulted"))
         on_fault(a, alias, entry, item);
@@ -159,8 +174,9 @@ void sim_faults_entry(account *a, uint32_t alias, pw_str type, pw_value entry, v
             sim_violation("i%u: a result is kept, and no incident is open", alias);
         v->kept = true;
         v->keeps_error = pw_is(pw_get_lit(entry, "error"), PW_OBJECT);
+        v->held = v->held || !v->keeps_error;
     }
-    if (v->kept && !v->keeps_error && IS(type, "task.faulted"))
+    if (v->kept && !v->keeps_error && !a->fed && IS(type, "task.faulted"))
         sim_violation("i%u: a task fails, and its result is there", alias);
     if (IS(type, "task.completed") || IS(type, "task.faulted") || IS(type, "task.cancelled"))
         v->waits = v->kept = false;
@@ -175,6 +191,8 @@ void sim_faults_begin(account *a, uint32_t alias, const pw_commit_item *item)
         sim_violation("i%u: no incident is open, and it is " PW_FMT, alias, PW_ARG(how));
     a->entry.retried += pw_str_is(how, "retried");
     a->entry.failed += pw_str_is(how, "failed");
+    a->entry.skipped += pw_str_is(how, "skipped");
+    a->entry.moved += pw_str_is(how, "moved") || pw_str_is(how, "rewound");
     if (how.len > 0)
         a->entry.incident = false;
 }
@@ -193,9 +211,10 @@ static int64_t earliest(const account *a)
 void sim_faults_end(account *a, uint32_t alias, const pw_commit_item *item)
 {
     const pw_transition *t = item->transition;
-    if ((t->fault != NULL) && !a->entry.incident)
+    bool opens = t->fault && t->fault->resolution.len == 0;
+    if (opens && !a->entry.incident)
         sim_violation("i%u: there is a row of a fault, and no entry", alias);
-    if (t->fault)
+    if (opens)
         check_row(alias, item);
     if (a->entry.incident && t->status != PW_FAULTED && t->status != PW_SUSPENDED)
         sim_violation("i%u is %s, and its incident is open", alias, pw_status_name(t->status));

@@ -138,6 +138,10 @@ static void live(void *context)
     options.activity_count = sim_activity_count - !node->complete;
     options.on_step = on_step;
     options.resilience = &sim_resilience;
+    options.sinks = sim_sinks;
+    options.sink_count = sim_sink_count;
+    options.outbox_batch = 1 + (uint32_t)sim_below(SIM_CHAOS, 20);
+    options.outbox_retries = sim_sink_retries;
     options.egress_allow = "all";
     options.job_lease_ms = 1000u << sim_below(SIM_CHAOS, 5);
     pawl_error err = { .code = PAWL_OK };

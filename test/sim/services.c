@@ -89,6 +89,11 @@ void pw_http_call_free(pw_http_call *call)
     pw_free(call);
 }
 
+pw_str pw_http_call_service(const pw_http_call *call)
+{
+    return call->service;
+}
+
 /* ------------------------------------------------------------------ the service */
 
 static void drop(parcel *p)
@@ -171,12 +176,13 @@ static void arrive(void *context)
     parcel *p = context;
     fate is = fate_of(p->service);
     sim_out->requests++;
-    sim_note("service: i%u visit %llu attempt %u", sim_alias(pw_str_of(p->instance)),
-             (unsigned long long)p->visit, p->attempt);
+    sim_note("service: i%u visit %llu attempt %u, key %s", sim_alias(pw_str_of(p->instance)),
+             (unsigned long long)p->visit, p->attempt, p->key);
     sim_ledger_request(pw_str_of(p->instance), pw_str_of(p->key), pw_str_of(p->request));
     p->status = draw_status(is);
     bool takes_effect = p->status == 200 || sim_chance(SIM_SERVICE, 200);
     p->value = takes_effect ? effect_of(p) : 0;
+    sim_ledger_effect(pw_str_of(p->instance), pw_str_of(p->key), p->status == 200);
     p->answered = is != RESETS && !sim_fault(SIM_HTTP, SIM_SERVICE, 40);
     if (is == IS_SILENT || sim_fault(SIM_HTTP, SIM_SERVICE, 30)) {
         drop(p); /* no answer ever */
@@ -565,6 +571,15 @@ bool pw_http_look(pw_http *http, pw_str instance, uint64_t visit, pw_http_place 
     if (!x->sent_ns && service && (service->hold == PW_HOLD_BREAKER || service->hold == PW_HOLD_RATE))
         out->where = PW_HTTP_HELD;
     return true;
+}
+
+pawl_code pw_http_lates(pw_http *http, uint64_t by_ms, size_t limit, pw_http_late **out, size_t *count, pw_arena *arena,
+                        pawl_error *err)
+{
+    (void)http, (void)by_ms, (void)limit, (void)arena, (void)err;
+    *out = NULL;
+    *count = 0; /* the world ends each in its time */
+    return PAWL_OK;
 }
 
 pw_str pw_http_service_name(pw_arena *arena, pw_str uri)

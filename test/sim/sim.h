@@ -66,7 +66,15 @@ typedef enum sim_kind {
     X(LOST_FAULT, "lost-fault", "a fault is committed without its row")                            \
     X(LOST_PARKED, "lost-parked", "what comes while an incident is open never reaches the engine") \
     X(ASKED_TWICE, "asked-twice", "a request that a person is to judge is sent twice")             \
-    X(TOLD_TWICE, "told-twice", "an instance that is read has forgotten that it was told of its long run")
+    X(TOLD_TWICE, "told-twice", "an instance that is read has forgotten that it was told of its long run") \
+    X(LOST_UNDO, "lost-undo", "what was done leaves no row in its plan")                           \
+    X(UNDO_AGAIN, "undo-again", "steps of a plan that are done are shown as if they were not")     \
+    X(UNDO_FIRST, "undo-first", "a plan is read from its beginning")                               \
+    X(UNDO_KEPT, "undo-kept", "what becomes of a step of a plan is not written")                   \
+    X(UNDO_ENDS, "undo-ends", "a page of a plan says that it is the last")                         \
+    X(UNDO_OTHER, "undo-other", "steps of a plan are shown as if done outside of forks")            \
+    X(EVENT_FIRST, "event-first", "events are shown newest first to who publishes them")            \
+    X(EVENT_DONE, "event-done", "an event that a sink did not take is written as published")
 
 typedef enum sim_plant {
 #define SIM_PLANT_ENUM(name, text, help) SIM_PLANT_##name,
@@ -189,6 +197,8 @@ sim_node *sim_pick_node(sim_stream stream);
 bool sim_call_in(sim_node *node, const char *name, void (*f)(pawl *engine, void *context),
                  void *context);
 
+#define SIM_DRY "dry" /* who only asks what would be: no step is this one's */
+
 /* ---- the store (store_sim.c) */
 
 extern pw_store *sim_store; /* the truth: no faults, no time */
@@ -222,6 +232,8 @@ void sim_flows_make(uint32_t count, uint32_t tasks);
 typedef struct sim_said {
     int32_t retries;           /* -1: nothing */
     pw_on_unknown on_unknown;
+    bool compensates;
+    bool undo, undo_if, undo_optional; /* it can be undone, under a condition, and that may fail */
 } sim_said;
 sim_said sim_flow_said(uint32_t flow, pw_str task);
 
@@ -255,6 +267,13 @@ typedef struct sim_answer {
     bool wanted;    /* an answer to this attempt has an effect */
     uint32_t times; /* steps that have taken one */
 } sim_answer;
+/* A request has taken effect outside, or was answered by an error. */
+void sim_ledger_effect(pw_str instance, pw_str key, bool took);
+void sim_ledger_fed(uint32_t alias); /* somebody gives it data that its text does not expect */
+/* The task of some visit of it; NULL: none is known. */
+const char *sim_ledger_task(uint32_t alias, uint64_t at);
+uint64_t sim_ledger_visits(uint32_t alias);
+void sim_undo_check(uint32_t alias, pw_arena *arena); /* at the end */
 sim_answer sim_ledger_answer(pw_str instance, uint64_t visit, uint32_t attempt);
 void sim_ledger_reported(const char *json); /* on_step */
 
@@ -268,7 +287,11 @@ typedef struct sim_entry { /* of one instance */
     bool returned;      /* ... which could not be */
     bool incident;      /* one is open */
     uint32_t incidents; /* that there were */
-    uint32_t retried, failed; /* by people */
+    uint32_t retried, failed, skipped, moved; /* by people */
+    uint32_t compensated; /* how often that was begun */
+    bool compensating;    /* it is, even while an incident stops it */
+    uint32_t mended;      /* by commands of operators */
+    uint32_t rewound;
 } sim_entry;
 bool sim_has_ended(const sim_entry *entry); /* for good: no incident is open */
 bool sim_ledger_is_parked(pw_str instance); /* it is asleep with an open incident */
@@ -293,6 +316,15 @@ void sim_messages_given_back(const pw_delivery_back *rows, size_t count);
 uint64_t sim_message_overtaken(const pw_commit_item *item); /* before the commit */
 void sim_messages_taken(const pw_commit_item *item, uint64_t overtaken);
 
+/* ---- sinks (sinks.c): where events are published */
+
+extern const pawl_sink_options sim_sinks[];
+extern const size_t sim_sink_count;
+extern const uint32_t sim_sink_retries;
+void sim_sinks_finish(void); /* until nothing is pending any more */
+/* Each came to every sink that wants it, or is a dead letter for a reason. */
+void sim_check_published(uint32_t alias, const pw_outbox_row *rows, size_t count, pw_arena *arena);
+
 /* ---- the checks of answers, and at the end (check.c) */
 
 bool sim_row(pw_str id, pw_instance_row *out, pw_arena *arena); /* false: not there */
@@ -309,5 +341,6 @@ bool sim_breaker_is_forced(uint32_t which); /* of the services, 0 to 2, or of th
 void sim_check_incidents(void); /* those that the store says are open are those that are */
 uint32_t sim_inbox_pending(void); /* who has a row that nobody has consumed; 0: nobody */
 void sim_check_end(void);
+void sim_check_replay(pw_str id, uint32_t alias, const pw_instance_row *row); /* its log gives its state (replay.c) */
 
 #endif

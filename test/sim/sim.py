@@ -13,7 +13,8 @@ import sys
 
 PLANTS = ("false-commit", "other-key", "other-bytes", "twice", "lost-inbox", "lost-result", "lost-timer",
           "stale-epoch", "lost-row", "lost-message", "other-order", "lost-wake", "lost-count", "new-key", "too-soon",
-          "lost-fault", "lost-parked", "asked-twice", "told-twice")
+          "lost-fault", "lost-parked", "asked-twice", "told-twice",
+          "lost-undo", "undo-again", "undo-first", "undo-kept", "undo-ends", "undo-other", "event-first", "event-done")
 SAME = 20
 AT_ONCE, AT_MOST = 20, 200  # seeds, to find a planted bug
 

@@ -210,6 +210,50 @@ READ(incident_get,
      (pw_store * base, pw_str instance, uint64_t step, pw_incident_row *out, pw_arena *arena,
       pawl_error *err),
      (of(base)->real, instance, step, out, arena, err))
+READ(incident_count,
+     (pw_store * base, const pw_incident_filter *filter, const pw_incident_place *behind,
+      uint64_t *out, pawl_error *err),
+     (of(base)->real, filter, behind, out, err))
+/* What is shown of a plan may be planted. */
+static void plant_in_plan(pw_undo_row *rows, size_t *count, bool *more)
+{
+    for (size_t i = 0; i < *count && sim_settings.plant == SIM_PLANT_UNDO_AGAIN; i++)
+        if (rows[i].step.state == PW_UNDO_DONE)
+            rows[i].step.state = PW_UNDO_REGISTERED;
+    for (size_t i = 0; i < *count / 2 && sim_settings.plant == SIM_PLANT_UNDO_FIRST; i++) {
+        uint64_t ordinal = rows[i].step.ordinal, other = rows[*count - 1 - i].step.ordinal;
+        pw_undo_row row = rows[i]; /* the order of the numbers stays, and so does what core checks */
+        rows[i] = rows[*count - 1 - i];
+        rows[*count - 1 - i] = row;
+        rows[i].step.ordinal = ordinal;
+        rows[*count - 1 - i].step.ordinal = other;
+    }
+    if (sim_settings.plant == SIM_PLANT_UNDO_ENDS) {
+        *count -= *count > 1;
+        *more = false;
+    }
+    for (size_t i = 0; i < *count && sim_settings.plant == SIM_PLANT_UNDO_OTHER; i++)
+        rows[i].step.branch = pw_str_of(i % 2 ? "1.0" : "1.1");
+}
+
+static pawl_code node_undo(pw_store *base, pw_str instance, const pw_undo_filter *filter,
+                           pw_undo_row **out, size_t *count, bool *more, pw_arena *arena,
+                           pawl_error *err)
+{
+    pw_undo_filter seen = *filter;
+    if (sim_settings.plant == SIM_PLANT_UNDO_AGAIN && seen.states)
+        seen.states |= PW_BIT(PW_UNDO_DONE);
+    pawl_code code = before_read(base, "read undo", err);
+    if (code == PAWL_OK)
+        code = of(base)->real->ops->undo(of(base)->real, instance, &seen, out, count, more, arena, err);
+    if (code == PAWL_OK)
+        plant_in_plan(*out, count, more);
+    return after_read(code);
+}
+READ(undo_count,
+     (pw_store * base, pw_str instance, const pw_undo_filter *filter, uint64_t *out,
+      pawl_error *err),
+     (of(base)->real, instance, filter, out, err))
 READ(inbox_get,
      (pw_store * base, pw_str target, pw_str key, pw_inbox_row *out, pw_arena *arena,
       pawl_error *err),
@@ -353,17 +397,24 @@ static pawl_code commit_for_real(node_store *s, pw_commit_item *items, size_t co
     }
     pw_transition without[PW_PARTITIONS]; /* of the first items: enough to be found */
     bool lose_fault = sim_settings.plant == SIM_PLANT_LOST_FAULT;
-    bool lose = sim_settings.plant == SIM_PLANT_LOST_ROW || lose_fault;
+    bool lose_undo = sim_settings.plant == SIM_PLANT_LOST_UNDO, keep_undo = sim_settings.plant == SIM_PLANT_UNDO_KEPT;
+    bool lose = sim_settings.plant == SIM_PLANT_LOST_ROW || lose_fault || lose_undo || keep_undo;
     const pw_transition *whole[PW_PARTITIONS];
     for (size_t i = 0; lose && i < count && i < PW_PARTITIONS; i++) {
         without[i] = *(whole[i] = items[i].transition);
         if (lose_fault)
             without[i].fault = NULL;
+        else if (lose_undo)
+            without[i].undo_count = 0;
+        else if (keep_undo)
+            without[i].undo_change_count = 0;
         else
             without[i].message_count = 0;
         items[i].transition = &without[i];
     }
+    s->real->sinks = s->base.sinks; /* which the node has set up */
     pawl_code code = s->real->ops->commit(s->real, items, count, err);
+    s->real->sinks = NULL;
     for (size_t i = 0; lose && i < count && i < PW_PARTITIONS; i++)
         items[i].transition = whole[i];
     for (size_t i = 0; stale && i < count && count <= PW_LENGTH(epochs); i++)
@@ -435,6 +486,18 @@ static pawl_code node_definition_status(pw_store *base, pw_str namespace_, pw_st
         return broken && code == PAWL_OK ? broke(what, applied, err) : code;                       \
     }
 
+static pawl_code node_audit(pw_store *base, const pw_audit_look *look, pw_audit_seen **out, size_t *count, pw_arena *arena,
+                            pawl_error *err)
+{
+    node_store *s = of(base);
+    if (is_out(s) || sim_fault(SIM_STORE, SIM_STORE_CHANCE, 20))
+        return lost(err, "what must never be");
+    pawl_code code = s->real->ops->audit(s->real, look, out, count, arena, err);
+    if (code == PAWL_OK && sim_settings.plant == SIM_PLANT_LOST_TIMER)
+        *count = 0; /* who judges them would bring them back to memory, and so wake them */
+    return code;
+}
+
 /* Of breakers: nobody else runs meanwhile, for who asks holds a lock. */
 static pawl_code node_breakers(pw_store *base, pw_breaker_record **out, size_t *count, pw_arena *arena, pawl_error *err)
 {
@@ -468,6 +531,19 @@ static pawl_code node_breaker_set(pw_store *base, const pw_breaker_record *recor
     return fails ? lost(err, "the outcome of a breaker is not known") : code;
 }
 
+/* Of bulk operations: who asks holds nothing. */
+WRITE(bulk_set, "a bulk operation",
+      (pw_store * base, const pw_bulk *bulk, const pw_bulk_failure *failures, size_t count, uint64_t first, bool *won,
+       pawl_error *err),
+      (s->real, bulk, failures, count, first, won, err))
+READ(bulk_get,
+     (pw_store * base, pw_str id, pw_bulk *out, pw_bulk_failure **failures, size_t *count, pw_arena *arena,
+      pawl_error *err),
+     (of(base)->real, id, out, failures, count, arena, err))
+READ(bulks,
+     (pw_store * base, bool at_work, int64_t created_ms, pw_str id, uint32_t limit, pw_bulk **out, size_t *count,
+      pw_arena *arena, pawl_error *err),
+     (of(base)->real, at_work, created_ms, id, limit, out, count, arena, err))
 WRITE(definition_put, "a definition",
       (pw_store * base, const pw_definition *definition, bool *created, pawl_error *err),
       (s->real, definition, created, err))
@@ -714,6 +790,57 @@ static void node_count(const pw_store *base, pw_store_counts *out)
     s->real->ops->count(s->real, out);
 }
 
+WRITE(clean, "a cleanup", (pw_store * base, pw_clean *clean, pawl_error *err), (s->real, clean, err))
+WRITE(vacuum, "room given back",
+      (pw_store * base, uint32_t pages, uint64_t *given, uint64_t *left, pawl_error *err),
+      (s->real, pages, given, left, err))
+
+static pawl_code node_space(pw_store *base, pw_store_space *out, pawl_error *err)
+{
+    pawl_code code = before_read(base, "read space", err);
+    return code == PAWL_OK ? of(base)->real->ops->space(of(base)->real, out, err) : code;
+}
+
+static void node_pool(pw_store *base, pw_store_pool *out)
+{
+    node_store *s = of(base);
+    s->real->ops->pool(s->real, out);
+}
+
+static pawl_code node_publish_due(pw_store *base, pw_str sink, uint64_t partitions, int64_t now_ms,
+                                  uint32_t limit, pw_publish_row **out, size_t *count,
+                                  pw_arena *arena, pawl_error *err)
+{
+    pawl_code code = before_read(base, "read events", err);
+    if (code == PAWL_OK)
+        code = of(base)->real->ops->publish_due(of(base)->real, sink, partitions, now_ms, limit,
+                                                out, count, arena, err);
+    for (size_t i = 0; code == PAWL_OK && sim_settings.plant == SIM_PLANT_EVENT_FIRST && i < *count / 2; i++) {
+        pw_publish_row row = (*out)[i];
+        (*out)[i] = (*out)[*count - 1 - i];
+        (*out)[*count - 1 - i] = row;
+    }
+    return after_read(code);
+}
+
+READ(publish_next,
+     (pw_store * base, pw_str sink, uint64_t partitions, int64_t now_ms, int64_t *out,
+      pawl_error *err),
+     (of(base)->real, sink, partitions, now_ms, out, err))
+READ(publish_count,
+     (pw_store * base, pw_publish_counts **out, size_t *count, pw_arena *arena, pawl_error *err),
+     (of(base)->real, out, count, arena, err))
+/* What is planted is written as it is not. */
+static void plant_ends(pw_publish_end *ends, size_t count)
+{
+    for (size_t i = 0; i < count && sim_settings.plant == SIM_PLANT_EVENT_DONE; i++)
+        ends[i].state = PW_PUBLISH_DONE;
+}
+
+WRITE(publish_end, "ends of publishing",
+      (pw_store * base, pw_publish_end *ends, size_t count, int64_t now_ms, pawl_error *err),
+      ((plant_ends(ends, count), s->real), ends, count, now_ms, err))
+
 /* ------------------------------------------------------------------ opening */
 
 static const pw_store_ops node_ops = {
@@ -754,9 +881,16 @@ static const pw_store_ops node_ops = {
     .faults = node_faults,
     .incidents = node_incidents,
     .incident_get = node_incident_get,
+    .incident_count = node_incident_count,
+    .undo = node_undo,
+    .undo_count = node_undo_count,
     .breakers = node_breakers,
+    .audit = node_audit,
     .breaker_get = node_breaker_get,
     .breaker_set = node_breaker_set,
+    .bulk_set = node_bulk_set,
+    .bulk_get = node_bulk_get,
+    .bulks = node_bulks,
     .inbox_put = node_inbox_put,
     .inbox_get = node_inbox_get,
     .inbox_pending = node_inbox_pending,
@@ -777,6 +911,14 @@ static const pw_store_ops node_ops = {
     .deliveries_give_back = node_deliveries_give_back,
     .messages_expire = node_messages_expire,
     .count = node_count,
+    .publish_due = node_publish_due,
+    .publish_next = node_publish_next,
+    .publish_end = node_publish_end,
+    .publish_count = node_publish_count,
+    .clean = node_clean,
+    .vacuum = node_vacuum,
+    .space = node_space,
+    .pool = node_pool,
 };
 
 static int64_t store_clock(void *context)

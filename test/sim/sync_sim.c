@@ -10,6 +10,11 @@ uint64_t pw_monotonic_ns(void)
     return sim_monotonic_ns(sim_self());
 }
 
+uint64_t pw_boot_ns(void) /* its machines never sleep */
+{
+    return pw_monotonic_ns();
+}
+
 /* ------------------------------------------------------------------ conditions */
 
 pawl_code pw_condition_init(pthread_cond_t *cond, pawl_error *err)

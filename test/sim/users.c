@@ -13,6 +13,7 @@ enum {
     DEMANDS_MAX = 64,
     HEAL_LIMIT_S = 120,   /* a healed system does what it is asked within this */
     STILL_LIMIT_S = 1800, /* and an instance that does nothing for so long is lost */
+    MENDS_MAX = 60,       /* of one instance: it comes to an end */
 };
 
 /* A start that a user may repeat. */
@@ -56,11 +57,18 @@ typedef enum command_kind {
     RETRY,
     FAIL,
     FORCE,
+    ACT,
 } command_kind;
 
 static const char *const command_names[] = { "deploy",   "start", "resume", "cancel", "suspend",
                                              "continue", "wait",  "drain",  "show",   "publish", "demand",
-                                             "retry",    "fail",  "force" };
+                                             "retry",    "fail",  "force",  "act" };
+
+static const char *const sim_actions[] = { [PAWL_CANCEL] = "cancel",         [PAWL_SUSPEND] = "suspend",
+                                           [PAWL_CONTINUE] = "continue",     [PAWL_RETRY] = "retry",
+                                           [PAWL_FAIL] = "fail",             [PAWL_SKIP] = "skip",
+                                           [PAWL_GOTO] = "goto",             [PAWL_EDIT] = "edit",
+                                           [PAWL_COMPENSATE] = "compensate", [PAWL_REWIND] = "rewind" };
 
 typedef struct command {
     command_kind kind;
@@ -69,7 +77,12 @@ typedef struct command {
     uint32_t flow;
     char id[PW_ID_SIZE];
     char key[80];
-    char input[40]; /* or data */
+    char input[120]; /* or data */
+    pawl_change action;
+    const char *task;
+    uint64_t step, visit;
+    bool confirmed, dry, given; /* given: input is */
+    bool mends; /* an answer about an incident: it may be refused as what it asks for is */
     char actor[16];
     pawl_wait_for what;
     uint64_t timeout_ms;
@@ -150,7 +163,7 @@ static void do_resume(pawl *p, command *c)
     if (c->code == PAWL_OK)
         sim_check_resumed(id, c->key, c->input);
     bool refused = c->code == PAWL_NOT_FOUND || c->code == PAWL_CONFLICT || c->code == PAWL_STATE;
-    if (refused && before && sim_open_bookmark(id, key) == before)
+    if (refused && before && !c->mends && sim_open_bookmark(id, key) == before)
         sim_violation("i%u: an answer to '%s', which was open all the while, was refused: %s",
                       sim_alias(id), c->key, c->error.message);
 }
@@ -166,11 +179,11 @@ static void do_control(pawl *p, command *c)
     else
         c->code = pawl_continue(p, c->id, c->actor, "go on", &c->error);
     sim_entry after = sim_ledger_of(alias);
-    if (c->kind == CANCEL && c->code == PAWL_OK && after.status != PW_CANCELLED)
+    if (c->kind == CANCEL && c->code == PAWL_OK && after.status != PW_CANCELLED && !after.compensated)
         sim_violation("i%u was told cancelled, and is %s", alias, pw_status_name(after.status));
     if (c->kind == SUSPEND && c->code == PAWL_OK && after.suspended == 0)
         sim_violation("i%u was told suspended, and never was", alias);
-    if (c->code == PAWL_STATE && !pw_status_ended(after.status) && !after.incident)
+    if (c->code == PAWL_STATE && !pw_status_ended(after.status) && !after.incident && !after.compensated)
         sim_violation("i%u is %s, and a command was told: %s", alias, pw_status_name(after.status),
                       c->error.message);
     if (c->code == PAWL_NOT_FOUND)
@@ -190,11 +203,59 @@ static void do_judge(pawl *p, command *c)
     sim_entry after = sim_ledger_of(alias);
     if (c->kind == FAIL && c->code == PAWL_OK && !repeated && after.failed == before.failed)
         sim_violation("i%u: its incident was told given up, and was not", alias);
-    if (c->code == PAWL_STATE && before.incident && after.incident && before.incidents == after.incidents)
+    if (c->code == PAWL_STATE && c->error.reason != PAWL_REASON_UNKNOWN_OUTCOME && before.incident && after.incident &&
+        before.incidents == after.incidents)
         sim_violation("i%u: its incident is open all the while, and it was told: %s", alias, c->error.message);
     if (c->code == PAWL_NOT_FOUND || c->code == PAWL_INVALID)
         sim_violation("i%u: an incident cannot be judged: %s", alias, c->error.message);
     pawl_free(told);
+}
+
+/* What may be wrong with what is asked for, so that it is not done: nobody but core knows. */
+static bool may_be_refused(const command *c)
+{
+    pawl_reason reason = c->error.reason;
+    return c->code == PAWL_INVALID
+               ? c->given || c->action == PAWL_GOTO || c->action == PAWL_COMPENSATE || c->action == PAWL_REWIND
+               : c->code == PAWL_STATE || (c->code == PAWL_NOT_FOUND && c->action == PAWL_REWIND) ||
+                     (c->code == PAWL_CONFLICT && reason == PAWL_REASON_NOT_REPLAYED);
+}
+
+/* An operator mends what went wrong. The ledger looks at what comes of it. */
+static void do_act(pawl *p, command *c)
+{
+    const uint32_t alias = sim_alias(pw_str_of(c->id));
+    const pawl_request request = { .struct_size = sizeof request, .actor = c->dry ? SIM_DRY : c->actor };
+    pawl_act_options o = { .struct_size = sizeof o, .id = c->id, .action = c->action, .reason = "well" };
+    const char **argument = c->action == PAWL_SKIP ? &o.output : c->action == PAWL_EDIT ? &o.patch : &o.input;
+    *argument = c->given ? c->input : NULL;
+    if (c->given && !c->dry)
+        sim_ledger_fed(alias);
+    o.task = c->task;
+    o.step = c->step;
+    o.visit = c->visit;
+    o.confirmed = c->confirmed;
+    o.dry_run = c->dry;
+    char *told = NULL;
+    c->code = pawl_act(p, &o, &request, &told, &c->error);
+    bool busy = c->code == PAWL_BUSY || c->code == PAWL_IO || c->code == PAWL_NO_MEMORY;
+    if (c->code != PAWL_OK && !busy && !may_be_refused(c))
+        sim_violation("i%u: %s is told: %s", alias, sim_actions[c->action], c->error.message);
+    if (c->code == PAWL_OK && !c->dry && c->action == PAWL_COMPENSATE && !sim_ledger_of(alias).compensated)
+        sim_violation("i%u: its compensation was told begun, and was not", alias);
+    if (c->code == PAWL_OK && c->dry != (strstr(told, "\"dryRun\":true") != NULL))
+        sim_violation("i%u: %s is answered by %.200s", alias, sim_actions[c->action], told);
+    pawl_free(told);
+}
+
+/* What would be undone is shown as a list that has an end. */
+static void do_plan(pawl *p, command *c)
+{
+    char *shown = NULL;
+    c->code = pawl_compensation(p, c->id, NULL, 0, &shown, &c->error);
+    if (c->code != PAWL_OK && c->code != PAWL_IO && c->code != PAWL_NO_MEMORY)
+        sim_violation("i%u: its plan is not shown: %s", sim_alias(pw_str_of(c->id)), c->error.message);
+    pawl_free(shown);
 }
 
 /* The breaker of a service is held open or closed, or let go. */
@@ -277,6 +338,7 @@ static void do_show(pawl *p, command *c)
 {
     char *shown = NULL;
     do_list(p, c);
+    do_plan(p, c);
     c->code = pawl_show(p, c->id, &shown, &c->error);
     if (c->code == PAWL_OK) {
         pawl_free(shown);
@@ -351,8 +413,11 @@ static void run_command(pawl *p, void *context)
     case FORCE:
         do_force(p, c);
         break;
+    case ACT:
+        do_act(p, c);
+        break;
     }
-    sim_note("%s i%u '%s' %s: %s", command_names[c->kind],
+    sim_note("%s i%u '%s' %s: %s", c->kind == ACT ? sim_actions[c->action] : command_names[c->kind],
              c->id[0] ? sim_alias(pw_str_of(c->id)) : 0, c->key, c->input,
              c->code == PAWL_OK ? "ok" : c->error.message);
 }
@@ -466,6 +531,8 @@ static void answer_twice(const command *c)
     free(r);
 }
 
+static const char *const remedies[] = { "retry", "skip", "skip", "fail", "compensate" };
+
 static bool answer(uint32_t alias, bool twice)
 {
     char *keys[KEYS_MAX];
@@ -481,7 +548,11 @@ static bool answer(uint32_t alias, bool twice)
         return false;
     (void)snprintf(c.input, sizeof c.input, "{\"answer\":%llu}", (unsigned long long)draw(9));
     (void)snprintf(c.actor, sizeof c.actor, "user%llu", (unsigned long long)draw(3));
-    if (twice)
+    c.mends = sim_ledger_of(alias).incident && draw(3);
+    if (c.mends)
+        (void)snprintf(c.input, sizeof c.input, "{\"action\":\"%s\",\"confirmed\":%s}",
+                       remedies[draw(PW_LENGTH(remedies))], draw(2) ? "true" : "false");
+    if (twice && !c.mends)
         answer_twice(&c);
     else
         (void)order(&c);
@@ -497,6 +568,70 @@ static void control(command_kind kind, uint32_t alias)
     memcpy(c.id, id.ptr, id.len);
     (void)snprintf(c.actor, sizeof c.actor, "user%llu", (unsigned long long)draw(3));
     (void)order(&c);
+}
+
+static const char *const values[] = { "{\"n\":1}", "{\"n\":2,\"edited\":true}", "{}", "{\"value\":3,\"weight\":1,\"answer\":2}", "7",
+                                      "null" };
+static const char *const patches[] = {
+    "[{\"op\":\"add\",\"path\":\"/context\",\"value\":{\"note\":1}}]",
+    "[{\"op\":\"replace\",\"path\":\"/input\",\"value\":{\"n\":1,\"edited\":true}}]",
+    "[{\"op\":\"add\",\"path\":\"/input/n\",\"value\":2}]",
+    "[{\"op\":\"test\",\"path\":\"/input/n\",\"value\":99}]",
+    "[{\"op\":\"add\",\"path\":\"/other\",\"value\":1}]",
+    "[]",
+};
+
+/* Only what core has is worth trying. */
+static void mend(pawl_change action, uint32_t alias, bool dry)
+{
+    command c = { .kind = ACT, .action = action, .dry = dry, .confirmed = draw(2) };
+    pw_str id = sim_alias_id(alias);
+    memcpy(c.id, id.ptr, id.len);
+    (void)snprintf(c.actor, sizeof c.actor, "user%llu", (unsigned long long)draw(3));
+    c.given = action == PAWL_EDIT ||
+              (action != PAWL_COMPENSATE && action != PAWL_FAIL && action != PAWL_CANCEL && draw(2));
+    if (action == PAWL_GOTO)
+        c.task = sim_ledger_task(alias, draw(sim_ledger_visits(alias)));
+    if (action == PAWL_REWIND && draw(2))
+        c.visit = 1 + draw(sim_ledger_visits(alias));
+    else if (action == PAWL_REWIND)
+        c.step = 1 + draw(sim_ledger_of(alias).sequence);
+    if (action == PAWL_REWIND && !c.visit)
+        c.given = false;
+    if ((action == PAWL_GOTO && !c.task) || sim_ledger_of(alias).mended > MENDS_MAX)
+        return;
+    if (action == PAWL_EDIT)
+        c.confirmed = false;
+    if (c.given)
+        (void)snprintf(c.input, sizeof c.input, "%s",
+                       action == PAWL_EDIT ? patches[draw(PW_LENGTH(patches))] : values[draw(PW_LENGTH(values))]);
+    if (action == PAWL_COMPENSATE || action == PAWL_FAIL || action == PAWL_CANCEL)
+        c.confirmed = false;
+    (void)order(&c);
+}
+
+/* Behind one of them, or this one if no incident is open. */
+static uint32_t with_incident_behind(uint32_t alias)
+{
+    uint32_t count = sim_ledger_count();
+    for (uint32_t i = 0; i < count; i++)
+        if (sim_ledger_of((alias + i) % count + 1).incident)
+            return (alias + i) % count + 1;
+    return alias;
+}
+
+/* What operators do; most of it is for an incident. */
+static void mend_something(uint32_t alias)
+{
+    static const pawl_change with_incident[] = { PAWL_RETRY, PAWL_RETRY, PAWL_SKIP, PAWL_SKIP,      PAWL_GOTO,
+                                                 PAWL_GOTO,  PAWL_EDIT,  PAWL_EDIT, PAWL_COMPENSATE,
+                                                 PAWL_REWIND };
+    static const pawl_change without[] = { PAWL_COMPENSATE, PAWL_COMPENSATE, PAWL_COMPENSATE,
+                                           PAWL_EDIT,       PAWL_SKIP,       PAWL_GOTO,
+                                           PAWL_REWIND,     PAWL_REWIND };
+    alias = draw(3) ? with_incident_behind(alias) : alias;
+    bool open = sim_ledger_of(alias).incident;
+    mend(open ? with_incident[draw(PW_LENGTH(with_incident))] : without[draw(PW_LENGTH(without))], alias, draw(4) == 0);
 }
 
 static void force(const char *how, uint32_t which)
@@ -604,7 +739,7 @@ static void act(void)
 {
     uint32_t alias = sim_ledger_count() ? some_instance() : 0;
     bool wild = allowed(SIM_USERS);
-    uint64_t what = draw(30);
+    uint64_t what = draw(40);
     if ((!alias || what < 6) && start_one())
         return;
     if (!alias)
@@ -635,6 +770,8 @@ static void act(void)
         force((const char *const[]){ "auto", "auto", "open", "closed" }[draw(4)], (uint32_t)draw(5));
     else if (what < 29)
         publish_some(wild && draw(4) == 0);
+    else if (what < 38 && wild)
+        mend_something(alias);
     else {
         command c = { .kind = SHOW };
         pw_str id = sim_alias_id(alias);
@@ -740,9 +877,17 @@ static bool sleeps(uint32_t alias)
 /* Every incident has a way out: some tries, and then an end. */
 static void judge(uint32_t alias, const sim_entry *entry, uint64_t healed_ns)
 {
-    bool try = entry->retried < 6 && sim_now_ns < healed_ns + STILL_LIMIT_S * SIM_S;
+    bool try = entry->retried + entry->skipped + entry->moved < 8 && sim_now_ns < healed_ns + STILL_LIMIT_S * SIM_S;
     if (entry->moved_ns + 2 * STILL_LIMIT_S * SIM_S < sim_now_ns && healed_ns + 2 * STILL_LIMIT_S * SIM_S < sim_now_ns)
         sim_violation("i%u: nothing ends its incident", alias);
+    if (try && draw(2)) {
+        mend((const pawl_change[]){ PAWL_RETRY, PAWL_RETRY, PAWL_SKIP, PAWL_GOTO }[draw(4)], alias, false);
+        return;
+    }
+    if (!try && !entry->compensating && draw(3) == 0) { /* the rest is for below */
+        mend(PAWL_COMPENSATE, alias, false);
+        return;
+    }
     control(try ? draw(8) || entry->status != PW_SUSPENDED ? RETRY : CONTINUE : draw(2) ? FAIL : CANCEL, alias);
 }
 
@@ -827,6 +972,7 @@ void sim_finish(void)
     push_to_the_end(healed_ns);
     while (sim_services_busy())
         sim_sleep(SIM_S);
+    sim_sinks_finish();
     sim_workers_stop();
     close_all();
 }

@@ -161,6 +161,27 @@ STORE_TEST(a_created_instance_is_read_back_whole)
     EXPECT_TEXT(item.error.message, "instance 'i1': a nonce is for the first step");
 }
 
+STORE_TEST(a_step_keeps_what_it_was_decided_from)
+{
+    have_definition(f);
+    pw_instance_new n = order_new;
+    pw_transition t = transition(PW_RUNNING, 0, "{}");
+    pw_commit_item item = item_of("i1", 0, &t, 1000);
+    item.create = &n;
+    t.cause = S("{\"p\":{\"$payload\":\"ab\"}}");
+    must_commit(f, &item);
+    t.cause = (pw_str){ 0 };
+    item = item_of("i1", 1, &t, 2000);
+    must_commit(f, &item);
+    restart(f);
+    pw_step_row *steps = NULL;
+    size_t count = 0;
+    EXPECT_OK(pw_store_steps(f->store, S("i1"), 1, 10, &steps, &count, &f->arena, &f->err), f->err);
+    EXPECT_INT(count, 2);
+    EXPECT_STR(steps[0].cause, "{\"p\":{\"$payload\":\"ab\"}}");
+    EXPECT_STR(steps[1].cause, "");
+}
+
 STORE_TEST(state_is_left_out_when_it_is_not_asked_for)
 {
     have_definition(f);

@@ -375,6 +375,39 @@ STORE_TEST(an_incident_that_suspends_is_open_until_it_is_continued)
     EXPECT_STR(rows[0].resolved_by, "system");
 }
 
+STORE_TEST(a_fault_that_is_over_as_soon_as_it_comes_up_was_never_open)
+{
+    have_definition(f);
+    have_listener(f, "i1", "h1");
+    pw_fault what = fault("activity-fault", "other", "/do/0/a");
+    what.decision = S("compensate");
+    what.resolution = S("compensating");
+    pw_transition t = transition(PW_COMPENSATING, 0, "{}");
+    t.fault = &what;
+    by(f, "kim", "i1", 1, &t, 2000);
+    restart(f);
+    pw_fault_row *rows = NULL;
+    size_t count = 0;
+    EXPECT_OK(pw_store_faults(f->store, S("i1"), &rows, &count, &f->arena, &f->err), f->err);
+    EXPECT_INT(count, 1);
+    EXPECT(!rows[0].open);
+    EXPECT_STR(rows[0].fault.decision, "compensate");
+    EXPECT_INT(rows[0].created_ms, 2000);
+    EXPECT_INT(rows[0].resolved_ms, 2000);
+    EXPECT_STR(rows[0].resolved_by, "system");
+    EXPECT_STR(rows[0].resolution, "compensating");
+    t = resolved(PW_RUNNING, 0, "retried");
+    pw_commit_item item = item_of("i1", 2, &t, 3000);
+    EXPECT_INT(commit_one(f, &item), PAWL_CORRUPT);
+    /* it keeps nothing waiting, should it end at once */
+    EXPECT_TEXT(waits(f), "open 1, subscribed 1, delivered 0");
+    t = transition(PW_FAULTED, PW_WAKE_NEVER, "{}");
+    t.error = S("{\"status\":500}");
+    t.fault = &what;
+    step(f, "i1", 2, &t, 4000);
+    EXPECT_TEXT(waits(f), "open 0, subscribed 0, delivered 0");
+}
+
 /* ---- incidents */
 
 STORE_TEST(a_resolution_closes_all_that_are_open_and_only_those)
@@ -581,12 +614,129 @@ STORE_TEST(incidents_are_listed_newest_first_by_what_they_are_like)
         }
 }
 
+static uint64_t counted(fixture *f, pw_incident_filter filter)
+{
+    uint64_t count = 99;
+    EXPECT_OK(pw_store_incident_count(f->store, &filter, &count, &f->err), f->err);
+    return count;
+}
+
+STORE_TEST(incidents_are_counted_as_they_are_listed)
+{
+    have_incidents(f);
+    restart(f);
+    const pw_str shops[] = { S("shop"), S("none") };
+    const struct {
+        pw_incident_filter filter;
+        uint64_t open, all;
+    } cases[] = {
+        { { .limit = 0 }, 4, 5 },
+        { { .limit = 1, .after = S("1-2000-1-b") }, 4, 5 }, /* neither is looked at */
+        { { .instance = S("c") }, 2, 2 },
+        { { .instance = S("d") }, 0, 1 },
+        { { .name = S("order") }, 2, 3 },
+        { { .namespace_ = S("bank") }, 0, 1 },
+        { { .namespaces = shops, .namespace_count = 2 }, 4, 4 },
+        { { .kind = S("activity-fault") }, 2, 3 },
+        { { .class_ = S("timeout") }, 2, 2 },
+        { { .task = S("/do/0/a") }, 2, 3 },
+        { { .task = S("/do/0/a"), .kind = S("activity-fault") }, 1, 2 },
+        { { .until_ms = 2000 }, 1, 1 },
+        { { .until_ms = 2001, .name = S("order") }, 2, 2 },
+        { { .until_ms = 4001 }, 4, 5 },
+        { { .instance = S("none") }, 0, 0 },
+    };
+    for (size_t i = 0; i < PW_LENGTH(cases); i++) {
+        pw_incident_filter filter = cases[i].filter;
+        EXPECT_INT(counted(f, filter), cases[i].open);
+        filter.resolved = true;
+        EXPECT_INT(counted(f, filter), cases[i].all);
+    }
+}
+
+/* An incident of an instance with labels, of a version. */
+static void have_labelled(fixture *f, const char *id, const char *version, const char *labels,
+                          int64_t now_ms)
+{
+    pw_instance_new n = order_new;
+    n.version = S(version);
+    n.labels = S(labels);
+    pw_fault what = fault("activity-fault", "timeout", "/do/0/a");
+    pw_transition t = faulted(&what);
+    pw_commit_item item = item_of(id, 0, &t, now_ms);
+    item.create = &n;
+    must_commit(f, &item);
+}
+
+STORE_TEST(incidents_are_found_by_version_label_and_age)
+{
+    bool created;
+    have_definition(f);
+    EXPECT_OK(put_definition(f, "shop", "order", "2.0.0", "digest-2", &created), f->err);
+    have_labelled(f, "a", "1.0.0", "", 1000);
+    have_labelled(f, "b", "1.0.0", "{\"city\":\"Ulm\"}", 2000);
+    have_labelled(f, "c", "2.0.0", "{\"city\":\"Ulm\",\"tier\":\"gold\"}", 3000);
+    have_labelled(f, "d", "2.0.0", "{\"city\":\"Bonn\",\"tier\":\"gold\"}", 3000);
+    restart(f);
+    const pw_label labels[] = { { S("city"), S("Ulm") },
+                                { S("tier"), S("gold") },
+                                { S("city"), S("") } };
+    const struct {
+        pw_incident_filter filter;
+        const char *listed;
+        uint64_t count;
+    } cases[] = {
+        { { .version = S("1.0.0") }, "b-1 a-1", 2 },
+        { { .version = S("2.0.0") }, "d-1 c-1", 2 },
+        { { .version = S("3.0.0") }, "", 0 },
+        { { .labels = labels, .label_count = 1 }, "c-1 b-1", 2 },
+        { { .labels = labels, .label_count = 2 }, "c-1", 1 },
+        { { .labels = labels + 1, .label_count = 1 }, "d-1 c-1", 2 },
+        { { .labels = labels + 2, .label_count = 1 }, "", 0 },
+        { { .labels = labels, .label_count = 1, .version = S("1.0.0") }, "b-1", 1 },
+        { { .until_ms = 3000 }, "b-1 a-1", 2 },
+        { { .until_ms = 3001 }, "d-1 c-1 b-1 a-1", 4 },
+        { { .until_ms = 1000 }, "", 0 },
+        { { .until_ms = 3000, .labels = labels, .label_count = 1 }, "b-1", 1 },
+        { { .until_ms = 2500, .version = S("1.0.0"), .name = S("order"), .class_ = S("timeout") },
+          "b-1 a-1",
+          2 },
+    };
+    for (size_t i = 0; i < PW_LENGTH(cases); i++)
+        for (uint32_t limit = 1; limit <= 4; limit++) {
+            pw_incident_filter filter = cases[i].filter;
+            filter.limit = limit;
+            EXPECT_TEXT(listed(f, filter), cases[i].listed);
+            EXPECT_INT(counted(f, filter), cases[i].count);
+            filter.resolved = true;
+            EXPECT_TEXT(listed(f, filter), cases[i].listed);
+            EXPECT_INT(counted(f, filter), cases[i].count);
+        }
+}
+
+STORE_TEST(a_label_that_no_instance_can_have_is_refused)
+{
+    const pw_label bad[] = { { S(""), S("x") }, { { "\xff", 1 }, S("x") }, { S("x"), { "\xff", 1 } } };
+    for (size_t i = 0; i < PW_LENGTH(bad); i++) {
+        const pw_incident_filter filter = { .labels = &bad[i], .label_count = 1, .limit = 5 };
+        pw_incident_row *rows = NULL;
+        size_t count = 0;
+        uint64_t all = 7;
+        pw_str next;
+        EXPECT_INT(pw_store_incidents(f->store, &filter, &rows, &count, &next, &f->arena, &f->err),
+                   PAWL_INVALID);
+        EXPECT_INT(pw_store_incident_count(f->store, &filter, &all, &f->err), PAWL_INVALID);
+        EXPECT_CONTAINS(f->err.message, "a label's name must have 1 to 256 bytes of UTF-8");
+        EXPECT_INT(all, 7);
+    }
+}
+
 STORE_TEST(a_list_of_incidents_refuses_what_is_no_cursor)
 {
     have_incidents(f);
     static const char *const cursors[] = {
         "x",      "1-",      "1-5",    "1-5-",     "1-5-2",
-        "1-5-2-", "2-5-2-a", "1--2-a", "1-5--2-a", "1-1234567890123456789-2-a"
+        "1-5-2-", "2-5-2-a", "1--2-a", "1-5--2-a", "1-12345678901234567890-2-a"
     };
     pw_incident_row *rows = NULL;
     size_t count = 0;

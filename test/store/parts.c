@@ -86,14 +86,14 @@ TEST(parts, the_moves_of_a_status_are_these)
     /* Row: from; column: to; in the order of the enum. */
     static const char *const moves[] = {
         "yyyyyyyyn", /* pending */
-        "nyyyyyyyn", /* running */
-        "nyyyyyyyn", /* waiting */
-        "yyyyyyyyn", /* suspended: back to pending, if it was to start later */
-        "nyyyynyny", /* compensating */
-        "nnnnnnnnn", /* completed */
-        "nyyyyyyyn", /* faulted */
-        "nnnnnnnnn", /* cancelled */
-        "nnnnnnnnn", /* compensated */
+        "nyyyyyyyy", /* running: an empty plan ends at once */
+        "nyyyyyyyy", /* waiting */
+        "yyyyyyyyy", /* suspended: back to pending, if it was to start later */
+        "nyyyyyyny", /* compensating */
+        "nyyyyyyyy", /* completed: compensated, or rewound */
+        "nyyyyyyyy", /* faulted */
+        "nyyyyyyyy", /* cancelled */
+        "nyyyyyyyy", /* compensated */
     };
     for (unsigned from = 0; from < PW_STATUS_COUNT; from++) {
         for (unsigned to = 0; to < PW_STATUS_COUNT; to++) {
@@ -109,16 +109,25 @@ TEST(parts, the_other_names_in_rows_are_these)
     static const char *const events[] = { "start",       "drive",           "timer",
                                           "call-result", "activity-result", "activity-lost",
                                           "message",     "child-ended",     "resume",
-                                          "cancel",      "suspend",         "continue" };
+                                          "cancel",      "suspend",         "continue",
+                                          "claim",       "release",         "delegate",
+                                          "comment",     "call-lost",       "retry",
+                                          "fail",        "skip",            "goto",
+                                          "edit",        "compensate",      "plan",
+                                          "rewind" };
     static const char *const kinds[] = { "user-action", "timer", "external-message", "child" };
     static const char *const states[] = { "pending",   "completed", "failed",
                                           "timed-out", "abandoned", "unknown" };
+    static const char *const undo[] = { "registered", "unknown", "running",
+                                        "done",       "failed",  "skipped" };
     for (unsigned i = 0; i < PW_LENGTH(events); i++)
         EXPECT_TEXT(pw_event_name((pw_event_kind)i), events[i]);
     for (unsigned i = 0; i < PW_LENGTH(kinds); i++)
         EXPECT_TEXT(pw_bookmark_kind_name((pw_bookmark_kind)i), kinds[i]);
     for (unsigned i = 0; i < PW_LENGTH(states); i++)
         EXPECT_TEXT(pw_call_state_name((pw_call_state)i), states[i]);
+    for (unsigned i = 0; i < PW_LENGTH(undo); i++)
+        EXPECT_TEXT(pw_undo_state_name((pw_undo_state)i), undo[i]);
 }
 
 /* Whether the store is opened anew, an item refused or a backup needed hangs on it. */

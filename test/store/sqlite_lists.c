@@ -1,4 +1,4 @@
-/* sqlite_lists.c - labels, tasks of people, incidents, deletion, tokens and requests in a SQLite store: what
+/* sqlite_lists.c - labels, tasks of people, incidents, plans, deletion, tokens and requests in a SQLite store: what
  * each costs, however much else there is; and a disk that fills up or fails, memory that runs out,
  * rows that are damaged. */
 #include <unistd.h>
@@ -124,6 +124,42 @@ TEST(lists, a_step_pays_for_attempts_and_incidents_only_where_there_are_some)
     t = transition(PW_FAULTED, PW_WAKE_NEVER, "{}");
     t.error = S("{}");
     EXPECT_INT(statements_of_step("i1", 5, &t), 4 + 1); /* looks whether an incident is open */
+    fixture_done(&f);
+}
+
+static pw_undo_step undo_of(uint64_t ordinal, const char *key)
+{
+    return (pw_undo_step){
+        .ordinal = ordinal, .task = S("/"), .visit = 1, .key = S(key), .arguments = S("{}")
+    };
+}
+
+TEST(lists, a_step_pays_one_row_for_each_that_can_be_undone)
+{
+    begin();
+    pw_transition t = transition(PW_WAITING, 5000, "{}");
+    EXPECT_INT(statements_of_step("i1", 0, &t), 4);
+    uint64_t rows = counts(&f).rows;
+    EXPECT_INT(statements_of_step("i1", 1, &t), 4);
+    EXPECT_INT(counts(&f).rows - rows, 2); /* the instance and its step */
+    pw_undo_step steps[] = { undo_of(1, "a"), undo_of(2, "b") };
+    t.undo = steps;
+    t.undo_count = 1;
+    rows = counts(&f).rows;
+    EXPECT_INT(statements_of_step("i1", 2, &t), 4 + 1);
+    EXPECT_INT(counts(&f).rows - rows, 2 + 1);
+    steps[0] = undo_of(3, "a"); /* the same effect again, and another */
+    t.undo_count = 2;
+    rows = counts(&f).rows;
+    EXPECT_INT(statements_of_step("i1", 3, &t), 4 + 2);
+    EXPECT_INT(counts(&f).rows - rows, 2 + 2);
+    pw_undo_change done = { .ordinal = 3, .state = PW_UNDO_DONE };
+    t.undo_count = 0;
+    t.undo_changes = &done;
+    t.undo_change_count = 1;
+    rows = counts(&f).rows;
+    EXPECT_INT(statements_of_step("i1", 4, &t), 4 + 1);
+    EXPECT_INT(counts(&f).rows - rows, 2 + 1);
     fixture_done(&f);
 }
 
@@ -308,6 +344,17 @@ TEST(lists, a_page_of_open_incidents_costs_the_same_however_many_others_there_ar
           10 },
         { PW_SQLITE_SQL_INCIDENT_GET, { { 1, "faulted-1", 0 }, { 2, NULL, 1 } }, 1 },
         { PW_SQLITE_SQL_FAULT_IS_OPEN, { { 1, "faulted-1", 0 } }, 1 },
+        /* what came up before an instant, as count and list give it */
+        { PW_SQLITE_SQL_INCIDENTS_OPEN,
+          { { 1, NULL, 1003 }, { 2, "", 0 }, { 3, NULL, 0 }, { 4, NULL, 10 }, { 5, NULL, 0 } },
+          3 },
+        { PW_SQLITE_SQL_INCIDENT_COUNT_OPEN,
+          { { 1, NULL, 1010 }, { 2, "", 0 }, { 3, NULL, 0 }, { 5, NULL, 0 } },
+          1 },
+        { PW_SQLITE_SQL_INCIDENT_COUNT_OPEN_CLASS, { NEWEST_INCIDENTS, { 11, "c", 0 } }, 1 },
+        { PW_SQLITE_SQL_INCIDENT_COUNT_OPEN_KIND, { NEWEST_INCIDENTS, { 10, "k", 0 } }, 1 },
+        { PW_SQLITE_SQL_INCIDENT_COUNT_OPEN_TASK, { NEWEST_INCIDENTS, { 12, "/t", 0 } }, 1 },
+        { PW_SQLITE_SQL_INCIDENT_COUNT_OPEN_NAME, { NEWEST_INCIDENTS, { 9, "none", 0 } }, 1 },
     };
     int few[PW_LENGTH(cases)];
     unsigned rows = 0;
@@ -327,6 +374,82 @@ TEST(lists, a_page_of_open_incidents_costs_the_same_however_many_others_there_ar
             fail_msg("%s: %d steps, %d among few; %u rows", pw_sqlite_sql_name[cases[i].sql], many,
                      few[i], rows);
     }
+    fixture_done(&f);
+}
+
+/* So many more steps of one plan, in a state. */
+static void have_undo(unsigned first, unsigned count, pw_undo_state state)
+{
+    for (unsigned i = first; i < first + count; i++) {
+        char key[32];
+        (void)snprintf(key, sizeof key, "key-%u", i);
+        pw_undo_step u = undo_of(i + 1, key);
+        u.state = state;
+        pw_transition t = transition(PW_WAITING, PW_WAKE_NEVER, "{}");
+        t.undo = &u;
+        t.undo_count = 1;
+        step(&f, "i1", i, &t, 1000 + i);
+    }
+}
+
+#define PLAN_OF_I1                                                                                 \
+    { 1, "i1", 0 }, { 2, NULL, INT64_MAX }, { 3, NULL, 10 }
+
+TEST(lists, a_page_of_a_plan_costs_the_same_however_much_of_it_is_done)
+{
+    static const struct {
+        pw_sqlite_sql sql;
+        bound values[5];
+        unsigned rows;
+    } cases[] = {
+        { PW_SQLITE_SQL_UNDO_LEFT, { PLAN_OF_I1 }, 10 },
+        { PW_SQLITE_SQL_UNDO_LEFT, { PLAN_OF_I1, { 4, "[\"unknown\"]", 0 } }, 5 },
+        { PW_SQLITE_SQL_UNDO_LEFT, { PLAN_OF_I1, { 5, "/none", 0 } }, 0 },
+        { PW_SQLITE_SQL_UNDO_LEFT_COUNT, { { 1, "i1", 0 }, { 2, NULL, INT64_MAX } }, 1 },
+        { PW_SQLITE_SQL_UNDO, { PLAN_OF_I1 }, 10 }, /* a page of all has ten rows as well */
+    };
+    int few[PW_LENGTH(cases)];
+    unsigned rows = 0;
+    begin();
+    have_undo(0, 20, PW_UNDO_REGISTERED);
+    have_undo(20, 5, PW_UNDO_UNKNOWN);
+    for (size_t i = 0; i < PW_LENGTH(cases); i++) {
+        few[i] = steps_of(cases[i].sql, cases[i].values, &rows);
+        EXPECT_INT(rows, cases[i].rows);
+    }
+    have_undo(25, 300, PW_UNDO_DONE);
+    for (size_t i = 0; i < PW_LENGTH(cases); i++) {
+        int many = steps_of(cases[i].sql, cases[i].values, &rows);
+        if (many != few[i] || rows != cases[i].rows)
+            fail_msg("%s: %d steps, %d before; %u rows", pw_sqlite_sql_name[cases[i].sql], many,
+                     few[i], rows);
+    }
+    fixture_done(&f);
+}
+
+TEST(lists, what_is_left_of_a_plan_is_read_along_its_own_index)
+{
+    begin();
+    have_undo(0, 3, PW_UNDO_REGISTERED);
+    sqlite3 *db = NULL;
+    EXPECT_INT(sqlite3_open(path(), &db), SQLITE_OK);
+    EXPECT_INT(sqlite3_exec(db, "DROP INDEX compensation_left", NULL, NULL, NULL), SQLITE_OK);
+    EXPECT_INT(sqlite3_close(db), SQLITE_OK);
+    const pw_undo_filter left = { .below = UINT64_MAX,
+                                  .states = PW_BIT(PW_UNDO_REGISTERED) | PW_BIT(PW_UNDO_UNKNOWN),
+                                  .limit = 9 };
+    const pw_undo_filter all = { .below = UINT64_MAX, .limit = 9 };
+    pw_undo_row *rows = NULL;
+    size_t count = 0;
+    uint64_t counted = 0;
+    bool more = false;
+    EXPECT(pw_store_undo(f.store, S("i1"), &left, &rows, &count, &more, &f.arena, &f.err) !=
+           PAWL_OK);
+    EXPECT_CONTAINS(f.err.message, "no such index: compensation_left");
+    EXPECT(pw_store_undo_count(f.store, S("i1"), &left, &counted, &f.err) != PAWL_OK);
+    EXPECT_CONTAINS(f.err.message, "no such index: compensation_left");
+    EXPECT_OK(pw_store_undo(f.store, S("i1"), &all, &rows, &count, &more, &f.arena, &f.err), f.err);
+    EXPECT_INT(count, 3);
     fixture_done(&f);
 }
 
@@ -399,6 +522,8 @@ static pawl_code live(int call)
     uint32_t deleted = 0;
     bool seen = false;
     pw_fault fault = fault_of("activity-fault", "other", "/");
+    pw_undo_step undo = undo_of((uint64_t)call, "a");
+    pw_undo_change done = { .ordinal = 2, .state = PW_UNDO_DONE, .visit = 9 };
     switch (call) {
     case 0:
         item.create = &n;
@@ -408,13 +533,19 @@ static pawl_code live(int call)
     case 1:
         t.bookmark_changes = &change;
         t.bookmark_change_count = 1;
+        t.undo = &undo;
+        t.undo_count = 1;
         break;
     case 2:
         t.status = PW_FAULTED;
         t.fault = &fault;
+        t.undo = &undo; /* done again: it moves */
+        t.undo_count = 1;
         break;
     case 3:
         t.resolution = S("retried");
+        t.undo_changes = &done;
+        t.undo_change_count = 1;
         break;
     case 4:
         t.status = PW_CANCELLED; /* ends the task */
@@ -459,10 +590,22 @@ TEST(lists, a_breaker_that_the_table_refuses_is_an_error_and_no_lost_race)
     fixture_done(&f);
 }
 
-/* Whose task, labels, token, answers and instance there are after so many calls, an incident, open or over, and a breaker. */
+/* Whose task, labels, token, answers and instance there are after so many calls; an incident, open or over; the step of a
+ * plan, at its first place, its second, or done; a breaker. */
 static const char *const lives[CALLS + 1] = {
-    "",          "g L I",     "a L I",       "a L I F",   "a L I f", "L A I f", "L A I f T",
-    "L A I f R", "L A I f R Q", "L A I f R", "L I f R", "R",       "R B",
+    "",
+    "g L I",
+    "a L I 1",
+    "a L I F 2",
+    "a L I f u",
+    "L A I f u",
+    "L A I f u T",
+    "L A I f u R",
+    "L A I f u R Q",
+    "L A I f u R",
+    "L I f u R",
+    "R",
+    "R B",
 };
 
 static bool has_task(const char *person, const char *group)
@@ -506,11 +649,20 @@ static bool is_after(int calls)
     bool answered =
         pw_store_inbox_get(f.store, S("i1"), S("request:k"), &answer, &f.arena, &f.err) == PAWL_OK;
     bool known = pw_store_principal_get(f.store, S("d1"), &token, &f.arena, &f.err) == PAWL_OK;
-    (void)snprintf(text, sizeof text, "%s%s%s%s%s%s%s%s%s%s", has_task("x", "g") ? "g " : "",
+    (void)snprintf(text, sizeof text, "%s%s%s%s%s%s%s%s%s%s%s%s%s", has_task("x", "g") ? "g " : "",
                    has_task("ann", "x") ? "a " : "", found ? "L " : "", answered ? "A " : "",
                    table_count("SELECT count(*) FROM instance") ? "I " : "",
                    table_count("SELECT count(*) FROM fault WHERE resolved_ms IS NULL") ? "F " : "",
                    table_count("SELECT count(*) FROM fault WHERE resolved_ms IS NOT NULL") ? "f " : "",
+                   table_count("SELECT count(*) FROM compensation WHERE ordinal = 1") ? "1 " : "",
+                   table_count("SELECT count(*) FROM compensation WHERE ordinal = 2 "
+                               "AND ended_ms IS NULL")
+                       ? "2 "
+                       : "",
+                   table_count("SELECT count(*) FROM compensation WHERE ordinal = 2 "
+                               "AND state = 'done' AND ended_ms = 1000 AND carried_out_by = 9")
+                       ? "u "
+                       : "",
                    !known                  ? ""
                    : token.revoked_ms >= 0 ? "R "
                                            : "T ",
@@ -524,7 +676,8 @@ static bool is_after(int calls)
         EXPECT_INT(
             table_count("SELECT (SELECT count(*) FROM label) + (SELECT count(*) FROM bookmark) + "
                         "(SELECT count(*) FROM bookmark_person) + (SELECT count(*) FROM step) + "
-                        "(SELECT count(*) FROM inbox) + (SELECT count(*) FROM fault)"),
+                        "(SELECT count(*) FROM inbox) + (SELECT count(*) FROM fault) + "
+                        "(SELECT count(*) FROM compensation)"),
             0);
     return is;
 }
@@ -600,7 +753,7 @@ TEST(lists, memory_that_runs_out_inside_sqlite_leaves_all_of_a_call_or_nothing)
 TEST(lists, a_damaged_row_is_named)
 {
     static const char persons[] = "person", plain[] = "plain", count[] = "count",
-                      incident[] = "incident", breaker[] = "breaker";
+                      incident[] = "incident", breaker[] = "breaker", undo[] = "undo";
     static const struct {
         const char *how, *change, *message;
     } cases[] = {
@@ -620,6 +773,14 @@ TEST(lists, a_damaged_row_is_named)
           "table fault, row 'faulted-0': its attempt is out of range" },
         { incident, "UPDATE instance SET status = 'lost'",
           "table instance, row 'faulted-0': its status is none that this program knows" },
+        { undo, "UPDATE compensation SET state = 'gone'",
+          "table compensation, row 'i1': its state is none that this program knows" },
+        { undo, "UPDATE compensation SET ordinal = -1",
+          "table compensation, row 'i1': its ordinal is negative" },
+        { undo, "UPDATE compensation SET visit = -1",
+          "table compensation, row 'i1': its visit is negative" },
+        { undo, "UPDATE compensation SET carried_out_by = -1",
+          "table compensation, row 'i1': the visit of what carries it out is negative" },
         { breaker, "UPDATE breaker SET state = 'ajar'",
           "table breaker, row 'api': its state is none that this program knows" },
         { breaker, "UPDATE breaker SET epoch = -1",
@@ -631,6 +792,8 @@ TEST(lists, a_damaged_row_is_named)
         begin();
         have_others(0, 1);
         have_incidents(0, 1, "k", "c", "/t", false);
+        if (cases[i].how == undo)
+            have_undo(0, 1, PW_UNDO_REGISTERED);
         (void)set_breaker();
         pw_store_close(f.store);
         sqlite3 *db = NULL;
@@ -649,6 +812,9 @@ TEST(lists, a_damaged_row_is_named)
         pw_open_bookmark *rows = NULL;
         pw_incident_row *faults = NULL;
         pw_breaker_record *breakers = NULL;
+        const pw_undo_filter steps = { .below = UINT64_MAX, .limit = 9 };
+        pw_undo_row *plan = NULL;
+        bool more = false;
         size_t got = 0;
         pw_str next;
         pawl_code code = PAWL_OK;
@@ -656,6 +822,8 @@ TEST(lists, a_damaged_row_is_named)
             code = pw_store_instance_count(f.store, &any, counts, &f.err);
         else if (cases[i].how == incident)
             code = pw_store_incidents(f.store, &incidents, &faults, &got, &next, &f.arena, &f.err);
+        else if (cases[i].how == undo)
+            code = pw_store_undo(f.store, S("i1"), &steps, &plan, &got, &more, &f.arena, &f.err);
         else if (cases[i].how == breaker)
             code = pw_store_breakers(f.store, &breakers, &got, &f.arena, &f.err);
         else

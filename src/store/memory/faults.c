@@ -10,9 +10,15 @@ bool pw_mem_fault_put(pw_memory *m, pw_mem_instance *in, const pw_commit_item *i
 {
     pw_fault_row row = { .sequence = item->token + 1,
                          .fault = *fault,
-                         .open = true,
+                         .open = fault->resolution.len == 0,
                          .created_ms = item->now_ms,
                          .resolved_ms = -1 };
+    row.fault.resolution = (pw_str){ "", 0 };
+    if (!row.open) {
+        row.resolved_ms = item->now_ms;
+        row.resolved_by = PW_LIT("system");
+        row.resolution = fault->resolution;
+    }
     return pw_mem_put(m, &in->faults, in->faults.count, pw_mem_row_new(&pw_mem_fault_shape, &row));
 }
 
@@ -81,16 +87,21 @@ static bool is_any_or(pw_str wanted, pw_str is)
     return wanted.len == 0 || pw_str_eq(wanted, is);
 }
 
-static bool lets_through(const pw_incident_filter *filter, const pw_incident_row *incident)
+/* Newest first, and behind the place. */
+static bool lets_through(const pw_incident_filter *filter, const pw_incident_place *behind,
+                         const pw_mem_instance *in, const pw_incident_row *incident,
+                         pw_arena *arena)
 {
     const pw_fault *f = &incident->row.fault;
-    return (filter->resolved || incident->row.open) &&
+    const pw_incident_place place = pw_store_incident_place(incident);
+    return pw_store_incident_cmp(behind, &place) < 0 && (filter->resolved || incident->row.open) &&
            is_any_or(filter->instance, incident->instance) &&
            is_any_or(filter->namespace_, incident->namespace_) &&
            is_any_or(filter->name, incident->name) &&
            one_of(filter->namespaces, filter->namespace_count, incident->namespace_) &&
            is_any_or(filter->kind, f->kind) && is_any_or(filter->class_, f->class_) &&
-           is_any_or(filter->task, f->task);
+           is_any_or(filter->task, f->task) && is_any_or(filter->version, incident->version) &&
+           pw_mem_has_labels(pw_mem_row_of(in), filter->labels, filter->label_count, arena);
 }
 
 static int newest_first(const void *a, const void *b)
@@ -111,8 +122,7 @@ pawl_code pw_memory_incidents(pw_store *base, const pw_incident_filter *filter,
         const pw_mem_instance *in = m->instances.items[i];
         for (size_t j = 0; j < in->faults.count; j++) {
             const pw_incident_row incident = incident_of(in, j);
-            const pw_incident_place place = pw_store_incident_place(&incident);
-            if (pw_store_incident_cmp(behind, &place) < 0 && lets_through(filter, &incident))
+            if (lets_through(filter, behind, in, &incident, arena))
                 (void)add(&r, &incident);
         }
     }
@@ -120,6 +130,26 @@ pawl_code pw_memory_incidents(pw_store *base, const pw_incident_filter *filter,
         qsort(r.items, r.count, sizeof(pw_incident_row), newest_first);
     r.count = r.count > limit ? limit : r.count;
     return give(m, &r, out, count, err);
+}
+
+pawl_code pw_memory_incident_count(pw_store *base, const pw_incident_filter *filter,
+                                   const pw_incident_place *behind, uint64_t *out, pawl_error *err)
+{
+    pw_memory *m = pw_memory_of(base);
+    pw_arena arena; /* for labels */
+    pw_arena_init(&arena, 0);
+    pthread_mutex_lock(&m->lock);
+    for (size_t i = 0; i < m->instances.count; i++) {
+        const pw_mem_instance *in = m->instances.items[i];
+        for (size_t j = 0; j < in->faults.count; j++) {
+            const pw_incident_row incident = incident_of(in, j);
+            *out += lets_through(filter, behind, in, &incident, &arena);
+        }
+    }
+    pthread_mutex_unlock(&m->lock);
+    bool failed = arena.failed;
+    pw_arena_done(&arena);
+    return failed ? pw_no_memory(err) : PAWL_OK;
 }
 
 pawl_code pw_memory_incident_get(pw_store *base, pw_str instance, uint64_t step,
@@ -190,6 +220,13 @@ static pawl_code set_breaker(pw_memory *m, const pw_breaker_record *record, bool
     bool good =
         found ? pw_mem_replace(m, &m->breakers, at, made) : pw_mem_put(m, &m->breakers, at, made);
     return good ? PAWL_OK : pw_no_memory(err);
+}
+
+bool pw_mem_breaker_forget(pw_memory *m, pw_str service)
+{
+    bool found = false;
+    size_t at = pw_mem_find(&m->breakers, compare_breaker, &service, &found);
+    return !found || pw_mem_remove(m, &m->breakers, at);
 }
 
 pawl_code pw_memory_breaker_set(pw_store *base, const pw_breaker_record *record, bool *won,

@@ -66,16 +66,16 @@ static bool has_label(const pw_label *labels, size_t count, const pw_label *want
 }
 
 /* The labels were good when they were stored; so there are none only where memory ran out. */
-static bool has_labels(const pw_instance_row *row, const pw_instance_filter *filter,
+bool pw_mem_has_labels(const pw_instance_row *row, const pw_label *wanted, size_t wanted_count,
                        pw_arena *arena)
 {
     const pw_instance_new created = { .labels = row->labels };
     pw_commit_item item = { .create = &created };
     pw_label *labels = NULL;
     size_t count = 0;
-    bool has = filter->label_count == 0 || pw_store_labels(&labels, &count, &item, arena);
-    for (size_t i = 0; has && i < filter->label_count; i++)
-        has = has_label(labels, count, &filter->labels[i]);
+    bool has = wanted_count == 0 || pw_store_labels(&labels, &count, &item, arena);
+    for (size_t i = 0; has && i < wanted_count; i++)
+        has = has_label(labels, count, &wanted[i]);
     return has;
 }
 
@@ -95,7 +95,7 @@ static bool lets_through(const pw_instance_filter *filter, const pw_instance_row
            is_any_or(filter->business_key, row->business_key) &&
            is_any_or(filter->correlation, row->correlation) &&
            one_of(filter->namespaces, filter->namespace_count, row->namespace_) &&
-           has_labels(row, filter, arena);
+           pw_mem_has_labels(row, filter->labels, filter->label_count, arena);
 }
 
 static int newest_first(const void *a, const void *b)
@@ -148,7 +148,7 @@ pawl_code pw_memory_instance_count(pw_store *base, const pw_instance_filter *fil
 /* ---- deleting */
 
 /* Rows of the inbox are in the order of their targets. */
-static bool forget_inbox(pw_memory *m, pw_str id)
+bool pw_mem_inbox_forget(pw_memory *m, pw_str id)
 {
     const pw_inbox_row first = { .target = id, .key = { "", 0 } };
     bool found = false, good = true;
@@ -173,8 +173,10 @@ static pawl_code delete_instance(pw_memory *m, pw_str id, uint64_t token, pawl_e
         return pw_store_not_ended(err, id);
     if (pw_mem_fault_is_open(in))
         return pw_store_open_incident(err, id);
-    bool good = pw_mem_deliveries_forget(m, in) && forget_inbox(m, id) &&
-                pw_mem_remove(m, &m->instances, at);
+    if (pw_mem_publish_left(m, id))
+        return pw_store_unpublished(err, id);
+    bool good = pw_mem_deliveries_forget(m, in) && pw_mem_inbox_forget(m, id) &&
+                pw_mem_publish_forget(m, id) && pw_mem_remove(m, &m->instances, at);
     return good ? PAWL_OK : pw_no_memory(err);
 }
 

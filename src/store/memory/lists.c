@@ -18,7 +18,7 @@ const pw_mem_shape pw_mem_instance_shape = SHAPE(
     IN(pw_instance_row, output), IN(pw_instance_row, error), IN(pw_instance_row, trace));
 const pw_mem_shape pw_mem_step_shape =
     SHAPE(pw_step_row, IN(pw_step_row, event), IN(pw_step_row, actor), IN(pw_step_row, correlation),
-          IN(pw_step_row, entries));
+          IN(pw_step_row, entries), IN(pw_step_row, cause));
 const pw_mem_shape pw_mem_payload_shape =
     SHAPE(pw_payload, IN(pw_payload, digest), IN(pw_payload, text));
 const pw_mem_shape pw_mem_branch_shape = SHAPE(pw_branch_row, IN(pw_branch_row, state));
@@ -112,7 +112,8 @@ void pw_mem_instance_free(pw_mem_instance *in)
 {
     pw_mem_list *all[] = { &in->row,           &in->steps,     &in->payloads, &in->branches,
                            &in->bookmarks,     &in->calls,     &in->outbox,   &in->faults,
-                           &in->subscriptions, &in->deliveries };
+                           &in->subscriptions, &in->deliveries, &in->undo,
+                           &in->undo_keys };
     for (size_t i = 0; i < PW_LENGTH(all); i++) {
         for (size_t j = 0; j < all[i]->count; j++)
             pw_free(all[i]->items[j]);

@@ -93,7 +93,7 @@ static bool guarded_write(pw_memory *m, pw_commit_item *item, pw_mem_instance **
     if (item->create)
         return create_instance(m, item, out);
     pw_mem_instance *in = pw_mem_instance_of(m, item->instance);
-    if (!in || pw_mem_row_of(in)->token != item->token) {
+    if (!in || pw_mem_row_of(in)->token != item->token || pw_mem_row_of(in)->cleaned_ms) {
         (void)pw_store_lost_race(item, false);
         return true;
     }
@@ -114,7 +114,8 @@ static bool put_step(pw_memory *m, pw_mem_instance *in, const pw_commit_item *it
                         .correlation = item->correlation.len ? item->correlation
                                                              : pw_mem_row_of(in)->correlation,
                         .at_ms = item->now_ms,
-                        .entries = entries.len ? entries : PW_LIT("[]") };
+                        .entries = entries.len ? entries : PW_LIT("[]"),
+                        .cause = item->transition->cause };
     return pw_mem_put(m, &in->steps, in->steps.count, pw_mem_row_new(&pw_mem_step_shape, &row));
 }
 
@@ -203,9 +204,10 @@ static bool put_call(pw_memory *m, pw_mem_instance *in, pw_commit_item *item,
     return pw_mem_put(m, &in->calls, at, pw_mem_row_new(&pw_mem_call_shape, &row));
 }
 
-static bool put_outbox(pw_memory *m, pw_mem_instance *in, pw_commit_item *item,
+static bool put_outbox(pw_mem_handle *h, pw_mem_instance *in, pw_commit_item *item,
                        const pw_outbox_event *event)
 {
+    pw_memory *m = h->data;
     pw_mem_place place = { item->instance, item->token + 1, 0 };
     bool found = false,
          good = pw_outbox_ordinal(&place.ordinal, event->id, item->instance, place.step);
@@ -219,7 +221,8 @@ static bool put_outbox(pw_memory *m, pw_mem_instance *in, pw_commit_item *item,
                           .sequence = place.step,
                           .event = *event,
                           .created_ms = item->now_ms };
-    return pw_mem_put(m, &in->outbox, at, pw_mem_row_new(&pw_mem_outbox_shape, &row));
+    return pw_mem_put(m, &in->outbox, at, pw_mem_row_new(&pw_mem_outbox_shape, &row)) &&
+           pw_mem_publish_put(h, item, event, place.ordinal);
 }
 
 static bool use_inbox(pw_memory *m, pw_commit_item *item)
@@ -259,8 +262,9 @@ static bool put_message(pw_memory *m, const pw_commit_item *item, const pw_inbox
                                pw_mem_row_new(&pw_mem_inbox_shape, &row)); /* it was sent before */
 }
 
-static bool write_item(pw_memory *m, pw_commit_item *item)
+static bool write_item(pw_mem_handle *h, pw_commit_item *item)
 {
+    pw_memory *m = h->data;
     const pw_transition *t = item->transition;
     pw_mem_instance *in = NULL;
     if (!pw_mem_holds(m, item)) {
@@ -299,7 +303,11 @@ static bool write_item(pw_memory *m, pw_commit_item *item)
     for (size_t i = 0; good && item->code == PAWL_OK && i < t->call_count; i++)
         good = put_call(m, in, item, &t->calls[i]);
     for (size_t i = 0; good && item->code == PAWL_OK && i < t->event_count; i++)
-        good = put_outbox(m, in, item, &t->events[i]);
+        good = put_outbox(h, in, item, &t->events[i]);
+    for (size_t i = 0; good && item->code == PAWL_OK && i < t->undo_count; i++)
+        good = pw_mem_undo_put(m, in, item, &t->undo[i]);
+    for (size_t i = 0; good && item->code == PAWL_OK && i < t->undo_change_count; i++)
+        good = pw_mem_undo_change(m, in, item, &t->undo_changes[i]);
     if (good && item->code == PAWL_OK && t->resolution.len > 0)
         good = pw_mem_faults_resolve(m, in, item);
     if (good && item->code == PAWL_OK && t->fault)
@@ -332,7 +340,7 @@ static pawl_code commit_locked(pw_mem_handle *h, pw_commit_item *items, size_t c
         size_t mark = m->change_count;
         if (items[i].code != PAWL_OK)
             continue; /* refused before it came here */
-        if (!write_item(m, &items[i])) {
+        if (!write_item(h, &items[i])) {
             pw_mem_undo(m, 0);
             m->counts = before;
             return pw_no_memory(err);
@@ -524,7 +532,8 @@ static void data_free(pw_memory *m)
     pw_mem_list *all[] = { &m->definitions,   &m->instances,    &m->inbox,           &m->messages,
                            &m->message_names, &m->message_keys, &m->message_keys_of, &m->matchers,
                            &m->subscriptions, &m->deliveries,   &m->principals,      &m->requests,
-                           &m->breakers };
+                           &m->breakers,      &m->bulks,        &m->bulk_failures,   &m->publish,
+                           &m->publish_due };
     for (size_t i = 0; i < PW_LENGTH(all); i++) {
         for (size_t j = 0; j < all[i]->count; j++)
             pw_mem_item_free(m, all[i], all[i]->items[j]);
@@ -557,6 +566,12 @@ static pawl_code memory_reopen(pw_store *base, pawl_error *err)
     return PAWL_OK;
 }
 
+static void memory_pool(pw_store *store, pw_store_pool *out)
+{
+    (void)store; /* no connections */
+    (void)out;
+}
+
 static const pw_store_ops memory_ops = {
     .close = memory_close,
     .reopen = memory_reopen,
@@ -585,12 +600,27 @@ static const pw_store_ops memory_ops = {
     .calls = pw_memory_calls,
     .call_get = pw_memory_call_get,
     .outbox = pw_memory_outbox,
+    .publish_due = pw_memory_publish_due,
+    .publish_next = pw_memory_publish_next,
+    .publish_end = pw_memory_publish_end,
+    .publish_count = pw_memory_publish_count,
+    .letters = pw_memory_letters,
+    .letter_count = pw_memory_letter_count,
+    .letters_of = pw_memory_letters_of,
+    .letters_change = pw_memory_letters_change,
     .faults = pw_memory_faults,
     .incidents = pw_memory_incidents,
     .incident_get = pw_memory_incident_get,
+    .incident_count = pw_memory_incident_count,
+    .undo = pw_memory_undo,
+    .undo_count = pw_memory_undo_count,
     .breakers = pw_memory_breakers,
     .breaker_get = pw_memory_breaker_get,
     .breaker_set = pw_memory_breaker_set,
+    .audit = pw_memory_audit,
+    .bulk_set = pw_memory_bulk_set,
+    .bulk_get = pw_memory_bulk_get,
+    .bulks = pw_memory_bulks,
     .inbox_put = memory_inbox_put,
     .inbox_get = pw_memory_inbox_get,
     .inbox_pending = pw_memory_inbox_pending,
@@ -618,6 +648,10 @@ static const pw_store_ops memory_ops = {
     .deliveries_give_back = pw_memory_deliveries_give_back,
     .messages_expire = pw_memory_messages_expire,
     .count = memory_count,
+    .pool = memory_pool,
+    .clean = pw_memory_clean,
+    .vacuum = pw_memory_vacuum,
+    .space = pw_memory_space,
 };
 
 static int64_t system_clock_ms(void *context)

@@ -1,6 +1,6 @@
 /* memory_internal.h - the memory store's rows, lists and transactions (lists.c), its nodes and
  * partitions (lease.c), its instances (instances.c), bookmarks (bookmarks.c), incidents and
- * breakers (faults.c), tokens and requests (identity.c), messages (messages.c), its reads (read.c, reading.h). */
+ * breakers (faults.c), what must never be (audit.c), compensation plans (undo.c), tokens and requests (identity.c), messages (messages.c), what is old (clean.c), its reads (read.c, reading.h). */
 #ifndef PW_MEMORY_INTERNAL_H
 #define PW_MEMORY_INTERNAL_H
 
@@ -36,6 +36,7 @@ extern const pw_mem_shape pw_mem_bookmark_shape;
 extern const pw_mem_shape pw_mem_call_shape;
 extern const pw_mem_shape pw_mem_outbox_shape;
 extern const pw_mem_shape pw_mem_fault_shape;
+extern const pw_mem_shape pw_mem_undo_shape;
 extern const pw_mem_shape pw_mem_inbox_shape;
 extern const pw_mem_shape pw_mem_message_shape;
 extern const pw_mem_shape pw_mem_matcher_shape;
@@ -63,9 +64,18 @@ typedef struct pw_mem_instance {
     pw_mem_list calls;     /* by key */
     pw_mem_list outbox;    /* by (step, ordinal) */
     pw_mem_list faults; /* by step */
+    pw_mem_list undo;   /* by ordinal */
+    pw_mem_list undo_keys; /* by key */
     pw_mem_list subscriptions; /* by (visit, ordinal) */
     pw_mem_list deliveries;    /* not yet taken, by (number, visit) */
 } pw_mem_instance;
+
+typedef struct pw_mem_delivery {
+    pw_str instance;
+    uint64_t visit, number;
+    uint64_t step; /* in which it was taken; 0: not, or given back */
+    bool waits;
+} pw_mem_delivery;
 
 typedef struct pw_mem_change {
     pw_mem_list *list;
@@ -108,6 +118,10 @@ typedef struct pw_memory {
     pw_mem_list principals;      /* in the order in which they came */
     pw_mem_list requests;        /* by (actor, key) */
     pw_mem_list breakers;        /* by service */
+    pw_mem_list publish;         /* by (instance, step, ordinal, sink) */
+    pw_mem_list publish_due; /* those with next_ms, by (sink, next_ms, instance, step, ordinal) */
+    pw_mem_list bulks;           /* by (created_ms, id) */
+    pw_mem_list bulk_failures;   /* by (bulk, number) */
     pw_mem_change *changes;      /* of the transaction */
     size_t change_count, change_room;
     pw_store_counts counts;
@@ -245,8 +259,11 @@ pawl_code pw_memory_partition_node(pw_store *base, uint32_t partition, pw_str *o
 
 /* ---- instances.c */
 
+bool pw_mem_inbox_forget(pw_memory *m, pw_str id); /* what it was asked; false: out of memory */
 /* False: out of memory; the verdict is in item->code. */
 bool pw_mem_labels_good(pw_commit_item *item);
+bool pw_mem_has_labels(const pw_instance_row *row, const pw_label *wanted, size_t count,
+                       pw_arena *arena);
 pawl_code pw_memory_instance_get(pw_store *base, pw_str id, bool with_state, pw_instance_row *out,
                                  pw_arena *arena, pawl_error *err);
 pawl_code pw_memory_instance_list(pw_store *base, const pw_instance_filter *filter,
@@ -282,6 +299,7 @@ bool pw_mem_fault_put(pw_memory *m, pw_mem_instance *in, const pw_commit_item *i
                       const pw_fault *fault);
 bool pw_mem_faults_resolve(pw_memory *m, pw_mem_instance *in, pw_commit_item *item);
 bool pw_mem_fault_is_open(const pw_mem_instance *in);
+bool pw_mem_breaker_forget(pw_memory *m, pw_str service);
 
 pawl_code pw_memory_faults(pw_store *base, pw_str id, pw_fault_row **out, size_t *count,
                            pw_arena *arena, pawl_error *err);
@@ -291,12 +309,70 @@ pawl_code pw_memory_incidents(pw_store *base, const pw_incident_filter *filter,
                               pawl_error *err);
 pawl_code pw_memory_incident_get(pw_store *base, pw_str instance, uint64_t step,
                                  pw_incident_row *out, pw_arena *arena, pawl_error *err);
+pawl_code pw_memory_incident_count(pw_store *base, const pw_incident_filter *filter,
+                                   const pw_incident_place *behind, uint64_t *out, pawl_error *err);
 pawl_code pw_memory_breakers(pw_store *base, pw_breaker_record **out, size_t *count,
                              pw_arena *arena, pawl_error *err);
 pawl_code pw_memory_breaker_get(pw_store *base, pw_str service, pw_breaker_record *out, bool *found,
                                 pw_arena *arena, pawl_error *err);
 pawl_code pw_memory_breaker_set(pw_store *base, const pw_breaker_record *record, bool *won,
                                 pawl_error *err);
+
+/* ---- audit.c */
+
+pawl_code pw_memory_audit(pw_store *base, const pw_audit_look *look, pw_audit_seen **out,
+                          size_t *count, pw_arena *arena, pawl_error *err);
+
+/* ---- bulk.c */
+
+bool pw_mem_bulk_forget(pw_memory *m, pw_str id); /* with its failures; false: out of memory */
+pawl_code pw_memory_bulk_set(pw_store *base, const pw_bulk *bulk, const pw_bulk_failure *failures,
+                             size_t count, uint64_t first, bool *won, pawl_error *err);
+pawl_code pw_memory_bulk_get(pw_store *base, pw_str id, pw_bulk *out, pw_bulk_failure **failures,
+                             size_t *count, pw_arena *arena, pawl_error *err);
+pawl_code pw_memory_bulks(pw_store *base, bool at_work, int64_t created_ms, pw_str id,
+                          uint32_t limit, pw_bulk **out, size_t *count, pw_arena *arena,
+                          pawl_error *err);
+
+/* ---- undo.c: rows of a step; false: out of memory; the verdict is in item->code */
+
+bool pw_mem_undo_put(pw_memory *m, pw_mem_instance *in, pw_commit_item *item,
+                     const pw_undo_step *step);
+bool pw_mem_undo_change(pw_memory *m, pw_mem_instance *in, pw_commit_item *item,
+                        const pw_undo_change *change);
+pawl_code pw_memory_undo(pw_store *base, pw_str id, const pw_undo_filter *filter, pw_undo_row **out,
+                         size_t *count, bool *more, pw_arena *arena, pawl_error *err);
+pawl_code pw_memory_undo_count(pw_store *base, pw_str id, const pw_undo_filter *filter,
+                               uint64_t *out, pawl_error *err);
+
+/* ---- publish.c: rows of a step and of an instance that goes; false: out of memory */
+
+/* One for each sink of the handle that wants the event. */
+bool pw_mem_publish_put(pw_mem_handle *h, const pw_commit_item *item, const pw_outbox_event *event,
+                        int64_t ordinal);
+/* The row at that place, borrowed: not its event, and no texts but its own; false: it is not pending. */
+bool pw_mem_publish_pending(const pw_memory *m, size_t at, pw_publish_row *out);
+bool pw_mem_publish_forget(pw_memory *m, pw_str instance);
+bool pw_mem_publish_left(const pw_memory *m, pw_str instance); /* some are pending or dead */
+
+pawl_code pw_memory_publish_due(pw_store *base, pw_str sink, uint64_t partitions, int64_t now_ms,
+                                uint32_t limit, pw_publish_row **out, size_t *count,
+                                pw_arena *arena, pawl_error *err);
+pawl_code pw_memory_publish_next(pw_store *base, pw_str sink, uint64_t partitions, int64_t now_ms,
+                                 int64_t *out, pawl_error *err);
+pawl_code pw_memory_publish_end(pw_store *base, pw_publish_end *ends, size_t count, int64_t now_ms,
+                                pawl_error *err);
+pawl_code pw_memory_publish_count(pw_store *base, pw_publish_counts **out, size_t *count,
+                                  pw_arena *arena, pawl_error *err);
+pawl_code pw_memory_letters(pw_store *base, const pw_letter_filter *filter,
+                            const pw_letter_place *behind, uint32_t limit, pw_publish_row **out,
+                            size_t *count, pw_arena *arena, pawl_error *err);
+pawl_code pw_memory_letter_count(pw_store *base, const pw_letter_filter *filter,
+                                 const pw_letter_place *behind, uint64_t *out, pawl_error *err);
+pawl_code pw_memory_letters_of(pw_store *base, const pw_letter_place *place, pw_publish_row **out,
+                               size_t *count, pw_arena *arena, pawl_error *err);
+pawl_code pw_memory_letters_change(pw_store *base, pw_letter_change *changes, size_t count,
+                                   bool lenient, pawl_error *err);
 
 /* ---- identity.c */
 
@@ -345,4 +421,10 @@ pawl_code pw_memory_inbox_get(pw_store *base, pw_str target, pw_str key, pw_inbo
 pawl_code pw_memory_inbox_pending(pw_store *base, uint64_t partitions, uint32_t limit,
                                   pw_inbox_row **out, size_t *count, pw_arena *arena,
                                   pawl_error *err);
+
+/* ---- clean.c */
+
+pawl_code pw_memory_clean(pw_store *base, pw_clean *clean, pawl_error *err);
+pawl_code pw_memory_vacuum(pw_store *base, uint32_t pages, uint64_t *given, uint64_t *left, pawl_error *err);
+pawl_code pw_memory_space(pw_store *base, pw_store_space *out, pawl_error *err);
 #endif

@@ -8,12 +8,7 @@ typedef struct name {
     uint64_t number;
 } name;
 
-typedef struct delivery {
-    pw_str instance;
-    uint64_t visit, number;
-    uint64_t step; /* in which it was taken; 0: not, or given back */
-    bool waits;
-} delivery;
+typedef pw_mem_delivery delivery;
 
 static const pw_mem_shape name_shape = SHAPE(name, IN(name, source), IN(name, id));
 static const pw_mem_shape key_shape = SHAPE(pw_message_key, IN(pw_message_key, hash));

@@ -40,12 +40,12 @@ static int after_commit(void *context, sqlite3 *db, const char *name, int frames
     return SQLITE_OK;
 }
 
-static void checkpoint(pw_sqlite *store, sqlite3 *db, int frames)
+static void checkpoint(pw_sqlite *store, sqlite3 *db, int frames, bool whole)
 {
     int left = 0, moved = 0;
     if (sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_PASSIVE, &left, &moved) !=
             SQLITE_OK ||
-        frames < RESET_FRAMES)
+        (frames < RESET_FRAMES && !whole))
         return;
     pthread_mutex_lock(&store->write_lock);
     (void)sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_PASSIVE, &left, &moved);
@@ -60,16 +60,18 @@ static void *checkpointer_main(void *context)
     memset(&connection, 0, sizeof connection);
     pthread_mutex_lock(&checkpointer->lock);
     while (!checkpointer->stop) {
-        if (checkpointer->frames - checkpointer->tried < PASSIVE_FRAMES) {
+        if (!checkpointer->wanted && checkpointer->frames - checkpointer->tried < PASSIVE_FRAMES) {
             pthread_cond_wait(&checkpointer->wake, &checkpointer->lock);
             continue;
         }
         int frames = checkpointer->frames;
+        bool whole = checkpointer->wanted;
+        checkpointer->wanted = false;
         checkpointer->tried = frames;
         pthread_mutex_unlock(&checkpointer->lock);
         if (connection.db ||
             pw_connection_open(&connection, store->path, PW_CONNECT_WRITE, NULL) == PAWL_OK)
-            checkpoint(store, connection.db, frames);
+            checkpoint(store, connection.db, frames, whole);
         pthread_mutex_lock(&checkpointer->lock);
     }
     pthread_mutex_unlock(&checkpointer->lock);
@@ -90,6 +92,15 @@ pawl_code pw_checkpointer_start(pw_sqlite *store, pawl_error *err)
     checkpointer->running = true;
     (void)sqlite3_wal_hook(store->writer.db, after_commit, checkpointer);
     return PAWL_OK;
+}
+
+void pw_checkpointer_wake(pw_sqlite *store)
+{
+    pw_checkpointer *checkpointer = &store->checkpointer;
+    pthread_mutex_lock(&checkpointer->lock);
+    checkpointer->wanted = true;
+    pthread_cond_signal(&checkpointer->wake);
+    pthread_mutex_unlock(&checkpointer->lock);
 }
 
 void pw_checkpointer_stop(pw_sqlite *store)

@@ -275,6 +275,7 @@ static int put_step(pw_sqlite *store, const pw_commit_item *item)
     pw_bind_int(&q, 7, (int64_t)item->epoch);
     pw_bind_int(&q, 8, (int64_t)item->nonce);
     pw_bind_optional(&q, 9, item->correlation);
+    pw_bind_optional(&q, 10, item->transition->cause);
     return pw_sqlite_write(store, &q, NULL);
 }
 
@@ -377,7 +378,8 @@ static int put_outbox(pw_sqlite *store, const pw_commit_item *item, const pw_out
     pw_bind_text(&q, 5, event->source);
     pw_bind_int(&q, 6, item->now_ms);
     pw_bind_text(&q, 7, event->payload);
-    return pw_sqlite_write(store, &q, NULL);
+    int rc = pw_sqlite_write(store, &q, NULL);
+    return rc == SQLITE_OK ? pw_sqlite_publish_put(store, item, event, ordinal) : rc;
 }
 
 /* A row of the inbox; *changes 0: the key is there. */
@@ -473,6 +475,10 @@ static int write_rows(pw_sqlite *store, pw_commit_item *item, bool left)
                                : put_call(store, item, &t->calls[i]);
     for (size_t i = 0; rc == SQLITE_OK && item->code == PAWL_OK && i < t->event_count; i++)
         rc = put_outbox(store, item, &t->events[i]);
+    for (size_t i = 0; rc == SQLITE_OK && i < t->undo_count; i++)
+        rc = pw_sqlite_undo_put(store, item, &t->undo[i]);
+    for (size_t i = 0; rc == SQLITE_OK && item->code == PAWL_OK && i < t->undo_change_count; i++)
+        rc = pw_sqlite_undo_change(store, item, &t->undo_changes[i]);
     if (rc == SQLITE_OK && item->code == PAWL_OK && t->resolution.len > 0)
         rc = pw_sqlite_faults_resolve(store, item);
     if (rc == SQLITE_OK && item->code == PAWL_OK && t->fault)

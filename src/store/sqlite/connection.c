@@ -44,6 +44,13 @@ bool pw_sqlite_is_row_failure(int rc)
     return pw_sqlite_code(rc) == PAWL_INVALID;
 }
 
+static pawl_code full(pawl_error *err, pawl_code code)
+{
+    if (err)
+        err->reason = PAWL_REASON_DISK_LOW;
+    return code;
+}
+
 pawl_code pw_sqlite_fail(const pw_connection *connection, int rc, const char *doing,
                          pawl_error *err)
 {
@@ -57,16 +64,16 @@ pawl_code pw_sqlite_fail(const pw_connection *connection, int rc, const char *do
     if (code == PAWL_NO_MEMORY)
         return pw_fail_native(err, code, rc, "'%s': %s: out of memory", path, doing);
     if (rc == SQLITE_IOERR_FSYNC && (reason == ENOSPC || reason == EDQUOT))
-        return pw_fail_native(err, code, rc,
-                              "'%s': %s: the disk is full: free space and run the command again; "
-                              "whether this was committed is known then",
-                              path, doing);
+        return full(err, pw_fail_native(err, code, rc,
+                                        "'%s': %s: the disk is full: free space and run the command again; "
+                                        "whether this was committed is known then",
+                                        path, doing));
     if ((rc & 0xff) == SQLITE_FULL ||
         (io && (reason == ENOSPC || reason == EDQUOT || reason == EFBIG)))
-        return pw_fail_native(err, code, rc,
-                              "'%s': %s: the disk is full: free space and run the command again; "
-                              "nothing was committed",
-                              path, doing);
+        return full(err, pw_fail_native(err, code, rc,
+                                        "'%s': %s: the disk is full: free space and run the command again; "
+                                        "nothing was committed",
+                                        path, doing));
     if (io)
         return pw_fail_native(err, code, rc,
                               "'%s': %s: the disk failed (%s%s%s): check the disk and its file "
@@ -251,6 +258,19 @@ void pw_write_array(pw_buf *buf, const pw_str *texts, size_t count)
     }
     if (count > 0)
         pw_buf_char(buf, ']');
+}
+
+void pw_write_labels(pw_buf *buf, const pw_label *labels, size_t count)
+{
+    pw_buf_init(buf, 0);
+    for (size_t i = 0; i < count; i++) {
+        pw_buf_char(buf, i == 0 ? '{' : ',');
+        pw_json_write_string(buf, labels[i].name);
+        pw_buf_char(buf, ':');
+        pw_json_write_string(buf, labels[i].value);
+    }
+    if (count > 0)
+        pw_buf_char(buf, '}');
 }
 
 void pw_bind_buf(pw_query *query, int at, const pw_buf *buf)

@@ -17,6 +17,7 @@ int pw_sqlite_fault_put(pw_sqlite *store, const pw_commit_item *item, const pw_f
     pw_bind_text(&q, 9, f->action);
     pw_bind_text(&q, 10, f->error);
     pw_bind_int(&q, 11, item->now_ms);
+    pw_bind_optional(&q, 12, f->resolution);
     return pw_sqlite_write(store, &q, NULL);
 }
 
@@ -101,19 +102,52 @@ static void read_incident(reading *r, pw_incident_row *row)
 }
 
 /* Along which index: the one that is likely to leave the fewest. */
-static pw_sqlite_sql choose(const pw_incident_filter *filter)
+typedef enum way { WAY_ALL, WAY_OF, WAY_OPEN, WAY_NAME, WAY_TASK, WAY_CLASS, WAY_KIND } way;
+
+static way choose(const pw_incident_filter *filter)
 {
     if (filter->instance.len > 0)
-        return PW_SQLITE_SQL_INCIDENTS_OF;
+        return WAY_OF;
     if (filter->resolved)
-        return PW_SQLITE_SQL_INCIDENTS;
+        return WAY_ALL;
     if (filter->name.len > 0)
-        return PW_SQLITE_SQL_INCIDENTS_OPEN_NAME;
+        return WAY_NAME;
     if (filter->task.len > 0)
-        return PW_SQLITE_SQL_INCIDENTS_OPEN_TASK;
+        return WAY_TASK;
     if (filter->class_.len > 0)
-        return PW_SQLITE_SQL_INCIDENTS_OPEN_CLASS;
-    return filter->kind.len > 0 ? PW_SQLITE_SQL_INCIDENTS_OPEN_KIND : PW_SQLITE_SQL_INCIDENTS_OPEN;
+        return WAY_CLASS;
+    return filter->kind.len > 0 ? WAY_KIND : WAY_OPEN;
+}
+
+/* What is bound must stay until the statement has ended. */
+typedef struct filter_texts {
+    pw_buf namespaces, labels;
+} filter_texts;
+
+static void bind_filter(pw_query *query, const pw_incident_filter *filter,
+                        const pw_incident_place *behind, filter_texts *texts)
+{
+    pw_write_array(&texts->namespaces, filter->namespaces, filter->namespace_count);
+    pw_write_labels(&texts->labels, filter->labels, filter->label_count);
+    pw_bind_int(query, 1, behind->created_ms);
+    pw_bind_text(query, 2, behind->instance);
+    pw_bind_int(query, 3, (int64_t)behind->step);
+    pw_bind_int(query, 5, filter->resolved);
+    pw_bind_optional(query, 6, filter->instance);
+    pw_bind_optional(query, 7, filter->namespace_);
+    pw_bind_buf(query, 8, &texts->namespaces);
+    pw_bind_optional(query, 9, filter->name);
+    pw_bind_optional(query, 10, filter->kind);
+    pw_bind_optional(query, 11, filter->class_);
+    pw_bind_optional(query, 12, filter->task);
+    pw_bind_optional(query, 13, filter->version);
+    pw_bind_buf(query, 14, &texts->labels);
+}
+
+static void texts_done(filter_texts *texts)
+{
+    pw_buf_done(&texts->namespaces);
+    pw_buf_done(&texts->labels);
 }
 
 pawl_code pw_sqlite_incidents(pw_store *base, const pw_incident_filter *filter,
@@ -121,24 +155,22 @@ pawl_code pw_sqlite_incidents(pw_store *base, const pw_incident_filter *filter,
                               pw_incident_row **out, size_t *count, pw_arena *arena,
                               pawl_error *err)
 {
+    static const pw_sqlite_sql which[] = {
+        [WAY_ALL] = PW_SQLITE_SQL_INCIDENTS,
+        [WAY_OF] = PW_SQLITE_SQL_INCIDENTS_OF,
+        [WAY_OPEN] = PW_SQLITE_SQL_INCIDENTS_OPEN,
+        [WAY_NAME] = PW_SQLITE_SQL_INCIDENTS_OPEN_NAME,
+        [WAY_TASK] = PW_SQLITE_SQL_INCIDENTS_OPEN_TASK,
+        [WAY_CLASS] = PW_SQLITE_SQL_INCIDENTS_OPEN_CLASS,
+        [WAY_KIND] = PW_SQLITE_SQL_INCIDENTS_OPEN_KIND,
+    };
     reading r;
-    pawl_code code = read_begin(&r, base, choose(filter), arena, err);
+    pawl_code code = read_begin(&r, base, which[choose(filter)], arena, err);
     if (code != PAWL_OK)
         return code;
-    pw_buf namespaces;
-    pw_write_array(&namespaces, filter->namespaces, filter->namespace_count);
-    pw_bind_int(&r.query, 1, behind->created_ms);
-    pw_bind_text(&r.query, 2, behind->instance);
-    pw_bind_int(&r.query, 3, (int64_t)behind->step);
+    filter_texts texts;
+    bind_filter(&r.query, filter, behind, &texts);
     pw_bind_int(&r.query, 4, limit);
-    pw_bind_int(&r.query, 5, filter->resolved);
-    pw_bind_optional(&r.query, 6, filter->instance);
-    pw_bind_optional(&r.query, 7, filter->namespace_);
-    pw_bind_buf(&r.query, 8, &namespaces);
-    pw_bind_optional(&r.query, 9, filter->name);
-    pw_bind_optional(&r.query, 10, filter->kind);
-    pw_bind_optional(&r.query, 11, filter->class_);
-    pw_bind_optional(&r.query, 12, filter->task);
     rows list = { .size = sizeof(pw_incident_row) };
     while (next(&r)) {
         pw_incident_row *row = add(&r, &list);
@@ -146,9 +178,34 @@ pawl_code pw_sqlite_incidents(pw_store *base, const pw_incident_filter *filter,
             read_incident(&r, row);
     }
     code = read_end(&r);
-    pw_buf_done(&namespaces);
+    texts_done(&texts);
     *out = list.items;
     *count = list.count;
+    return code;
+}
+
+pawl_code pw_sqlite_incident_count(pw_store *base, const pw_incident_filter *filter,
+                                   const pw_incident_place *behind, uint64_t *out, pawl_error *err)
+{
+    static const pw_sqlite_sql which[] = {
+        [WAY_ALL] = PW_SQLITE_SQL_INCIDENT_COUNT,
+        [WAY_OF] = PW_SQLITE_SQL_INCIDENT_COUNT_OF,
+        [WAY_OPEN] = PW_SQLITE_SQL_INCIDENT_COUNT_OPEN,
+        [WAY_NAME] = PW_SQLITE_SQL_INCIDENT_COUNT_OPEN_NAME,
+        [WAY_TASK] = PW_SQLITE_SQL_INCIDENT_COUNT_OPEN_TASK,
+        [WAY_CLASS] = PW_SQLITE_SQL_INCIDENT_COUNT_OPEN_CLASS,
+        [WAY_KIND] = PW_SQLITE_SQL_INCIDENT_COUNT_OPEN_KIND,
+    };
+    reading r;
+    pawl_code code = read_begin(&r, base, which[choose(filter)], NULL, err);
+    if (code != PAWL_OK)
+        return code;
+    filter_texts texts;
+    bind_filter(&r.query, filter, behind, &texts);
+    if (next(&r))
+        *out = (uint64_t)integer(&r, 0);
+    code = read_end(&r);
+    texts_done(&texts);
     return code;
 }
 

@@ -33,6 +33,7 @@ static void read_instance(reading *r, pw_instance_row *row)
     row->output = text(r, 16);
     row->error = text(r, 17);
     row->trace = text(r, 18);
+    row->cleaned_ms = integer(r, 19);
 }
 
 pawl_code pw_sqlite_instance_get(pw_store *base, pw_str id, bool with_state, pw_instance_row *out,
@@ -48,8 +49,8 @@ pawl_code pw_sqlite_instance_get(pw_store *base, pw_str id, bool with_state, pw_
     bool found = next(&r);
     if (found) {
         read_instance(&r, &row);
-        row.state = text(&r, 19);
-        row.branches = text(&r, 20);
+        row.state = text(&r, 20);
+        row.branches = text(&r, 21);
     }
     code = read_end(&r);
     if (code == PAWL_OK && !found)
@@ -94,20 +95,6 @@ typedef struct filter_texts {
     pw_buf namespaces, labels;
 } filter_texts;
 
-static void bind_labels(pw_query *query, int at, const pw_instance_filter *filter, pw_buf *buf)
-{
-    pw_buf_init(buf, 0);
-    for (size_t i = 0; i < filter->label_count; i++) {
-        pw_buf_char(buf, i == 0 ? '{' : ',');
-        pw_json_write_string(buf, filter->labels[i].name);
-        pw_buf_char(buf, ':');
-        pw_json_write_string(buf, filter->labels[i].value);
-    }
-    if (filter->label_count > 0)
-        pw_buf_char(buf, '}');
-    pw_bind_buf(query, at, buf);
-}
-
 static void bind_filter(pw_query *query, const pw_instance_filter *filter, filter_texts *texts)
 {
     pw_bind_optional(query, 4, filter->name);
@@ -122,7 +109,8 @@ static void bind_filter(pw_query *query, const pw_instance_filter *filter, filte
     pw_bind_text(query, 10, filter->label_count ? filter->labels[0].value : (pw_str){ "", 0 });
     pw_bind_int(query, 11, filter->schedules);
     pw_bind_optional(query, 12, filter->namespace_);
-    bind_labels(query, 13, filter, &texts->labels);
+    pw_write_labels(&texts->labels, filter->labels, filter->label_count);
+    pw_bind_buf(query, 13, &texts->labels);
     pw_bind_int(query, 14, filter->living);
     pw_write_array(&texts->namespaces, filter->namespaces, filter->namespace_count);
     pw_bind_buf(query, 15, &texts->namespaces);
@@ -187,7 +175,10 @@ pawl_code pw_sqlite_instance_count(pw_store *base, const pw_instance_filter *fil
     reading r;
     pw_arena arena; /* for the names of statuses */
     pw_arena_init(&arena, 0);
-    pawl_code code = read_begin(&r, base, which[choose(filter)], &arena, err);
+    const way chosen = choose(filter);
+    const pw_sqlite_sql sql =
+        chosen == WAY_ALL && filter->living ? PW_SQLITE_SQL_INSTANCE_COUNT_LIVING : which[chosen];
+    pawl_code code = read_begin(&r, base, sql, &arena, err);
     if (code != PAWL_OK)
         return code;
     filter_texts texts;
@@ -235,15 +226,17 @@ static int change(pw_sqlite *store, pw_sqlite_sql sql, pw_str id)
     return pw_sqlite_write(store, &q, NULL);
 }
 
+int pw_sqlite_messages_forget(pw_sqlite *store, pw_str id)
+{
+    int rc = change(store, PW_SQLITE_SQL_INSTANCE_DELETE_TAKEN, id);
+    if (rc == SQLITE_OK)
+        rc = change(store, PW_SQLITE_SQL_INSTANCE_DELETE_GIVEN_BACK, id);
+    return rc == SQLITE_OK ? change(store, PW_SQLITE_SQL_INSTANCE_DELETE_FREED, id) : rc;
+}
+
 static int delete_all(pw_sqlite *store, pw_str id, bool messages)
 {
-    int rc = SQLITE_OK;
-    if (messages)
-        rc = change(store, PW_SQLITE_SQL_INSTANCE_DELETE_TAKEN, id);
-    if (rc == SQLITE_OK && messages)
-        rc = change(store, PW_SQLITE_SQL_INSTANCE_DELETE_GIVEN_BACK, id);
-    if (rc == SQLITE_OK && messages)
-        rc = change(store, PW_SQLITE_SQL_INSTANCE_DELETE_FREED, id);
+    int rc = messages ? pw_sqlite_messages_forget(store, id) : SQLITE_OK;
     if (rc == SQLITE_OK)
         rc = change(store, PW_SQLITE_SQL_INSTANCE_DELETE_INBOX, id);
     return rc == SQLITE_OK ? change(store, PW_SQLITE_SQL_INSTANCE_DELETE, id) : rc;
@@ -257,6 +250,7 @@ static pawl_code delete_instance(pw_sqlite *store, pw_str id, uint64_t token, pa
     uint64_t now_at = found ? (uint64_t)pw_column_int(&q, 0, 0) : 0;
     bool ended = found && pw_column_int(&q, 1, 0), messages = found && pw_column_int(&q, 2, 0);
     bool incident = found && pw_column_int(&q, 3, 0);
+    bool unpublished = found && pw_column_int(&q, 4, 0);
     int rc = pw_sqlite_looked(store, &q);
     if (rc == SQLITE_OK && !found)
         return pw_store_not_found(err, "instance", id);
@@ -266,6 +260,8 @@ static pawl_code delete_instance(pw_sqlite *store, pw_str id, uint64_t token, pa
         return pw_store_not_ended(err, id);
     if (rc == SQLITE_OK && incident)
         return pw_store_open_incident(err, id);
+    if (rc == SQLITE_OK && unpublished)
+        return pw_store_unpublished(err, id);
     if (rc == SQLITE_OK)
         rc = delete_all(store, id, messages);
     return rc == SQLITE_OK ? PAWL_OK : pw_sqlite_write_failed(store, rc, "delete an instance", err);

@@ -2,7 +2,7 @@
 
 -- part: instance_columns
 i.id, i.namespace, i.name, i.version, i.status, i.token, i.business_key, i.input_digest, i.correlation, i.labels,
-       i.parent, i.schedule, i.created_ms, i.updated_ms, i.ended_ms, i.wake_at, i.output, i.error, i.trace
+       i.parent, i.schedule, i.created_ms, i.updated_ms, i.ended_ms, i.wake_at, i.output, i.error, i.trace, i.cleaned_ms
 
 -- part: instance_filters
 -- What a list lets through, whichever index it runs along; NULL: any.
@@ -83,7 +83,14 @@ WHERE l.name = ?9 AND l.value = ?10 AND {instance_filters}
 SELECT i.status, count(*) FROM instance AS i INDEXED BY instance_status
 WHERE i.schedule = 0 AND (?12 IS NULL OR i.namespace = ?12)
       AND (?15 IS NULL OR i.namespace IN (SELECT value FROM json_each(?15)))
-      AND (NOT ?14 OR i.status NOT IN ('completed', 'faulted', 'cancelled', 'compensated'))
+GROUP BY i.status;
+
+-- name: instance_count_living
+-- The same of what lives: what has ended is not read.
+SELECT i.status, count(*) FROM instance AS i INDEXED BY instance_status
+WHERE i.status IN ('pending', 'running', 'waiting', 'suspended', 'compensating')
+      AND i.schedule = 0 AND (?12 IS NULL OR i.namespace = ?12)
+      AND (?15 IS NULL OR i.namespace IN (SELECT value FROM json_each(?15)))
 GROUP BY i.status;
 
 -- name: instance_count_name
@@ -121,7 +128,8 @@ INSERT INTO label (instance, name, value, created_ms) VALUES (?1, ?2, ?3, ?4);
 -- name: instance_delete_look
 -- ?1 id
 SELECT token, ended_ms IS NOT NULL, EXISTS (SELECT 1 FROM delivery WHERE instance = ?1),
-       EXISTS (SELECT 1 FROM fault INDEXED BY fault_open_of WHERE instance = ?1 AND resolved_ms IS NULL)
+       EXISTS (SELECT 1 FROM fault INDEXED BY fault_open_of WHERE instance = ?1 AND resolved_ms IS NULL),
+       EXISTS (SELECT 1 FROM outbox_delivery WHERE instance = ?1 AND state IN ('pending', 'dead'))
 FROM instance WHERE id = ?1;
 
 -- name: instance_delete_taken

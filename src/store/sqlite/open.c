@@ -36,8 +36,7 @@ static pawl_code no_store(const char *path, pawl_error *err)
                    path);
 }
 
-/* Absolute, links resolved, also if the file itself is not there yet. */
-static pawl_code resolve(char **out, const char *path, bool create, pawl_error *err)
+pawl_code pw_sqlite_resolve(char **out, const char *path, bool create, pawl_error *err)
 {
     char *real = realpath(path, NULL);
     if (!real && errno == ENOENT && create) {
@@ -132,13 +131,12 @@ static pawl_code look_at_header(const char *path, pawl_error *err)
     uint32_t application = 0; /* may still be in the log: 0 says nothing */
     for (size_t i = 68; i < 72 && got == (int)sizeof header; i++)
         application = application << 8 | header[i];
-    return application == 0 || application == PW_SQLITE_APPLICATION_ID
+    return application == 0 || application == PW_SQLITE_APPLICATION_ID || application == PW_SQLITE_BACKUP_ID
                ? PAWL_OK
                : not_ours(path, OTHER_PROGRAM, err);
 }
 
-/* What the file system can tell before SQLite touches it. */
-static pawl_code look_at_file(const char *path, bool create, pawl_error *err)
+pawl_code pw_sqlite_look_at_file(const char *path, bool create, pawl_error *err)
 {
     struct stat info;
     if (stat(path, &info) != 0) {
@@ -159,10 +157,7 @@ static pawl_code look_at_file(const char *path, bool create, pawl_error *err)
 
 /* ---- the schema */
 
-typedef enum file_kind { FILE_EMPTY, FILE_STORE } file_kind;
-
-/* Says what is in the file, without writing. */
-static pawl_code identify(pw_connection *connection, file_kind *kind, int *version, pawl_error *err)
+pawl_code pw_sqlite_identify(pw_connection *connection, pw_sqlite_kind *kind, int *version, pawl_error *err)
 {
     int64_t application = 0, schema = 0, tables = 0;
     pawl_error error;
@@ -181,10 +176,10 @@ static pawl_code identify(pw_connection *connection, file_kind *kind, int *versi
             *err = error;
         return code;
     }
-    if (application != PW_SQLITE_APPLICATION_ID) {
+    if (application != PW_SQLITE_APPLICATION_ID && application != PW_SQLITE_BACKUP_ID) {
         if (application != 0 || schema != 0 || tables != 0)
             return not_ours(connection->shown, OTHER_PROGRAM, err);
-        *kind = FILE_EMPTY;
+        *kind = PW_SQLITE_EMPTY;
         *version = 0;
         return PAWL_OK;
     }
@@ -195,7 +190,7 @@ static pawl_code identify(pw_connection *connection, file_kind *kind, int *versi
         return pw_fail(err, PAWL_SCHEMA,
                        "'%s': schema %lld is newer than this program knows (%d): use a newer pawl",
                        connection->shown, (long long)schema, PW_SCHEMA_VERSION);
-    *kind = FILE_STORE;
+    *kind = application == PW_SQLITE_BACKUP_ID ? PW_SQLITE_BACKUP : PW_SQLITE_STORE;
     *version = (int)schema;
     return PAWL_OK;
 }
@@ -233,8 +228,7 @@ static pawl_code make_info(pw_connection *connection, pawl_error *err)
     return rc == SQLITE_OK ? PAWL_OK : pw_sqlite_fail(connection, rc, "migrate", err);
 }
 
-/* From `version` to the newest, in one transaction: all of it or nothing. */
-static pawl_code migrate(pw_connection *connection, int version, pawl_error *err)
+pawl_code pw_sqlite_upgrade(pw_connection *connection, int version, pawl_error *err)
 {
     char finish[96];
     (void)snprintf(finish, sizeof finish, "PRAGMA application_id = %d; PRAGMA user_version = %d",
@@ -276,6 +270,20 @@ static pw_str info_text(const pw_query *query, int at, char *out, size_t size)
     return (pw_str){ out, len };
 }
 
+static int read_past(pw_sqlite *store, pw_connection *connection)
+{
+    size_t count = 0;
+    pw_query query = pw_query_begin(connection, PW_SQLITE_SQL_PAST_GENERATIONS);
+    pw_bind_int(&query, 1, PW_PAST_GENERATIONS_MAX);
+    while (count < PW_PAST_GENERATIONS_MAX && pw_query_row(&query)) {
+        store->past[count] = info_text(&query, 0, store->past_text[count], sizeof store->past_text[count]);
+        count++;
+    }
+    store->base.past = store->past;
+    store->base.past_count = count;
+    return pw_query_end(&query);
+}
+
 static pawl_code read_info(pw_sqlite *store, pw_connection *connection, pawl_error *err)
 {
     pw_query query = pw_query_begin(connection, PW_SQLITE_SQL_INFO_GET);
@@ -286,6 +294,8 @@ static pawl_code read_info(pw_sqlite *store, pw_connection *connection, pawl_err
         good = store->base.generation.len > 0 && store->base.secret.len > 0;
     }
     int rc = pw_query_end(&query);
+    if (rc == SQLITE_OK)
+        rc = read_past(store, connection);
     if (rc != SQLITE_OK)
         return pw_sqlite_fail(connection, rc, "open", err);
     return good ? PAWL_OK
@@ -341,29 +351,41 @@ static pawl_code settle_log(pw_connection *writer, pawl_error *err)
     return code;
 }
 
+/* Its instances live on in the store that it was made of: who drove them here, too, would do everything twice, under the
+ * same keys. To look into it does no harm. */
+static pawl_code is_backup(const pw_connection *connection, pawl_error *err)
+{
+    return pw_fail(err, PAWL_INVALID, "'%s' is a backup, which can be read, but is nobody's store: make a store of it by `pawl restore`",
+                   connection->shown);
+}
+
 /* Opens the writer on a file that is a store, or becomes one. */
 static pawl_code open_writer(pw_sqlite *store, bool create, int *from, pawl_error *err)
 {
     pw_connection *writer = &store->writer;
-    file_kind kind = FILE_EMPTY;
+    pw_sqlite_kind kind = PW_SQLITE_EMPTY;
     int version = 0;
     pawl_code code =
         pw_connection_open(writer, store->path, create ? PW_CONNECT_CREATE : PW_CONNECT_WRITE, err);
     if (code == PAWL_OK && sqlite3_db_readonly(writer->db, "main") == 1)
         code = pw_sqlite_fail(writer, SQLITE_READONLY, "open", err);
     if (code == PAWL_OK)
-        code = identify(writer, &kind, &version, err);
-    if (code == PAWL_OK && kind == FILE_EMPTY && !create)
+        code = pw_sqlite_identify(writer, &kind, &version, err);
+    if (code == PAWL_OK && kind == PW_SQLITE_EMPTY && !create)
         code = no_store(store->path, err);
-    if (code == PAWL_OK && kind == FILE_STORE && version < PW_SCHEMA_VERSION && !create)
+    if (code == PAWL_OK && kind == PW_SQLITE_BACKUP)
+        code = is_backup(writer, err);
+    if (code == PAWL_OK && kind == PW_SQLITE_STORE && version < PW_SCHEMA_VERSION && !create)
         code = older(writer, version, err);
+    if (code == PAWL_OK && kind == PW_SQLITE_EMPTY) /* free pages can be given back; settled before the first table */
+        code = pw_connection_exec(writer, "PRAGMA auto_vacuum = INCREMENTAL", err);
     if (code == PAWL_OK)
         code = pw_connection_exec(
             writer, "PRAGMA journal_mode = WAL; PRAGMA journal_size_limit = 67108864", err);
     if (code == PAWL_OK)
         code = settle_log(writer, err);
     if (code == PAWL_OK && version < PW_SCHEMA_VERSION)
-        code = migrate(writer, version, err);
+        code = pw_sqlite_upgrade(writer, version, err);
     if (code == PAWL_OK)
         code = pw_connection_prepare_writes(writer, err);
     if (code == PAWL_OK)
@@ -377,8 +399,7 @@ static pawl_code open_writer(pw_sqlite *store, bool create, int *from, pawl_erro
 
 /* ---- readers */
 
-/* Nobody has committed anything that is not in the file itself. */
-static bool has_no_log(const char *path)
+bool pw_sqlite_has_no_log(const char *path)
 {
     char *name = NULL;
     if (asprintf(&name, "%s-wal", path) < 0)
@@ -391,7 +412,7 @@ static bool has_no_log(const char *path)
 
 static pawl_code open_reader(pw_sqlite *store, pw_connection *connection, pawl_error *err)
 {
-    if (store->immutable && !has_no_log(store->path))
+    if (store->immutable && !pw_sqlite_has_no_log(store->path))
         return pw_fail(
             err, PAWL_IO,
             "'%.200s' is being written by another user, and reading it then needs a file "
@@ -405,6 +426,8 @@ pawl_code pw_sqlite_reader_take(pw_sqlite *store, pw_sqlite_reader **out, pawl_e
 {
     pw_sqlite_reader *reader = NULL;
     pthread_mutex_lock(&store->read_lock);
+    if (store->taken == PW_SQLITE_READERS)
+        store->waits++;
     while (store->closed || store->taken == PW_SQLITE_READERS)
         pthread_cond_wait(&store->reader_free, &store->read_lock);
     for (size_t i = 0; i < PW_SQLITE_READERS; i++) { /* an open one, else any free one */
@@ -417,7 +440,7 @@ pawl_code pw_sqlite_reader_take(pw_sqlite *store, pw_sqlite_reader **out, pawl_e
     store->taken++;
     pthread_mutex_unlock(&store->read_lock);
 
-    if (store->immutable && reader->open && !has_no_log(store->path)) {
+    if (store->immutable && reader->open && !pw_sqlite_has_no_log(store->path)) {
         pw_connection_close(&reader->connection);
         reader->open = false;
     }
@@ -443,6 +466,14 @@ void pw_sqlite_reader_give(pw_sqlite *store, pw_sqlite_reader *reader, bool heal
     reader->taken = false;
     store->taken--;
     pthread_cond_broadcast(&store->reader_free);
+    pthread_mutex_unlock(&store->read_lock);
+}
+
+static void pool(pw_store *base, pw_store_pool *out)
+{
+    pw_sqlite *store = pw_sqlite_of(base);
+    pthread_mutex_lock(&store->read_lock);
+    *out = (pw_store_pool){ .size = PW_SQLITE_READERS, .used = store->taken, .waits = store->waits };
     pthread_mutex_unlock(&store->read_lock);
 }
 
@@ -512,12 +543,27 @@ static const pw_store_ops sqlite_ops = {
     .calls = pw_sqlite_calls,
     .call_get = pw_sqlite_call_get,
     .outbox = pw_sqlite_outbox,
+    .publish_due = pw_sqlite_publish_due,
+    .publish_next = pw_sqlite_publish_next,
+    .publish_end = pw_sqlite_publish_end,
+    .publish_count = pw_sqlite_publish_count,
+    .letters = pw_sqlite_letters,
+    .letter_count = pw_sqlite_letter_count,
+    .letters_of = pw_sqlite_letters_of,
+    .letters_change = pw_sqlite_letters_change,
     .faults = pw_sqlite_faults,
     .incidents = pw_sqlite_incidents,
     .incident_get = pw_sqlite_incident_get,
+    .incident_count = pw_sqlite_incident_count,
+    .undo = pw_sqlite_undo,
+    .undo_count = pw_sqlite_undo_count,
     .breakers = pw_sqlite_breakers,
     .breaker_get = pw_sqlite_breaker_get,
     .breaker_set = pw_sqlite_breaker_set,
+    .audit = pw_sqlite_audit,
+    .bulk_set = pw_sqlite_bulk_set,
+    .bulk_get = pw_sqlite_bulk_get,
+    .bulks = pw_sqlite_bulks,
     .inbox_put = pw_sqlite_inbox_put,
     .inbox_get = pw_sqlite_inbox_get,
     .inbox_pending = pw_sqlite_inbox_pending,
@@ -545,6 +591,10 @@ static const pw_store_ops sqlite_ops = {
     .deliveries_give_back = pw_sqlite_deliveries_give_back,
     .messages_expire = pw_sqlite_messages_expire,
     .count = count,
+    .pool = pool,
+    .clean = pw_sqlite_clean,
+    .vacuum = pw_sqlite_vacuum,
+    .space = pw_sqlite_space,
 };
 
 static void store_free(pw_sqlite *store)
@@ -568,10 +618,10 @@ static pawl_code store_new(pw_sqlite **out, pw_str given, pw_store_mode mode, bo
     char *path = pw_strdup(given), *real = NULL;
     if (!path)
         return pw_no_memory(err);
-    pawl_code code = resolve(&real, path, create, err);
+    pawl_code code = pw_sqlite_resolve(&real, path, create, err);
     pw_free(path);
     if (code == PAWL_OK)
-        code = look_at_file(real, create, err);
+        code = pw_sqlite_look_at_file(real, create, err);
     if (code != PAWL_OK) {
         pw_free(real);
         return code;
@@ -620,10 +670,10 @@ static bool directory_refuses(const char *path)
 
 static pawl_code look_into(pw_sqlite *store, pw_connection *connection, pawl_error *err)
 {
-    file_kind kind = FILE_EMPTY;
+    pw_sqlite_kind kind = PW_SQLITE_EMPTY;
     int version = 0;
-    pawl_code code = identify(connection, &kind, &version, err);
-    if (code == PAWL_OK && kind == FILE_EMPTY)
+    pawl_code code = pw_sqlite_identify(connection, &kind, &version, err);
+    if (code == PAWL_OK && kind == PW_SQLITE_EMPTY)
         code = no_store(store->path, err);
     if (code == PAWL_OK && version < PW_SCHEMA_VERSION)
         code = older(connection, version, err);
@@ -643,7 +693,7 @@ static pawl_code open_read(pw_sqlite *store, pawl_error *err)
     pw_sqlite_reader_give(store, reader, code == PAWL_OK);
     if (!refused)
         return code;
-    if (!has_no_log(store->path))
+    if (!pw_sqlite_has_no_log(store->path))
         return pw_fail(
             err, PAWL_IO,
             "'%.200s' was not closed properly, and reading it needs a file beside it: open it "

@@ -181,6 +181,7 @@ pawl_code pw_sqlite_steps(pw_store *base, pw_str instance, uint64_t from, uint32
         row->entries = text(&r, 5);
         row->epoch = natural(&r, 6, "step", instance, "its epoch is negative");
         row->nonce = (uint64_t)integer(&r, 7);
+        row->cause = text(&r, 8);
     }
     code = read_end(&r);
     *out = list.items;

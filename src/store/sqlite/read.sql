@@ -3,6 +3,10 @@
 -- name: info_get
 SELECT generation, secret FROM store_info;
 
+-- name: past_generations
+-- The newest first. ?1 limit
+SELECT generation FROM past_generation ORDER BY ended_ms DESC, generation LIMIT ?1;
+
 -- name: definition_get
 -- ?1 namespace  ?2 name  ?3 version
 SELECT namespace, name, version, digest, document, level, created_ms, status, scheduled FROM definition
@@ -44,7 +48,7 @@ ORDER BY wake_at, id LIMIT 1;
 -- name: steps
 -- ?1 instance  ?2 from  ?3 limit
 SELECT step.sequence, step.event, step.actor, coalesce(step.correlation, instance.correlation),
-       step.at_ms, step.entries, step.epoch, step.nonce
+       step.at_ms, step.entries, step.epoch, step.nonce, step.cause
 FROM step JOIN instance ON instance.id = step.instance
 WHERE step.instance = ?1 AND step.sequence >= ?2 ORDER BY step.sequence LIMIT ?3;
 

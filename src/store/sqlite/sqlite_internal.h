@@ -1,7 +1,8 @@
 /* sqlite_internal.h - the SQLite store's parts: connections (connection.c), opening and the schema
  * (open.c), the owner's lock (lock.c), committing (commit.c), nodes and partitions (lease.c),
  * checkpoints (checkpoint.c), reading (read.c, reading.h), instances (instances.c), bookmarks
- * (bookmarks.c), incidents and breakers (faults.c), tokens and requests (identity.c), messages (messages.c, read_messages.c). */
+ * (bookmarks.c), incidents and breakers (faults.c), compensation plans (undo.c), tokens and requests (identity.c), messages (messages.c, read_messages.c),
+ * what is old (clean.c), room (space.c). */
 #ifndef PW_SQLITE_INTERNAL_H
 #define PW_SQLITE_INTERNAL_H
 
@@ -13,6 +14,7 @@
 #include "sqlite_sql.h"
 
 #define PW_SQLITE_APPLICATION_ID 0x5041574c /* "PAWL" */
+#define PW_SQLITE_BACKUP_ID 0x50415742      /* "PAWB": a copy that is to be restored, not opened */
 #define PW_SQLITE_READERS 8u                /* connections; more readers wait for one */
 #define PW_SQLITE_BUSY_MS 5000              /* for another program's write lock */
 
@@ -66,6 +68,8 @@ void pw_bind_text(pw_query *query, int at, pw_str text);     /* borrowed until p
 void pw_bind_optional(pw_query *query, int at, pw_str text); /* empty: NULL */
 /* A JSON array of texts; nothing of none. */
 void pw_write_array(pw_buf *buf, const pw_str *texts, size_t count);
+/* A JSON object of them; nothing of none. */
+void pw_write_labels(pw_buf *buf, const pw_label *labels, size_t count);
 void pw_bind_buf(pw_query *query, int at, const pw_buf *buf); /* empty: NULL */
 void pw_bind_int(pw_query *query, int at, int64_t n);
 void pw_bind_null(pw_query *query, int at);
@@ -89,6 +93,7 @@ typedef struct pw_checkpointer {
     pthread_cond_t wake;
     bool stop;
     int frames; /* in the write-ahead log, after the last commit */
+    bool wanted; /* a checkpoint, however few there are */
     int tried;  /* how many there were at the last checkpoint: the next is made well after */
 } pw_checkpointer;
 
@@ -99,6 +104,8 @@ typedef struct pw_sqlite {
     bool immutable;
     int lock_fd; /* -1: not owner */
     char generation[40], secret[PW_STORE_SECRET_SIZE];
+    char past_text[PW_PAST_GENERATIONS_MAX][40];
+    pw_str past[PW_PAST_GENERATIONS_MAX];
 
     pthread_mutex_t write_lock; /* over writer, broken and epochs */
     pw_connection writer;
@@ -109,6 +116,7 @@ typedef struct pw_sqlite {
     pthread_cond_t reader_free;
     pw_sqlite_reader readers[PW_SQLITE_READERS];
     size_t taken;
+    uint64_t waits; /* readers that found all taken */
     bool closed; /* between closing and opening again: readers wait */
 
     pw_checkpointer checkpointer;
@@ -128,8 +136,25 @@ pawl_code pw_sqlite_lock(int *fd, const char *path, pawl_error *err);
 void pw_sqlite_unlock(int fd);
 
 int64_t pw_sqlite_now_ms(void); /* the system's clock */
+
+/* open.c: what a file is. */
+typedef enum pw_sqlite_kind { PW_SQLITE_EMPTY, PW_SQLITE_STORE, PW_SQLITE_BACKUP } pw_sqlite_kind;
+/* Absolute, links resolved, also (create) if the file itself is not there yet. */
+pawl_code pw_sqlite_resolve(char **out, const char *path, bool create, pawl_error *err);
+/* What the file system can tell before SQLite touches it. */
+pawl_code pw_sqlite_look_at_file(const char *path, bool create, pawl_error *err);
+/* Says what is in the file, without writing. */
+pawl_code pw_sqlite_identify(pw_connection *connection, pw_sqlite_kind *kind, int *version, pawl_error *err);
+/* Nobody has committed anything that is not in the file itself. */
+bool pw_sqlite_has_no_log(const char *path);
+/* From `version` to the newest, in one transaction: all of it or nothing. The file is a store then. */
+pawl_code pw_sqlite_upgrade(pw_connection *connection, int version, pawl_error *err);
+
+/* check.c: the first thing that the file says of itself and that does not hold: PAWL_CORRUPT. */
+pawl_code pw_sqlite_check_file(pw_connection *connection, bool whole, pawl_error *err);
 pawl_code pw_checkpointer_start(pw_sqlite *store, pawl_error *err);
 void pw_checkpointer_stop(pw_sqlite *store);
+void pw_checkpointer_wake(pw_sqlite *store); /* all of the log into the file, so that it can end earlier */
 
 pawl_code pw_sqlite_reader_take(pw_sqlite *store, pw_sqlite_reader **out, pawl_error *err);
 void pw_sqlite_reader_give(pw_sqlite *store, pw_sqlite_reader *reader, bool healthy);
@@ -161,6 +186,8 @@ pawl_code pw_sqlite_definition_status(pw_store *base, pw_str namespace_, pw_str 
 pawl_code pw_sqlite_inbox_put(pw_store *base, const pw_inbox_row *row, pawl_error *err);
 pawl_code pw_sqlite_inbox_return(pw_store *base, pw_str target, pw_str key,
                                  const pw_inbox_row *reply, pawl_error *err);
+/* instances.c: before deliveries of an instance go: what it took stays taken, what waits is given back; an SQLite code */
+int pw_sqlite_messages_forget(pw_sqlite *store, pw_str id);
 /* instances.c, bookmarks.c: rows of a step; an SQLite code, and the verdict in item->code */
 int pw_sqlite_labels_put(pw_sqlite *store, pw_commit_item *item);
 int pw_sqlite_bookmark_put(pw_sqlite *store, const pw_commit_item *item, const pw_bookmark *b);
@@ -171,6 +198,12 @@ int pw_sqlite_bookmarks_end_all(pw_sqlite *store, const pw_commit_item *item);
 int pw_sqlite_fault_put(pw_sqlite *store, const pw_commit_item *item, const pw_fault *f);
 int pw_sqlite_faults_resolve(pw_sqlite *store, pw_commit_item *item);
 int pw_sqlite_fault_is_open(pw_sqlite *store, pw_str instance, bool *open);
+/* undo.c: the same */
+int pw_sqlite_undo_put(pw_sqlite *store, const pw_commit_item *item, const pw_undo_step *u);
+int pw_sqlite_undo_change(pw_sqlite *store, pw_commit_item *item, const pw_undo_change *change);
+/* publish.c: the same, one for each sink that wants the event */
+int pw_sqlite_publish_put(pw_sqlite *store, const pw_commit_item *item,
+                          const pw_outbox_event *event, int64_t ordinal);
 /* messages.c: rows of a step; an SQLite code, and the verdict in item->code */
 int pw_sqlite_subscription_put(pw_sqlite *store, pw_commit_item *item, const pw_subscription *s);
 int pw_sqlite_subscription_end(pw_sqlite *store, pw_commit_item *item,
@@ -259,12 +292,36 @@ pawl_code pw_sqlite_incidents(pw_store *base, const pw_incident_filter *filter,
                               pawl_error *err);
 pawl_code pw_sqlite_incident_get(pw_store *base, pw_str instance, uint64_t step,
                                  pw_incident_row *out, pw_arena *arena, pawl_error *err);
+pawl_code pw_sqlite_incident_count(pw_store *base, const pw_incident_filter *filter,
+                                   const pw_incident_place *behind, uint64_t *out, pawl_error *err);
 pawl_code pw_sqlite_breakers(pw_store *base, pw_breaker_record **out, size_t *count,
                              pw_arena *arena, pawl_error *err);
 pawl_code pw_sqlite_breaker_get(pw_store *base, pw_str service, pw_breaker_record *out, bool *found,
                                 pw_arena *arena, pawl_error *err);
 pawl_code pw_sqlite_breaker_set(pw_store *base, const pw_breaker_record *record, bool *won,
                                 pawl_error *err);
+/* audit.c */
+pawl_code pw_sqlite_audit(pw_store *base, const pw_audit_look *look, pw_audit_seen **out, size_t *count, pw_arena *arena,
+                          pawl_error *err);
+/* bulk.c */
+pawl_code pw_sqlite_bulk_set(pw_store *base, const pw_bulk *bulk, const pw_bulk_failure *failures,
+                             size_t count, uint64_t first, bool *won, pawl_error *err);
+pawl_code pw_sqlite_bulk_get(pw_store *base, pw_str id, pw_bulk *out, pw_bulk_failure **failures,
+                             size_t *count, pw_arena *arena, pawl_error *err);
+pawl_code pw_sqlite_bulks(pw_store *base, bool at_work, int64_t created_ms, pw_str id,
+                          uint32_t limit, pw_bulk **out, size_t *count, pw_arena *arena,
+                          pawl_error *err);
+/* space.c */
+pawl_code pw_sqlite_space(pw_store *base, pw_store_space *out, pawl_error *err);
+/* clean.c */
+pawl_code pw_sqlite_clean(pw_store *base, pw_clean *clean, pawl_error *err);
+pawl_code pw_sqlite_vacuum(pw_store *base, uint32_t pages, uint64_t *given, uint64_t *left, pawl_error *err);
+/* undo.c */
+pawl_code pw_sqlite_undo(pw_store *base, pw_str instance, const pw_undo_filter *filter,
+                         pw_undo_row **out, size_t *count, bool *more, pw_arena *arena,
+                         pawl_error *err);
+pawl_code pw_sqlite_undo_count(pw_store *base, pw_str instance, const pw_undo_filter *filter,
+                               uint64_t *out, pawl_error *err);
 /* identity.c */
 pawl_code pw_sqlite_principal_put(pw_store *base, const pw_principal *principal, pawl_error *err);
 pawl_code pw_sqlite_principal_revoke(pw_store *base, pw_str id, pw_str by, int64_t now_ms,
@@ -304,6 +361,24 @@ pawl_code pw_sqlite_calls(pw_store *base, pw_str instance, bool pending_only, pw
                           size_t *count, pw_arena *arena, pawl_error *err);
 pawl_code pw_sqlite_call_get(pw_store *base, pw_str instance, pw_str key, pw_call_row *out,
                              pw_arena *arena, pawl_error *err);
+pawl_code pw_sqlite_publish_due(pw_store *base, pw_str sink, uint64_t partitions, int64_t now_ms,
+                                uint32_t limit, pw_publish_row **out, size_t *count,
+                                pw_arena *arena, pawl_error *err);
+pawl_code pw_sqlite_publish_next(pw_store *base, pw_str sink, uint64_t partitions, int64_t now_ms,
+                                 int64_t *out, pawl_error *err);
+pawl_code pw_sqlite_publish_end(pw_store *base, pw_publish_end *ends, size_t count, int64_t now_ms,
+                                pawl_error *err);
+pawl_code pw_sqlite_publish_count(pw_store *base, pw_publish_counts **out, size_t *count,
+                                  pw_arena *arena, pawl_error *err);
+pawl_code pw_sqlite_letters(pw_store *base, const pw_letter_filter *filter,
+                            const pw_letter_place *behind, uint32_t limit, pw_publish_row **out,
+                            size_t *count, pw_arena *arena, pawl_error *err);
+pawl_code pw_sqlite_letter_count(pw_store *base, const pw_letter_filter *filter,
+                                 const pw_letter_place *behind, uint64_t *out, pawl_error *err);
+pawl_code pw_sqlite_letters_of(pw_store *base, const pw_letter_place *place, pw_publish_row **out,
+                               size_t *count, pw_arena *arena, pawl_error *err);
+pawl_code pw_sqlite_letters_change(pw_store *base, pw_letter_change *changes, size_t count,
+                                   bool lenient, pawl_error *err);
 pawl_code pw_sqlite_outbox(pw_store *base, pw_str instance, int64_t step, int64_t ordinal,
                            uint32_t limit, pw_outbox_row **out, size_t *count, pw_arena *arena,
                            pawl_error *err);

@@ -37,7 +37,7 @@ ON CONFLICT (id) DO NOTHING;
 -- ?1 id  ?2 token that was read  ?3 now  ?4 state format  ?5 state  ?6 status  ?7 wake_at
 UPDATE instance SET token = ?2 + 1, updated_ms = ?3, state_format = ?4, state = ?5
 WHERE id = ?1 AND token = ?2 AND status = ?6 AND wake_at IS ?7
-      AND (ended_ms IS NOT NULL OR output IS NULL AND error IS NULL);
+      AND (ended_ms IS NOT NULL OR output IS NULL AND error IS NULL) AND cleaned_ms IS NULL;
 
 -- name: instance_save
 -- The guarded write of a step. No row changed: somebody wrote first.
@@ -45,7 +45,7 @@ WHERE id = ?1 AND token = ?2 AND status = ?6 AND wake_at IS ?7
 -- ?8 ended  ?9 output  ?10 error
 UPDATE instance SET token = ?2 + 1, updated_ms = ?3, state_format = ?4, state = ?5, status = ?6,
                     wake_at = ?7, ended_ms = ?8, output = ?9, error = ?10
-WHERE id = ?1 AND token = ?2;
+WHERE id = ?1 AND token = ?2 AND cleaned_ms IS NULL;
 
 -- name: instance_end
 -- The same for a step that ends it. The row tells what has to end with it: twice the number of open bookmarks,
@@ -53,15 +53,15 @@ WHERE id = ?1 AND token = ?2;
 -- ?1 ... ?10 as above
 UPDATE instance SET token = ?2 + 1, updated_ms = ?3, state_format = ?4, state = ?5, status = ?6,
                     wake_at = ?7, ended_ms = ?8, output = ?9, error = ?10
-WHERE id = ?1 AND token = ?2
+WHERE id = ?1 AND token = ?2 AND cleaned_ms IS NULL
 RETURNING 2 * (SELECT count(*) FROM bookmark INDEXED BY bookmark_open WHERE instance = ?1 AND ended_ms IS NULL)
           + EXISTS (SELECT 1 FROM subscription WHERE instance = ?1);
 
 -- name: step_put
 -- ?1 instance  ?2 sequence  ?3 event  ?4 now  ?5 actor  ?6 entries  ?7 epoch  ?8 nonce
--- ?9 correlation, NULL: the instance's
-INSERT INTO step (instance, sequence, event, at_ms, actor, entries, epoch, nonce, correlation)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9);
+-- ?9 correlation, NULL: the instance's  ?10 cause, NULL: none
+INSERT INTO step (instance, sequence, event, at_ms, actor, entries, epoch, nonce, correlation, cause)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10);
 
 -- name: payload_put
 -- No row changed: it is there, and the same, for it is named by its content.

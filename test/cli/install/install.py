@@ -25,8 +25,9 @@ def tool(*words, cwd=None, **env):
 
 
 def found(name):
+    """What its completion for bash is called is not the program."""
     for folder, _, files in os.walk(PREFIX):
-        if name in files:
+        if name in files and "bash-completion" not in folder:
             return os.path.join(folder, name)
     raise AssertionError(f"{name} was not installed")
 
@@ -54,6 +55,10 @@ def _(_room):
         file.write("\n".join(lines) + "\n")
     for name in ("pawl.h", "libpawl.so", "libpawl.so.0", "libpawl.a", "pawl"):
         assert os.path.exists(found(name)), name
+    for name in ("pawl.1", "pawl-run.1", "pawl-backup.1", "pawl.yaml.5", "libpawl.3", "_pawl", "pawl.fish", "pawl.service"):
+        assert os.path.getsize(found(name)) > 100, name
+    with open(found("pawl.service"), encoding="utf-8") as file:
+        assert "ExecStart=/usr/local/bin/pawl serve " in file.read()
     headers = [name for folder, _, files in os.walk(PREFIX) for name in files if name.endswith(".h")]
     assert headers == ["pawl.h", "server.h"], headers
 

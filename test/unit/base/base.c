@@ -57,6 +57,18 @@ TEST(error, context_comes_before_the_message)
     EXPECT_INT(pw_error_context(NULL, PAWL_IO, "x"), PAWL_IO);
 }
 
+TEST(error, what_would_be_bad_input_is_damage_where_it_was_stored)
+{
+    pawl_error err = { 0 };
+    (void)pw_fail(&err, PAWL_INVALID, "JSON line 1");
+    EXPECT_INT(pw_error_context(&err, PAWL_IO, "step 2"), PAWL_INVALID);
+    EXPECT_INT(pw_error_context(&err, PAWL_CORRUPT, "stored 'data'"), PAWL_CORRUPT);
+    EXPECT_INT(err.code, PAWL_CORRUPT);
+    EXPECT_TEXT(err.message, "stored 'data': step 2: JSON line 1");
+    (void)pw_fail(&err, PAWL_NO_MEMORY, "out of memory");
+    EXPECT_INT(pw_error_context(&err, PAWL_CORRUPT, "stored 'data'"), PAWL_NO_MEMORY);
+}
+
 TEST(error, a_message_may_be_made_of_itself)
 {
     pawl_error err = { 0 };

@@ -19,7 +19,10 @@ TEST(config, the_options_of_a_pawl_are_filled)
     pawl_config *config = of("Engine: {StepThreads: 3, ActivityThreads: 4, HttpInFlight: 5, ExpressionFuel: 6000, "
                              "ExpressionMemory: 7MiB, EgressMap: 'https://a=b:1', EgressCa: ca.pem}\n"
                              "Jobs: {Lease: 8s}\n"
-                             "Workflow: {TimerProcessing: {CheckInterval: 9s, BatchSize: 10}}\n"
+                             "Store: {SlowQuery: 13s, DiskLow: 9MiB, DiskFull: 0}\n"
+                             "Workflow: {TimerProcessing: {Enabled: false, CheckInterval: 9s, BatchSize: 10}, Cleanup: {Enabled: false, "
+                             "RunInterval: 1m, CompletedWorkflowRetention: 2d, ExecutionLogRetention: 3d, EventRetention: 4d, "
+                             "BatchSize: 5, Pause: 6ms, ExportPath: /export}}\n"
                              "WorkflowResilience: {Timeout: {ExternalHttpCall: 11s, ActivityExecution: 12s}}\n");
     pawl_options options = pawl_options_default();
     pawl_config_options(config, &options);
@@ -33,6 +36,21 @@ TEST(config, the_options_of_a_pawl_are_filled)
     EXPECT_INT(options.job_lease_ms, 8000);
     EXPECT_INT(options.check_ms, 9000);
     EXPECT_INT(options.timer_batch, 10);
+    EXPECT_INT(options.slow_query_ms, 13000);
+    EXPECT_INT(options.services_off & PAWL_SERVICE_TIMERS, PAWL_SERVICE_TIMERS);
+    EXPECT_INT(options.services_off & PAWL_SERVICE_CLEANUP, PAWL_SERVICE_CLEANUP);
+    EXPECT_INT(options.cleanup->run_ms, 60000);
+    EXPECT_INT(options.cleanup->instances_ms, 172800000);
+    EXPECT_INT(options.cleanup->steps_ms, 259200000);
+    EXPECT_INT(options.cleanup->events_ms, 345600000);
+    EXPECT_INT(options.cleanup->batch, 5);
+    EXPECT_INT(options.cleanup->pause_ms, 6);
+    EXPECT_TEXT(options.cleanup->export_path, "/export");
+    EXPECT_INT(options.disk_low, 9437184);
+    EXPECT_INT(options.audit_ms, 60000);
+    EXPECT_INT(options.overdue_ms, 60000);
+    EXPECT_INT(options.services_off & PAWL_SERVICE_AUDIT, 0);
+    EXPECT(options.disk_full == UINT64_MAX);
     EXPECT_INT(options.http_timeout_ms, 11000);
     EXPECT_INT(options.activity_timeout_ms, 12000);
     EXPECT(options.store == NULL && options.mode == PAWL_OWN && options.create == 1);
@@ -41,6 +59,21 @@ TEST(config, the_options_of_a_pawl_are_filled)
     pawl_config_options(config, &options);
     EXPECT(options.egress_map == NULL && options.egress_ca == NULL);
     EXPECT_INT(options.timer_batch, 20);
+    EXPECT_INT(options.outbox_batch, 10);
+    EXPECT_INT(options.outbox_ms, 5000);
+    EXPECT_INT(options.outbox_retries, 3);
+    EXPECT_INT(options.services_off & PAWL_SERVICE_OUTBOX, 0);
+    pawl_config_free(config);
+    config = of("Workflow: {Audit: {Enabled: false, Interval: 2s, Overdue: 3m}, OutboxProcessing: {Enabled: false, BatchSize: 1000, ProcessingInterval: 7s, MaxRetryAttempts: 0}}");
+    options = pawl_options_default();
+    pawl_config_options(config, &options);
+    EXPECT_INT(options.outbox_batch, 1000);
+    EXPECT_INT(options.outbox_ms, 7000);
+    EXPECT_INT(options.outbox_retries, UINT32_MAX); /* for ever */
+    EXPECT_INT(options.services_off & PAWL_SERVICE_OUTBOX, PAWL_SERVICE_OUTBOX);
+    EXPECT_INT(options.services_off & PAWL_SERVICE_AUDIT, PAWL_SERVICE_AUDIT);
+    EXPECT_INT(options.audit_ms, 2000);
+    EXPECT_INT(options.overdue_ms, 180000);
     pawl_config_free(config);
 }
 
@@ -183,6 +216,67 @@ static void *look(void *context)
         pawl_free(text);
     }
     return NULL;
+}
+
+static void forget_line(void *context, const char *line)
+{
+    (void)context;
+    (void)line;
+}
+
+TEST(config, traces_and_the_levels_of_the_log_are_settings)
+{
+    static const char *const wrong[] = { "loud", "", "info,", "info,debug", "=info", "http=", "http=loud" };
+    pawl_error err;
+    pawl_config *config = of("Tracing: {Endpoint: 'http://h:4318', Headers: 'a=b', SamplePerMille: 250}\nLogging: {Level: 'warning,http=debug', Format: human}\n");
+    pawl_options options = pawl_options_default();
+    pawl_config_options(config, &options);
+    EXPECT_TEXT(options.trace_endpoint, "http://h:4318");
+    EXPECT_TEXT(options.trace_headers, "a=b");
+    EXPECT(options.trace_ratio > 0.2499 && options.trace_ratio < 0.2501);
+    EXPECT_TEXT(pawl_config_string(config, "Logging:Level"), "warning,http=debug");
+    EXPECT_TEXT(pawl_config_string(config, "Logging:Format"), "human");
+    for (size_t i = 0; i < PW_LENGTH(wrong); i++)
+        EXPECT_INT(pawl_config_set(config, "Logging:Level", wrong[i], PAWL_CONFIG_FLAG, &err), PAWL_INVALID);
+    EXPECT_OK(pawl_config_set(config, "Tracing:SamplePerMille", "0", PAWL_CONFIG_FLAG, &err), err);
+    pawl_config_options(config, &options);
+    EXPECT(options.trace_ratio < 0); /* none, which 0 is not there */
+    pawl_config_free(config);
+    config = of("");
+    options = pawl_options_default();
+    pawl_config_options(config, &options);
+    EXPECT(options.trace_endpoint == NULL && options.trace_headers == NULL);
+    pawl_config_free(config);
+}
+
+TEST(config, a_log_that_is_on_follows_a_reload)
+{
+    pawl_error err;
+    pawl *p = NULL;
+    char *text = NULL;
+    pawl_options options = pawl_options_default();
+    options.store = "memory:";
+    EXPECT_OK(pawl_open(&p, &options, &err), err);
+    pawl_config *config = of(""), *fresh = of("Logging: {Level: 'error,http=debug'}");
+    EXPECT_OK(pawl_config_reload(config, fresh, p, &text, &err), err); /* it is not on */
+    EXPECT_TEXT(text, "{\"changed\":[{\"key\":\"Logging:Level\",\"from\":\"info\",\"to\":\"error,http=debug\"}],\"restart\":[]}");
+    pawl_free(text);
+    EXPECT_TEXT(pawl_logging_levels(), "off");
+    const pawl_logging logging = { .struct_size = sizeof logging, .on_line = forget_line };
+    EXPECT_OK(pawl_logging_start(&logging, &err), err);
+    pawl_config *third = of("Logging: {Level: debug}");
+    EXPECT_OK(pawl_config_reload(config, third, p, &text, &err), err);
+    pawl_free(text);
+    EXPECT_TEXT(pawl_logging_levels(), "debug");
+    EXPECT_OK(pawl_logging_level("off", &err), err); /* by hand, until the next change */
+    EXPECT_OK(pawl_config_reload(config, fresh, p, &text, &err), err);
+    pawl_free(text);
+    EXPECT_TEXT(pawl_logging_levels(), "error,http=debug");
+    pawl_logging_stop();
+    pawl_config_free(config);
+    pawl_config_free(fresh);
+    pawl_config_free(third);
+    pawl_close(p);
 }
 
 TEST(config, other_threads_may_look_while_it_is_read_again)

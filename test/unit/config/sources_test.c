@@ -230,6 +230,7 @@ TEST(config, what_holds_between_keys_is_checked)
         { "Server:Tls:Key", "a.pem", "flag|Server:Tls:Key|a.pem|is nothing without Server:Tls:Certificate\n" },
         { "Engine:ClientKey", "a.pem", "flag|Engine:ClientKey|a.pem|is nothing without Engine:ClientCertificate\n" },
         { "Server:MaxBodies", "1MiB", "flag|Server:MaxBodies|1MiB|must not be less than Server:MaxBody\n" },
+        { "Store:DiskLow", "1MiB", "flag|Store:DiskLow|1MiB|must not be less than Store:DiskFull\n" },
     };
     for (size_t i = 0; i < PW_LENGTH(cases); i++) {
         pawl_config *config = defaults();

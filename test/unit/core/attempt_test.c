@@ -24,7 +24,7 @@ static void open_with(fixture *f, uint32_t retries, const char *tasks)
 static void lost(fixture *f, uint64_t visit, uint32_t attempt)
 {
     const pw_event event = {
-        .kind = PW_EVENT_CALL_LOST, .now_ms = f->now_ms, .seed = 7, .visit = visit, .attempt = attempt
+        .kind = PW_EVENT_CALL_LOST, .now_ms = f->now_ms, .visit = visit, .attempt = attempt
     };
     fixture_event(f, &event);
 }
@@ -33,7 +33,6 @@ static void failed(fixture *f, uint64_t visit, uint32_t attempt, const char *err
 {
     pw_event event = { .kind = PW_EVENT_ACTIVITY_RESULT,
                        .now_ms = f->now_ms,
-                       .seed = 7,
                        .visit = visit,
                        .attempt = attempt,
                        .retry_after_ms = after_ms };

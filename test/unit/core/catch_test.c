@@ -454,7 +454,7 @@ TEST(state, a_newer_format_is_refused_by_name)
     EXPECT_INT(pw_state_parse(&state, PW_LIT("{\"f\":99}"), f.program, NULL, &f.arena, &err),
                PAWL_SCHEMA);
     EXPECT_TEXT(err.message,
-                "stored state has format 99, this program knows 4: use a newer program");
+                "stored state has format 99, this program knows 5: use a newer program");
     fixture_close(&f);
 }
 

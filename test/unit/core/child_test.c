@@ -28,7 +28,7 @@ static pw_value json(fixture *f, const char *text)
 static void child_ended(fixture *f, uint64_t visit, const char *child, const char *output,
                         const char *error)
 {
-    pw_event event = { .kind = PW_EVENT_CHILD_ENDED, .now_ms = f->now_ms, .seed = 7 };
+    pw_event event = { .kind = PW_EVENT_CHILD_ENDED, .now_ms = f->now_ms };
     event.visit = visit;
     event.key = pw_str_of(child);
     event.payload = output ? json(f, output) : pw_null();
@@ -41,7 +41,7 @@ static void child_ended(fixture *f, uint64_t visit, const char *child, const cha
 /* An instance of a parent that waits for it, `depth` below the first. */
 static void start_as_child(fixture *f, uint32_t depth)
 {
-    pw_event event = { .kind = PW_EVENT_START, .now_ms = f->now_ms, .seed = 7 };
+    pw_event event = { .kind = PW_EVENT_START, .now_ms = f->now_ms };
     event.payload = json(f, "{\"n\":1}");
     event.parent = PW_LIT("p1");
     event.parent_visit = 5;
@@ -305,7 +305,7 @@ TEST(child, many_large_inputs_are_spread_over_steps)
                      "      for: { in: '[range(12)]' }\n"
                      "      do: [ { a: { run: { workflow: { namespace: shop, name: pack,\n"
                      "                version: 1.0.0 }, await: false } } } ]\n");
-    pw_event event = { .kind = PW_EVENT_START, .now_ms = T0, .seed = 7 };
+    pw_event event = { .kind = PW_EVENT_START, .now_ms = T0 };
     char *large = pw_arena_alloc(&f.arena, 1 << 20);
     memset(large, 'x', 1 << 20);
     event.payload = pw_string_ref((pw_str){ large, 1 << 20 });
@@ -517,7 +517,7 @@ TEST(told, the_parent_hears_of_a_cancel_by_others_and_not_of_its_own)
         fixture_open(&f, "  - w: { wait: PT1S }\n");
         start_as_child(&f, 1);
         fixture_reload(&f);
-        pw_event event = { .kind = PW_EVENT_CANCEL, .now_ms = T0, .seed = 7 };
+        pw_event event = { .kind = PW_EVENT_CANCEL, .now_ms = T0 };
         event.actor = PW_LIT("ann");
         event.reason = PW_LIT("too late");
         event.parent = pw_str_of(rows[i].parent);

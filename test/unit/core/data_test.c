@@ -12,7 +12,6 @@ static void start(fixture *f, const char *input, bool unheard, int64_t at)
 {
     pw_event event = { .kind = PW_EVENT_START,
                        .now_ms = f->now_ms,
-                       .seed = 7,
                        .unheard = unheard,
                        .start_at_ms = at };
     pawl_error err;

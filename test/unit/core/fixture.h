@@ -24,12 +24,20 @@ typedef struct fixture {
     branch_rows branches;     /* as they are stored now */
     int64_t now_ms;
     uint64_t steps;
+    pw_arena kept;     /* of these: the log as it is stored, the state behind each of its steps */
+    pw_past_step *log;
+    pw_str *states;
+    const pw_state *given; /* by the last step */
+    unsigned went_back; /* states that it was sent back to from its end */
+    bool apart; /* its state does not come from its log alone: the test has put another in its place */
 } fixture;
 
 /* `tasks` is the YAML under `do:`, each line indented by two more than here; or a whole document
  * that begins with "document:". */
 void fixture_open(fixture *f, const char *tasks);
+/* Replays the log: it must give the same states. */
 void fixture_close(fixture *f);
+void fixture_replay(fixture *f);
 /* So many retries of activities and of calls, each after its whole delay: 1 s, 2 s ... and 5 s, 10 s ... */
 void fixture_retries(fixture *f, uint32_t count);
 /* Each takes the transition as committed; fails the test if the step itself fails. */
@@ -61,6 +69,11 @@ const char *fixture_events(fixture *f);
 pw_value fixture_entry(fixture *f, size_t at);
 const char *fixture_entry_text(fixture *f, size_t at);
 const char *fixture_member(fixture *f, const char *json, const char *member);
+/* What the last step came to, as one text; tasks by the last part of their pointers:
+ *   STATUS: ENTRIES | WAITS WORK -> OUTPUT   what was decided, and the input of the work that begins
+ *   CODE/REASON: MESSAGE                     it was refused, and nothing has changed
+ *   same: MESSAGE                            it was so before */
+const char *fixture_outcome(fixture *f);
 
 #define EXPECT_STATUS(f, status_) EXPECT_TEXT(pw_status_name((f).t.status), status_)
 #define EXPECT_OUTPUT(f, json_) EXPECT_TEXT(fixture_text(&(f), (f).t.output), json_)

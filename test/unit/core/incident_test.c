@@ -174,11 +174,11 @@ TEST(incident, running_out_of_memory_at_any_allocation_leaves_the_old_state)
                    "delay: PT1S, limit: { attempt: { count: 1 } } } } } } }\n"
                    "          - ask: { call: userTask, with: { key: k } }\n");
     f.faults.suspend_after = 1;
-    pw_event event = { .kind = PW_EVENT_CALL_RESULT, .now_ms = T0, .seed = 7, .visit = f.t.calls[0].visit, .attempt = 1 };
+    pw_event event = { .kind = PW_EVENT_CALL_RESULT, .now_ms = T0, .visit = f.t.calls[0].visit, .attempt = 1 };
     event.call = (pw_call_result){ .answered = true, .status = 503 };
     with_little_memory(&f, &event);
     EXPECT_STATUS(f, "waiting");
-    event = (pw_event){ .kind = PW_EVENT_TIMER, .now_ms = T0 + 1000, .seed = 7 };
+    event = (pw_event){ .kind = PW_EVENT_TIMER, .now_ms = T0 + 1000 };
     with_little_memory(&f, &event);
     EXPECT_INT(f.t.calls[0].resilience->on_unknown, PW_ON_UNKNOWN_ASK);
     EXPECT_INT(f.t.calls[0].timeout_ms, 9000);

@@ -45,7 +45,7 @@ TEST(payload, a_large_value_is_put_out_once_and_referred_to_in_state_and_log)
     EXPECT_STR(f.t.payloads[0].digest, B_NAME);
     EXPECT_INT(f.t.payloads[0].text.len, LETTERS + 2);
     const char *text = fixture_text(&f, f.t.state_text);
-    EXPECT_INT(strncmp(text, "{\"f\":4,", 7), 0);
+    EXPECT_INT(strncmp(text, "{\"f\":5,", 7), 0);
     EXPECT_INT(occurrences(text, "\"i\":{\"n\":0,\"pad\":" B_REFERENCE "}"), 1);
     EXPECT_INT(occurrences(text, "$payload"), 1);
     EXPECT(strlen(text) < 500);
@@ -222,6 +222,7 @@ TEST(payload, a_state_whose_payload_is_missing_or_damaged_is_corrupt)
     pw_state *state;
     pawl_error err;
     f.payloads.items[0].text.len--;
+    f.apart = true;
     EXPECT_INT(pw_state_parse(&state, f.t.state_text, f.program, &source, &f.arena, &err),
                PAWL_CORRUPT);
     EXPECT_TEXT(err.message, "payload " B_NAME

@@ -21,7 +21,6 @@ static pw_event event_of(fixture *f, pw_event_kind kind, who w, pw_str *groups)
     groups[1] = pw_str_of(w.group);
     return (pw_event){ .kind = kind,
                        .now_ms = f->now_ms,
-                       .seed = 7,
                        .key = PW_LIT("k"),
                        .actor = pw_str_of(w.actor),
                        .restricted = w.restricted,

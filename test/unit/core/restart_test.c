@@ -267,8 +267,8 @@ TEST(restart, a_state_that_breaks_a_promise_is_corrupt)
         const char *what, *by;
         pawl_code code;
     } rows[] = {
-        { "\"f\":4,", "\"f\":2,", PAWL_OK },
-        { "\"f\":4,", "\"f\":5,", PAWL_SCHEMA },            /* the next format */
+        { "\"f\":5,", "\"f\":2,", PAWL_OK },
+        { "\"f\":5,", "\"f\":6,", PAWL_SCHEMA },            /* the next format */
         { "\"i\":1,", "\"i\":2,", PAWL_CORRUPT },           /* behind the last item */
         { "\"a\":{", "\"b\":{", PAWL_CORRUPT },             /* an activity without arguments */
         { "\"v\":4,", "\"v\":9007199254740992,", PAWL_OK }, /* visits: at most 2^53 */

@@ -6,7 +6,6 @@ static pw_event resume_of(fixture *f, const char *key, const char *data)
 {
     pw_event event = { .kind = PW_EVENT_RESUME,
                        .now_ms = f->now_ms,
-                       .seed = 7,
                        .key = pw_str_of(key),
                        .actor = PW_LIT("ann") };
     pawl_error err;

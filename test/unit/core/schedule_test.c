@@ -32,7 +32,7 @@ static pw_value json(fixture *f, const char *text)
 
 static void begin(fixture *f, const char *input)
 {
-    pw_event event = { .kind = PW_EVENT_START, .now_ms = f->now_ms, .seed = 7, .schedule = true };
+    pw_event event = { .kind = PW_EVENT_START, .now_ms = f->now_ms, .schedule = true };
     event.payload = json(f, input);
     fixture_event(f, &event);
     EXPECT_INT(f->t.event_count, 0); /* nothing is told to the outside */
@@ -48,7 +48,7 @@ static void child_ended(fixture *f, const char *child, int64_t at, const char *e
 {
     fixture_reload(f);
     f->now_ms = at;
-    pw_event event = { .kind = PW_EVENT_CHILD_ENDED, .now_ms = at, .seed = 7, .visit = 1 };
+    pw_event event = { .kind = PW_EVENT_CHILD_ENDED, .now_ms = at, .visit = 1 };
     event.key = pw_str_of(child);
     event.payload = pw_null();
     if (error)
@@ -619,7 +619,6 @@ TEST(schedule, wait_lets_messages_wait_while_the_one_before_runs)
     EXPECT_INT(f.t.code, PAWL_BUSY); /* it is kept for it */
     fixture_event(&f, &(pw_event){ .kind = PW_EVENT_CHILD_ENDED,
                                    .now_ms = T0,
-                                   .seed = 7,
                                    .key = pw_str_of(child),
                                    .payload = pw_null() });
     EXPECT(f.t.changed);

@@ -207,7 +207,6 @@ static step_cost go_on(runner *r)
                              .visit = r->visit,
                              .attempt = 1,
                              .now_ms = T0,
-                             .seed = 7,
                              .payload = pw_null() };
     pawl_error err;
     size_t before = f->arena.used;
@@ -219,6 +218,7 @@ static step_cost go_on(runner *r)
     step_cost cost = { f->arena.used - before, f->t.state_text.len, f->t.entries.len,
                        f->t.payload_count };
     f->state = f->t.state;
+    f->apart = true;
     if (f->t.work_count)
         r->visit = f->t.work[0].visit;
     return cost;

@@ -41,6 +41,55 @@ TEST(api, bad_options_are_refused_with_a_way_out)
     pawl_free(NULL);
 }
 
+TEST(api, resilience_that_makes_no_sense_is_refused_when_it_opens)
+{
+    const pawl_resilience good = pawl_resilience_default();
+    enum { CASES = 13 };
+    static const char *const says[CASES] = {
+        "breaker_failures must be at least 1, not 0",
+        "calls_at_once must be 1 to 65536, not 0",
+        "calls_at_once must be 1 to 65536, not 65537",
+        "calls_per_second must be a number from 0 on, not -1",
+        "breaker_window_ms must be at least 1, not 0",
+        "store_ms must be at most 3153600000000, a hundred years, not 3153600000001",
+        "max_delay_ms must be at least base_delay_ms, not 1",
+        "call_max_delay_ms must be at least call_base_delay_ms, not 1",
+        "on_unknown must be \"resend\", \"ask\" or \"fault\", not 'guess'",
+        "faults must be an object like {\"activity:timeout\":\"incident\"}",
+        "the value of 'activity:timeout' must be text",
+        "options.resilience: faults",
+        "options.resilience: faults",
+    };
+    pawl_resilience bad[CASES];
+    for (size_t i = 0; i < CASES; i++)
+        bad[i] = good;
+    bad[0].breaker_failures = 0;
+    bad[1].calls_at_once = 0;
+    bad[2].calls_at_once = 65537;
+    bad[3].calls_per_second = -1;
+    bad[4].breaker_window_ms = 0;
+    bad[5].store_ms = 3153600000001;
+    bad[6].base_delay_ms = 2;
+    bad[6].max_delay_ms = 1;
+    bad[7].call_base_delay_ms = 2;
+    bad[7].call_max_delay_ms = 1;
+    bad[8].on_unknown = "guess";
+    bad[9].faults = "[]";
+    bad[10].faults = "{\"activity:timeout\":1}";
+    bad[11].faults = "{";
+    bad[12].faults = "{\"activity:never\":\"incident\"}";
+    for (size_t i = 0; i < CASES; i++) {
+        pawl *p = NULL;
+        pawl_error err;
+        pawl_options options = test_options();
+        options.store = "memory:";
+        options.resilience = &bad[i];
+        EXPECT_INT(pawl_open(&p, &options, &err), PAWL_INVALID);
+        EXPECT(p == NULL);
+        EXPECT_CONTAINS(err.message, says[i]);
+    }
+}
+
 TEST(api, bad_starts_are_refused_and_make_nothing)
 {
     fixture f;
@@ -273,10 +322,51 @@ TEST(api, a_reader_looks_and_cannot_command)
     EXPECT_INT(pawl_cancel(reader, id, NULL, NULL, &f.err), PAWL_INVALID);
     EXPECT_INT(pawl_wait(reader, id, PAWL_WAIT_END, 0, NULL, &f.err), PAWL_INVALID);
     EXPECT_INT(pawl_drain(reader, 0, &f.err), PAWL_INVALID);
+    const pawl_start_options starting = { .struct_size = sizeof starting, .name = "ask" };
+    const pawl_resume_options answer = { .struct_size = sizeof answer, .id = id, .key = "ok" };
+    pawl_job_answer done = { .struct_size = sizeof done, .token = "x" };
+    char *none = NULL;
+    EXPECT_INT(pawl_start(reader, &starting, &none, NULL, &f.err), PAWL_INVALID);
+    EXPECT_INT(pawl_resume_with(reader, &answer, NULL, &none, &f.err), PAWL_INVALID);
+    EXPECT_INT(pawl_delete(reader, id, NULL, &f.err), PAWL_INVALID);
+    EXPECT_INT(pawl_jobs_answer(reader, &done, 1, NULL, &f.err), PAWL_INVALID);
+    EXPECT_INT(pawl_job_complete(reader, "x", "1", NULL, &none, &f.err), PAWL_INVALID);
+    EXPECT_INT(pawl_job_heartbeat(reader, "x", 0, NULL, &none, &f.err), PAWL_INVALID);
+    EXPECT_INT(pawl_breakers(reader, 1, NULL, &f.err), PAWL_INVALID);
+    EXPECT_INT(pawl_breakers(NULL, 1, &none, &f.err), PAWL_INVALID);
+    EXPECT(none == NULL);
     pawl_close(reader);
     pawl *second = NULL;
     options.mode = PAWL_OWN;
     EXPECT_INT(pawl_open(&second, &options, &f.err), PAWL_BUSY);
+    pawl_free(id);
+    fixture_done(&f);
+}
+
+TEST(api, who_asks_is_in_at_most_a_thousand_groups_and_a_trace_is_one_or_none)
+{
+    fixture f;
+    const char *groups[1001];
+    char *id = NULL;
+    for (size_t i = 0; i < PW_LENGTH(groups); i++)
+        groups[i] = "boss";
+    fixture_init(&f, "memory:");
+    fixture_open(&f);
+    deploy(&f, "ask", approval);
+    pawl_request request = { .struct_size = sizeof request, .groups = groups, .group_count = PW_LENGTH(groups) };
+    const pawl_start_options options = { .struct_size = sizeof options, .name = "ask", .request = &request };
+    EXPECT_INT(pawl_start(f.p, &options, &id, NULL, &f.err), PAWL_INVALID);
+    EXPECT_CONTAINS(f.err.message, "groups are 1001; at most 1000");
+    request.groups = NULL;
+    request.group_count = 1;
+    EXPECT_INT(pawl_start(f.p, &options, &id, NULL, &f.err), PAWL_INVALID);
+    EXPECT_CONTAINS(f.err.message, "groups are 1; at most 1000");
+    request.group_count = 0;
+    request.trace = "00-4bf92f3577b34da6a3ce929d0e0e473X-00f067aa0ba902b7-01"; /* no hexadecimal digit: as if there were none */
+    EXPECT_OK(pawl_start(f.p, &options, &id, NULL, &f.err), f.err);
+    char *text = show(&f, id);
+    EXPECT_ASK(text, "[.status, has(\"trace\")]", "[\"waiting\",false]");
+    pawl_free(text);
     pawl_free(id);
     fixture_done(&f);
 }

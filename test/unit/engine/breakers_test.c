@@ -330,6 +330,14 @@ static bool force_open(void *context, pw_breaker_record *record)
     return true;
 }
 
+static bool force_closed(void *context, pw_breaker_record *record)
+{
+    (void)context;
+    record->forced = PW_BREAKER_FORCED_CLOSED;
+    record->changed_by = PW_LIT("bob");
+    return true;
+}
+
 TEST(breakers, what_a_person_has_forced_holds_at_every_node_against_all_wishes)
 {
     scene s;
@@ -535,6 +543,201 @@ TEST(breakers, no_allocation_that_fails_loses_a_wish)
         end(&s);
         EXPECT(n < 100);
     }
+}
+
+/* ------------------------------------------------------------------ what seldom happens */
+
+TEST(breakers, a_wish_to_close_what_is_closed_changes_nothing)
+{
+    scene s;
+    open_both(&s);
+    node *a = &s.nodes[0], *b = &s.nodes[1];
+    wish(a, PW_BREAKER_HALF_OPEN, -1);
+    work(a);
+    wish(a, PW_BREAKER_CLOSED, -1);
+    work(a);
+    EXPECT_ROW(&s, PW_BREAKER_CLOSED, 3);
+    wish(a, PW_BREAKER_CLOSED, -1); /* it knows */
+    work(a);
+    EXPECT_INT(a->count, 1);
+    hear(b, 2);
+    b->deaf = true;
+    wish(a, PW_BREAKER_OPEN, 1200000);
+    work(a);
+    wish(a, PW_BREAKER_HALF_OPEN, -1);
+    work(a);
+    wish(a, PW_BREAKER_CLOSED, -1);
+    work(a);
+    EXPECT_ROW(&s, PW_BREAKER_CLOSED, 6);
+    (void)pw_breakers_work(b->keeper, true); /* reads it, and cannot tell it */
+    b->deaf = false;
+    EXPECT_INT(b->count, 2);
+    wish(b, PW_BREAKER_HALF_OPEN, -1); /* it has been closed meanwhile, and hears of it */
+    work(b);
+    EXPECT_INT(b->count, 3);
+    EXPECT_TOLD(b, 2, PW_BREAKER_CLOSED, false);
+    EXPECT_ROW(&s, PW_BREAKER_CLOSED, 6);
+    end(&s);
+}
+
+TEST(breakers, what_the_store_will_never_take_holds_in_this_process)
+{
+    static char reason[5000];
+    scene s;
+    begin(&s, 1);
+    node *a = &s.nodes[0];
+    memset(reason, 'x', sizeof reason - 1);
+    const pw_breaker_record want = { .service = PW_LIT(SERVICE),
+                                     .state = PW_BREAKER_HALF_OPEN,
+                                     .open_until_ms = -1,
+                                     .reason = pw_str_of(reason) };
+    pw_breakers_wish(a->keeper, &want);
+    work(a);
+    EXPECT_INT(a->failures, 0);
+    EXPECT_TOLD(a, 0, PW_BREAKER_HALF_OPEN, true); /* its probe may go */
+    EXPECT_INT(a->count, 1);
+    EXPECT_ROW(&s, PW_BREAKER_CLOSED, 0);
+    end(&s);
+}
+
+TEST(breakers, hundreds_of_services_have_a_row_each)
+{
+    enum { SERVICES = 300 };
+    scene s;
+    char name[32];
+    pw_breaker_record *rows = NULL;
+    size_t count = 0;
+    begin(&s, 1);
+    for (unsigned i = 0; i < SERVICES; i++) {
+        (void)snprintf(name, sizeof name, "http://s%u:80", i);
+        const pw_breaker_record want = { .service = pw_str_of(name),
+                                         .state = PW_BREAKER_OPEN,
+                                         .open_until_ms = 1060000 + i,
+                                         .reason = pw_str_of(name) };
+        pw_breakers_wish(s.nodes[0].keeper, &want);
+    }
+    work(&s.nodes[0]);
+    EXPECT_OK(pw_store_breakers(s.store, &rows, &count, &s.arena, &s.err), s.err);
+    EXPECT_INT(count, SERVICES);
+    for (size_t i = 0; i < count; i++) {
+        EXPECT(pw_str_eq(rows[i].service, rows[i].reason));
+        EXPECT_INT(rows[i].epoch, 1);
+    }
+    end(&s);
+}
+
+TEST(breakers, a_service_that_is_well_needs_no_wish)
+{
+    scene s;
+    begin(&s, 1);
+    node *a = &s.nodes[0];
+    a->service = (pw_http_service){ .service = PW_LIT(SERVICE), .state = PW_BREAKER_CLOSED };
+    pw_alloc_fail_after(1);
+    wish(a, PW_BREAKER_OPEN, 1060000); /* lost; and it is closed again since */
+    pw_alloc_fail_after(0);
+    work(a);
+    EXPECT_ROW(&s, PW_BREAKER_CLOSED, 0);
+    end(&s);
+}
+
+/* Changes the row by another node's keeper, each time that it is asked. */
+static bool lose_race(void *context, pw_breaker_record *record)
+{
+    scene *s = context;
+    unsigned asked = 0;
+    pw_breaker_record out;
+    pw_arena arena;
+    pw_arena_init(&arena, 0);
+    EXPECT_OK(pw_breakers_change(s->nodes[1].keeper, PW_LIT(SERVICE),
+                                 record->forced == PW_BREAKER_FORCED_OPEN ? force_closed : force_open, &asked, &out,
+                                 &arena, &s->err),
+              s->err);
+    pw_arena_done(&arena);
+    record->forced = PW_BREAKER_FORCED_CLOSED;
+    record->reason = PW_LIT("never");
+    return true;
+}
+
+TEST(breakers, who_loses_every_race_is_told_to_try_again)
+{
+    scene s;
+    pw_breaker_record out;
+    begin(&s, 2);
+    EXPECT_INT(pw_breakers_change(s.nodes[0].keeper, PW_LIT(SERVICE), lose_race, &s, &out, &s.arena, &s.err), PAWL_BUSY);
+    EXPECT_CONTAINS(s.err.message, "the breaker of 'http://api.test:80' changes all the time; try again");
+    EXPECT_INT(row(&s).epoch, 16);
+    EXPECT(!pw_str_is(row(&s).reason, "never"));
+    end(&s);
+}
+
+TEST(breakers, a_person_is_told_that_the_store_did_not_take_it)
+{
+    scene s;
+    unsigned asked = 0;
+    pw_breaker_record out;
+    begin(&s, 1);
+    node *a = &s.nodes[0];
+    pw_memory_fail_commit(a->store, 1, false);
+    EXPECT_INT(pw_breakers_change(a->keeper, PW_LIT(SERVICE), force_open, &asked, &out, &s.arena, &s.err), PAWL_IO);
+    EXPECT_INT(a->failures, 1);
+    EXPECT_INT(a->count, 0);
+    EXPECT_OK(pw_store_reopen(a->store, &s.err), s.err);
+    a->deaf = true; /* stored, and the driver hears of it by the next round */
+    EXPECT_OK(pw_breakers_change(a->keeper, PW_LIT(SERVICE), force_open, &asked, &out, &s.arena, &s.err), s.err);
+    EXPECT_INT(a->count, 0);
+    a->deaf = false;
+    work(a);
+    EXPECT_INT(a->count, 1);
+    EXPECT_INT(a->told[0].forced, PW_BREAKER_FORCED_OPEN);
+    end(&s);
+}
+
+TEST(breakers, one_that_cannot_tell_its_driver_does_not_open)
+{
+    scene s;
+    open_both(&s);
+    node *n = &s.nodes[2];
+    const pw_breakers_options options = { .store = s.store, .node = PW_LIT("x"), .context = n, .tell = tell,
+                                          .services = services, .now_ms = now_ms };
+    n->scene = &s;
+    n->deaf = true;
+    EXPECT_INT(pw_breakers_new(&n->keeper, &options, &s.err), PAWL_NO_MEMORY);
+    EXPECT(n->keeper == NULL);
+    end(&s);
+}
+
+static void keep_line(void *context, const char *line)
+{
+    char *all = context;
+    const size_t used = strlen(all);
+    (void)snprintf(all + used, 4096 - used, "%s%s", used ? "," : "[", line);
+}
+
+TEST(breakers, the_log_says_of_each_change_what_is_open_and_by_whom)
+{
+    static char lines[4096];
+    scene s;
+    unsigned asked = 0;
+    pw_breaker_record out;
+    pawl_error err;
+    const pawl_logging logging = { .struct_size = sizeof logging, .level = "debug", .on_line = keep_line, .context = lines };
+    lines[0] = '\0';
+    EXPECT_OK(pawl_logging_start(&logging, &err), err);
+    open_both(&s);
+    node *a = &s.nodes[0];
+    wish(a, PW_BREAKER_HALF_OPEN, -1);
+    work(a);
+    wish(a, PW_BREAKER_CLOSED, -1);
+    work(a);
+    EXPECT_OK(pw_breakers_change(a->keeper, PW_LIT(SERVICE), force_open, &asked, &out, &s.arena, &s.err), s.err);
+    end(&s);
+    pawl_logging_stop();
+    (void)snprintf(lines + strlen(lines), sizeof lines - strlen(lines), "]");
+    EXPECT_ASK(lines, "[.[] | select(.component == \"breakers\") | [.level, .event, .service, .by]] | unique",
+               "[[\"debug\",\"breaker.half-open\",\"http://api.test:80\",\"system\"],"
+               "[\"info\",\"breaker.closed\",\"http://api.test:80\",\"ann\"],"
+               "[\"info\",\"breaker.closed\",\"http://api.test:80\",\"system\"],"
+               "[\"warning\",\"breaker.opened\",\"http://api.test:80\",\"system\"]]");
 }
 
 TEST_MAIN()

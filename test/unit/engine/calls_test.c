@@ -83,9 +83,9 @@ TEST(two_phase_external_calls, no_transaction_is_open_while_the_call_runs)
     deploy(&t.f, "quick", "  - done: {set: {n: 1}}");
     char *id = start(&t.f, "pay", NULL);
     service_wait_held(t.s, 1);
-    sqlite3 *db = NULL; /* who may write at once shows that nobody else is writing */
+    sqlite3 *db = NULL; /* a transaction of the call's would be open for as long as this waits: others of the engine are not */
     EXPECT_INT(sqlite3_open(t.f.store, &db), SQLITE_OK);
-    EXPECT_INT(sqlite3_busy_timeout(db, 0), SQLITE_OK);
+    EXPECT_INT(sqlite3_busy_timeout(db, WAIT_MS), SQLITE_OK);
     EXPECT_INT(sqlite3_exec(db, "BEGIN IMMEDIATE; ROLLBACK", NULL, NULL, NULL), SQLITE_OK);
     /* and a whole checkpoint that nobody is reading */
     int in_log = -1, moved = -2;
@@ -342,9 +342,9 @@ TEST(two_phase_external_calls, a_time_out_is_unknown_too_and_what_was_certainly_
         bool dead;
         unsigned requests;
     } cases[] = {
-        { "{onUnknownOutcome: ask, timeout: {milliseconds: 300}}", "external-call-fault unknown-outcome 1 incident open", false, 1 },
-        { "{onUnknownOutcome: fault, timeout: {milliseconds: 300}}", "external-call-fault unknown-outcome 1 incident open", false, 1 },
-        { "{timeout: {milliseconds: 300}}", "external-call-fault timeout 2 incident open", false, 2 },
+        { "{onUnknownOutcome: ask, timeout: {seconds: 1}}", "external-call-fault unknown-outcome 1 incident open", false, 1 },
+        { "{onUnknownOutcome: fault, timeout: {seconds: 1}}", "external-call-fault unknown-outcome 1 incident open", false, 1 },
+        { "{timeout: {seconds: 1}}", "external-call-fault timeout 2 incident open", false, 2 },
         { "{onUnknownOutcome: ask}", "external-call-fault connection 2 incident open", true, 0 },
     };
     for (size_t i = 0; i < PW_LENGTH(cases); i++) {

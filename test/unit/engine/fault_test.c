@@ -261,7 +261,7 @@ static void expect_call(const call_row *expected)
     bool dead = strcmp(expected->what, "nobody listens") == 0;
     trouble_init(&t, "memory:");
     t.f.options.http_response_max = 1000;
-    t.f.options.http_timeout_ms = expected->answer.hold ? 300 : 0;
+    t.f.options.http_timeout_ms = expected->answer.hold ? 1000 : 0; /* each is sent within it */
     if (strcmp(expected->what, "forbidden") == 0)
         t.f.options.egress_allow = NULL;
     trouble_open(&t);

@@ -273,7 +273,7 @@ TEST(jobs, a_heartbeat_keeps_the_lease_and_shows_how_far_it_is)
     fixture_open(&f);
     deploy(&f, "packing", packing);
     char *id = start(&f, "packing", NULL);
-    char *jobs = one_job(&f, 1000);
+    char *jobs = one_job(&f, 20000);
     token_of(token, jobs);
     char *beat = NULL;
     EXPECT_OK(pawl_job_heartbeat(f.p, token, 60000, "{\"done\":\"half\"}", &beat, &f.err), f.err);
@@ -437,7 +437,7 @@ TEST(jobs, restarts_without_workers_cost_no_attempts)
     char *text = show(&f, id);
     EXPECT_ASK(text, "[.token, (.waits[] | [.job, .attempt, .reason])]",
                "[1,[\"unsure\",1,\"no worker polls for 'pack'\"]]");
-    char *jobs = one_job(&f, 0); /* the loss of what may be in other hands is committed first */
+    char *jobs = one_job(&f, 60000); /* the loss of what may be in other hands is committed first */
     EXPECT_ASK(jobs, ".jobs[0].attempt", "2");
     token_of(token, jobs);
     complete(&f, token, "1", "{\"repeated\":false}");
@@ -509,6 +509,43 @@ TEST(jobs, a_function_registered_later_takes_what_no_worker_has)
     pawl_free(text);
     pawl_free(jobs);
     pawl_free(waiting);
+    pawl_free(id);
+    fixture_done(&f);
+}
+
+/* Of a job that is over the engine has to read the instance: who asks is told that there is no memory for it, and does not
+ * wait for memory to come back. */
+TEST(jobs, a_heartbeat_does_not_wait_for_memory)
+{
+    fixture f;
+    char token[128];
+    unsigned refused = 0;
+    bool whole = false;
+    fixture_init(&f, "memory:");
+    fixture_open(&f);
+    deploy(&f, "packing", packing);
+    char *id = start(&f, "packing", NULL);
+    char *jobs = one_job(&f, 0);
+    token_of(token, jobs);
+    complete(&f, token, "1", "{\"repeated\":false}");
+    for (unsigned nth = 1; !whole; nth++) {
+        char *text = NULL;
+        uint64_t before = pw_alloc_count();
+        pw_alloc_fail_after(nth);
+        pawl_code code = pawl_job_heartbeat(f.p, token, 0, NULL, &text, &f.err);
+        whole = pw_alloc_count() - before < nth;
+        pw_alloc_fail_after(0);
+        EXPECT(code == PAWL_NO_MEMORY || code == PAWL_OK);
+        if (code == PAWL_OK)
+            EXPECT_TEXT(text, "{\"cancelled\":true}");
+        else
+            EXPECT(text == NULL && f.err.code == PAWL_NO_MEMORY);
+        refused += code != PAWL_OK;
+        pawl_free(text);
+        EXPECT(nth < 1000);
+    }
+    EXPECT(refused > 3);
+    pawl_free(jobs);
     pawl_free(id);
     fixture_done(&f);
 }
@@ -614,6 +651,14 @@ TEST(jobs, bad_polls_failures_and_limits_are_refused)
     char token[128];
     char *id = start(&f, "packing", NULL), *jobs = one_job(&f, 0);
     token_of(token, jobs);
+    static char progress[5000];
+    memset(progress, '1', sizeof progress - 1);
+    EXPECT_INT(pawl_job_heartbeat(f.p, token, 0, progress, &text, &f.err), PAWL_INVALID);
+    EXPECT_CONTAINS(f.err.message, "progress has 4999 bytes; at most 4096");
+    EXPECT_OK(pawl_job_heartbeat(f.p, token, 0, "1", NULL, &f.err), f.err); /* who does not ask is told nothing */
+    pawl_job_answer small = { .struct_size = 1, .token = token };
+    EXPECT_INT(pawl_jobs_answer(f.p, &small, 1, NULL, &f.err), PAWL_INVALID);
+    EXPECT_CONTAINS(f.err.message, "struct_size must be sizeof(pawl_job_answer)");
     const pawl_job_failure failures[] = {
         { .struct_size = 0 },
         { .struct_size = sizeof(pawl_job_failure), .status = 99 },

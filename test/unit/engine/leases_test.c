@@ -845,7 +845,8 @@ static unsigned take_jobs(cluster *c, unsigned i, uint32_t max, uint64_t wait_ms
                                         .functions = functions,
                                         .function_count = 1,
                                         .max = max,
-                                        .wait_ms = wait_ms };
+                                        .wait_ms = wait_ms,
+                                        .lease_ms = 60000 };
     fixture *f = &c->nodes[i];
     char *jobs = NULL;
     EXPECT_OK(pawl_jobs_poll(f->p, &options, &jobs, &f->err), f->err);

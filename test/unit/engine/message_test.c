@@ -366,7 +366,7 @@ TEST(message, what_is_no_cloud_event_is_refused_with_its_place)
           "'source' is missing" },
         { "{\"specversion\":\"1.0\",\"id\":\"1\",\"source\":\"a b\",\"type\":\"t\"}",
           "'source' is no URI reference" },
-        { "{" HEAD ",\"time\":\"yesterday\"}", "'time' must be a time as in RFC 3339" },
+        { "{" HEAD ",\"time\":\"yesterday\"}", "'time' must be a time as in RFC 3339 (2026-11-23T10:30:00Z), not 'yesterday'" },
         { "{" HEAD ",\"subject\":\"\"}", "'subject' is empty" },
         { "{" HEAD ",\"Shop\":\"x\"}", "'Shop' is no name of an attribute" },
         { "{" HEAD ",\"shop_id\":\"x\"}", "'shop_id' is no name of an attribute" },
@@ -376,6 +376,8 @@ TEST(message, what_is_no_cloud_event_is_refused_with_its_place)
         { "{" HEAD ",\"shop\":\"a\\u0007b\"}", "'shop' holds a control character" },
         { "{" HEAD ",\"data\":1,\"data_base64\":\"AA==\"}", "one of the two" },
         { "{" HEAD ",\"data_base64\":\"A\"}", "'data_base64' is not base64" },
+        { "{" HEAD ",\"data_base64\":7}", "'data_base64' must be a string, not number" },
+        { "{" HEAD ",\"subject\":\"a\\u0007b\"}", "'subject' holds a control character" },
         { "[{" HEAD "},{" HEAD ",\"time\":7}]",
           "publish: message 2 of 2: 'time' must be a string, not number" },
     };
@@ -393,6 +395,17 @@ TEST(message, what_is_no_cloud_event_is_refused_with_its_place)
     memcpy(large + at + (1 << 20), "\"}", 3);
     EXPECT_INT(pawl_publish(f.p, large, NULL, NULL, &f.err), PAWL_INVALID);
     EXPECT_CONTAINS(f.err.message, "at most 1048576");
+    at = snprintf(large, 200, "{" HEAD ",\"subject\":\"");
+    memset(large + at, 'x', 1025);
+    memcpy(large + at + 1025, "\"}", 3);
+    EXPECT_INT(pawl_publish(f.p, large, NULL, NULL, &f.err), PAWL_INVALID);
+    EXPECT_CONTAINS(f.err.message, "'subject' has 1025 bytes; at most 1024");
+    pw_free(large);
+    large = pw_alloc(PW_JSON_INPUT_MAX + 2);
+    memset(large, ' ', PW_JSON_INPUT_MAX + 1);
+    large[PW_JSON_INPUT_MAX + 1] = '\0';
+    EXPECT_INT(pawl_publish(f.p, large, NULL, NULL, &f.err), PAWL_INVALID);
+    EXPECT_INT(f.err.reason, PAWL_REASON_TOO_LARGE);
     pw_free(large);
     char *told = publish(&f, "{" HEAD ",\"time\":\"2026-11-23T01:02:03.5+01:00\",\"subject\":null,"
                              "\"shop\":true,\"n\":-2147483648,\"data\":null,\"dataschema\":\"urn:x\","
@@ -401,6 +414,36 @@ TEST(message, what_is_no_cloud_event_is_refused_with_its_place)
     pawl_free(told);
     fixture_done(&f);
 #undef HEAD
+}
+
+TEST(message, options_that_cannot_be_are_refused_and_nothing_is_put)
+{
+    static char long_name[258];
+    memset(long_name, 'x', 257);
+    const pawl_publish_options bad[] = {
+        { .struct_size = 0 },
+        { .struct_size = sizeof bad[0], .ttl_ms = 315360000001 },
+        { .struct_size = sizeof bad[0], .actor = "\xff" },
+        { .struct_size = sizeof bad[0], .actor = long_name },
+    };
+    static const char *const says[] = {
+        "publish: struct_size is 0; set it to sizeof(pawl_publish_options)",
+        "publish: ttl_ms must be at most 315360000000, ten years",
+        "publish: actor must be at most 256 bytes of UTF-8",
+        "publish: actor must be at most 256 bytes of UTF-8",
+    };
+    static const char one[] = "{\"specversion\":\"1.0\",\"id\":\"1\",\"source\":\"/s\",\"type\":\"t\"}";
+    fixture f;
+    fixture_init(&f, "memory:");
+    fixture_open(&f);
+    for (size_t i = 0; i < PW_LENGTH(bad); i++) {
+        EXPECT_INT(pawl_publish(f.p, one, &bad[i], NULL, &f.err), PAWL_INVALID);
+        EXPECT_TEXT(f.err.message, says[i]);
+    }
+    char *told = publish(&f, one);
+    EXPECT_ASK(told, ".messages[0] | [.number, .duplicate]", "[1,false]");
+    pawl_free(told);
+    fixture_done(&f);
 }
 
 TEST(message, a_pawl_that_only_looks_takes_no_messages)

@@ -104,7 +104,7 @@ TEST(payload, data_that_nothing_changes_is_written_once_over_fifty_steps_and_a_r
     (void)snprintf(expected, sizeof expected, "%zu", strlen(strstr(input, "[{")) - 1);
     EXPECT_TEXT(query(&f, "SELECT length(value) FROM payload"), expected);
     EXPECT_TEXT(query(&f, "SELECT max(length(entries)) < 900 FROM step"), "1");
-    EXPECT_TEXT(query(&f, "SELECT state_format = 4 AND length(state) < 900 FROM instance"), "1");
+    EXPECT_TEXT(query(&f, "SELECT state_format = 5 AND length(state) < 900 FROM instance"), "1");
     EXPECT_TEXT(query(&f, "SELECT entry ->> '$.output.freight.$payload' = digest FROM payload, "
                           "execution_log WHERE sequence = 2 AND ordinal = 0"),
                 "1");

@@ -339,7 +339,7 @@ TEST(recovery, commands_left_in_the_inbox_have_their_effect_once)
     expect_inbox(
         &f, third, "m1", 2,
         "{\"error\":{\"code\":\"invalid\",\"message\":\"'nonsense' is no command; resume, cancel, "
-        "suspend, continue, retry or fail\"}}");
+        "suspend, continue, retry, fail or compensate\"}}");
     expect_inbox(&f, third, "m2", 3,
                  "{\"error\":{\"code\":\"not-found\",\"message\":\"the instance waits for nothing "
                  "with the key "

@@ -348,6 +348,8 @@ static const struct {
     { "mine: 1\ndo: []\n", "no-effect" },
     { "do: [ { a: { for: { in: .x, each: input }, do: [] } } ]\n", "hidden-variable" },
     { "do: [ { a: { call: htp } } ]\n", "function-of-process" },
+    { "do: [ { a: { call: x, metadata: { pawl: { compensate: { call: y } } } } } ]\n",
+      "compensation-on-request" },
 };
 
 TEST(broken, every_kind_of_finding_has_its_code)
@@ -404,7 +406,9 @@ static const char only_ours[] =
          "      try: [ { d: { if: .y, raise: { error: \"${ .x }\" } } } ]\n"
          "      catch:\n"
          "        retry: { backoff: { exponential: { factor: 3 } }, limit: { duration: PT1S } }\n"
-         "  - e: { call: http, with: { method: get, endpoint: http://x.test } }\n";
+         "  - e: { call: http, with: { method: get, endpoint: http://x.test } }\n"
+         "  - f: { call: compensate }\n"
+         "  - g: { run: { workflow: { namespace: a, name: b, version: 1.0.0 } } }\n";
 
 TEST(broken, what_is_not_portable_is_said_when_asked_for)
 {
@@ -425,7 +429,8 @@ TEST(broken, what_is_not_portable_is_said_when_asked_for)
         "4:16: warning: only pawl looks for 'measure' among the functions of its process\n"
         "6:45: warning: only pawl raises what an expression gives: to others this is the name of "
         "an error\n"
-        "8:42: warning: only pawl knows the parameters of 'exponential'\n");
+        "8:42: warning: only pawl knows the parameters of 'exponential'\n"
+        "10:16: warning: only pawl knows 'call: compensate'\n");
     free(text);
     unload(&l);
 }

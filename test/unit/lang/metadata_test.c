@@ -1,11 +1,9 @@
 /* The published schema of `metadata.pawl` says what the validator does: each of its properties is
- * known to it, each known key is one of its properties, and what is reserved is refused by name. */
+ * known to it, and each known key is one of its properties. */
 #include "fixture.h"
 #include "base/json.h"
 
-static const char *const known_of_document[] = { "lifecycle", "schedule" };
-static const char *const later_of_document[] = { "compensation" };
-static const char *const later_of_task[] = { "compensate" };
+static const char *const known_of_document[] = { "lifecycle", "schedule", "compensation" };
 static const char *const closes[] = { "cancel", "leave" };
 
 static pw_value schema(pw_arena *arena, const char *part)
@@ -30,30 +28,22 @@ static void load_key(loaded *l, bool document, const char *key)
     load_text(l, pw_str_of(text));
 }
 
-/* What is there is valid, what is reserved for later is not; anything else is refused by both. `others`: properties
- * that are no objects, with tests of their own. */
+/* What is there is valid; anything else is refused by both. `others`: properties with tests of
+ * their own. */
 static void check(const char *part, bool document, const char *const *known, size_t known_count,
-                  const char *const *later, size_t later_count, size_t others)
+                  size_t others)
 {
     pw_arena arena;
     pw_arena_init(&arena, 0);
     loaded l;
     pw_value described = schema(&arena, part), properties = pw_get_lit(described, "properties");
     EXPECT(pw_is(pw_get_lit(described, "additionalProperties"), PW_FALSE));
-    EXPECT_INT(properties.count, known_count + later_count + others);
+    EXPECT_INT(properties.count, known_count + others);
     for (size_t i = 0; i < known_count; i++) {
         pw_value property = pw_get(properties, pw_str_of(known[i]));
         EXPECT_STR(pw_get_text(property, "type"), "object");
         load_key(&l, document, known[i]);
         EXPECT_INT(l.code, PAWL_OK);
-        unload(&l);
-    }
-    for (size_t i = 0; i < later_count; i++) {
-        pw_value property = pw_get(properties, pw_str_of(later[i]));
-        EXPECT(pw_is(pw_get_lit(property, "not"), PW_OBJECT)); /* nothing is valid */
-        load_key(&l, document, later[i]);
-        EXPECT_INT(l.findings.count, 1);
-        EXPECT_INT(l.findings.items[0].kind, PAWL_FINDING_NOT_SUPPORTED);
         unload(&l);
     }
     load_key(&l, document, "somethingElse");
@@ -68,13 +58,12 @@ static void check(const char *part, bool document, const char *const *known, siz
 
 TEST(metadata, the_schema_says_what_is_known_in_a_document)
 {
-    check("document", true, known_of_document, PW_LENGTH(known_of_document), later_of_document,
-          PW_LENGTH(later_of_document), 0);
+    check("document", true, known_of_document, PW_LENGTH(known_of_document), 1);
 }
 
 TEST(metadata, the_schema_says_what_is_known_on_a_task)
 {
-    check("task", false, NULL, 0, later_of_task, PW_LENGTH(later_of_task), 3);
+    check("task", false, NULL, 0, 5);
 }
 
 TEST(metadata, parent_close_is_of_tasks_that_run_a_workflow)

@@ -111,6 +111,7 @@ CREATE TABLE step (
     epoch INTEGER NOT NULL CHECK (epoch >= 0), -- of the partition, under which it was decided; 0: not by a node
     nonce INTEGER NOT NULL DEFAULT 0, -- of a first step: random, names it among others of one key
     entries TEXT NOT NULL, -- JSON array
+    cause TEXT CHECK (length(cause) >= 1), -- JSON: what of the event the entries do not tell; NULL: nothing
     PRIMARY KEY (instance, sequence)
 ) STRICT, WITHOUT ROWID;
 
@@ -222,18 +223,27 @@ CREATE TABLE external_call (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX external_call_pending ON external_call (instance, visit, key) WHERE state = 'pending';
 
+-- What was done, and how it is undone: a row for each effect, a step of the instance's compensation plan. What was done
+-- again under the same key takes the row over, and moves to the end.
 CREATE TABLE compensation (
     instance TEXT NOT NULL REFERENCES instance (id) ON DELETE CASCADE,
     ordinal INTEGER NOT NULL CHECK (ordinal >= 1), -- of completion; carried out from the highest down
-    task TEXT NOT NULL,
-    visit INTEGER NOT NULL,
-    arguments TEXT,
+    key TEXT NOT NULL CHECK (length(key) BETWEEN 1 AND 1024), -- of the effect
+    task TEXT NOT NULL, -- what was done
+    visit INTEGER NOT NULL CHECK (visit >= 0),
+    branch TEXT, -- of the forks that it was in
+    child TEXT CHECK (length(child) BETWEEN 1 AND 128), -- a child that is to be compensated itself
     state TEXT NOT NULL CHECK (state IN ('registered', 'running', 'done', 'failed', 'skipped', 'unknown')),
+    carried_out_by INTEGER CHECK (carried_out_by >= 1), -- the visit of what undoes it
     created_ms INTEGER NOT NULL,
     ended_ms INTEGER,
+    arguments TEXT, -- evaluated when the task ended
     error TEXT,
-    PRIMARY KEY (instance, ordinal)
+    PRIMARY KEY (instance, ordinal),
+    CHECK ((ended_ms IS NULL) = (state IN ('registered', 'running', 'unknown')))
 ) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX compensation_key ON compensation (instance, key);
+CREATE INDEX compensation_left ON compensation (instance, ordinal) WHERE ended_ms IS NULL;
 
 -- An incident that needs a person while it is open. What is open is looked for along what it is like; all that ever
 -- was only by its time, or its instance.
@@ -437,3 +447,37 @@ CREATE TABLE request (
     PRIMARY KEY (actor, key)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX request_created ON request (created_ms);
+
+-- One action on many instances, as an operator wanted it, and how far it is.
+CREATE TABLE bulk (
+    id TEXT NOT NULL PRIMARY KEY CHECK (length(id) BETWEEN 1 AND 128),
+    request TEXT NOT NULL CHECK (length(request) BETWEEN 1 AND 1048576), -- JSON
+    actor TEXT NOT NULL CHECK (length(actor) BETWEEN 1 AND 512),
+    created_ms INTEGER NOT NULL,
+    epoch INTEGER NOT NULL CHECK (epoch >= 1), -- compare-and-set: rises with each change
+    state TEXT NOT NULL CHECK (state IN ('running', 'stopped', 'done')),
+    cursor TEXT, -- behind the page, or the first if there is none; NULL: nothing is behind it
+    page TEXT, -- JSON array of incidents that are at work: their counts are not in this row
+    counted INTEGER NOT NULL CHECK (counted >= 0),
+    done INTEGER NOT NULL CHECK (done >= 0),
+    skipped INTEGER NOT NULL CHECK (skipped >= 0),
+    failed INTEGER NOT NULL CHECK (failed >= 0),
+    node TEXT, -- who is at it
+    leased_until INTEGER,
+    changed_ms INTEGER NOT NULL,
+    ended_ms INTEGER,
+    stopped_by TEXT,
+    CHECK ((state = 'done') = (ended_ms IS NOT NULL)),
+    CHECK (state <> 'done' OR page IS NULL)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX bulk_created ON bulk (created_ms, id);
+CREATE INDEX bulk_work ON bulk (created_ms, id) WHERE state = 'running' OR page IS NOT NULL;
+
+CREATE TABLE bulk_failure (
+    bulk TEXT NOT NULL REFERENCES bulk (id) ON DELETE CASCADE,
+    number INTEGER NOT NULL CHECK (number BETWEEN 1 AND 1000),
+    instance TEXT NOT NULL CHECK (length(instance) BETWEEN 1 AND 128),
+    code TEXT NOT NULL,
+    message TEXT NOT NULL,
+    PRIMARY KEY (bulk, number)
+) STRICT, WITHOUT ROWID;
