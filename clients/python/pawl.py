@@ -36,6 +36,7 @@ from typing import Any, Callable, Iterator
 
 __all__ = ["Client", "Worker", "Job", "Error", "Unreachable", "Failure"]
 
+ABSENT: Any = object()  # where None is a value: null
 SLICE_S = 30.0  # one request waits no longer; longer waits are several
 TRIES = 4
 
@@ -123,16 +124,16 @@ class Client:
             at = page.get("next")
 
     def cancel(self, id: str, reason: str | None = None, **how: Any) -> dict:
-        """Ends it before its time. `how`: if_token, idempotency_key; so too for the others that change something."""
-        return self.command("cancel", id=id, reason=reason, **how)
+        """Ends it before its time. `how`: dry_run, if_token, idempotency_key; so too for the others that change something."""
+        return self._act("cancel", how, id=id, reason=reason)
 
     def suspend(self, id: str, reason: str | None = None, **how: Any) -> dict:
         """Stops it until resume()."""
-        return self.command("suspend", id=id, reason=reason, **how)
+        return self._act("suspend", how, id=id, reason=reason)
 
     def resume(self, id: str, reason: str | None = None, **how: Any) -> dict:
         """Lets a suspended one go on."""
-        return self.command("continue", id=id, reason=reason, **how)
+        return self._act("continue", how, id=id, reason=reason)
 
     # ---- what goes wrong
 
@@ -144,14 +145,54 @@ class Client:
         """One of them, by its id or its instance's: the error, what was tried, what to do next."""
         return self.command("incident", id=id)
 
-    def retry(self, id: str, reason: str | None = None, **how: Any) -> dict:
-        """Tries again what has failed; the id is an incident's or an instance's."""
-        how.setdefault("idempotency_key", uuid.uuid4().hex)
-        return self.command("retry", id=id, reason=reason, **how)
+    # `id` is an incident's, which must still be open, or an instance's. `how`: dry_run (nothing is done: the answer is what would
+    # be), confirm (although nobody knows whether a call had its effect), if_token, idempotency_key.
+
+    def retry(self, id: str, reason: str | None = None, *, input: Any = ABSENT, **how: Any) -> dict:
+        """Tries again what has failed, with another input if there is one."""
+        return self._act("retry", how, id=id, reason=reason, input=input)
+
+    def skip(self, id: str, reason: str | None = None, *, output: Any = ABSENT, **how: Any) -> dict:
+        """Lets what has failed be over: as if it had given the output, or as if its `if` were false."""
+        return self._act("skip", how, id=id, reason=reason, output=output)
+
+    def goto(self, id: str, task: str, reason: str | None = None, *, input: Any = ABSENT, **how: Any) -> dict:
+        """Lets the task at this JSON pointer be next, in place of what has failed."""
+        return self._act("goto", how, id=id, task=task, reason=reason, input=input)
+
+    def edit(self, id: str, patch: list[dict], reason: str | None = None, **how: Any) -> dict:
+        """Changes its data, {"context", "input"}, by a JSON Patch."""
+        return self._act("edit", how, id=id, patch=patch, reason=reason)
 
     def fail(self, id: str, reason: str | None = None, **how: Any) -> dict:
         """Gives an incident up: its instance stays faulted for good."""
-        return self.command("fail", id=id, reason=reason, **how)
+        return self._act("fail", how, id=id, reason=reason)
+
+    def compensate(self, id: str, reason: str | None = None, **how: Any) -> dict:
+        """Undoes what an instance has done, in reverse order."""
+        return self._act("compensate", how, id=id, reason=reason)
+
+    def compensation(self, id: str) -> dict:
+        """What would be undone, in the order in which it would be, and what became of what was."""
+        plan: dict = {}
+        for page in self._each("compensation", "after", id=id):
+            plan = {**page, "steps": plan.get("steps", []) + page["steps"], "without": plan.get("without", []) + page["without"]}
+        return plan
+
+    def rewind(self, id: str, reason: str | None = None, *, step: int | None = None, visit: int | None = None, input: Any = ABSENT,
+               **how: Any) -> dict:
+        """Lets an instance go on from behind a step of its log, or from before a visit of a task; `done` of the answer is not undone."""
+        return self._act("rewind", how, id=id, reason=reason, step=step, visit=visit, input=input)
+
+    def fork(self, id: str, reason: str | None = None, *, step: int | None = None, visit: int | None = None, input: Any = ABSENT,
+             key: str | None = None, labels: dict[str, str] | None = None, **how: Any) -> dict:
+        """A new instance that begins there; `done` of the answer is what the other has done since."""
+        return self._act("fork", how, id=id, reason=reason, step=step, visit=visit, input=input, key=key, labels=labels)
+
+    def effects(self, id: str, behind: int = 0) -> Iterator[dict]:
+        """What an instance has done outside, behind a step of its log."""
+        for page in self._each("effects", "behind", id=id, behind=behind):
+            yield from page["effects"]
 
     # ---- people and messages
 
@@ -184,14 +225,14 @@ class Client:
 
     # ---- any command
 
-    ONCE = {"comment", "delete", "poll", "retry", "token-create"}  # what must not be sent twice, unless it has a key
+    ONCE = {"comment", "delete", "edit", "fork", "goto", "poll", "retry", "rewind", "skip", "token-create"}  # unless it has a key
 
     def command(self, name: str, /, *, idempotency_key: str | None = None, if_token: int | None = None,
                 correlation_id: str | None = None, **members: Any) -> Any:
-        """Any command of doc/api.md, by its name and members; what is None is left out, but for input, data and result."""
+        """Any command of doc/api.md, by its name and members; what is None is left out, but for input, output, data and result."""
         body = {"command": name}
-        body.update((member, value) for member, value in members.items()
-                    if value is not None or member in ("input", "data", "result"))
+        body.update((member, value) for member, value in members.items() if value is not ABSENT
+                    and (value is not None or member in ("input", "output", "data", "result")))
         headers = {"Content-Type": "application/json", "Accept": "application/json, application/problem+json"}
         given = {"Idempotency-Key": idempotency_key, "If-Match": if_token and f'"{if_token}"',
                  "X-Correlation-ID": correlation_id, "Authorization": self._token and f"Bearer {self._token}"}
@@ -199,14 +240,27 @@ class Client:
         timeout = self.timeout + (members.get("timeoutMs") or members.get("waitMs") or 0) / 1000
         return self._ask(json.dumps(body).encode(), headers, timeout, name not in self.ONCE or idempotency_key is not None)
 
-    def _pages(self, command: str, member: str, filters: dict) -> Iterator[dict]:
-        after = None
+    def _act(self, action: str, how: dict, **members: Any) -> dict:
+        if how.pop("dry_run", False):
+            members["dryRun"] = True
+        if how.pop("confirm", False):
+            members["confirm"] = True
+        if action in self.ONCE:
+            how.setdefault("idempotency_key", uuid.uuid4().hex)
+        return self.command(action, **members, **how)
+
+    def _each(self, command: str, cursor: str, **members: Any) -> Iterator[dict]:
+        """Page by page; `cursor` names the member that the `next` of a page is for."""
         while True:
-            page = self.command(command, after=after, **filters)
-            yield from page[member]
-            after = page.get("next")
-            if not after:
+            page = self.command(command, **members)
+            yield page
+            if not page.get("next"):
                 return
+            members[cursor] = page["next"]
+
+    def _pages(self, command: str, member: str, filters: dict) -> Iterator[dict]:
+        for page in self._each(command, "after", **filters):
+            yield from page[member]
 
     def _ask(self, body: bytes, headers: dict[str, str], timeout: float, again: bool) -> Any:
         for attempt in range(TRIES):
