@@ -11,6 +11,7 @@
 
 static struct {
     _Atomic int sync_in, write_in, read_in; /* the nth from now fails, and all after it; 0: none */
+    _Atomic int file_sync_in;               /* the same, of syncs of anything but logs */
     _Atomic int write_code;
     _Atomic unsigned syncs;                  /* of write-ahead logs */
     _Atomic unsigned refused;                /* locks that another connection has */
@@ -66,9 +67,10 @@ static int layer_truncate(sqlite3_file *f, sqlite3_int64 size)
 }
 static int layer_sync(sqlite3_file *f, int flags)
 {
-    if (((layer_file *)f)->log)
+    const bool log = ((layer_file *)f)->log;
+    if (log)
         atomic_fetch_add(&disk.syncs, 1);
-    if (fails(&disk.sync_in))
+    if (fails(&disk.sync_in) || (!log && fails(&disk.file_sync_in)))
         return SQLITE_IOERR_FSYNC;
     return real_of(f)->pMethods->xSync(real_of(f), flags);
 }
@@ -169,6 +171,7 @@ __attribute__((constructor)) static void put_layer(void)
 static inline void disk_is_well(void)
 {
     atomic_store(&disk.sync_in, 0);
+    atomic_store(&disk.file_sync_in, 0);
     atomic_store(&disk.write_in, 0);
     atomic_store(&disk.read_in, 0);
 }

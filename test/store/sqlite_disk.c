@@ -68,6 +68,36 @@ TEST(disk, opening_again_after_a_failed_sync_moves_nothing_into_the_file)
     fixture_done(&f);
 }
 
+/* What it moved may not be on the disk, and no later sync would say so. */
+TEST(disk, a_checkpoint_whose_sync_failed_is_built_upon_by_nobody)
+{
+    enum { ENOUGH = 100000 }; /* commits; the log is full after 170, and the checkpoint is near */
+    begin();
+    static char state[200000];
+    memset(state, 's', sizeof state);
+    pw_transition t = transition(PW_WAITING, PW_WAKE_NEVER, "");
+    t.state_text = (pw_str){ state, sizeof state };
+    atomic_store(&disk.file_sync_in, 1);
+    uint64_t token = 1;
+    pawl_code code = PAWL_OK;
+    while (code == PAWL_OK && token < ENOUGH) {
+        pw_commit_item item = item_of("i1", token, &t, 2000);
+        code = pw_store_commit(f.store, &item, 1, &f.err);
+        token += code == PAWL_OK;
+    }
+    EXPECT_INT(code, PAWL_IO);
+    EXPECT_CONTAINS(f.err.message, "the disk failed before: the store must be opened again");
+    disk_is_well();
+    atomic_store(&disk.file_writes, 0);
+    atomic_store(&disk.log_bytes, 0);
+    EXPECT_OK(pw_store_reopen(f.store, &f.err), f.err);
+    EXPECT_INT(atomic_load(&disk.file_writes), 0); /* the log stays, whole */
+    EXPECT(atomic_load(&disk.log_bytes) > sizeof state);
+    EXPECT_INT(get(&f, "i1").token, token);
+    EXPECT_INT(try_step(&f, "i1", token), PAWL_OK);
+    fixture_done(&f);
+}
+
 TEST(disk, a_log_that_was_left_is_written_again_to_its_end)
 {
     begin();
