@@ -53,13 +53,6 @@ static bool is_running(pw_value bulk)
     return pw_str_is(pw_get_text(bulk, "state"), "running");
 }
 
-static void field(cli_app *cli, const char *name, pw_str value)
-{
-    if (value.len > 0)
-        print_line_out(pw_arena_printf(&cli->arena, "%-12s " PW_FMT, name,
-                                       PW_ARG(cli_safe(&cli->arena, value))));
-}
-
 static void print_failures(cli_app *cli, pw_value bulk)
 {
     static const char *const heads[] = { "INSTANCE", "CODE", "WHY" };
@@ -83,18 +76,18 @@ static void print_failures(cli_app *cli, pw_value bulk)
 
 static void print_bulk(cli_app *cli, pw_value bulk)
 {
-    field(cli, "operation", pw_get_text(bulk, "id"));
-    field(cli, "state", pw_get_text(bulk, "state"));
-    field(cli, "action", pw_get_text(bulk, "action"));
-    field(cli, "task", pw_get_text(bulk, "task"));
-    field(cli, "incidents", filter_of(cli, bulk));
-    field(cli, "reason", pw_get_text(bulk, "reason"));
-    field(cli, "started by", pw_get_text(bulk, "actor"));
-    field(cli, "started", pw_get_text(bulk, "createdAt"));
-    field(cli, "stopped by", pw_get_text(bulk, "stoppedBy"));
-    field(cli, "ended", pw_get_text(bulk, "endedAt"));
-    field(cli, "progress", progress_of(cli, bulk));
-    field(cli, "trouble", pw_get_text(bulk, "trouble"));
+    print_field(cli, "operation", pw_get_text(bulk, "id"));
+    print_field(cli, "state", pw_get_text(bulk, "state"));
+    print_field(cli, "action", pw_get_text(bulk, "action"));
+    print_field(cli, "task", pw_get_text(bulk, "task"));
+    print_field(cli, "incidents", filter_of(cli, bulk));
+    print_field(cli, "reason", pw_get_text(bulk, "reason"));
+    print_field(cli, "started by", pw_get_text(bulk, "actor"));
+    print_field(cli, "started", pw_get_text(bulk, "createdAt"));
+    print_field(cli, "stopped by", pw_get_text(bulk, "stoppedBy"));
+    print_field(cli, "ended", pw_get_text(bulk, "endedAt"));
+    print_field(cli, "progress", progress_of(cli, bulk));
+    print_field(cli, "trouble", pw_get_text(bulk, "trouble"));
     print_failures(cli, bulk);
 }
 

@@ -250,6 +250,10 @@ void print_instance(cli_app *cli, pw_value instance);
 void print_waits(cli_app *cli, pw_value instance, void (*line)(pw_str text));
 /* The lines of one step of the log. */
 void print_step(cli_app *cli, pw_value step, pw_str prefix, void (*line)(pw_str text));
+/* One of many: its name and value on a line, nothing without a value; a value as JSON below a title; a line moved in. */
+void print_field(cli_app *cli, const char *name, pw_str value);
+void print_section(const char *title, pw_value v);
+void print_indented(pw_str text);
 void print_line_out(pw_str text);
 void print_line_note(pw_str text);
 /* " --db STORE" or " --server URL", or nothing if the environment says it. */

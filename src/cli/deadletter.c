@@ -20,13 +20,6 @@ static pw_str number(cli_app *cli, pw_value row, const char *member)
                : PW_LIT("-");
 }
 
-static void field(cli_app *cli, const char *name, pw_str value)
-{
-    if (value.len > 0 && !pw_str_is(value, "-"))
-        print_line_out(pw_arena_printf(&cli->arena, "%-12s " PW_FMT, name,
-                                       PW_ARG(cli_safe(&cli->arena, value))));
-}
-
 /* ---- the list, and one of it */
 
 static void print_page(cli_app *cli, pw_value page)
@@ -67,10 +60,10 @@ static void print_letter(cli_app *cli, pw_value letter)
         { "reason", "reason" },     { "error", "error" },
     };
     for (size_t i = 0; i < PW_LENGTH(members); i++)
-        field(cli, members[i][0], pw_get_text(letter, members[i][1]));
-    field(cli, "tried", number(cli, letter, "attempts"));
+        print_field(cli, members[i][0], pw_get_text(letter, members[i][1]));
+    print_field(cli, "tried", number(cli, letter, "attempts"));
     if (pw_truthy(pw_get_lit(letter, "requeued")))
-        field(cli, "requeued", PW_LIT("yes: the event says so"));
+        print_field(cli, "requeued", PW_LIT("yes: the event says so"));
     out_text("\n");
     out_json(pw_get_lit(letter, "payload"), PW_JSON_PRETTY);
 }

@@ -18,7 +18,7 @@ const char *const help_group_titles[] = { "",
 };
 const size_t help_group_count = PW_LENGTH(help_group_titles);
 
-static void print_indented(const char *text)
+static void print_lines(const char *text)
 {
     while (*text != '\0') {
         const char *end = strchr(text, '\n');
@@ -58,11 +58,11 @@ void help_command(const cli_command *command)
     }
     if (command->examples) {
         out_text("\nExamples\n");
-        print_indented(command->examples);
+        print_lines(command->examples);
     }
     out_text("\nExit codes\n");
     if (command->exits)
-        print_indented(command->exits);
+        print_lines(command->exits);
     else
         out_text(help_exit_table);
 }

@@ -118,32 +118,11 @@ static int calls(cli_app *cli)
 
 /* ---- one of them */
 
-static void field(cli_app *cli, const char *name, pw_str value)
-{
-    if (value.len > 0)
-        print_line_out(pw_arena_printf(&cli->arena, "%-12s " PW_FMT, name,
-                                       PW_ARG(cli_safe(&cli->arena, value))));
-}
-
-static void section(const char *title, pw_value v)
-{
-    if (pw_is(v, PW_NONE))
-        return;
-    out_printf("\n%s\n", title);
-    out_json(v, PW_JSON_PRETTY);
-}
-
-static void print_indented(pw_str text)
-{
-    out_text("  ");
-    print_line_out(text);
-}
-
 static void print_end(cli_app *cli, pw_value incident)
 {
     if (pw_truthy(pw_get_lit(incident, "open")))
         return;
-    field(cli, "over",
+    print_field(cli, "over",
           pw_arena_printf(&cli->arena, PW_FMT " by " PW_FMT " at " PW_FMT,
                           PW_ARG(pw_get_text(incident, "resolution")),
                           PW_ARG(pw_get_text(incident, "resolvedBy")),
@@ -154,34 +133,34 @@ static void print_incident(cli_app *cli, pw_value incident)
 {
     pw_arena *arena = &cli->arena;
     pw_value list = pw_get_lit(incident, "calls");
-    field(cli, "incident", pw_get_text(incident, "id"));
-    field(cli, "workflow",
+    print_field(cli, "incident", pw_get_text(incident, "id"));
+    print_field(cli, "workflow",
           pw_arena_printf(
               arena, PW_FMT "/" PW_FMT " " PW_FMT, PW_ARG(pw_get_text(incident, "namespace")),
               PW_ARG(pw_get_text(incident, "name")), PW_ARG(pw_get_text(incident, "version"))));
-    field(cli, "status", pw_get_text(incident, "status"));
-    field(cli, "task", pw_get_text(incident, "task"));
-    field(cli, "type", pw_get_text(incident, "type"));
-    field(cli, "class", pw_get_text(incident, "class"));
-    field(cli, "tried", number(arena, incident, "attempts"));
-    field(cli, "since", pw_get_text(incident, "createdAt"));
+    print_field(cli, "status", pw_get_text(incident, "status"));
+    print_field(cli, "task", pw_get_text(incident, "task"));
+    print_field(cli, "type", pw_get_text(incident, "type"));
+    print_field(cli, "class", pw_get_text(incident, "class"));
+    print_field(cli, "tried", number(arena, incident, "attempts"));
+    print_field(cli, "since", pw_get_text(incident, "createdAt"));
     print_end(cli, incident);
-    field(cli, "advice", pw_get_text(incident, "recommendedAction"));
+    print_field(cli, "advice", pw_get_text(incident, "recommendedAction"));
     if (pw_truthy(pw_get_lit(incident, "open"))) {
         out_text("\nwhat can be done\n");
         int64_t undo = 0;
         (void)pw_integer(pw_get_lit(incident, "undo"), &undo);
         print_ways(cli, incident, undo, print_indented);
     }
-    section("error", pw_get_lit(incident, "error"));
-    section("breaker", pw_get_lit(incident, "breaker"));
+    print_section("error", pw_get_lit(incident, "error"));
+    print_section("breaker", pw_get_lit(incident, "breaker"));
     if (pw_is(list, PW_ARRAY) && list.count > 0) {
         out_text("\ncalls\n");
         print_call_table(cli, list);
     }
-    section("context", pw_get_lit(pw_get_lit(incident, "data"), "context"));
-    section("input of the task", pw_get_lit(incident, "input"));
-    section("definition of the task", pw_get_lit(incident, "definition"));
+    print_section("context", pw_get_lit(pw_get_lit(incident, "data"), "context"));
+    print_section("input of the task", pw_get_lit(incident, "input"));
+    print_section("definition of the task", pw_get_lit(incident, "definition"));
 }
 
 static int incident(cli_app *cli)

@@ -256,14 +256,14 @@ void print_ways(cli_app *cli, pw_value incident, int64_t undo, void (*line)(pw_s
 
 /* ---- one instance */
 
-static void print_field(cli_app *cli, const char *name, pw_str value)
+void print_field(cli_app *cli, const char *name, pw_str value)
 {
     if (value.len > 0)
         print_line_out(pw_arena_printf(&cli->arena, "%-12s " PW_FMT, name,
                                        PW_ARG(cli_safe(&cli->arena, value))));
 }
 
-static void print_section(const char *title, pw_value v)
+void print_section(const char *title, pw_value v)
 {
     if (pw_is(v, PW_NONE))
         return;
@@ -271,7 +271,7 @@ static void print_section(const char *title, pw_value v)
     out_json(v, PW_JSON_PRETTY);
 }
 
-static void print_indented(pw_str text)
+void print_indented(pw_str text)
 {
     out_text("  ");
     print_line_out(text);
