@@ -7,6 +7,7 @@
 
 /* The lines of the log as a JSON array; whole once it has stopped. */
 typedef struct heard {
+    pthread_mutex_t lock; /* for who reads before that */
     char *text;
     size_t len;
 } heard;
@@ -15,17 +16,32 @@ static void hear(void *context, const char *line)
 {
     heard *h = context;
     const size_t len = strlen(line);
+    (void)pthread_mutex_lock(&h->lock);
     h->text = realloc(h->text, h->len + len + 3);
     h->text[h->len] = h->len ? ',' : '[';
     memcpy(h->text + h->len + 1, line, len);
     h->len += len + 1;
     memcpy(h->text + h->len, "]", 2);
+    (void)pthread_mutex_unlock(&h->lock);
+}
+
+/* Until some line has this in it: one that a thread of the engine's own writes when it comes to it. */
+static void until_heard(heard *h, const char *part)
+{
+    const uint64_t deadline = pw_monotonic_ns() + WAIT_MS * 1000000ull;
+    for (bool found = false; !found; (void)usleep(1000)) {
+        (void)pthread_mutex_lock(&h->lock);
+        found = h->text && strstr(h->text, part);
+        (void)pthread_mutex_unlock(&h->lock);
+        if (!found && pw_monotonic_ns() > deadline)
+            fail_msg("the log has no %s", part);
+    }
 }
 
 static void listen_to(heard *h, const char *level)
 {
     pawl_error err;
-    *h = (heard){ 0 };
+    *h = (heard){ .lock = PTHREAD_MUTEX_INITIALIZER };
     const pawl_logging logging = { .struct_size = sizeof logging, .level = level, .on_line = hear, .context = h };
     EXPECT_OK(pawl_logging_start(&logging, &err), err);
 }
@@ -145,6 +161,7 @@ TEST(log_of_instances, what_people_did_is_said_with_who_did_it)
     EXPECT_OK(pawl_change_with(f.p, asks, PAWL_CONTINUE, "because", &ann, &out, &f.err), f.err);
     pawl_free(out);
     EXPECT_OK(pawl_cancel(f.p, asks, "bob", NULL, &f.err), f.err);
+    until_heard(&h, "\"recovery.done\"");
     fixture_done(&f);
     ends(&h);
     EXPECT_ASK(h.text, "[.[] | select(has(\"instance\")) | [.level, .event, .action // .how // .decision // .name, .by] | map(. // \"-\") | join(\" \")]",
