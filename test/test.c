@@ -8,9 +8,11 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -28,6 +30,7 @@ static bool captured; /* cmocka's output is being caught */
 static char directory[PATH_LENGTH];
 
 static int capture_fd = -1, stdout_fd = -1, stderr_fd = -1;
+static int held_fds[2] = { -1, -1 }; /* what goes to stdout and stderr while files may not grow */
 
 void pw_test_add(pw_test *test)
 {
@@ -70,6 +73,60 @@ static void capture_end(void)
     captured = false;
 }
 
+/* ---- a full disk */
+
+static void set_limit(rlim_t bytes)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_FSIZE, &limit) != 0)
+        die("cannot read the limit of files");
+    limit.rlim_cur = bytes < limit.rlim_max ? bytes : limit.rlim_max;
+    if (setrlimit(RLIMIT_FSIZE, &limit) != 0)
+        die("cannot limit files");
+}
+
+/* A report that goes to a file would be cut there like any other file: a pipe is not, and keeps it
+ * until then. */
+static void hold_output(int *held, int real, int stream)
+{
+    struct stat info;
+    if (fstat(real, &info) != 0 || !S_ISREG(info.st_mode))
+        return;
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0 || dup2(ends[1], stream) < 0)
+        die("cannot hold the output back");
+    (void)close(ends[1]);
+    *held = ends[0];
+}
+
+static void give_output(int *held, int real)
+{
+    char text[4096];
+    ssize_t got = 0;
+    while (*held >= 0 && (got = read(*held, text, sizeof text)) > 0) {
+        if (write(real, text, (size_t)got) != got)
+            die("cannot write the output");
+    }
+    if (*held >= 0)
+        (void)close(*held);
+    *held = -1;
+}
+
+void pw_test_limit_files(size_t bytes)
+{
+    (void)signal(SIGXFSZ, SIG_IGN); /* the write shall fail, not the process */
+    set_limit(RLIM_INFINITY);
+    if (!captured)
+        redirect(stdout_fd, stderr_fd); /* flushes, too; and closes the pipes' other ends */
+    give_output(&held_fds[0], stdout_fd);
+    give_output(&held_fds[1], stderr_fd);
+    if (bytes == 0)
+        return;
+    hold_output(&held_fds[0], stdout_fd, STDOUT_FILENO);
+    hold_output(&held_fds[1], stderr_fd, STDERR_FILENO);
+    set_limit(bytes);
+}
+
 static int before_test(void **state)
 {
     (void)state;
@@ -80,6 +137,8 @@ static int before_test(void **state)
 static int after_test(void **state)
 {
     (void)state;
+    pw_test_limit_files(
+        0); /* it may have failed under a limit, which would cut what is said of it */
     capture_begin();
     return 0;
 }

@@ -5,6 +5,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -31,6 +32,13 @@ _Noreturn void pw_test_skip(const char *reason);
 const char *pw_test_shared(void);
 /* A fresh empty directory, removed after the test; valid until then. */
 const char *pw_test_dir(void);
+/* Files may not grow beyond so many bytes, as on a full disk: until it is called with 0, or the test has ended. What the
+ * test prints meanwhile is not cut. */
+void pw_test_limit_files(size_t bytes);
+static inline void fill_disk(bool full) /* little enough that no store, journal or export can be written */
+{
+    pw_test_limit_files(full ? 512 : 0);
+}
 /* The whole file, NUL-terminated, to free(); fails the test if it cannot be read. */
 char *pw_test_read(const char *path, size_t *len);
 

@@ -2,8 +2,6 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdlib.h>
-#include <sys/resource.h>
-#include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include "sink_fixture.h"
@@ -275,16 +273,12 @@ TEST(file_sink, a_batch_that_does_not_fit_leaves_no_half_line_and_comes_again)
     batch_fixture *f = open_file((pawl_sink_options){ 0 });
     add_event(f, "a", 1);
     publish_all(f);
-    struct rlimit before, small = { 150, 150 };
-    EXPECT_INT(getrlimit(RLIMIT_FSIZE, &before), 0);
-    small.rlim_max = before.rlim_max;
-    void (*handler)(int) = signal(SIGXFSZ, SIG_IGN);
-    EXPECT_INT(setrlimit(RLIMIT_FSIZE, &small), 0);
+    pw_test_limit_files(150);
     f->count = 0;
     add_event(f, "b", 1);
     add_event(f, "c", 1);
     publish_all(f);
-    EXPECT_INT(setrlimit(RLIMIT_FSIZE, &before), 0);
+    pw_test_limit_files(0);
     EXPECT_TEXT(ends(f), "Fh");
     char error[700];
     (void)snprintf(error, sizeof error, "'%s' cannot be written: File too large",
@@ -294,7 +288,6 @@ TEST(file_sink, a_batch_that_does_not_fit_leaves_no_half_line_and_comes_again)
     publish_all(f);
     EXPECT_TEXT(ends(f), "tt");
     expect_file("events.ndjson", LINE("a-1", "1") LINE("b-1", "1") LINE("c-1", "1"));
-    (void)signal(SIGXFSZ, handler);
     close_sink(f);
 }
 

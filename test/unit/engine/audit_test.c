@@ -1,8 +1,6 @@
 /* audit_test.c - the auditor: each finding is planted, by SQL where no engine would ever make it, seen by two rounds, told with its
  * cause and what to do, and gone when it is set right. */
-#include <signal.h>
 #include <sqlite3.h>
-#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -492,16 +490,6 @@ TEST(auditor, a_service_that_fails_or_does_not_go_round_is_found)
                 "\"its thread does not get on\"],"
                 "[\"error\",\"the service 'cleanup' has failed in its last 2 rounds\",\"2027-01-15T08:02:00.000Z\",\"the disk is away\"]]");
     fixture_done(&f);
-}
-
-/* Files may not grow beyond a few bytes. */
-static void fill_disk(bool full)
-{
-    (void)signal(SIGXFSZ, SIG_IGN);
-    struct rlimit limit;
-    (void)getrlimit(RLIMIT_FSIZE, &limit);
-    limit.rlim_cur = full ? 512 : limit.rlim_max;
-    EXPECT_INT(setrlimit(RLIMIT_FSIZE, &limit), 0);
 }
 
 TEST(auditor, a_store_that_takes_nothing_is_found)

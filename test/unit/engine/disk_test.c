@@ -1,8 +1,6 @@
 /* disk_test.c - the disk of the store has little room, or none: nothing begins, then nothing moves; nothing is lost, and it all
  * goes on by itself. */
 #include <limits.h>
-#include <signal.h>
-#include <sys/resource.h>
 #include "trouble.h"
 #include "engine/disk.h"
 
@@ -164,16 +162,6 @@ TEST(disk_marks, below_the_second_everything_pauses_and_goes_on_by_itself)
     EXPECT_INT(service_requests(t.s), 1);
     EXPECT_INT(gate_entered(&t.f.gate), 1);
     trouble_done(&t);
-}
-
-/* Files may not grow beyond a few bytes: a write meets a full disk before anybody has looked. */
-static void fill_disk(bool full)
-{
-    (void)signal(SIGXFSZ, SIG_IGN);
-    struct rlimit limit;
-    (void)getrlimit(RLIMIT_FSIZE, &limit);
-    limit.rlim_cur = full ? 512 : limit.rlim_max;
-    EXPECT_INT(setrlimit(RLIMIT_FSIZE, &limit), 0);
 }
 
 TEST(disk_marks, a_commit_that_meets_a_full_disk_is_made_when_there_is_room)

@@ -2,8 +2,6 @@
  * what is said of it. */
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -21,16 +19,6 @@ static void make_folder(const char *name)
 {
     (void)snprintf(folder, sizeof folder, "%.300s/%s", pw_test_dir(), name);
     EXPECT_INT(mkdir(folder, 0700), 0);
-}
-
-/* Files may not grow beyond a few bytes. */
-static void fill_disk(bool full)
-{
-    (void)signal(SIGXFSZ, SIG_IGN);
-    struct rlimit limit;
-    (void)getrlimit(RLIMIT_FSIZE, &limit);
-    limit.rlim_cur = full ? 512 : limit.rlim_max;
-    EXPECT_INT(setrlimit(RLIMIT_FSIZE, &limit), 0);
 }
 
 static void expect_file(const char *path, const char *expected)

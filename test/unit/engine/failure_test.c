@@ -1,24 +1,12 @@
 /* failure_test.c - the store fails: nobody is told of success that is not committed, nothing is
  * lost, nothing is done twice. */
 #include <limits.h>
-#include <signal.h>
 #include <sqlite3.h>
-#include <sys/resource.h>
 #include "fixture.h"
 #include "store/memory/memory.h"
 
 static const char approval[] = "  - ask: {call: userTask, with: {key: ok}}";
 static const char gated[] = "  - work: {call: gate, with: {}}";
-
-/* Files may not grow beyond a few bytes: as on a full disk. */
-static void fill_disk(bool full)
-{
-    (void)signal(SIGXFSZ, SIG_IGN);
-    struct rlimit limit;
-    (void)getrlimit(RLIMIT_FSIZE, &limit);
-    limit.rlim_cur = full ? 512 : limit.rlim_max;
-    EXPECT_INT(setrlimit(RLIMIT_FSIZE, &limit), 0);
-}
 
 TEST(failure, a_commit_that_failed_is_made_again_without_the_caller_seeing_it)
 {

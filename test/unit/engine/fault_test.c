@@ -1,8 +1,6 @@
 /* fault_test.c - the suite "fault handler": every row of the fault table, the five fields of each result, what comes of
  * incidents, and when they leave an instance suspended. */
 #include <limits.h>
-#include <signal.h>
-#include <sys/resource.h>
 #include "trouble.h"
 #include "store/memory/memory.h"
 
@@ -48,16 +46,6 @@ static void expect_tried(trouble *t, pw_fault_kind kind)
     EXPECT_INT(atomic_load(&t->f.p->tried[kind].retried), 2);
     EXPECT_INT(atomic_load(&t->f.p->tried[kind].failed), 1);
     EXPECT_CONTAINS(t->f.err.message, "(tried 3 times in ");
-}
-
-/* Files may not grow beyond a few bytes: as on a full disk. */
-static void fill_disk(bool full)
-{
-    (void)signal(SIGXFSZ, SIG_IGN);
-    struct rlimit limit;
-    (void)getrlimit(RLIMIT_FSIZE, &limit);
-    limit.rlim_cur = full ? 512 : limit.rlim_max;
-    EXPECT_INT(setrlimit(RLIMIT_FSIZE, &limit), 0);
 }
 
 /* ------------------------------------------------------------------ the table: startup */

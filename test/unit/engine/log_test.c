@@ -1,7 +1,5 @@
 /* What the log says of instances: each line with its three ids, never what was given to them, and what was done by whom. Traces: the
  * spans of an instance, as a collector gets them. */
-#include <signal.h>
-#include <sys/resource.h>
 #include <unistd.h>
 #include "trouble.h"
 
@@ -174,16 +172,6 @@ TEST(log_of_instances, what_people_did_is_said_with_who_did_it)
     pawl_free(bad);
     pawl_free(asks);
     free(h.text);
-}
-
-/* Files may not grow beyond a few bytes: as on a full disk. */
-static void fill_disk(bool full)
-{
-    (void)signal(SIGXFSZ, SIG_IGN);
-    struct rlimit limit;
-    (void)getrlimit(RLIMIT_FSIZE, &limit);
-    limit.rlim_cur = full ? 512 : limit.rlim_max;
-    EXPECT_INT(setrlimit(RLIMIT_FSIZE, &limit), 0);
 }
 
 TEST(log_of_instances, a_store_that_fails_and_commands_that_are_tried_again_are_said)

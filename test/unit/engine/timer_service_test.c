@@ -1,8 +1,6 @@
 /* timer_service_test.c - what is due is done: the oldest first, a batch at once, once; over downtime, clocks that jump, a store
  * that fails, and the end of the process. */
 #include <malloc.h>
-#include <signal.h>
-#include <sys/resource.h>
 #include "fixture.h"
 #include "engine/clock.h"
 
@@ -365,30 +363,20 @@ TEST(timer_service, a_jump_of_the_clock_and_a_sleep_of_the_machine_are_told_once
 
 /* ------------------------------------------------------------------ errors */
 
-/* Files may not grow beyond a few bytes. */
-static void break_disk(bool broken)
-{
-    (void)signal(SIGXFSZ, SIG_IGN);
-    struct rlimit limit;
-    (void)getrlimit(RLIMIT_FSIZE, &limit);
-    limit.rlim_cur = broken ? 512 : limit.rlim_max;
-    EXPECT_INT(setrlimit(RLIMIT_FSIZE, &limit), 0);
-}
-
 TEST(timer_service, while_the_store_fails_a_timer_waits_and_the_service_says_so)
 {
     fixture f;
     open_at(&f, NULL, 20);
     char *id = sleep_for(&f, 3600);
     drain(&f);
-    break_disk(true);
+    fill_disk(true);
     fixture_clock(&f, T0 + 3600000);
     pw_service_state state;
     do { /* a round that only reads is good, and comes between those that fail */
         go_round(&f);
         state = service_of(&f);
     } while (state.failures_in_row == 0);
-    break_disk(false);
+    fill_disk(false);
     EXPECT_INT(pw_service_judge(&state, T0 + 3600000), PW_SERVICE_FAILING);
     EXPECT(state.error[0] != '\0');
     EXPECT_INT(state.failed_ms, T0 + 3600000);

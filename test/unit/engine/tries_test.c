@@ -1,22 +1,10 @@
 /* tries_test.c - commands that the store does not take: how long their callers wait, what they hear, and that none has its
  * effect twice. */
 #include <sched.h>
-#include <signal.h>
 #include <sqlite3.h>
-#include <sys/resource.h>
 #include "fixture.h"
 
 static const char approval[] = "  - ask: {call: userTask, with: {key: ok}}";
-
-/* Files may not grow beyond a few bytes: as on a full disk. */
-static void fill_disk(bool full)
-{
-    (void)signal(SIGXFSZ, SIG_IGN);
-    struct rlimit limit;
-    (void)getrlimit(RLIMIT_FSIZE, &limit);
-    limit.rlim_cur = full ? 512 : limit.rlim_max;
-    EXPECT_INT(setrlimit(RLIMIT_FSIZE, &limit), 0);
-}
 
 /* Another program writes, and the store has to wait for it: shorter than it would give up by itself. */
 static sqlite3 *lock_store(const fixture *f)
