@@ -137,8 +137,7 @@ static int before_test(void **state)
 static int after_test(void **state)
 {
     (void)state;
-    pw_test_limit_files(
-        0); /* it may have failed under a limit, which would cut what is said of it */
+    pw_test_limit_files(0); /* it may have failed under one, which would cut what is said of it */
     capture_begin();
     return 0;
 }

@@ -123,10 +123,10 @@ static void print_end(cli_app *cli, pw_value incident)
     if (pw_truthy(pw_get_lit(incident, "open")))
         return;
     print_field(cli, "over",
-          pw_arena_printf(&cli->arena, PW_FMT " by " PW_FMT " at " PW_FMT,
-                          PW_ARG(pw_get_text(incident, "resolution")),
-                          PW_ARG(pw_get_text(incident, "resolvedBy")),
-                          PW_ARG(pw_get_text(incident, "resolvedAt"))));
+                pw_arena_printf(&cli->arena, PW_FMT " by " PW_FMT " at " PW_FMT,
+                                PW_ARG(pw_get_text(incident, "resolution")),
+                                PW_ARG(pw_get_text(incident, "resolvedBy")),
+                                PW_ARG(pw_get_text(incident, "resolvedAt"))));
 }
 
 static void print_incident(cli_app *cli, pw_value incident)
@@ -135,9 +135,10 @@ static void print_incident(cli_app *cli, pw_value incident)
     pw_value list = pw_get_lit(incident, "calls");
     print_field(cli, "incident", pw_get_text(incident, "id"));
     print_field(cli, "workflow",
-          pw_arena_printf(
-              arena, PW_FMT "/" PW_FMT " " PW_FMT, PW_ARG(pw_get_text(incident, "namespace")),
-              PW_ARG(pw_get_text(incident, "name")), PW_ARG(pw_get_text(incident, "version"))));
+                pw_arena_printf(arena, PW_FMT "/" PW_FMT " " PW_FMT,
+                                PW_ARG(pw_get_text(incident, "namespace")),
+                                PW_ARG(pw_get_text(incident, "name")),
+                                PW_ARG(pw_get_text(incident, "version"))));
     print_field(cli, "status", pw_get_text(incident, "status"));
     print_field(cli, "task", pw_get_text(incident, "task"));
     print_field(cli, "type", pw_get_text(incident, "type"));
