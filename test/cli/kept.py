@@ -34,6 +34,12 @@ def take(room, name):
     return name + ".db"
 
 
+def spelt_out(found):
+    """IN, as what stores of schema 1 were made with, in the words that it is written with now."""
+    column, no, values = found.groups()
+    return (" AND " if no else " OR ").join(f"{column} {'<>' if no else '='} {value}" for value in values.split(", "))
+
+
 def schema(path):
     """Each table, index, trigger and view, without comments and blanks; columns that a later schema has added stand at the end."""
     db = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
@@ -41,7 +47,8 @@ def schema(path):
         rows = db.execute("SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%'").fetchall()
     finally:
         db.close()
-    return {name: re.sub(r"\s+", " ", re.sub(r"--[^\n]*", "", sql)).replace(" )", ")") for name, sql in rows}
+    plain = {name: re.sub(r"\s+", " ", re.sub(r"--[^\n]*", "", sql)).replace(" )", ")") for name, sql in rows}
+    return {name: re.sub(r"(\w+) (NOT )?IN \(('[^)]*)\)", spelt_out, sql) for name, sql in plain.items()}
 
 
 def looked_at(room, db, expected):

@@ -9,6 +9,8 @@
 --                a row costs one tree; not for large rows
 --   ON DELETE CASCADE below instance: what belongs to an instance goes with it, in the transaction
 --                that deletes it. RESTRICT where the other side would lose its meaning.
+--   OR           where a check has more than two values: for IN, SQLite makes a temporary index of them at
+--                every row that is written, 8 % of a step's instructions
 -- Length limits are repeated from the program (store.c), as the last line of defence.
 
 CREATE TABLE migration (
@@ -32,7 +34,7 @@ CREATE TABLE definition (
     version TEXT NOT NULL CHECK (length(version) BETWEEN 1 AND 256),
     digest TEXT NOT NULL CHECK (length(digest) BETWEEN 1 AND 128),
     level INTEGER NOT NULL CHECK (level >= 0), -- the evaluator's, when it was published
-    status TEXT NOT NULL CHECK (status IN ('draft', 'published', 'deprecated', 'archived')),
+    status TEXT NOT NULL CHECK (status = 'draft' OR status = 'published' OR status = 'deprecated' OR status = 'archived'),
     created_ms INTEGER NOT NULL,
     scheduled INTEGER NOT NULL DEFAULT 0 CHECK (scheduled IN (0, 1)), -- it has a schedule
     document TEXT NOT NULL,
@@ -58,8 +60,9 @@ CREATE TABLE instance (
     namespace TEXT NOT NULL,
     name TEXT NOT NULL,
     version TEXT NOT NULL,
-    status TEXT NOT NULL CHECK (status IN ('pending', 'running', 'waiting', 'suspended', 'compensating',
-                                           'completed', 'faulted', 'cancelled', 'compensated')),
+    status TEXT NOT NULL CHECK (status = 'pending' OR status = 'running' OR status = 'waiting' OR status = 'suspended' OR
+                                status = 'compensating' OR status = 'completed' OR status = 'faulted' OR status = 'cancelled' OR
+                                status = 'compensated'),
     token INTEGER NOT NULL CHECK (token >= 1), -- the sequence of its last step
     created_ms INTEGER NOT NULL,
     updated_ms INTEGER NOT NULL,
@@ -77,7 +80,8 @@ CREATE TABLE instance (
     state_format INTEGER NOT NULL CHECK (state_format >= 1),
     state TEXT NOT NULL,
     FOREIGN KEY (namespace, name, version) REFERENCES definition ON DELETE RESTRICT,
-    CHECK ((ended_ms IS NULL) = (status NOT IN ('completed', 'faulted', 'cancelled', 'compensated'))),
+    CHECK ((ended_ms IS NULL) = (status <> 'completed' AND status <> 'faulted' AND status <> 'cancelled' AND
+                                 status <> 'compensated')),
     CHECK (ended_ms IS NULL OR wake_at IS NULL)
 ) STRICT;
 CREATE INDEX instance_wake ON instance (wake_at, id, partition) WHERE wake_at IS NOT NULL;
@@ -158,7 +162,7 @@ CREATE TABLE bookmark (
     instance TEXT NOT NULL REFERENCES instance (id) ON DELETE CASCADE,
     visit INTEGER NOT NULL CHECK (visit >= 0),
     key TEXT NOT NULL CHECK (length(key) BETWEEN 1 AND 1024),
-    kind TEXT NOT NULL CHECK (kind IN ('user-action', 'timer', 'external-message', 'child')),
+    kind TEXT NOT NULL CHECK (kind = 'user-action' OR kind = 'timer' OR kind = 'external-message' OR kind = 'child'),
     task TEXT NOT NULL,
     assigned_to TEXT,
     candidates TEXT,
@@ -208,7 +212,8 @@ CREATE TABLE external_call (
     revision INTEGER NOT NULL DEFAULT 0,
     attempt INTEGER NOT NULL CHECK (attempt >= 0),
     attempts INTEGER NOT NULL CHECK (attempts >= 1), -- how often it was committed as pending
-    state TEXT NOT NULL CHECK (state IN ('pending', 'completed', 'failed', 'timed-out', 'abandoned', 'unknown')),
+    state TEXT NOT NULL CHECK (state = 'pending' OR state = 'completed' OR state = 'failed' OR state = 'timed-out' OR
+                               state = 'abandoned' OR state = 'unknown'),
     created_ms INTEGER NOT NULL,
     ended_ms INTEGER,
     duration_ms INTEGER NOT NULL DEFAULT 0,
@@ -233,14 +238,15 @@ CREATE TABLE compensation (
     visit INTEGER NOT NULL CHECK (visit >= 0),
     branch TEXT, -- of the forks that it was in
     child TEXT CHECK (length(child) BETWEEN 1 AND 128), -- a child that is to be compensated itself
-    state TEXT NOT NULL CHECK (state IN ('registered', 'running', 'done', 'failed', 'skipped', 'unknown')),
+    state TEXT NOT NULL CHECK (state = 'registered' OR state = 'running' OR state = 'done' OR state = 'failed' OR
+                               state = 'skipped' OR state = 'unknown'),
     carried_out_by INTEGER CHECK (carried_out_by >= 1), -- the visit of what undoes it
     created_ms INTEGER NOT NULL,
     ended_ms INTEGER,
     arguments TEXT, -- evaluated when the task ended
     error TEXT,
     PRIMARY KEY (instance, ordinal),
-    CHECK ((ended_ms IS NULL) = (state IN ('registered', 'running', 'unknown')))
+    CHECK ((ended_ms IS NULL) = (state = 'registered' OR state = 'running' OR state = 'unknown'))
 ) STRICT, WITHOUT ROWID;
 CREATE UNIQUE INDEX compensation_key ON compensation (instance, key);
 CREATE INDEX compensation_left ON compensation (instance, ordinal) WHERE ended_ms IS NULL;
@@ -293,7 +299,7 @@ CREATE TABLE outbox_delivery (
     step INTEGER NOT NULL,
     ordinal INTEGER NOT NULL,
     sink TEXT NOT NULL,
-    state TEXT NOT NULL CHECK (state IN ('pending', 'published', 'dead', 'discarded')),
+    state TEXT NOT NULL CHECK (state = 'pending' OR state = 'published' OR state = 'dead' OR state = 'discarded'),
     attempts INTEGER NOT NULL DEFAULT 0,
     next_at INTEGER,
     leased_by TEXT,
@@ -328,7 +334,7 @@ CREATE TABLE message (
     source TEXT NOT NULL CHECK (length(source) BETWEEN 1 AND 1024),
     id TEXT NOT NULL CHECK (length(id) BETWEEN 1 AND 1024),
     type TEXT NOT NULL CHECK (length(type) BETWEEN 1 AND 1024),
-    state TEXT NOT NULL CHECK (state IN ('new', 'delivered', 'kept')),
+    state TEXT NOT NULL CHECK (state = 'new' OR state = 'delivered' OR state = 'kept'),
     actor TEXT NOT NULL CHECK (length(actor) BETWEEN 1 AND 512),
     received_ms INTEGER NOT NULL,
     expires_ms INTEGER NOT NULL,
@@ -389,7 +395,7 @@ CREATE INDEX delivery_message ON delivery (number, consumed_step); -- for the fo
 
 CREATE TABLE breaker (
     service TEXT NOT NULL PRIMARY KEY CHECK (length(service) BETWEEN 1 AND 1024),
-    state TEXT NOT NULL CHECK (state IN ('closed', 'open', 'half-open')),
+    state TEXT NOT NULL CHECK (state = 'closed' OR state = 'open' OR state = 'half-open'),
     epoch INTEGER NOT NULL CHECK (epoch >= 1), -- compare-and-set: rises with each change
     open_until INTEGER,
     forced TEXT CHECK (forced IN ('open', 'closed')),
@@ -455,7 +461,7 @@ CREATE TABLE bulk (
     actor TEXT NOT NULL CHECK (length(actor) BETWEEN 1 AND 512),
     created_ms INTEGER NOT NULL,
     epoch INTEGER NOT NULL CHECK (epoch >= 1), -- compare-and-set: rises with each change
-    state TEXT NOT NULL CHECK (state IN ('running', 'stopped', 'done')),
+    state TEXT NOT NULL CHECK (state = 'running' OR state = 'stopped' OR state = 'done'),
     cursor TEXT, -- behind the page, or the first if there is none; NULL: nothing is behind it
     page TEXT, -- JSON array of incidents that are at work: their counts are not in this row
     counted INTEGER NOT NULL CHECK (counted >= 0),

@@ -15,7 +15,7 @@ CREATE TABLE outbox_delivery (
     ordinal INTEGER NOT NULL,
     sink TEXT NOT NULL CHECK (length(sink) BETWEEN 1 AND 64),
     partition INTEGER NOT NULL CHECK (partition BETWEEN 0 AND 63), -- of the instance
-    state TEXT NOT NULL CHECK (state IN ('pending', 'published', 'dead', 'discarded')),
+    state TEXT NOT NULL CHECK (state = 'pending' OR state = 'published' OR state = 'dead' OR state = 'discarded'),
     attempts INTEGER NOT NULL DEFAULT 0 CHECK (attempts >= 0), -- that failed, since it was requeued
     requeued INTEGER NOT NULL DEFAULT 0 CHECK (requeued IN (0, 1)),
     next_at INTEGER CHECK (next_at >= 0), -- pending: not before; NULL: held back by an older one
