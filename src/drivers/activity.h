@@ -30,6 +30,7 @@ typedef struct pw_job {
     pw_value result, error;    /* in the job, as long as it; only read after the callback */
     pw_retry_said retry;       /* FAILED: as of pw_event */
     uint64_t retry_after_ms;   /* the same */
+    uint64_t asked_ns;         /* the owner's: when it was submitted */
     void *driver;
 } pw_job;
 

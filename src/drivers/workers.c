@@ -173,6 +173,24 @@ pw_there pw_board_look(pw_board *b, pw_str instance, uint32_t table, uint64_t vi
     return there;
 }
 
+bool pw_board_held(pw_board *b, pw_str instance, uint32_t table, uint64_t visit, uint32_t attempt,
+                   char *out, size_t size, size_t *length, uint64_t *held_ns)
+{
+    enter(b);
+    const pw_ticket *t = pw_board_find(b, instance, table, visit);
+    const bool held = t && t->attempt == attempt &&
+                      (t->state == TICKET_LEASED || t->state == TICKET_ENDING) &&
+                      t->by.lease->begun_ns > 0;
+    if (held) {
+        const pw_str name = t->level->lane->function->name->text;
+        *length = name.len < size ? name.len : size;
+        memcpy(out, name.ptr, *length);
+        *held_ns = now_of(b) - t->by.lease->begun_ns;
+    }
+    leave(b);
+    return held;
+}
+
 void pw_board_unpark(pw_board *b, pw_str instance, uint32_t table, uint64_t visit)
 {
     enter(b);
@@ -217,7 +235,7 @@ static void put_back(pw_board *b, pw_ticket *t, bool later)
     pw_board_serve(b, t->level->lane->function);
 }
 
-void pw_board_give(pw_board *b, pw_ticket *t, char *job, size_t length, uint64_t timeout_ms)
+bool pw_board_give(pw_board *b, pw_ticket *t, char *job, size_t length, uint64_t timeout_ms)
 {
     enter(b);
     pw_poll *poll = t->gone ? NULL : t->by.poll;
@@ -228,6 +246,7 @@ void pw_board_give(pw_board *b, pw_ticket *t, char *job, size_t length, uint64_t
     if (given) {
         uint64_t now = now_of(b);
         lease->deadline_ns = after_ms(now, timeout_ms);
+        lease->begun_ns = now;
         pw_board_make_leased(b, t, lease, after_ms(now, lease->lease_ms));
         given->job = job;
         given->length = length;
@@ -245,8 +264,10 @@ void pw_board_give(pw_board *b, pw_ticket *t, char *job, size_t length, uint64_t
             poll->max = poll->given_count; /* full: it asks for no more */
         put_back(b, t, room);
     }
+    const bool was_given = given != NULL;
     leave(b);
     pw_free(job);
+    return was_given;
 }
 
 void pw_board_refuse(pw_board *b, pw_ticket *t, pw_refusal why)

@@ -96,11 +96,15 @@ typedef enum pw_there {
 } pw_there;
 pw_there pw_board_look(pw_board *board, pw_str instance, uint32_t table, uint64_t visit,
                        uint32_t attempt);
+/* How long its worker has had this attempt. False: nobody has, or another process has handed it out. out: its function,
+ * of which there is no room for more than `size` bytes. */
+bool pw_board_held(pw_board *board, pw_str instance, uint32_t table, uint64_t visit,
+                   uint32_t attempt, char *out, size_t size, size_t *length, uint64_t *held_ns);
 void pw_board_unpark(pw_board *board, pw_str instance, uint32_t table, uint64_t visit);
 
 /* The answer to PW_WISH_GIVE: the job as JSON text, which is the board's from here on, and how long
  * the attempt may take from now. The ticket is the board's again. */
-void pw_board_give(pw_board *board, pw_ticket *ticket, char *job, size_t length,
+bool pw_board_give(pw_board *board, pw_ticket *ticket, char *job, size_t length,
                    uint64_t timeout_ms);
 typedef enum pw_refusal {
     PW_REFUSE_GONE,   /* nobody wants it */

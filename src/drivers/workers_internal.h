@@ -34,6 +34,7 @@ typedef struct pw_lease {
     pw_name *worker;
     uint64_t poll; /* its number; 0: taken up by a heartbeat */
     uint64_t lease_ms, deadline_ns;
+    uint64_t begun_ns; /* when it was handed out; 0: by another process */
     char *progress; /* NULL: none */
     size_t progress_length;
 } pw_lease;

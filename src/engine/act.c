@@ -300,6 +300,7 @@ static void start_call(pw_shard *shard, pw_live *live, pw_http_call *call)
 static void start_job(pw_shard *shard, pw_live *live, pw_job *job)
 {
     pw_live_add_flight(live, (pw_flight){ job->visit, job->attempt, PW_FLIGHT_JOB });
+    job->asked_ns = pw_monotonic_ns();
     pw_pool_submit(shard->engine->pool, job);
 }
 

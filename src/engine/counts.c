@@ -88,9 +88,10 @@ pawl_code pw_counts_new(pw_counts **out, pawl_error *err)
     pw_counts *c = pw_zalloc(sizeof *c);
     if (!c)
         return pw_no_memory(err);
-    pw_named *const tables[] = { &c->definitions, &c->services, &c->served };
-    const size_t sizes[] = { sizeof(pw_definition_counts), sizeof(pw_service_counts), sizeof(pw_served_counts) };
-    const uint32_t most[] = { PW_NAMED_MAX, PW_NAMED_SERVICES, PW_NAMED_MAX };
+    pw_named *const tables[] = { &c->definitions, &c->services, &c->functions, &c->served };
+    const size_t sizes[] = { sizeof(pw_definition_counts), sizeof(pw_service_counts), sizeof(pw_function_counts),
+                             sizeof(pw_served_counts) };
+    const uint32_t most[] = { PW_NAMED_MAX, PW_NAMED_SERVICES, PW_NAMED_MAX, PW_NAMED_MAX };
     size_t made = 0;
     int failed = pthread_mutex_init(&c->lock, NULL);
     pawl_code code = failed ? pw_fail_native(err, PAWL_NO_MEMORY, failed, "out of memory") : PAWL_OK;
@@ -115,6 +116,7 @@ void pw_counts_free(pw_counts *c)
         return;
     pw_named_done(&c->definitions);
     pw_named_done(&c->services);
+    pw_named_done(&c->functions);
     pw_named_done(&c->served);
     (void)pthread_mutex_destroy(&c->lock);
     pw_free(c);
@@ -245,4 +247,27 @@ void pw_count_call(pw_counts *counts, const pw_http_call *call)
 void pw_count_breaker_opened(pw_counts *counts, pw_str service)
 {
     add_one(&((pw_service_counts *)pw_named_get(&counts->services, service))->opened);
+}
+
+/* ------------------------------------------------------------------ activities */
+
+static pw_function_counts *function_of(pw_counts *counts, pw_str function)
+{
+    return (pw_function_counts *)pw_named_get(&counts->functions, function);
+}
+
+void pw_count_ran(pw_counts *counts, pw_str function, uint64_t begun_ns)
+{
+    pw_histogram_add(&function_of(counts, function)->ran, (pw_monotonic_ns() - begun_ns) / 1000);
+}
+
+/* By the clock that may be set: what would be before it came did not wait. */
+void pw_count_job_given(pw_counts *counts, pw_str function, int64_t waited_ms)
+{
+    pw_histogram_add(&function_of(counts, function)->waited, waited_ms > 0 ? (uint64_t)waited_ms * 1000 : 0);
+}
+
+void pw_count_job_answered(pw_counts *counts, pw_str function, uint64_t held_ns)
+{
+    pw_histogram_add(&function_of(counts, function)->held, held_ns / 1000);
 }

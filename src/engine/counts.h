@@ -84,6 +84,13 @@ typedef struct pw_service_counts {
     pw_histogram duration; /* of those that were sent */
 } pw_service_counts;
 
+typedef struct pw_function_counts { /* of activities */
+    pw_named_row row;
+    pw_histogram ran;    /* functions of this process: from being asked for to their end */
+    pw_histogram waited; /* jobs: until a worker has them */
+    pw_histogram held;   /* jobs: from there to the commit of the answer */
+} pw_function_counts;
+
 #define PW_STATUS_CLASSES 6 /* by the first digit; [0]: anything else */
 typedef struct pw_served_counts {
     pw_named_row row;
@@ -104,7 +111,7 @@ typedef struct pw_stored_counts { /* what is in the store now */
 } pw_stored_counts;
 
 typedef struct pw_counts {
-    pw_named definitions, services, served;
+    pw_named definitions, services, functions, served;
 
     pthread_mutex_t lock; /* of what was read from the store, below; held while it is read */
     uint64_t good_until_ns;
@@ -120,5 +127,9 @@ bool pw_count_is_action(pw_event_kind kind);
 /* live->commit has been committed, and is not adopted yet. */
 void pw_count_step(pawl *p, pw_step_counts *counts, const pw_live *live);
 void pw_count_call(pw_counts *counts, const pw_http_call *call);
+/* A function of this process has ended; it was asked for at begun_ns. */
+void pw_count_ran(pw_counts *counts, pw_str function, uint64_t begun_ns);
+void pw_count_job_given(pw_counts *counts, pw_str function, int64_t waited_ms);
+void pw_count_job_answered(pw_counts *counts, pw_str function, uint64_t held_ns);
 void pw_count_breaker_opened(pw_counts *counts, pw_str service);
 #endif

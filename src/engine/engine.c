@@ -208,6 +208,8 @@ static void on_breaker(void *context, const pw_breaker_record *want)
 static void on_job(void *context, pw_job *job)
 {
     pawl *p = context;
+    if (job->end != PW_JOB_CANCELLED)
+        pw_count_ran(p->counts, pw_str_of(job->activity.name), job->asked_ns);
     pw_mailbox_job(&pw_engine_shard_of(p, job->instance)->mailbox, job);
 }
 

@@ -162,9 +162,22 @@ pw_ticket *pw_jobs_ticket(pw_shard *shard, const pw_live *live, const pw_work *w
     return pw_ticket_new(board_of(shard), &about);
 }
 
+/* Before the next attempt takes its place. A name so long that it is cut is one of `_other`. */
+static void count_answer(pw_shard *shard, const pw_live *live)
+{
+    char name[256];
+    size_t length = 0;
+    uint64_t held_ns = 0;
+    if (pw_board_held(board_of(shard), pw_live_id(live), live->slot->partition, live->commit.job_visit,
+                      live->commit.job_attempt, name, sizeof name, &length, &held_ns))
+        pw_count_job_answered(shard->engine->counts, (pw_str){ name, length < sizeof name ? length : 0 }, held_ns);
+}
+
 void pw_jobs_act(pw_shard *shard, pw_live *live)
 {
     pw_commit *commit = &live->commit;
+    if (commit->job_visit)
+        count_answer(shard, live);
     while (commit->tickets) {
         pw_ticket *ticket = commit->tickets;
         commit->tickets = ticket->next;
@@ -264,9 +277,10 @@ static void hand_out(pw_shard *shard, pw_live *live, pw_ticket *ticket)
     uint64_t timeout_ms = work.timeout_ms ? work.timeout_ms : shard->engine->jobs->timeout_ms;
     if (job)
         PW_FAULT("job-before-give");
-    if (job)
-        pw_board_give(board, ticket, job, length, timeout_ms);
-    else
+    const int64_t since_ms = ticket->since_ms; /* it is the board's again after that */
+    if (job && pw_board_give(board, ticket, job, length, timeout_ms))
+        pw_count_job_given(shard->engine->counts, work.function, pw_engine_now(shard->engine) - since_ms);
+    if (!job)
         pw_board_refuse(board, ticket,
                         !sure || arena.failed || (wanted && !parked) ? PW_REFUSE_LATER
                         : wanted                                     ? PW_REFUSE_PARKED

@@ -539,6 +539,31 @@ static void put_jobs(pw_metrics *m, pawl *p)
     pw_arena_done(&arena);
 }
 
+/* ------------------------------------------------------------------ activities */
+
+/* One histogram of each function that has something in it: many are only called one way. */
+static void put_functions(pw_metrics *m, const pawl *p, size_t which, const char *name, const char *help)
+{
+    const pw_named *named = &p->counts->functions;
+    const unsigned count = atomic_load_explicit(&named->count, memory_order_acquire);
+    begin(m, name, "histogram", help);
+    for (unsigned i = 0; i < count; i++) {
+        const pw_histogram *histogram = (const pw_histogram *)((const char *)named->rows[i] + which);
+        if (i == 0 || pw_histogram_count(histogram) > 0)
+            pw_metrics_histogram(m, LABEL("function", named->rows[i]->name), histogram);
+    }
+}
+
+static void put_activities(pw_metrics *m, const pawl *p)
+{
+    put_functions(m, p, offsetof(pw_function_counts, ran), "pawl_activity_seconds",
+                  "Functions of this process, from being asked for to their end, each attempt.");
+    put_functions(m, p, offsetof(pw_function_counts, waited), "pawl_job_wait_seconds",
+                  "Attempts of jobs, from coming up until a worker has them.");
+    put_functions(m, p, offsetof(pw_function_counts, held), "pawl_job_seconds",
+                  "Attempts of jobs, from there to the commit of the answer, result or failure.");
+}
+
 /* ------------------------------------------------------------------ requests, log */
 
 static void put_served(pw_metrics *m, const pawl *p)
@@ -602,6 +627,7 @@ static void put_all(pw_metrics *m, pawl *p)
     put_store(m, p);
     put_faults(m, p, &sum);
     put_jobs(m, p);
+    put_activities(m, p);
     put_served(m, p);
     put_log(m);
     put_traces(m, p);

@@ -370,6 +370,53 @@ TEST(metrics_of_the_engine, jobs_for_workers_are_shown_by_function_and_state)
     trouble_done(&t);
 }
 
+TEST(metrics_of_the_engine, functions_of_this_process_are_timed_and_what_they_are_not_asked_for_is_not_shown)
+{
+    trouble t;
+    trouble_init(&t, "memory:");
+    trouble_open(&t);
+    deploy(&t.f, "bad", "  - a: {call: failing, with: {n: 1}}");
+    pawl_free(run_one(&t, "bad"));
+    EXPECT_SAMPLE(&t, "pawl_activity_seconds_count{function=\"failing\"}", "1");
+    EXPECT_SAMPLE(&t, "pawl_activity_seconds_count{function=\"_other\"}", "0");
+    EXPECT_SAMPLE(&t, "pawl_job_seconds_count{function=\"failing\"}", "none");
+    trouble_done(&t);
+}
+
+static char *take_job(trouble *t, char token[128])
+{
+    const char *const functions[] = { "pack" };
+    const pawl_poll_options options = { .struct_size = sizeof options, .functions = functions, .function_count = 1, .wait_ms = WAIT_MS };
+    char *text = NULL;
+    EXPECT_OK(pawl_jobs_poll(t->f.p, &options, &text, &t->f.err), t->f.err);
+    const char *found = ask(text, ".jobs[0].token");
+    EXPECT(strlen(found) > 2 && strlen(found) < 128);
+    (void)snprintf(token, 128, "%.*s", (int)strlen(found) - 2, found + 1);
+    return text;
+}
+
+TEST(metrics_of_the_engine, a_job_is_timed_until_a_worker_has_it_and_from_there_until_it_is_answered)
+{
+    trouble t;
+    char token[128];
+    trouble_init(&t, "memory:");
+    trouble_open(&t);
+    deploy(&t.f, "ask", "  - a: {call: pack, with: {n: 1}}");
+    char *id = start(&t.f, "ask", NULL);
+    pawl_free(take_job(&t, token));
+    UNTIL_SAMPLE(&t, "pawl_job_wait_seconds_count{function=\"pack\"}", "1");
+    EXPECT_SAMPLE(&t, "pawl_job_seconds_count{function=\"pack\"}", "none");
+    EXPECT_OK(pawl_job_complete(t.f.p, token, "1", NULL, NULL, &t.f.err), t.f.err);
+    pawl_free(finish(&t.f, id));
+    UNTIL_SAMPLE(&t, "pawl_job_seconds_count{function=\"pack\"}", "1");
+    EXPECT_SAMPLE(&t, "pawl_job_wait_seconds_count{function=\"pack\"}", "1");
+    EXPECT_OK(pawl_job_complete(t.f.p, token, "1", NULL, NULL, &t.f.err), t.f.err); /* the same once more is no answer */
+    EXPECT_SAMPLE(&t, "pawl_job_seconds_count{function=\"pack\"}", "1");
+    EXPECT_SAMPLE(&t, "pawl_activity_seconds_count{function=\"pack\"}", "none");
+    pawl_free(id);
+    trouble_done(&t);
+}
+
 TEST(metrics_of_the_engine, events_that_wait_and_dead_letters_are_shown_by_sink)
 {
     trouble t;
