@@ -956,7 +956,8 @@ PAWL_API PAWL_CHECK pawl_code pawl_drain(pawl *p, uint64_t timeout_ms, pawl_erro
  * wait: {"kind":"user-action|timer|external-message|call|activity|child|...","task","visit","key","child",
  * "dueAt","since","reason", ...}; of a listen also "listens": {"to":"one|any|all","types","until": types,
  * "correlation": what is expected by name,"heard": how many}; of a user task "assignedTo","candidates","claimedBy",
- * "claimedUntil","priority"; of a pending instance {"kind":"start","startAt"}. Members without a value are absent. */
+ * "claimedUntil","priority"; of a pending instance {"kind":"start","startAt"}. "timeoutAt": its time is over then, or that of what it
+ * is in, "timeoutOf": the task around it, or "/", the workflow. Members without a value are absent. */
 PAWL_API PAWL_CHECK pawl_code pawl_show(pawl *p, const char *id, char **out, pawl_error *err);
 
 typedef struct pawl_list_options { /* zero means default; new fields go at the end */

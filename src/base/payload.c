@@ -283,8 +283,7 @@ static pawl_code damaged(resolver *r, const char *digest, const char *what)
 {
     pw_str instance = r->source ? r->source->instance : (pw_str){ 0 };
     return pw_fail(r->err, PAWL_CORRUPT,
-                   "payload %.*s%s" PW_FMT " %s; restore the store from a backup, or cancel the "
-                   "instance",
+                   "payload %.*s%s" PW_FMT " %s; restore the store from a backup",
                    (int)PW_PAYLOAD_NAME, digest, instance.len ? " of instance " : "",
                    PW_ARG(instance), what);
 }
@@ -293,8 +292,7 @@ static pawl_code bad(resolver *r, const char *what)
 {
     pw_str instance = r->source ? r->source->instance : (pw_str){ 0 };
     return pw_fail(r->err, PAWL_CORRUPT,
-                   "stored data%s" PW_FMT ": %s; restore the store from a backup, or cancel the "
-                   "instance",
+                   "stored data%s" PW_FMT ": %s; restore the store from a backup",
                    instance.len ? " of instance " : "", PW_ARG(instance), what);
 }
 

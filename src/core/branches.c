@@ -444,16 +444,49 @@ void pw_branches_seal(pw_step *step, const pw_frame *top, pw_putting *put)
 
 /* ------------------------------------------------------------------ all of them */
 
-void pw_frames_each(const pw_frame *top, void (*look)(void *context, const pw_frame *frame),
-                    void *context)
+static void each_around(const pw_frame *top, const pw_around *around, pw_look_around look, void *context)
 {
     for (const pw_frame *frame = top; frame;
          frame = pw_frame_walk((pw_frame *)(uintptr_t)frame, top)) {
-        look(context, frame);
+        const pw_around inside = { frame, around };
+        look(context, frame, around);
         for (uint32_t i = 0; frame->branches && i < count_of(frame); i++) {
             const pw_slot *slot = slot_of(frame, i);
             if (slot && slot->kind == SLOT_OPEN)
-                pw_frames_each(slot->frame, look, context);
+                each_around(slot->frame, &inside, look, context);
         }
     }
+}
+
+void pw_frames_each_around(const pw_frame *top, pw_look_around look, void *context)
+{
+    each_around(top, NULL, look, context);
+}
+
+typedef struct plain_look {
+    void (*look)(void *context, const pw_frame *frame);
+    void *context;
+} plain_look;
+
+static void look_plainly(void *context, const pw_frame *frame, const pw_around *around)
+{
+    const plain_look *plain = context;
+    (void)around;
+    plain->look(plain->context, frame);
+}
+
+void pw_frames_each(const pw_frame *top, void (*look)(void *context, const pw_frame *frame),
+                    void *context)
+{
+    plain_look plain = { look, context };
+    each_around(top, NULL, look_plainly, &plain);
+}
+
+const pw_frame *pw_frame_outside(const pw_frame *frame, const pw_around **around)
+{
+    const pw_around *fork = *around;
+    if (frame->parent || !fork)
+        return frame->parent;
+    *around = fork->outer;
+    return fork->fork;
 }

@@ -200,12 +200,35 @@ static pw_value class_value(const pw_frame *frame)
                          : (pw_value){ 0 };
 }
 
-static void add_wait(void *context, const pw_frame *frame)
+/* When its time is over: its own, or that of what it is in, whichever is first; and whose it is. An attempt of a try has one, too. */
+static int64_t limit_of(const pw_frame *frame, const pw_around *around, const pw_frame **whose)
+{
+    int64_t at = frame->timeout_ms;
+    *whose = frame;
+    for (const pw_frame *out = pw_frame_outside(frame, &around); out; out = pw_frame_outside(out, &around)) {
+        const int64_t ends = pw_frame_wake(out), first = earlier(at, ends);
+        if (first != at)
+            *whose = out;
+        at = first;
+    }
+    return at;
+}
+
+static pw_value whose_value(const pw_frame *frame, const pw_frame *whose)
+{
+    if (whose == frame)
+        return (pw_value){ 0 };
+    return pw_string_ref(whose->task ? whose->task->pointer : PW_LIT("/"));
+}
+
+static void add_wait(void *context, const pw_frame *frame, const pw_around *around)
 {
     pw_array_builder *waits = context;
     const char *kind = wait_kind(frame);
     if (!kind || !frame->task)
         return;
+    const pw_frame *whose;
+    const int64_t limit = limit_of(frame, around, &whose);
     bool again = pw_frame_tries_again(frame);
     bool due = frame->phase == PHASE_TIMER || frame->phase == PHASE_RETRY;
     bool keyed = (due && !again && frame->task->kind != PW_TASK_SCHEDULE) ||
@@ -237,9 +260,8 @@ static void add_wait(void *context, const pw_frame *frame)
         { PW_LIT("priority"), user.priority },
         { PW_LIT("since"), pw_moment_value(waits->arena, frame->started_ms) },
         { PW_LIT("dueAt"), due ? pw_moment_value(waits->arena, frame->due_ms) : user.due_at },
-        { PW_LIT("timeoutAt"), frame->timeout_ms != PW_WAKE_NEVER
-                                   ? pw_moment_value(waits->arena, frame->timeout_ms)
-                                   : (pw_value){ 0 } },
+        { PW_LIT("timeoutAt"), limit != PW_WAKE_NEVER ? pw_moment_value(waits->arena, limit) : (pw_value){ 0 } },
+        { PW_LIT("timeoutOf"), whose_value(frame, whose) },
         { PW_LIT("class"), failed ? class_value(frame) : (pw_value){ 0 } },
         { PW_LIT("error"), failed ? frame->error : (pw_value){ 0 } },
         { PW_LIT("schedule"), frame->task->kind == PW_TASK_SCHEDULE
@@ -276,7 +298,7 @@ pw_value pw_state_waits(const pw_state *state, const pw_program *program, pw_are
                                 { PW_LIT("startAt"), pw_moment_value(arena, state->root->due_ms) } };
         pw_array_add(&waits, pw_object_of(arena, members, PW_LENGTH(members)));
     }
-    pw_frames_each(state->root, add_wait, &waits);
+    pw_frames_each_around(state->root, add_wait, &waits);
     return pw_array_end(&waits);
 }
 

@@ -395,6 +395,7 @@ pw_value pw_schedule_described(const pw_frame *frame, pw_arena *arena)
     pw_str child = frame->phase == PHASE_CHILD ? frame->key : b.child;
     bool timed = frame->phase == PHASE_TIMER && frame->due_ms != INT64_MAX;
     pw_member members[] = {
+        { PW_LIT("written"), frame->task->definition },
         { PW_LIT("fired"), pw_int(b.fired) },
         { PW_LIT("last"), b.at < 0 ? (pw_value){ 0 } : pw_moment_value(arena, b.at) },
         { PW_LIT("next"), timed ? pw_moment_value(arena, frame->due_ms) : (pw_value){ 0 } },

@@ -408,7 +408,7 @@ pw_str pw_state_write(const pw_state *state, pw_putting *put)
 static pawl_code corrupt(pawl_error *err, const char *what)
 {
     return pw_fail(err, PAWL_CORRUPT,
-                   "stored state: %s; restore the store from a backup, or cancel the instance",
+                   "stored state: %s; restore the store from a backup",
                    what);
 }
 

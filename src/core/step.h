@@ -409,6 +409,15 @@ const pw_slot *pw_branches_slot(const pw_frame *fork, uint32_t at); /* NULL: the
 /* Each frame, and those that rest, in preorder. */
 void pw_frames_each(const pw_frame *top, void (*look)(void *context, const pw_frame *frame),
                     void *context);
+/* The same, with the forks that a frame rests in: what rests has no parent. NULL: in none. */
+typedef struct pw_around {
+    const pw_frame *fork;
+    const struct pw_around *outer;
+} pw_around;
+typedef void (*pw_look_around)(void *context, const pw_frame *frame, const pw_around *around);
+void pw_frames_each_around(const pw_frame *top, pw_look_around look, void *context);
+/* The frame that it is in, wherever that rests; NULL: it is the root. *around goes outwards with it. */
+const pw_frame *pw_frame_outside(const pw_frame *frame, const pw_around **around);
 
 /* ---- call.c: http, activities */
 void pw_call_http(pw_step *step, pw_frame *frame);

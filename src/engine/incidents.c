@@ -414,6 +414,7 @@ pawl_code pw_incident_open(pawl *p, pw_str instance, pw_value *out, pw_arena *ar
     pw_show_text(&object, "type", row.row.fault.kind);
     pw_show_text(&object, "class", row.row.fault.class_);
     pw_show_text(&object, "recommendedAction", row.row.fault.action);
+    pw_show_moment(&object, "createdAt", row.row.created_ms);
     *out = pw_object_end(&object);
     return PAWL_OK;
 }

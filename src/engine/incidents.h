@@ -20,7 +20,7 @@ PAWL_CHECK pawl_code pw_incident_change(pawl *p, const pw_command *command, cons
                                         pawl_code (*send)(pawl *p, pw_command *command, char **out, pawl_error *err),
                                         char **out, pw_arena *arena, pawl_error *err);
 
-/* For pawl_show: the open one, as {"id","task","type","class","recommendedAction"}; PW_NONE: there is none. */
+/* For pawl_show: the open one, as {"id","task","type","class","recommendedAction","createdAt"}; PW_NONE: there is none. */
 PAWL_CHECK pawl_code pw_incident_open(pawl *p, pw_str instance, pw_value *out, pw_arena *arena, pawl_error *err);
 
 #endif

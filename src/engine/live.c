@@ -89,6 +89,12 @@ static void set_compact_at(pw_live *live)
     live->compact_at = COMPACT_FROM + 4 * live->arena.used;
 }
 
+pawl_code pw_live_undefined(const pw_instance_row *row, pawl_code code, pawl_error *err)
+{
+    return pw_fail(err, code, "the definition '" PW_FMT "/" PW_FMT "' version '" PW_FMT "' of the instance is not in the store",
+                   PW_ARG(row->namespace_), PW_ARG(row->name), PW_ARG(row->version));
+}
+
 static pawl_code load(pw_live *live, const pw_instance_row *row, pw_programs *programs,
                       pw_store *store, const pw_core_settings *settings, pawl_error *err)
 {
@@ -96,10 +102,7 @@ static pawl_code load(pw_live *live, const pw_instance_row *row, pw_programs *pr
         pawl_code code = pw_programs_get(programs, store, row->namespace_, row->name, row->version,
                                          false, &live->program, NULL, err);
         if (code == PAWL_NOT_FOUND)
-            return pw_fail(err, PAWL_CORRUPT,
-                           "the definition '" PW_FMT "/" PW_FMT "' version '" PW_FMT
-                           "' of the instance is not in the store; restore it from a backup",
-                           PW_ARG(row->namespace_), PW_ARG(row->name), PW_ARG(row->version));
+            return pw_live_undefined(row, PAWL_CORRUPT, err);
         if (code != PAWL_OK)
             return code;
     }

@@ -143,6 +143,8 @@ bool pw_transition_asleep(const pw_transition *t);
 /* Reads the row and makes the state. Drops what was in memory before. */
 PAWL_CHECK pawl_code pw_live_load(pw_live *live, pw_store *store, pw_programs *programs,
                                   const pw_core_settings *settings, pawl_error *err);
+/* What is said where the definition of an instance is missing, as `code`. */
+pawl_code pw_live_undefined(const pw_instance_row *row, pawl_code code, pawl_error *err);
 /* Forgets the state: the next event loads it again. */
 void pw_live_forget(pw_live *live);
 /* Copies the state to a fresh arena if the old one has grown. Without memory: stays as it is. */

@@ -181,10 +181,11 @@ static pw_value enrich(const waits *w, pw_value wait)
     return wait;
 }
 
-static pw_value trouble_wait(const waits *w, const char *message)
+static pw_value trouble_wait(const waits *w, const pawl_error *error)
 {
-    pw_str text = pw_arena_str(w->arena, pw_str_of(message));
+    pw_str text = pw_arena_str(w->arena, pw_str_of(error->message));
     const pw_member members[] = { { PW_LIT("kind"), pw_string_ref(PW_LIT("trouble")) },
+                                  { PW_LIT("code"), pw_string_ref(pw_str_of(pawl_code_name(error->code))) },
                                   { PW_LIT("reason"), text_or_none(text) } };
     return pw_object_of(w->arena, members, PW_LENGTH(members));
 }
@@ -214,11 +215,13 @@ static pawl_code add_state(pawl *p, pw_object_builder *object, const pw_instance
     pawl_error error = { .code = PAWL_OK };
     pawl_code code = pw_programs_get(p->programs, p->store, row->namespace_, row->name,
                                      row->version, false, program, NULL, &error);
+    if (code == PAWL_NOT_FOUND)
+        code = pw_live_undefined(row, code, &error);
     if (code == PAWL_OK)
         code = pw_state_parse_branches(&state, row->state, row->branches, *program, &payloads,
                                        object->arena, &error);
     if (code == PAWL_CORRUPT || code == PAWL_SCHEMA || code == PAWL_NOT_FOUND) {
-        pw_array_add(&list, trouble_wait(&w, error.message));
+        pw_array_add(&list, trouble_wait(&w, &error));
         *found_waits = pw_array_end(&list);
         return PAWL_OK;
     }
@@ -243,7 +246,7 @@ static pawl_code add_state(pawl *p, pw_object_builder *object, const pw_instance
     for (size_t i = 0; i < all.count; i++)
         pw_array_add(&list, enrich(&w, pw_item(all, i)));
     if (p->mode == PAWL_OWN && pw_engine_trouble(p, row->id, &error))
-        pw_array_add(&list, trouble_wait(&w, error.message));
+        pw_array_add(&list, trouble_wait(&w, &error));
     *found_waits = pw_array_end(&list);
     return PAWL_OK;
 }

@@ -40,6 +40,11 @@ pawl_code pw_store_space_look(pw_store *store, pw_store_space *out, pawl_error *
     return store->ops->space(store, out, err);
 }
 
+bool pw_store_is_owned(pw_store *store)
+{
+    return store->ops->is_owned(store);
+}
+
 void pw_clean_go_on(pw_clean_place *place, int64_t ms, pw_str id)
 {
     PW_ASSERT(id.len < sizeof place->id);

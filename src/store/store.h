@@ -523,6 +523,8 @@ typedef struct pw_store_space {
     uint64_t disk_free_bytes, disk_bytes; /* of its file system, as this user may use it; "memory:": UINT64_MAX */
 } pw_store_space;
 PAWL_CHECK pawl_code pw_store_space_look(pw_store *store, pw_store_space *out, pawl_error *err);
+/* A process has it open to write: this one, or another. True where that cannot be told. */
+bool pw_store_is_owned(pw_store *store);
 
 /* ------------------------------------------------------------------ backup
  *

@@ -265,6 +265,7 @@ typedef struct pw_store_ops {
     pawl_code (*clean)(pw_store *store, pw_clean *clean, pawl_error *err);
     pawl_code (*vacuum)(pw_store *store, uint32_t pages, uint64_t *given, uint64_t *left, pawl_error *err);
     pawl_code (*space)(pw_store *store, pw_store_space *out, pawl_error *err);
+    bool (*is_owned)(pw_store *store);
 } pw_store_ops;
 
 typedef struct pw_sink_set pw_sink_set;

@@ -566,6 +566,13 @@ static pawl_code memory_reopen(pw_store *base, pawl_error *err)
     return PAWL_OK;
 }
 
+/* It is this process's alone. */
+static bool memory_is_owned(pw_store *store)
+{
+    (void)store;
+    return true;
+}
+
 static void memory_pool(pw_store *store, pw_store_pool *out)
 {
     (void)store; /* no connections */
@@ -652,6 +659,7 @@ static const pw_store_ops memory_ops = {
     .clean = pw_memory_clean,
     .vacuum = pw_memory_vacuum,
     .space = pw_memory_space,
+    .is_owned = memory_is_owned,
 };
 
 static int64_t system_clock_ms(void *context)

@@ -68,3 +68,21 @@ void pw_sqlite_unlock(int fd)
     (void)!ftruncate(fd, 0);
     (void)close(fd);
 }
+
+/* Asks for the lock without taking it: who opens the store meanwhile is not kept from it. */
+bool pw_sqlite_is_owned(pw_store *base)
+{
+    const pw_sqlite *store = pw_sqlite_of(base);
+    char *name = NULL;
+    if (store->lock_fd >= 0 || asprintf(&name, "%s-lock", store->path) < 0)
+        return true;
+    int lock = open(name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    bool owned = lock >= 0 || errno != ENOENT;
+    free(name);
+    struct flock whole = { .l_type = F_RDLCK, .l_whence = SEEK_SET };
+    if (lock >= 0 && fcntl(lock, F_OFD_GETLK, &whole) == 0)
+        owned = whole.l_type != F_UNLCK;
+    if (lock >= 0)
+        (void)close(lock);
+    return owned;
+}

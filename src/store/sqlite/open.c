@@ -595,6 +595,7 @@ static const pw_store_ops sqlite_ops = {
     .clean = pw_sqlite_clean,
     .vacuum = pw_sqlite_vacuum,
     .space = pw_sqlite_space,
+    .is_owned = pw_sqlite_is_owned,
 };
 
 static void store_free(pw_sqlite *store)

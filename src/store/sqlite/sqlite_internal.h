@@ -134,6 +134,7 @@ static inline pw_sqlite *pw_sqlite_of(pw_store *store)
  * is gone. */
 pawl_code pw_sqlite_lock(int *fd, const char *path, pawl_error *err);
 void pw_sqlite_unlock(int fd);
+bool pw_sqlite_is_owned(pw_store *base);
 
 int64_t pw_sqlite_now_ms(void); /* the system's clock */
 

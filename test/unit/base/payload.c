@@ -332,12 +332,10 @@ TEST(payload, one_that_is_missing_or_damaged_is_told_by_its_name)
     static const char text[] = "[{\"$payload\":\"" A_NAME "\"}]";
     EXPECT_INT(read_with(&v, text, &source, NULL, &err), PAWL_CORRUPT);
     EXPECT_TEXT(err.message,
-                "payload " A_NAME " of instance i1 is missing; restore the store from a backup, or "
-                "cancel the instance");
+                "payload " A_NAME " of instance i1 is missing; restore the store from a backup");
     EXPECT_INT(read_with(&v, text, NULL, NULL, &err), PAWL_CORRUPT);
     EXPECT_TEXT(err.message,
-                "payload " A_NAME " cannot be read here; restore the store from a backup, or "
-                "cancel the instance");
+                "payload " A_NAME " cannot be read here; restore the store from a backup");
     (void)write(&k, letters('a', A_LETTERS));
     char *other = pw_arena_alloc(&arena, k.list.items[0].text.len);
     memcpy(other, k.list.items[0].text.ptr, k.list.items[0].text.len);
@@ -346,7 +344,7 @@ TEST(payload, one_that_is_missing_or_damaged_is_told_by_its_name)
     EXPECT_INT(read_with(&v, text, &source, NULL, &err), PAWL_CORRUPT);
     EXPECT_TEXT(err.message, "payload " A_NAME
                              " of instance i1 is damaged: its text has another digest; restore the "
-                             "store from a backup, or cancel the instance");
+                             "store from a backup");
 }
 
 TEST(payload, what_nobody_put_out_is_refused)
@@ -448,7 +446,7 @@ TEST(payload, what_is_larger_than_the_limit_in_one_piece_is_neither_written_nor_
     pw_str whole = pw_arena_printf(&arena, "{\"$payload\":\"%s\"}", name);
     EXPECT_INT(read_with(&out, whole.ptr, &source, NULL, &err), PAWL_CORRUPT);
     EXPECT_TEXT(err.message, "stored data of instance i1: with its payloads it is too large; "
-                             "restore the store from a backup, or cancel the instance");
+                             "restore the store from a backup");
 }
 
 /* ------------------------------------------------------------------ copying */

@@ -227,12 +227,12 @@ TEST(payload, a_state_whose_payload_is_missing_or_damaged_is_corrupt)
                PAWL_CORRUPT);
     EXPECT_TEXT(err.message, "payload " B_NAME
                              " of instance i1 is damaged: its text has another digest; restore "
-                             "the store from a backup, or cancel the instance");
+                             "the store from a backup");
     f.payloads.count = 0;
     EXPECT_INT(pw_state_parse(&state, f.t.state_text, f.program, &source, &f.arena, &err),
                PAWL_CORRUPT);
     EXPECT_TEXT(err.message, "payload " B_NAME " of instance i1 is missing; restore the store from "
-                             "a backup, or cancel the instance");
+                             "a backup");
     fixture_close(&f);
 }
 

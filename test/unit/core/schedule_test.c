@@ -752,11 +752,11 @@ TEST(schedule, its_waits_say_when_it_was_and_when_it_will_be)
     fixture f;
     open_schedule(&f, "every: PT1H", "overlap: skip");
     begin(&f, "null");
-    EXPECT_TEXT(described(&f), "{\"fired\":0,\"next\":\"2026-09-21T15:13:20.000Z\"}");
+    EXPECT_TEXT(described(&f), "{\"written\":{\"every\":\"PT1H\"},\"fired\":0,\"next\":\"2026-09-21T15:13:20.000Z\"}");
     timer(&f, T0 + HOUR + 1);
     char expected[200];
     (void)snprintf(expected, sizeof expected,
-                   "{\"fired\":1,\"last\":\"2026-09-21T15:13:20.001Z\",\"runs\":\"%s\"}",
+                   "{\"written\":{\"every\":\"PT1H\"},\"fired\":1,\"last\":\"2026-09-21T15:13:20.001Z\",\"runs\":\"%s\"}",
                    started(&f));
     EXPECT_TEXT(described(&f), expected);
     fixture_close(&f);
