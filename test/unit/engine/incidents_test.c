@@ -62,7 +62,7 @@ TEST(incidents, a_fault_is_listed_shown_and_named_by_instance_and_step)
     EXPECT_ASK(one, "has(\"resolvedAt\") or has(\"breaker\")", "false");
     char *shown = show(&f, id);
     EXPECT_ASK(shown, ".incident | keys",
-               "[\"class\",\"id\",\"recommendedAction\",\"task\",\"type\"]");
+               "[\"class\",\"createdAt\",\"id\",\"recommendedAction\",\"task\",\"type\"]");
     pawl_free(shown);
     pawl_free(one);
     pawl_free(same);

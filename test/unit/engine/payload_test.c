@@ -282,8 +282,7 @@ TEST(payload, one_that_is_gone_stops_its_instance_alone_and_is_named)
     EXPECT_INT(pawl_resume(f.p, id, "ok", "{}", NULL, &f.err), PAWL_CORRUPT);
     (void)snprintf(
         expected, sizeof expected,
-        "payload %s of instance %s is missing; restore the store from a backup, or cancel "
-        "the instance",
+        "payload %s of instance %s is missing; restore the store from a backup",
         digest, id);
     EXPECT_TEXT(f.err.message, expected);
     char *text = show(&f, id);
